@@ -1,0 +1,54 @@
+// Derivatives of any order. All are graph to graph: they record nodes and compute nothing.
+#pragma once
+
+#include <functional>
+
+#include "glia/tensor.h"
+
+namespace glia {
+
+using TensorFunction = std::function<Tensor(const std::vector<Tensor>&)>;
+
+// d loss / d each of `with_respect_to`, of their shapes; zeros where loss does not depend on one.
+// `loss` has one element, or `seed` has its shape. Each tensor must require a gradient, and
+// throws Error otherwise, or when an optimizer step has ended the history they need.
+std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
+                              const Tensor& seed = {},
+                              std::source_location where = std::source_location::current());
+
+// f's value and the directional derivative of f at `inputs` along `tangents` (forward mode).
+std::pair<Tensor, Tensor> jvp(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                              const std::vector<Tensor>& tangents);
+// f's value and the product of `cotangent` with f's Jacobian, one for each input.
+std::pair<Tensor, std::vector<Tensor>> vjp(const TensorFunction& f,
+                                           const std::vector<Tensor>& inputs,
+                                           const Tensor& cotangent);
+// All d f / d inputs[i]: f's shape followed by the input's.
+std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>& inputs);
+
+// f, written for one example, over axis 0 of every input with in_axes[i] == 0 (default: all); an
+// input with in_axes[i] == -1 is shared. The results are stacked along axis 0.
+TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes = {});
+
+// f(inputs), whose intermediate values are computed again in the backward pass instead of being
+// kept (Chen et al. 2016). Captured parameters get their gradients as usual.
+Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs);
+
+// backward(inputs, output, gradient of output) -> one gradient for each input (undefined: none).
+using CustomBackward = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs,
+                                                         const Tensor& out, const Tensor& grad)>;
+// f with its own derivative. Written with Glia's operations, `backward` is itself differentiable.
+TensorFunction custom_function(const TensorFunction& f, const CustomBackward& backward);
+
+struct GradcheckOptions {
+  double eps = 1e-6, atol = 1e-5, rtol = 1e-3;  // PyTorch's
+};
+// Compares gradients() of sum(f * fixed weights) with central differences at f64 `inputs`; the
+// text says the first element that differs, and is empty when all agree.
+std::string gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                      const GradcheckOptions& options = {});
+// The same for the gradients themselves: second derivatives.
+std::string gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                          const GradcheckOptions& options = {});
+
+}  // namespace glia

@@ -1,0 +1,53 @@
+// Sizes of a tensor's axes.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace glia {
+
+inline constexpr int kMaxRank = 8;
+
+// Up to eight sizes held in place. A negative axis counts from the end wherever one is taken.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
+  Shape(const std::vector<int64_t>& sizes) : Shape(std::span(sizes)) {}
+  explicit Shape(std::span<const int64_t> sizes);
+  static Shape filled(int rank, int64_t size);
+
+  int rank() const { return rank_; }
+  int64_t operator[](int i) const { return sizes_[i]; }
+  int64_t& operator[](int i) { return sizes_[i]; }
+  // The size of an axis, negative ones from the end; throws ShapeError when there is none.
+  int64_t size(int axis) const;
+  // The product of all sizes; 1 for rank 0. Throws ShapeError when it does not fit 63 bits.
+  int64_t numel() const;
+  void push_back(int64_t size);
+  void insert(int axis, int64_t size);
+  void erase(int axis);
+
+  const int64_t* begin() const { return sizes_; }
+  const int64_t* end() const { return sizes_ + rank_; }
+  int64_t* begin() { return sizes_; }
+  int64_t* end() { return sizes_ + rank_; }
+  std::span<const int64_t> span() const { return {sizes_, static_cast<size_t>(rank_)}; }
+  bool operator==(const Shape& other) const;
+
+  std::string str() const;  // "(2, 3)", "(5,)", "()"
+
+ private:
+  int32_t rank_ = 0;
+  int64_t sizes_[kMaxRank];
+};
+
+// NumPy's rule: aligned at the last axis, sizes equal or 1. Throws ShapeError naming both.
+Shape broadcast(const Shape& a, const Shape& b);
+// `axis` made non-negative for a tensor of that rank; throws ShapeError out of range.
+int normalize_axis(int64_t axis, int rank);
+
+}  // namespace glia

@@ -1,0 +1,315 @@
+// Tensor: a handle on a node of the lazy graph.
+#pragma once
+
+#include <memory>
+#include <source_location>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "glia/dtype.h"
+#include "glia/error.h"
+#include "glia/shape.h"
+
+namespace glia {
+
+struct Node;  // private: src/core/node.h
+
+// An immutable n-dimensional array whose numbers may not have been computed yet. Copying a handle
+// is cheap and shares the value; assigning to a handle changes what it names and nothing else.
+// Operations record nodes; reading a value (item, data, printing) computes what it needs.
+class Tensor {
+ public:
+  Tensor() = default;  // names nothing: defined() is false
+  Tensor(const Tensor& other) noexcept;
+  Tensor(Tensor&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  Tensor& operator=(const Tensor& other) noexcept;
+  Tensor& operator=(Tensor&& other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~Tensor();
+
+  bool defined() const { return node_ != nullptr; }
+  const Shape& shape() const;
+  DType dtype() const;
+  int rank() const { return shape().rank(); }
+  int64_t size(int axis) const { return shape().size(axis); }
+  int64_t numel() const { return shape().numel(); }
+  // Whether gradients() may be asked with respect to this tensor: it is trainable or depends on
+  // something that is.
+  bool requires_grad() const;
+
+  // The single value; any dtype converts to any number. Throws ShapeError if numel() != 1.
+  template <class T = double>
+  T item() const {
+    if constexpr (std::is_integral_v<T>) {
+      return static_cast<T>(item_integer());
+    } else {
+      return static_cast<T>(item_double());
+    }
+  }
+  // The values, row-major and contiguous, valid while this handle lives. T must match dtype().
+  template <class T>
+  std::span<const T> data() const {
+    return {static_cast<const T*>(raw_data(dtype_of<T>)), static_cast<size_t>(numel())};
+  }
+  // A copy of the values, converted to T.
+  template <class T>
+  std::vector<T> to_vector() const;
+  // NumPy's format, long axes abridged.
+  std::string str() const;
+
+  // Private to the library: the node behind the handle.
+  Node* node() const { return node_; }
+  static Tensor adopt(Node* node) {  // takes over one handle reference
+    Tensor t;
+    t.node_ = node;
+    return t;
+  }
+
+ private:
+  double item_double() const;
+  int64_t item_integer() const;
+  const void* raw_data(DType expected) const;
+
+  Node* node_ = nullptr;
+};
+
+// What an arithmetic operator takes: a tensor, or a host number that adopts the other operand's
+// dtype and is passed to a plan at run time, so that changing it never makes a new plan. It also
+// notes the caller's source line for error messages.
+class Operand {
+ public:
+  using Where = std::source_location;
+  Operand(const Tensor& tensor, Where where = Where::current())
+      : tensor_(&tensor), where_(where) {}
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  Operand(T value, Where where = Where::current())
+      : value_(static_cast<double>(value)),
+        integer_(static_cast<int64_t>(value)),
+        kind_(std::is_same_v<T, bool> ? kBool : std::is_integral_v<T> ? kI64 : kF64),
+        where_(where) {}
+  // Anything that names a tensor, such as a Parameter.
+  template <class T, class = decltype(std::declval<const T&>().tensor()), class = void>
+  Operand(const T& holder, Where where = Where::current())
+      : tensor_(&holder.tensor()), where_(where) {}
+
+  bool is_scalar() const { return tensor_ == nullptr; }
+  const Tensor& tensor() const { return *tensor_; }
+  double value() const { return value_; }
+  int64_t integer() const { return integer_; }
+  DType kind() const { return kind_; }  // of a host number: kBool, kI64 or kF64
+  const Where& where() const { return where_; }
+
+ private:
+  const Tensor* tensor_ = nullptr;
+  double value_ = 0;
+  int64_t integer_ = 0;
+  DType kind_ = kF64;
+  Where where_;
+};
+
+// ---- Creation -------------------------------------------------------------------------------
+
+// A copy of `values` as a tensor of that shape. Throws ShapeError when the counts differ.
+Tensor from_bytes(const void* values, const Shape& shape, DType dtype);
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
+  if (static_cast<int64_t>(values.size()) != shape.numel())
+    throw ShapeError("from_vector: " + std::to_string(values.size()) + " values for shape " +
+                     shape.str());
+  if constexpr (std::is_same_v<T, bool>) {
+    std::vector<uint8_t> bytes(values.begin(), values.end());
+    return from_bytes(bytes.data(), shape, kBool);
+  } else {
+    return from_bytes(values.data(), shape, dtype_of<T>);
+  }
+}
+// A tensor over memory it does not copy; `owner` is kept until the tensor is gone.
+Tensor from_external(const void* values, const Shape& shape, DType dtype,
+                     std::shared_ptr<const void> owner);
+// tensor({1, 2, 3}): rank 1; tensor({{1, 2}, {3, 4}}): rank 2; tensor(3.5): rank 0.
+template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+Tensor tensor(T value) {
+  return from_bytes(&value, {}, dtype_of<T>);
+}
+template <class T>
+Tensor tensor(std::initializer_list<T> values) {
+  return from_vector(std::vector<T>(values), {static_cast<int64_t>(values.size())});
+}
+template <class T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> rows) {
+  std::vector<T> flat;
+  const size_t width = rows.size() ? rows.begin()->size() : 0;
+  for (const auto& row : rows) {
+    if (row.size() != width) throw ShapeError("tensor: rows of different lengths");
+    flat.insert(flat.end(), row.begin(), row.end());
+  }
+  return from_vector(flat, {static_cast<int64_t>(rows.size()), static_cast<int64_t>(width)});
+}
+Tensor full(const Shape& shape, double value, DType dtype = kF32);
+Tensor zeros(const Shape& shape, DType dtype = kF32);
+Tensor ones(const Shape& shape, DType dtype = kF32);
+Tensor zeros_like(const Tensor& x);
+Tensor ones_like(const Tensor& x);
+// start, start + step, ... below stop; i64 unless said.
+Tensor arange(double start, double stop, double step = 1, DType dtype = kI64);
+Tensor arange(int64_t stop, DType dtype = kI64);
+// `count` values from start to stop, both included.
+Tensor linspace(double start, double stop, int64_t count, DType dtype = kF32);
+Tensor eye(int64_t n, DType dtype = kF32);
+
+// ---- Evaluation -----------------------------------------------------------------------------
+
+// Computes these now. A hint: no program needs it to be right.
+void eval(const std::vector<Tensor>& tensors);
+inline void eval(const Tensor& t) { eval(std::vector<Tensor>{t}); }
+
+// A tensor with the same value for which gradients() may be asked.
+Tensor trainable(const Tensor& x);
+// The same value, cut from the graph that made it.
+Tensor stop_gradient(const Tensor& x);
+
+// While one lives, nothing recorded by this thread requires a gradient.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool previous_;
+};
+
+// ---- Trainable and running state ------------------------------------------------------------
+
+// A named place whose value changes over time: a model's weight or a running statistic. It is a
+// value: copying makes an independent place with the same value (sharing memory until one
+// changes), moving keeps the identity that an optimizer knows, assigning sets the value.
+class Variable {
+ public:
+  struct Cell;  // private: src/core/variable.cpp
+
+  Variable() = default;
+  Variable(const Tensor& value, bool trainable);
+  Variable(const Variable& other);
+  Variable(Variable&& other) noexcept = default;
+  Variable& operator=(const Variable& other);
+  Variable& operator=(Variable&& other) noexcept = default;
+  ~Variable() = default;
+
+  bool defined() const { return cell_ != nullptr; }
+  const Tensor& tensor() const;
+  operator const Tensor&() const { return tensor(); }
+  const Shape& shape() const { return tensor().shape(); }
+  DType dtype() const { return tensor().dtype(); }
+  bool trainable() const;
+  // Freezes or unfreezes: a frozen variable gets no gradient.
+  void set_trainable(bool on);
+  // Replaces the value; its shape must stay. The history behind the old value ends.
+  void set(const Tensor& value) const;
+
+  // A second handle on the same place.
+  Variable alias() const;
+  bool same_place(const Variable& other) const { return cell_ == other.cell_; }
+
+ private:
+  std::shared_ptr<Cell> cell_;
+};
+
+// A weight that an optimizer changes.
+class Parameter : public Variable {
+ public:
+  Parameter() = default;
+  Parameter(const Tensor& value) : Variable(value, true) {}
+  Parameter& operator=(const Tensor& value) {
+    if (defined()) set(value); else *this = Parameter(value);
+    return *this;
+  }
+};
+
+// State that is saved with a model but not trained, such as running_mean.
+class Buffer : public Variable {
+ public:
+  Buffer() = default;
+  Buffer(const Tensor& value) : Variable(value, false) {}
+  Buffer& operator=(const Tensor& value) {
+    if (defined()) set(value); else *this = Buffer(value);
+    return *this;
+  }
+};
+
+// Handles on a model's parameters, as Module::parameters() gives them: the places, not copies.
+class ParameterList {
+ public:
+  ParameterList() = default;
+  void push_back(const Variable& v) { places_.push_back(v.alias()); }
+  size_t size() const { return places_.size(); }
+  bool empty() const { return places_.empty(); }
+  const Variable& operator[](size_t i) const { return places_[i]; }
+  auto begin() const { return places_.begin(); }
+  auto end() const { return places_.end(); }
+  // The values they have now.
+  std::vector<Tensor> tensors() const;
+  operator std::vector<Tensor>() const { return tensors(); }
+  // The same places as a new list.
+  ParameterList(const ParameterList& other);
+  ParameterList(ParameterList&&) noexcept = default;
+  ParameterList& operator=(const ParameterList& other);
+  ParameterList& operator=(ParameterList&&) noexcept = default;
+  ~ParameterList() = default;
+
+ private:
+  std::vector<Variable> places_;
+};
+
+// Computes every variable this thread has set and not yet read, in one plan together with what
+// else they share: what Optimizer::step ends with.
+void eval_variables();
+
+// ---- Indexing -------------------------------------------------------------------------------
+
+// start:stop:step as in NumPy; unset ends mean "to the end", negative ones count from it.
+struct Slice {
+  static constexpr int64_t kNone = INT64_MIN;
+  int64_t start = kNone, stop = kNone, step = 1;
+};
+struct EllipsisType {};
+struct NewAxisType {};
+inline constexpr EllipsisType Ellipsis;
+inline constexpr NewAxisType NewAxis;
+
+// One entry of x[{...}]: an integer, a Slice, Ellipsis, NewAxis, or an integer or bool tensor.
+class Index {
+ public:
+  enum class Kind { kInteger, kSlice, kEllipsis, kNewAxis, kTensor };
+  template <class T, class = std::enable_if_t<std::is_integral_v<T>>>
+  Index(T i) : kind_(Kind::kInteger), slice_{static_cast<int64_t>(i), 0, 1} {}
+  Index(Slice s) : kind_(Kind::kSlice), slice_(s) {}
+  Index(EllipsisType) : kind_(Kind::kEllipsis) {}
+  Index(NewAxisType) : kind_(Kind::kNewAxis) {}
+  Index(const Tensor& t) : kind_(Kind::kTensor), tensor_(t) {}
+  Kind kind() const { return kind_; }
+  int64_t integer() const { return slice_.start; }
+  const Slice& slice() const { return slice_; }
+  const Tensor& tensor() const { return tensor_; }
+
+ private:
+  Kind kind_;
+  Slice slice_;
+  Tensor tensor_;
+};
+
+// x[2, 1:5, ..., None, mask] of NumPy: index(x, {2, Slice{1, 5}, Ellipsis, NewAxis, mask}).
+// A bool tensor's positions are read at once, since the result's shape depends on them.
+Tensor index(const Tensor& x, const std::vector<Index>& at,
+             std::source_location where = std::source_location::current());
+// A copy of x with the part that index() would give replaced by `value`, broadcast to it.
+Tensor index_update(const Tensor& x, const std::vector<Index>& at, const Tensor& value,
+                    std::source_location where = std::source_location::current());
+
+}  // namespace glia

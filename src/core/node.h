@@ -1,0 +1,154 @@
+// The graph: a node, its memory, and how one is recorded.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <source_location>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "glia/dtype.h"
+#include "glia/shape.h"
+#include "glia/tensor.h"
+
+namespace glia {
+
+struct Op;
+
+// Bytes shared by their users. src/runtime/memory.cpp hands them out and caches freed ones.
+struct Memory {
+  std::atomic<int32_t> references{1};
+  void* data = nullptr;
+  size_t bytes = 0;                   // capacity
+  std::shared_ptr<const void> owner;  // of external memory: what keeps it alive
+};
+Memory* allocate_memory(size_t bytes);  // aligned to 64 bytes
+void free_memory(Memory* m);            // called when the last reference has gone
+
+class MemoryRef {
+ public:
+  MemoryRef() = default;
+  explicit MemoryRef(Memory* m) : m_(m) {}  // takes over one reference
+  MemoryRef(const MemoryRef& o) : m_(o.m_) {
+    if (m_) m_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  MemoryRef(MemoryRef&& o) noexcept : m_(std::exchange(o.m_, nullptr)) {}
+  MemoryRef& operator=(MemoryRef o) noexcept {
+    std::swap(m_, o.m_);
+    return *this;
+  }
+  ~MemoryRef() {
+    if (m_ && m_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) free_memory(m_);
+  }
+  Memory* operator->() const { return m_; }
+  Memory* get() const { return m_; }
+  explicit operator bool() const { return m_ != nullptr; }
+
+ private:
+  Memory* m_ = nullptr;
+};
+
+// backward(arguments, out, gradient) -> a gradient for each argument.
+using CustomRule = std::function<std::vector<Tensor>(const std::vector<Tensor>&, const Tensor&,
+                                                     const Tensor&)>;
+
+// One operation's result, before and after it was computed; row-major and contiguous then.
+struct Node {
+  static constexpr int kInline = 4;
+
+  // Low half: all references. High half: those held by Tensor handles.
+  std::atomic<uint64_t> counts{0};
+  const Op* op = nullptr;
+  Node** inputs = inline_inputs;
+  int64_t* attributes = inline_attributes;  // what the op must know besides its inputs
+  int32_t input_count = 0;
+  int32_t attribute_count = 0;
+  DType dtype = kF32;
+  bool needs_grad = false;
+  bool trainable = false;      // a leaf to which gradients flow
+  bool history_ended = false;  // the inputs are gone although needs_grad was set
+  std::atomic<bool> computed{false};
+  uint32_t depth = 0;      // uncomputed operations on the longest way here when recorded
+  uint64_t sequence = 0;   // order of recording in its thread
+  Shape shape;
+  int64_t offset = 0;  // of the value within memory, in bytes
+  MemoryRef memory;
+  std::source_location where;
+  CustomRule* custom = nullptr;  // of an alias that carries its own derivative
+
+  // The plan that computed through this node without keeping its value, and its place there.
+  uint32_t plan_id = 0;
+  uint32_t plan_index = 0;
+
+  // Scratch of graph walks, guarded by graph_lock().
+  uint64_t mark = 0;
+  uint32_t index = 0;
+  uint32_t uses = 0;
+
+  Node* inline_inputs[kInline];
+  int64_t inline_attributes[kInline];
+
+  static constexpr uint64_t kHandle = (uint64_t{1} << 32) + 1;
+  void retain() { counts.fetch_add(1, std::memory_order_relaxed); }
+  uint32_t references() const {
+    return static_cast<uint32_t>(counts.load(std::memory_order_acquire));
+  }
+  uint32_t handles() const { return counts.load(std::memory_order_acquire) >> 32; }
+  std::span<Node* const> input_span() const { return {inputs, static_cast<size_t>(input_count)}; }
+  std::span<const int64_t> attribute_span() const {
+    return {attributes, static_cast<size_t>(attribute_count)};
+  }
+  bool is_computed() const { return computed.load(std::memory_order_acquire); }
+  void* data() const { return static_cast<char*>(memory->data) + offset; }
+  int64_t bytes() const { return shape.numel() * static_cast<int64_t>(size_of(dtype)); }
+};
+
+// Drops one reference; frees the node, and without recursion all it alone kept, at zero.
+void release(Node* node, uint64_t count = 1);
+// Lets go of the inputs: the node is a leaf from now on.
+void drop_inputs(Node* node);
+
+inline Tensor handle(Node* node) {
+  node->counts.fetch_add(Node::kHandle, std::memory_order_relaxed);
+  return Tensor::adopt(node);
+}
+
+// Records one operation whose shape rule has been applied. May compute it at once: in eager mode,
+// or when too much is pending.
+Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
+              std::span<const int64_t> attributes, const std::source_location& where);
+inline Tensor record(const Op& op, std::initializer_list<Node*> inputs, const Shape& shape,
+                     DType dtype, std::initializer_list<int64_t> attributes,
+                     const std::source_location& where) {
+  return record(op, std::span(inputs.begin(), inputs.size()), shape, dtype,
+                std::span(attributes.begin(), attributes.size()), where);
+}
+// A rank-0 leaf whose value is an argument of plans, not part of their key.
+Tensor host_scalar(double value, DType dtype);
+Tensor host_scalar_i64(int64_t value);
+// A computed leaf over existing bytes.
+Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype);
+
+// Held while the graph's structure is walked or changed, and while plans run.
+std::recursive_mutex& graph_lock();
+// A fresh value for Node::mark; under graph_lock().
+uint64_t next_mark();
+
+bool grad_enabled();
+bool set_grad_enabled(bool on);  // returns the previous setting
+// Counts recorded gradients of nodes that a plan computed but did not keep; see graph/cache.
+bool& recording_gradients();
+
+// Implemented by src/graph: computes these nodes, and with them what else is held.
+void evaluate(std::span<Node* const> roots);
+// Implemented by src/graph: this uncomputed input of a gradient would better have been kept.
+void note_wanted(const Node& node);
+
+int64_t live_nodes();
+
+}  // namespace glia

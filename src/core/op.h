@@ -1,0 +1,110 @@
+// What an operation is: its name, its kind, and the rules that every part of Glia asks it for.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/node.h"
+
+namespace glia {
+
+enum class Kind : uint8_t {
+  kLeaf,         // computed from the start
+  kScalar,       // a host number, passed when a plan runs
+  kElementwise,  // fusible; inputs broadcast to the output
+  kReduce,       // fusible; attributes: a bit mask of the reduced axes, which stay with size 1
+  kView,         // other strides over the same bytes
+  kKernel,       // computed by its own function
+  kOutput,       // one result of a kernel with several; attribute: which
+};
+
+// How the elements of an array lie in memory; strides and offset in elements.
+struct Layout {
+  Shape shape;
+  int64_t strides[kMaxRank];
+  int64_t offset = 0;
+  static Layout contiguous(const Shape& shape);
+  bool is_contiguous() const;
+};
+
+// What a gradient rule sees and fills in.
+class Vjp {
+ public:
+  Vjp(const Node& node, std::span<const Tensor> grads, std::span<const bool> needs,
+      std::span<Tensor> results)
+      : node_(node), grads_(grads), needs_(needs), results_(results) {}
+  const Node& node() const { return node_; }
+  Tensor in(int i) const { return handle(node_.inputs[i]); }
+  Tensor out() const { return handle(const_cast<Node*>(&node_)); }
+  // The gradient of the output; of output i where there are several (undefined: none reached it).
+  const Tensor& g(int i = 0) const { return grads_[i]; }
+  bool needs(int i) const { return needs_[i]; }
+  int64_t attribute(int i) const { return node_.attributes[i]; }
+  // The gradient of input i, of a shape that the input broadcasts to.
+  void set(int i, Tensor grad) { results_[i] = std::move(grad); }
+
+ private:
+  const Node& node_;
+  std::span<const Tensor> grads_;
+  std::span<const bool> needs_;
+  std::span<Tensor> results_;
+};
+
+// An array handed to a kernel.
+struct Array {
+  void* data = nullptr;  // of the first element, any offset applied
+  Layout layout;
+  DType dtype = kF32;
+  int64_t numel() const { return layout.shape.numel(); }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+};
+struct KernelCall {
+  std::span<const Array> in;
+  std::span<const Array> out;
+  std::span<const int64_t> attributes;
+  void* scratch = nullptr;  // of the size that Op::scratch_bytes gave
+};
+
+// vmap: this op on inputs that carry a new axis 0 where batched[i], giving an output with one.
+using BatchRule = Tensor (*)(const Node& node, std::span<const Tensor> inputs,
+                             std::span<const bool> batched, int64_t size);
+
+struct Op {
+  const char* name;
+  Kind kind;
+  // The gradient; null: asking for one is an error that names the op.
+  void (*vjp)(Vjp&) = nullptr;
+  // Of a kView: false when no strides can say it, and the input must be copied first.
+  bool (*view)(const Node& node, const Layout& in, Layout* out) = nullptr;
+  // Of a kKernel: the value. Outputs are contiguous; inputs too unless strided.
+  void (*run)(const KernelCall&) = nullptr;
+  bool strided = false;
+  // Null: each example apart, then stacked.
+  BatchRule batch = nullptr;
+  // Of a kElementwise: its Code (ops/elementwise.h); of a kReduce: its ReduceCode.
+  int code = 0;
+  // Of a kKernel with several results.
+  int outputs = 1;
+  // Input i may share its bytes with output i: the kernel reads an element before writing it.
+  bool in_place = false;
+};
+
+// Every op there is, for tests, tables and docs. `add_op` runs before main().
+std::span<const Op* const> all_ops();
+const Op* find_op(std::string_view name);
+struct RegisterOp {
+  explicit RegisterOp(const Op& op);
+};
+
+extern const Op kLeafOp, kScalarOp, kOutputOp, kAliasOp;
+
+// Throws ShapeError "op: message at file:line".
+[[noreturn]] void fail(const char* op, const std::string& message,
+                       const std::source_location& where);
+
+}  // namespace glia
