@@ -1,6 +1,8 @@
 #include "core/node.h"
 
-#include <cstring>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "core/op.h"
 #include "glia/runtime.h"
@@ -8,39 +10,50 @@
 namespace glia {
 namespace {
 
-// A pending chain this long is computed when it gets longer, so that no loop grows without end.
+// What is pending is computed when it exceeds these, so that no loop can grow it without end.
 constexpr uint32_t kMaxDepth = 4096;
 constexpr int64_t kMaxPendingNodes = 1 << 16;
+constexpr size_t kMaxFreeNodes = 1 << 14;
+
+std::atomic<int64_t> allocated_nodes{0};
+thread_local bool thread_ended = false;
 
 struct ThreadState {
   bool grad_enabled = true;
   bool recording_gradients = false;
+  bool symbolic = false;
   uint64_t sequence = 0;
   int64_t pending_nodes = 0;
   int64_t pending_bytes = 0;
   std::vector<void*> free_nodes;
+
   ~ThreadState() {
+    thread_ended = true;
+    allocated_nodes.fetch_sub(static_cast<int64_t>(free_nodes.size()));
     for (void* p : free_nodes) ::operator delete(p);
-    free_nodes.clear();
-    gone = true;
   }
-  static thread_local bool gone;
 };
-thread_local bool ThreadState::gone = false;
 thread_local ThreadState state;
 
-constexpr size_t kMaxFreeNodes = 8192;
-std::atomic<int64_t> live{0};
+std::mutex history_mutex;
+Node* history_head = nullptr;
+
+void leave_history(Node* node) {
+  std::lock_guard hold(history_mutex);
+  if (!node->in_history) return;
+  (node->history_previous ? node->history_previous->history_next : history_head) =
+      node->history_next;
+  if (node->history_next) node->history_next->history_previous = node->history_previous;
+  node->in_history = false;
+}
 
 Node* new_node() {
-  void* memory;
-  if (!state.free_nodes.empty()) {
-    memory = state.free_nodes.back();
-    state.free_nodes.pop_back();
-  } else {
-    memory = ::operator new(sizeof(Node));
-    live.fetch_add(1, std::memory_order_relaxed);
+  if (state.free_nodes.empty()) {
+    allocated_nodes.fetch_add(1, std::memory_order_relaxed);
+    return ::new (::operator new(sizeof(Node))) Node;
   }
+  void* memory = state.free_nodes.back();
+  state.free_nodes.pop_back();
   return ::new (memory) Node;
 }
 
@@ -49,29 +62,78 @@ void delete_node(Node* node) {
   if (node->attributes != node->inline_attributes) delete[] node->attributes;
   delete node->custom;
   node->~Node();
-  if (!ThreadState::gone && state.free_nodes.size() < kMaxFreeNodes) {
+  if (!thread_ended && state.free_nodes.size() < kMaxFreeNodes) {
     state.free_nodes.push_back(node);
   } else {
     ::operator delete(node);
-    live.fetch_sub(1, std::memory_order_relaxed);
+    allocated_nodes.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 
-int64_t pending_bytes_limit() {
-  static const int64_t limit = physical_memory() / 2;
-  return limit;
+bool drop_reference(Node* node, uint64_t count) {
+  return static_cast<uint32_t>(node->counts.fetch_sub(count, std::memory_order_acq_rel)) == 1;
+}
+
+// Frees a node without references and, one after the other, all that only it kept alive.
+void free_graph(Node* node) {
+  std::vector<Node*> dead;
+  for (;;) {
+    if (node->in_history) leave_history(node);
+    for (Node* in : node->input_span()) {
+      if (drop_reference(in, 1)) dead.push_back(in);
+    }
+    delete_node(node);
+    if (dead.empty()) return;
+    node = dead.back();
+    dead.pop_back();
+  }
+}
+
+Node* leaf_node(const Op& op, const Shape& shape, DType dtype) {
+  Node* node = new_node();
+  node->op = &op;
+  node->shape = shape;
+  node->dtype = dtype;
+  node->sequence = ++state.sequence;
+  return node;
+}
+
+Tensor scalar_node(uint64_t bits, DType dtype) {
+  Node* node = leaf_node(kScalarOp, Shape(), dtype);
+  node->attribute_count = 1;
+  node->attributes[0] = static_cast<int64_t>(bits);
+  return handle(node);
+}
+
+template <class T>
+uint64_t bits_of(T value) {
+  uint64_t bits = 0;
+  std::copy_n(reinterpret_cast<const char*>(&value), sizeof(T), reinterpret_cast<char*>(&bits));
+  return bits;
+}
+
+int64_t saturate(double value) {
+  if (!(value > -9.2e18)) return value != value ? 0 : INT64_MIN;
+  return value < 9.2e18 ? static_cast<int64_t>(value) : INT64_MAX;
 }
 
 }  // namespace
 
 int64_t live_nodes() {
-  return live.load() - static_cast<int64_t>(state.free_nodes.size());
+  return allocated_nodes.load() - static_cast<int64_t>(state.free_nodes.size());
+}
+
+int64_t physical_memory() {
+  static const int64_t bytes =
+      static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+  return bytes;
 }
 
 std::recursive_mutex& graph_lock() {
-  static std::recursive_mutex* lock = new std::recursive_mutex;  // outlives static tensors
+  static auto* lock = new std::recursive_mutex;  // outlives tensors of static storage
   return *lock;
 }
+
 uint64_t next_mark() {
   static uint64_t mark = 0;
   return ++mark;
@@ -79,6 +141,7 @@ uint64_t next_mark() {
 
 bool grad_enabled() { return state.grad_enabled; }
 bool set_grad_enabled(bool on) { return std::exchange(state.grad_enabled, on); }
+bool set_symbolic(bool on) { return std::exchange(state.symbolic, on); }
 bool& recording_gradients() { return state.recording_gradients; }
 void reset_pending() { state.pending_nodes = state.pending_bytes = 0; }
 
@@ -86,24 +149,126 @@ NoGrad::NoGrad() : previous_(set_grad_enabled(false)) {}
 NoGrad::~NoGrad() { set_grad_enabled(previous_); }
 
 void release(Node* node, uint64_t count) {
-  if (static_cast<uint32_t>(node->counts.fetch_sub(count, std::memory_order_acq_rel)) !=
-      static_cast<uint32_t>(count))
-    return;
-  // The last reference: free this node and, one by one, what only it kept alive.
-  Node* pending = nullptr;  // linked through Node::memory-free field `inputs` is still needed
-  std::vector<Node*> stack;
-  for (;;) {
-    node_gone(node);
-    for (Node* in : node->input_span()) {
-      if (static_cast<uint32_t>(in->counts.fetch_sub(1, std::memory_order_acq_rel)) == 1)
-        stack.push_back(in);
-    }
-    delete_node(node);
-    if (stack.empty()) break;
-    node = stack.back();
+  if (drop_reference(node, count)) free_graph(node);
+}
+
+void drop_inputs(Node* node) {
+  if (node->in_history) leave_history(node);
+  const int32_t count = std::exchange(node->input_count, 0);
+  for (int32_t i = 0; i < count; ++i) release(node->inputs[i]);
+  delete node->custom;
+  node->custom = nullptr;
+}
+
+void keep_history(Node* node) {
+  std::lock_guard hold(history_mutex);
+  if (node->in_history) return;
+  node->in_history = true;
+  node->history_previous = nullptr;
+  node->history_next = history_head;
+  if (history_head) history_head->history_previous = node;
+  history_head = node;
+}
+
+bool history_alive(Node* root) {
+  // Marks: dead nodes keep this walk's mark and index 0, live ones index 1.
+  const uint64_t mark = next_mark();
+  std::vector<Node*> stack{root};
+  while (!stack.empty()) {
+    Node* node = stack.back();
     stack.pop_back();
+    if (!node->needs_grad || node->mark == mark) continue;
+    node->mark = mark;
+    if (node->trainable && node->handles() > 0) return true;
+    if (node->trainable) continue;
+    for (Node* in : node->input_span()) stack.push_back(in);
   }
-  (void)pending;
+  return false;
+}
+
+void end_dead_histories() {
+  std::vector<Node*> listed;
+  {
+    std::lock_guard hold(history_mutex);
+    for (Node* node = history_head; node; node = node->history_next) {
+      uint64_t counts = node->counts.load();
+      while (static_cast<uint32_t>(counts) != 0 &&
+             !node->counts.compare_exchange_weak(counts, counts + 1)) {
+      }
+      if (static_cast<uint32_t>(counts) != 0) listed.push_back(node);
+    }
+  }
+  for (Node* node : listed) {
+    if (!history_alive(node)) {
+      node->history_ended = true;
+      drop_inputs(node);
+    }
+    release(node);
+  }
+}
+
+Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
+              std::span<const int64_t> attributes, const std::source_location& where) {
+  Node* node = leaf_node(op, shape, dtype);
+  node->where = where;
+  node->input_count = static_cast<int32_t>(inputs.size());
+  if (inputs.size() > Node::kInline) node->inputs = new Node*[inputs.size()];
+  uint32_t depth = 0;
+  bool needs_grad = false;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Node* in = inputs[i];
+    in->retain();
+    node->inputs[i] = in;
+    needs_grad |= in->needs_grad;
+    if (!in->is_computed()) {
+      depth = std::max(depth, in->depth);
+      if (state.recording_gradients && in->plan_id != 0) note_wanted(*in);
+    }
+  }
+  node->depth = depth + 1;
+  node->needs_grad = needs_grad && state.grad_enabled && is_float(dtype);
+  node->attribute_count = static_cast<int32_t>(attributes.size());
+  if (attributes.size() > Node::kInline) node->attributes = new int64_t[attributes.size()];
+  std::copy(attributes.begin(), attributes.end(), node->attributes);
+
+  Tensor result = handle(node);
+  static const int64_t bytes_limit = physical_memory() / 2;
+  state.pending_nodes += 1;
+  if (op.kind != Kind::kView) state.pending_bytes += node->bytes();
+  const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
+                        state.pending_bytes > bytes_limit;
+  const bool single = op.outputs == 1 && op.kind != Kind::kOutput;
+  if (single && !state.symbolic && (too_much || eager())) evaluate({&node, 1});
+  return result;
+}
+
+Tensor host_scalar(double value, DType dtype) {
+  switch (dtype) {
+    case kF32: return scalar_node(bits_of(static_cast<float>(value)), dtype);
+    case kF64: return scalar_node(bits_of(value), dtype);
+    case kBF16: return scalar_node(bits_of(bfloat16(static_cast<float>(value))), dtype);
+    case kF16: return scalar_node(bits_of(float16(static_cast<float>(value))), dtype);
+    case kBool: return scalar_node(value != 0, dtype);
+    default: return host_scalar_i64(saturate(value), dtype);
+  }
+}
+
+Tensor host_scalar_i64(int64_t value, DType dtype) {
+  switch (dtype) {
+    case kI64: return scalar_node(bits_of(value), dtype);
+    case kI32: return scalar_node(bits_of(static_cast<int32_t>(value)), dtype);
+    case kI8: return scalar_node(bits_of(static_cast<int8_t>(value)), dtype);
+    case kU8: return scalar_node(bits_of(static_cast<uint8_t>(value)), dtype);
+    default: return host_scalar(static_cast<double>(value), dtype);
+  }
+}
+
+Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype) {
+  Node* node = leaf_node(kLeafOp, shape, dtype);
+  node->memory = std::move(memory);
+  node->offset = offset;
+  node->computed.store(true, std::memory_order_release);
+  return handle(node);
 }
 
 }  // namespace glia

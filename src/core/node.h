@@ -85,6 +85,11 @@ struct Node {
   uint32_t plan_id = 0;
   uint32_t plan_index = 0;
 
+  // Links of the list of computed nodes that keep their inputs for gradients.
+  Node* history_next = nullptr;
+  Node* history_previous = nullptr;
+  bool in_history = false;
+
   // Scratch of graph walks, guarded by graph_lock().
   uint64_t mark = 0;
   uint32_t index = 0;
@@ -110,8 +115,14 @@ struct Node {
 
 // Drops one reference; frees the node, and without recursion all it alone kept, at zero.
 void release(Node* node, uint64_t count = 1);
-// Lets go of the inputs: the node is a leaf from now on.
+// Lets go of the inputs: the node is a leaf from now on. Under graph_lock().
 void drop_inputs(Node* node);
+// Lists a computed node whose inputs gradients() may still ask for. Under graph_lock().
+void keep_history(Node* node);
+// Drops the inputs of listed nodes through which no held trainable tensor can be reached.
+void end_dead_histories();
+// Whether gradients could be asked through this node. Under graph_lock().
+bool history_alive(Node* node);
 
 inline Tensor handle(Node* node) {
   node->counts.fetch_add(Node::kHandle, std::memory_order_relaxed);
@@ -130,7 +141,7 @@ inline Tensor record(const Op& op, std::initializer_list<Node*> inputs, const Sh
 }
 // A rank-0 leaf whose value is an argument of plans, not part of their key.
 Tensor host_scalar(double value, DType dtype);
-Tensor host_scalar_i64(int64_t value);
+Tensor host_scalar_i64(int64_t value, DType dtype = kI64);
 // A computed leaf over existing bytes.
 Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype);
 
@@ -141,6 +152,8 @@ uint64_t next_mark();
 
 bool grad_enabled();
 bool set_grad_enabled(bool on);  // returns the previous setting
+// While on, this thread's records are never computed at once: their structure is what matters.
+bool set_symbolic(bool on);
 // Counts recorded gradients of nodes that a plan computed but did not keep; see graph/cache.
 bool& recording_gradients();
 
@@ -150,5 +163,9 @@ void evaluate(std::span<Node* const> roots);
 void note_wanted(const Node& node);
 
 int64_t live_nodes();
+// Starts a new count of what this thread has recorded since it last computed something.
+void reset_pending();
+// The machine's memory in bytes.
+int64_t physical_memory();
 
 }  // namespace glia

@@ -90,8 +90,8 @@ struct Op {
   int code = 0;
   // Of a kKernel with several results.
   int outputs = 1;
-  // Input i may share its bytes with output i: the kernel reads an element before writing it.
-  bool in_place = false;
+  // The kernel checks values (indices) and may throw ValueError.
+  bool may_throw = false;
 };
 
 // Every op there is, for tests, tables and docs. `add_op` runs before main().
@@ -106,5 +106,7 @@ extern const Op kLeafOp, kScalarOp, kOutputOp, kAliasOp;
 // Throws ShapeError "op: message at file:line".
 [[noreturn]] void fail(const char* op, const std::string& message,
                        const std::source_location& where);
+// `axis` counted from the front; fails naming the op when there is none.
+int checked_axis(const char* op, int64_t axis, int rank, const std::source_location& where);
 
 }  // namespace glia

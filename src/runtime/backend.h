@@ -48,13 +48,15 @@ struct Program {
     int value = -1;
     ReduceCode reduce = ReduceCode::kSum;
     int64_t segments = 1;
+    int overwrites = -1;  // the slot of a full input whose memory this output takes over
   };
 
   Shape space;  // sizes whose product is rows * cols, for strided inputs
   int64_t rows = 1, cols = 1;
   std::vector<Value> values;    // in order of computation
   std::vector<Output> outputs;  // output i writes array inputs + i
-  int input_arrays = 0;
+  int input_arrays = 0;  // slots
+  bool many = false;           // for run_many: the space only stands for flat ones of any size
   bool row_resident = false;  // has row values computed from whole rows: a tile holds whole rows
 };
 

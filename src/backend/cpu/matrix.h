@@ -4,25 +4,29 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
+#include <span>
 
 #include "glia/dtype.h"
 
 namespace glia::cpu {
 
+// Products of a (m, k) and b (k, n), all of one shape. Strides are the elements between
+// neighbours: a[i * a_row + j * a_col]; fits() says which can be used.
 struct MatmulShape {
-  DType dtype = kF32;  // of all three; kF32 or kBF16
-  int64_t batch = 1, m = 0, n = 0, k = 0;
-  // Elements between neighbours: a[i * a_row + j * a_col], one of a_row and a_col being 1 (and
-  // the same for b); a batch stride of 0 shares the matrix.
-  int64_t a_batch = 0, a_row = 0, a_col = 1;
-  int64_t b_batch = 0, b_row = 0, b_col = 1;
-  bool operator==(const MatmulShape&) const = default;
+  DType dtype = kF32;  // of a, b and the output; kF32 or kBF16
+  int64_t m = 0, n = 0, k = 0;
+  int64_t a_row = 0, a_col = 1;
+  int64_t b_row = 0, b_col = 1;
 };
-// out (batch, m, n) contiguous = a (m, k) times b (k, n).
-void matmul(const MatmulShape& shape, const void* a, const void* b, void* out);
+// Whether a matrix of these sizes and strides has a contiguous axis and no overlapping rows.
+bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col);
+// out (batch, m, n), contiguous; product i multiplies the matrices that start a_offsets[i] and
+// b_offsets[i] elements after a and b. Both spans have `batch` entries.
+void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
+            std::span<const int64_t> b_offsets, const void* a, const void* b, void* out);
 
-// Cross-correlation of x (N, H, W, C) with w (O, kH, kW, C / groups) to y (N, oH, oW, O).
+// Cross-correlation of x (N, H, W, C) with w (O, kH, kW, C / groups) to y (N, oH, oW, O). The
+// padding below and to the right is what the sizes leave for it.
 struct ConvShape {
   DType dtype = kF32;
   int64_t n = 0, h = 0, w = 0, c = 0, o = 0, kh = 0, kw = 0, oh = 0, ow = 0;
@@ -34,7 +38,7 @@ void conv2d(const ConvShape& shape, const void* x, const void* w, void* y);
 void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx);
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw);
 
-// Forgets cached primitives and their scratch memory.
+// Forgets cached primitives.
 void trim_matrix_cache();
 
 }  // namespace glia::cpu

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "glia/dtype.h"
 #include "ops/elementwise.h"
@@ -44,6 +45,10 @@ void copy_strided(void* out, int64_t out_stride, const void* in, int64_t in_stri
                   int64_t size);
 
 // "avx512", "avx2" or "baseline": what is in use; GLIA_CPU caps it.
+// Throws Error if GLIA_CPU is none of these.
 const char* level();
+// For tests: what level() gives from now on. False if this processor does not have it. Not while
+// another thread computes; functions got before stay as they are.
+bool set_level_for_test(std::string_view level);
 
 }  // namespace glia::cpu

@@ -1,0 +1,58 @@
+// What the workloads share: how one is run, timed and compared.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "glia/glia.h"
+
+namespace glia::bench {
+
+struct Options {
+  std::string start;    // a safetensors file of weights and inputs to start from; "": random ones
+  double seconds = 4;   // how long to time
+  int proof_steps = 0;  // if not 0: nothing is timed, and the results of so many steps given
+  double lr = 0;        // if not 0: in place of the workload's learning rate
+};
+
+struct Result {
+  double ms = 0;                // median time of a step
+  std::vector<double> results;  // mean absolute value of what each proof step gave
+  std::vector<std::pair<std::string, double>> facts;  // work of a step: "flops", "bytes", ...
+};
+
+using Workload = Result (*)(const Options&);
+
+// The median of a call's time in ms, over rounds of about 0.2 s after warming up.
+double median_ms(const std::function<void()>& call, double seconds);
+
+// Times `step`, or proves it.
+Result run(const Options& options, const std::function<Tensor()>& step);
+
+// Weights and inputs by name: those of options.start, or random ones.
+class Start {
+ public:
+  explicit Start(const Options& options);
+  // The f32 tensor of that name; throws Error if the file's has another shape or there is none.
+  Tensor operator()(const std::string& name, const Shape& shape) const;
+  bool from_file() const { return !tensors_.empty(); }
+  const io::NamedTensors& tensors() const { return tensors_; }
+
+ private:
+  io::NamedTensors tensors_;
+};
+
+Result chain(const Options&);        // 1,000 dependent products of 16 elements
+Result chain_grad(const Options&);   // 100 of them, summed, and the gradient
+Result node(const Options&);         // cost of recording, planning and freeing one node
+Result dqn_step(const Options&);     // 4-120-84-2, batch 128, Adam
+Result mlp_small(const Options&);    // 784-512-512-10, batch 128, SGD with momentum
+Result mlp_large(const Options&);    // 4096-4096-4096-1000, batch 256
+Result adamw_small(const Options&);  // 200 parameters of 64 elements
+Result adamw_large(const Options&);  // 50 parameters of 200,000 elements
+Result start(const Options&);        // new process: load a 10 MB model, predict once
+Result peak(const Options&);         // what the machine can do: the floor of the others
+
+}  // namespace glia::bench

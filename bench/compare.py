@@ -1,0 +1,134 @@
+"""Compares glia-bench with other frameworks in pairs, A B A B ..., and writes bench/results.md.
+
+First the same weights and inputs go through five steps of both sides (bench/peers.py), whose
+results must agree within 1e-4. Then every time is taken by a process of its own, the sides in
+turn, and the median of the ratios of the pairs counts. See bench/README.md.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+OWN_PEERS = HERE / "peers.py"
+WORKLOADS = ["chain", "chain_grad", "dqn_step", "mlp_small", "mlp_large", "adamw_small",
+             "adamw_large", "start"]
+# Rates at which the optimizers of the proof move the weights enough to be seen.
+PROOF_RATE = {"mlp_small": 0.01, "mlp_large": 0.01}
+
+
+def output(*command):
+    """The last line that a command prints; None if it says, by status 3, that it has no such."""
+    result = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    if result.returncode == 3:
+        return None
+    if result.returncode != 0:
+        sys.exit(f"compare: status {result.returncode} from {' '.join(map(str, command))}")
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+def prove(glia, python, workload, folder):
+    """The largest relative difference of what five steps gave; exits if it is above 1e-4."""
+    start, rate = folder / f"{workload}.safetensors", PROOF_RATE.get(workload, 1e-3)
+    subprocess.run([python, OWN_PEERS, workload, "make", start], check=True)
+    theirs = output(python, OWN_PEERS, workload, "prove", start, 5, rate)["results"]
+    ours = output(glia, workload, "--prove", 5, "--start", start, "--lr", rate)["results"]
+    worst = max(abs(a - b) / max(abs(b), 1e-30) for a, b in zip(ours, theirs, strict=True))
+    if not worst <= 1e-4:
+        sys.exit(f"compare: {workload}: the work differs: {ours} and {theirs}")
+    return worst
+
+
+def floor_ms(facts, machine):
+    return max(facts.get("flops", 0) / machine["gflops"] / 1e6,
+               facts.get("bytes", 0) / machine["gbytes"] / 1e6)
+
+
+def processor():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return platform.processor()
+
+
+def version_of(python, package):
+    code = f"import importlib.metadata as m; print(m.version('{package}'))"
+    result = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    return f"{package} {result.stdout.strip()}" if result.returncode == 0 else None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("workloads", nargs="*", default=WORKLOADS)
+    parser.add_argument("--glia", default=HERE.parent / "build" / "bench" / "glia-bench")
+    parser.add_argument("--peers", default=os.environ.get("GLIA_PEERS", OWN_PEERS),
+                        help="script that times the others: NAME SIDE (default: peers.py here)")
+    parser.add_argument("--sides", default="eager",
+                        help="others to compare with, by commas: eager,compile,jax,ort")
+    parser.add_argument("--python", default=sys.executable, help="the Python that has them")
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--out", default=HERE / "results.md", type=pathlib.Path)
+    options = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+    def glia(name):
+        return output(options.glia, name, "--json")
+
+    machine = glia("peak")
+    other = output(options.python, OWN_PEERS, "peak", "eager")
+    machine.update({key: max(machine[key], other[key]) for key in ("gflops", "gbytes")})
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for workload in options.workloads:
+            difference = None
+            if workload != "start":
+                difference = prove(options.glia, options.python, workload, pathlib.Path(folder))
+            for side in options.sides.split(","):
+                pairs = []
+                for _ in range(options.pairs):
+                    ours = glia(workload)
+                    theirs = output(options.python, options.peers, workload, side)
+                    if theirs is None:
+                        break
+                    pairs.append((ours["ms"], theirs["ms"]))
+                if not pairs:
+                    continue
+                mine, other = (statistics.median(column) for column in zip(*pairs))
+                ratios = [b / a for a, b in pairs]
+                floor = floor_ms(ours, machine)
+                rows.append([workload, side, f"{mine:.4g}", f"{other:.4g}",
+                             f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}",
+                             f"{100 * floor / mine:.0f} %" if floor else "",
+                             "" if difference is None else f"{difference:.0e}"])
+                print(*rows[-1], sep="\t", flush=True)
+
+    versions = [version_of(options.python, package)
+                for package in ("torch", "jax", "onnxruntime", "numpy")]
+    head = ["workload", "against", "Glia, ms", "other, ms", "ratio", "least", "of floor",
+            "results differ by"]
+    lines = [
+        "# Results", "",
+        f"Made by `bench/compare.py` on {datetime.date.today()}: {options.pairs} pairs, each time "
+        "from a process of its own; `ratio` is the median of the pairs' ratios (other / Glia), "
+        "`least` the smallest. `of floor`: the time that the work must take at the rates below, "
+        "as part of Glia's. `results differ by`: the largest relative difference of five steps "
+        "from the same weights.", "",
+        f"- Processor: {processor()}, instruction set {machine['cpu']}, {machine['threads']} "
+        f"threads, measured {machine['gflops']:.0f} GFLOP/s (f32 matrix product) and "
+        f"{machine['gbytes']:.1f} GB/s (addition of two long arrays)",
+        f"- Versions: {', '.join(v for v in versions if v)}, Python "
+        f"{platform.python_version()}, Linux {platform.release()}", "",
+        "| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |",
+        *("| " + " | ".join(row) + " |" for row in rows)]
+    options.out.write_text("\n".join(lines) + "\n")
+    print(f"written: {options.out}")
+
+
+if __name__ == "__main__":
+    main()

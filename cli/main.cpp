@@ -1,0 +1,244 @@
+// The `glia` program: trains recipes and uses what they trained.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <sstream>
+
+#include "glia/error.h"
+#include "glia/runtime.h"
+#include "recipes/recipe.h"
+
+namespace glia {
+namespace {
+
+constexpr int kFailure = 2;  // exit status of every error
+
+volatile std::sig_atomic_t signal_seen = 0;
+
+// The first SIGINT or SIGTERM asks the run to save and stop; a second one ends the process.
+void watch_signals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int signal) { signal_seen = signal; };
+  action.sa_flags = SA_RESETHAND | SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error like a full disk
+}
+
+// Help of 80 columns: an option, its value's name, what it does, and the default.
+class Help : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string usage = "Usage: glia";
+    if (!name.empty() && name != "glia") usage += " " + name.substr(name.find(' ') + 1);
+    if (!app->get_subcommands({}).empty()) usage += app->get_parent() ? " RECIPE" : " COMMAND";
+    usage += " [OPTIONS]";
+    for (const CLI::Option* option : app->get_options())
+      if (option->get_positional() && !option->get_group().empty())
+        usage +=
+            " " + option->get_type_name() + (option->get_items_expected_max() > 1 ? "..." : "");
+    return usage + "\n";
+  }
+  std::string make_option(const CLI::Option* option, bool positional) const override {
+    std::string name = positional ? option->get_type_name() : option->get_name(false, true);
+    if (!positional && !option->get_type_name().empty()) name += " " + option->get_type_name();
+    std::string text = option->get_description();
+    if (!option->get_default_str().empty()) text += " Default: " + option->get_default_str() + ".";
+    return "  " + name + wrapped(name.size() + 2, text) + "\n";
+  }
+  std::string make_subcommand(const CLI::App* sub) const override {
+    return "  " + sub->get_name() + wrapped(sub->get_name().size() + 2, sub->get_description()) +
+           "\n";
+  }
+
+ private:
+  // The words of `text` from column 22 on, after `column` characters of the first line.
+  static std::string wrapped(size_t column, const std::string& text) {
+    constexpr size_t kIndent = 22, kWidth = 80;
+    std::string out;
+    if (column + 2 > kIndent) {
+      out = "\n";
+      column = 0;
+    }
+    out += std::string(kIndent - column, ' ');
+    column = kIndent;
+    std::istringstream words(text);
+    for (std::string word; words >> word; column += word.size()) {
+      if (column > kIndent && column + 1 + word.size() > kWidth) {
+        out += "\n" + std::string(kIndent, ' ');
+        column = kIndent;
+      } else if (column > kIndent) {
+        out += ' ';
+        ++column;
+      }
+      out += word;
+    }
+    return out;
+  }
+};
+
+template <class T>
+bool parse_number(const std::string& text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+recipes::Settings parse_setting(const recipes::Setting& setting, const std::string& text) {
+  const std::string option = "--" + setting.name + ": '" + text + "' is ";
+  if (setting.kind == recipes::Setting::kChoice) {
+    for (const std::string& choice : setting.choices)
+      if (text == choice) return text;
+    throw Error(option + fmt::format("none of {}", fmt::join(setting.choices, ", ")));
+  }
+  const auto range = [&] {
+    return setting.high < 1e18 ? fmt::format("from {} to {}", setting.low, setting.high)
+                               : fmt::format("of at least {}", setting.low);
+  };
+  const auto checked = [&](auto number, const char* what) -> recipes::Settings {
+    if (!parse_number(text, number) || !(number >= setting.low && number <= setting.high))
+      throw Error(option + "no " + what + " " + range());
+    return number;
+  };
+  return setting.kind == recipes::Setting::kInteger ? checked(int64_t{0}, "whole number")
+                                                    : checked(0.0, "number");
+}
+
+// `parent RECIPE ...`: a subcommand for each recipe, and a clear error for any other word.
+template <class F>
+CLI::App* add_recipes(CLI::App& app, const std::string& name, const std::string& description,
+                      F&& add) {
+  CLI::App* parent = app.add_subcommand(name, description);
+  std::vector<std::string> names;
+  for (const recipes::Recipe* recipe : recipes::all()) {
+    names.push_back(recipe->name);
+    add(*parent->add_subcommand(recipe->name, recipe->description), *recipe);
+  }
+  const std::string known = fmt::format("known: {}", fmt::join(names, ", "));
+  parent
+      ->add_option_function<std::string>(
+          "recipe",
+          [known](const std::string& word) {
+            throw Error("unknown recipe '" + word + "' (" + known + ")");
+          })
+      ->group("");
+  parent->callback([parent, name, known] {
+    if (parent->get_subcommands().empty())
+      throw Error(name + ": no recipe is named (" + known + ")");
+  });
+  parent->footer("\nglia " + name + " RECIPE --help explains a recipe's options.");
+  return parent;
+}
+
+void add_train(CLI::App& command, const recipes::Recipe& recipe) {
+  auto job = std::make_shared<recipes::TrainJob>();
+  job->interrupted = [] { return signal_seen != 0; };
+  for (const recipes::Setting& setting : recipe.settings) {
+    const bool choice = setting.kind == recipes::Setting::kChoice;
+    command
+        .add_option_function<std::string>(
+            "--" + setting.name,
+            [job, setting](const std::string& text) {
+              job->given[setting.name] = parse_setting(setting, text);
+            },
+            setting.help)
+        ->type_name(choice ? fmt::format("{}", fmt::join(setting.choices, "|"))
+                    : setting.kind == recipes::Setting::kInteger ? "N"
+                                                                 : "X")
+        ->default_str(setting.fallback);
+  }
+  command
+      .add_option_function<std::string>(
+          "--threads",
+          [](const std::string& text) {
+            const auto threads = parse_setting({.name = "threads", .low = 1, .high = 1024}, text);
+            set_num_threads(threads.get<int>());
+          },
+          "Threads to use. The result is the same, bit for bit, for any number.")
+      ->type_name("N")
+      ->default_str("all processors");
+  auto* out = command.add_option("--out", job->out,
+                                 "Folder for the results. One that already holds a run is refused "
+                                 "unless --overwrite is given.");
+  out->type_name("DIR")->default_str("a new one below runs/");
+  command.add_flag("--overwrite", job->overwrite, "Replaces the run that --out holds.")->needs(out);
+  command
+      .add_option_function<std::string>(
+          "--resume",
+          [job](const std::string& folder) {
+            job->out = folder;
+            job->resume = true;
+          },
+          "Goes on from the checkpoint in this folder, with the settings it was started with, and "
+          "ends with the same bits as a run that was never interrupted.")
+      ->type_name("DIR")
+      ->excludes(out);
+  command.footer(
+      "\nThe folder receives model.safetensors (PyTorch's names), checkpoint.safetensors,\n"
+      "metrics.csv, a TensorBoard event file, summary.json and report.html. Ctrl-C finishes the\n"
+      "step, saves a checkpoint and says how to go on.");
+  command.callback([job, &recipe] {
+    watch_signals();
+    recipe.train(*job);
+  });
+}
+
+void add_predict(CLI::App& command, const recipes::Recipe& recipe) {
+  auto job = std::make_shared<recipes::PredictJob>();
+  command.add_option("--model", job->model, "Folder of a run, or its model.safetensors.")
+      ->type_name("DIR")
+      ->required();
+  command.add_option("input", job->inputs, recipe.input)->type_name("FILE")->required();
+  command.footer("\n" + recipe.predict_help);
+  command.callback([job, &recipe] { recipe.predict(*job); });
+}
+
+int fail(const std::string& message) {
+  std::fflush(stdout);
+  fmt::print(stderr, "glia: {}\n", message);
+  return kFailure;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Glia: deep learning in C++.", "glia");
+  app.set_version_flag("--version", version(), "Prints the version.");
+  app.set_help_flag("-h,--help", "Prints this help.");
+  app.require_subcommand(0, 1);
+  app.formatter(std::make_shared<Help>());
+  add_recipes(app, "train", "Trains a recipe and writes its results to a folder.", add_train);
+  add_recipes(app, "predict", "Uses a trained model.", add_predict);
+  app.add_subcommand("list", "Lists the recipes.")->callback([] {
+    for (const recipes::Recipe* recipe : recipes::all())
+      fmt::print("{:<20}{}\n", recipe->name, recipe->description);
+  });
+  app.footer(
+      "\nExamples:\n"
+      "  glia train fashion-mnist --model cnn\n"
+      "  glia train fashion-mnist --resume runs/fashion-mnist-cnn\n"
+      "  glia predict fashion-mnist --model runs/fashion-mnist-cnn shoe.png");
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) fmt::print("{}", app.help());
+  } catch (const CLI::Success& e) {
+    app.exit(e);
+  } catch (const recipes::Interrupted& e) {
+    fmt::print(stderr, "\nglia: {}\n", e.what());
+    return 128 + signal_seen;
+  } catch (const CLI::ParseError& e) {
+    return fail(std::string(e.what()) + " (see --help)");
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory");
+  } catch (const std::exception& e) {
+    return fail(e.what());
+  }
+  if (std::fflush(stdout) != 0) return fail("standard output: cannot be written");
+  return 0;
+}
+
+}  // namespace
+}  // namespace glia
+
+int main(int argc, char** argv) { return glia::run(argc, argv); }

@@ -1,0 +1,201 @@
+// Reverse mode: one walk from the loss back, recording each op's own gradient rule.
+#include <algorithm>
+
+#include "core/node.h"
+#include "core/op.h"
+#include "glia/autodiff.h"
+#include "glia/ops.h"
+
+namespace glia {
+namespace {
+
+// While one lives, records learn which values a plan should have kept; see note_wanted.
+class RecordingGradients {
+ public:
+  RecordingGradients() : previous_(std::exchange(recording_gradients(), true)) {}
+  ~RecordingGradients() { recording_gradients() = previous_; }
+
+ private:
+  bool previous_;
+};
+
+// The sum of a gradient over the axes along which its input was broadcast.
+Tensor unbroadcast(const Tensor& grad, const Shape& shape) {
+  if (grad.shape() == shape) return grad;
+  Axes axes;
+  const int shift = grad.rank() - shape.rank();
+  for (int i = 0; i < grad.rank(); ++i) {
+    if (i < shift || (shape[i - shift] == 1 && grad.shape()[i] != 1)) axes.push_back(i);
+  }
+  if (axes.empty()) return expand(grad, shape);  // a rule may give a smaller, broadcastable shape
+  Tensor g = sum(grad, axes, true);
+  Shape squeezed = g.shape();
+  for (int i = 0; i < shift; ++i) squeezed.erase(0);
+  g = reshape(g, squeezed);
+  return g.shape() == shape ? g : expand(g, shape);
+}
+
+// The part of the graph that needs gradients, inputs first. Marks and indices of nodes are scratch
+// that any evaluation may overwrite, so what the walk needs of them is copied at the start.
+class Walk {
+ public:
+  Walk(Node* loss, const std::vector<Tensor>& targets) {
+    std::lock_guard hold(graph_lock());
+    const uint64_t mark = next_mark();
+    visit(loss, mark);
+    relevant_.resize(nodes_.size());
+    is_target_.resize(nodes_.size());
+    for (const Tensor& t : targets) {
+      const bool reached = t.node()->mark == mark;
+      targets_.push_back(reached ? static_cast<int>(t.node()->index) : -1);
+      if (reached) relevant_[t.node()->index] = is_target_[t.node()->index] = 1;
+    }
+    for (Node* node : nodes_) {
+      std::vector<int>& inputs = inputs_.emplace_back();
+      held_.push_back(handle(node));
+      if (node->trainable) continue;
+      for (Node* in : node->input_span()) {
+        const bool leads = in->needs_grad && relevant_[in->index];
+        inputs.push_back(leads ? static_cast<int>(in->index) : -1);
+        if (leads) relevant_[node->index] = 1;
+      }
+    }
+    grads_.resize(nodes_.size());
+    tuple_grads_.resize(nodes_.size());
+  }
+
+  std::vector<Tensor> run(const Tensor& seed) {
+    grads_.back() = seed;
+    for (int i = static_cast<int>(nodes_.size()) - 1; i >= 0; --i) {
+      if (relevant_[i] && !inputs_[i].empty() &&
+          (grads_[i].defined() || !tuple_grads_[i].empty()))
+        step(i);
+    }
+    std::vector<Tensor> out;
+    for (int t : targets_) out.push_back(t < 0 ? Tensor() : grads_[t]);
+    return out;
+  }
+
+  // The loss was made from tensors that an optimizer step has replaced, and only from them.
+  bool history_ended() const {
+    return std::ranges::all_of(targets_, [](int t) { return t < 0; }) &&
+           std::ranges::any_of(nodes_, [](Node* n) { return n->history_ended; });
+  }
+
+ private:
+  void visit(Node* root, uint64_t mark) {
+    std::vector<std::pair<Node*, int32_t>> stack;
+    const auto enter = [&](Node* node) {
+      node->mark = mark;
+      stack.emplace_back(node, node->trainable ? node->input_count : 0);
+    };
+    enter(root);
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (next < node->input_count) {
+        Node* in = node->inputs[next++];
+        if (in->needs_grad && in->mark != mark) enter(in);
+        continue;
+      }
+      node->index = static_cast<uint32_t>(nodes_.size());
+      nodes_.push_back(node);
+      stack.pop_back();
+    }
+  }
+
+  void step(int i) {
+    Node& node = *nodes_[i];
+    const std::vector<int>& inputs = inputs_[i];
+    if (node.op->kind == Kind::kOutput) {  // gather the gradients of all results at the kernel
+      auto& all = tuple_grads_[inputs[0]];
+      all.resize(nodes_[inputs[0]]->op->outputs);
+      all[node.attributes[0]] = grads_[i];
+      return finish(i);
+    }
+    std::vector<Tensor> results(inputs.size());
+    if (node.custom) {
+      custom(node, grads_[i], &results);
+    } else {
+      if (!node.op->vjp)
+        throw Error(std::string("gradients: ") + node.op->name + " has no gradient", node.where);
+      bool needs[Node::kInline];
+      std::vector<uint8_t> many(inputs.size() > Node::kInline ? inputs.size() : 0);
+      bool* const flags = many.empty() ? needs : reinterpret_cast<bool*>(many.data());
+      for (size_t k = 0; k < inputs.size(); ++k) flags[k] = inputs[k] >= 0;
+      const std::span<const Tensor> grads = tuple_grads_[i].empty()
+                                                ? std::span<const Tensor>(&grads_[i], 1)
+                                                : std::span<const Tensor>(tuple_grads_[i]);
+      Vjp vjp(node, grads, {flags, inputs.size()}, results);
+      node.op->vjp(vjp);
+    }
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      if (inputs[k] < 0 || !results[k].defined()) continue;
+      const Node& in = *nodes_[inputs[k]];
+      Tensor g = unbroadcast(cast(results[k], in.dtype), in.shape);
+      Tensor& total = grads_[inputs[k]];
+      total = total.defined() ? total + g : std::move(g);
+    }
+    finish(i);
+  }
+
+  void finish(int i) {
+    if (!is_target_[i]) grads_[i] = Tensor();
+    tuple_grads_[i].clear();
+  }
+
+  static void custom(Node& node, const Tensor& g, std::vector<Tensor>* results) {
+    std::vector<Tensor> arguments;
+    for (Node* in : node.input_span().subspan(1)) arguments.push_back(handle(in));
+    std::vector<Tensor> grads = (*node.custom)(arguments, handle(&node), g);
+    if (grads.size() != arguments.size())
+      throw Error("custom function: " + std::to_string(grads.size()) + " gradients for " +
+                      std::to_string(arguments.size()) + " inputs",
+                  node.where);
+    std::move(grads.begin(), grads.end(), results->begin() + 1);
+  }
+
+  std::vector<Node*> nodes_;
+  std::vector<Tensor> held_;                  // nodes must outlive what rules set off
+  std::vector<std::vector<int>> inputs_;      // of each node: where, or -1 if no gradient goes there
+  std::vector<uint8_t> relevant_, is_target_;
+  std::vector<int> targets_;
+  std::vector<Tensor> grads_;
+  std::vector<std::vector<Tensor>> tuple_grads_;
+};
+
+}  // namespace
+
+std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
+                              const Tensor& seed, std::source_location where) {
+  if (!loss.defined()) fail("gradients", "the loss is not defined", where);
+  for (const Tensor& t : with_respect_to) {
+    if (!t.defined()) fail("gradients", "a tensor to differentiate by is not defined", where);
+    if (!t.requires_grad())
+      throw Error("gradients: a tensor " + t.shape().str() +
+                      " requires no gradient: mark it with trainable() before it is used",
+                  where);
+  }
+  if (!seed.defined() && loss.numel() != 1)
+    fail("gradients", "the loss has shape " + loss.shape().str() + " and no seed is given", where);
+  if (seed.defined() && seed.shape() != loss.shape())
+    fail("gradients",
+         "the seed has shape " + seed.shape().str() + ", the loss " + loss.shape().str(), where);
+
+  std::vector<Tensor> grads(with_respect_to.size());
+  if (loss.requires_grad()) {
+    Walk walk(loss.node(), with_respect_to);
+    if (walk.history_ended())
+      throw Error(
+          "gradients: the loss was computed before an optimizer step or from tensors that are gone"
+          ", and its history has ended",
+          where);
+    const RecordingGradients recording;
+    grads = walk.run(seed.defined() ? cast(seed, loss.dtype()) : ones_like(loss));
+  }
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined()) grads[i] = zeros_like(with_respect_to[i]);
+  }
+  return grads;
+}
+
+}  // namespace glia

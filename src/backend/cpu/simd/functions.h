@@ -1,0 +1,20 @@
+// Where tile_function and its siblings look: one function for each source, which gives the kernel
+// for the instruction set in use.
+#pragma once
+
+#include "backend/cpu/simd/tile.h"
+
+namespace glia::cpu {
+
+// Null where the op is not defined.
+TileFunction f32_function(Code code);
+TileFunction f64_function(Code code);
+TileFunction half_function(Code code, DType dtype);  // f16 and bf16
+TileFunction integer_function(Code code, DType dtype);
+TileFunction compare_function(Code code, DType dtype);  // all but 16-bit floats
+TileFunction where_function(int64_t size);              // bytes of an element
+
+// Decides the level, once; throws Error if GLIA_CPU is no level.
+void use_level();
+
+}  // namespace glia::cpu

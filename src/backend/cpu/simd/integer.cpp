@@ -1,0 +1,66 @@
+// Tiles of integers and bool, vectorised by the compiler.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/simd/integer.cpp"
+#include "backend/cpu/simd/targets.h"
+
+#include "backend/cpu/simd/functions.h"
+#include "backend/cpu/simd/lane-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace glia::cpu::HWY_NAMESPACE {
+
+template <class Operation, class T>
+__attribute__((flatten)) void integer_tile(void* out, const void* a, const void* b, const void*,
+                                           int64_t n) {
+  using V = Scalar<T>;
+  constexpr bool kBinary = Operation::kInputs == 2;
+  auto* y = static_cast<Stored<T>*>(out);
+  const auto* p = static_cast<const Stored<T>*>(a);
+  const auto* q = static_cast<const Stored<T>*>(kBinary ? b : a);
+  for_each(n, [=](int64_t i) HWY_ATTR {
+    Operation::value(V::load(p + i), V::load(q + i)).store(y + i);
+  });
+}
+
+template <class T>
+TileFunction integer_of(Code code) {
+  switch (code) {
+#define GLIA_CASE(code)                                                            \
+  case Code::code:                                                                 \
+    if constexpr (defined_on<T>(code##_::kTypes)) return integer_tile<code##_, T>; \
+    break;
+#define UNARY(code, ...) GLIA_CASE(code)
+#define BINARY(code, ...) GLIA_CASE(code)
+#define COMPARE(code, ...)
+#include "ops/elementwise_table.h"
+#undef UNARY
+#undef BINARY
+#undef COMPARE
+#undef GLIA_CASE
+    default: break;
+  }
+  return nullptr;
+}
+
+TileFunction integer_kernel(Code code, DType dtype) {
+  switch (dtype) {
+    case kBool: return integer_of<bool>(code);
+    case kU8: return integer_of<uint8_t>(code);
+    case kI8: return integer_of<int8_t>(code);
+    case kI32: return integer_of<int32_t>(code);
+    case kI64: return integer_of<int64_t>(code);
+    default: return nullptr;
+  }
+}
+
+}  // namespace glia::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace glia::cpu {
+HWY_EXPORT(integer_kernel);
+TileFunction integer_function(Code code, DType dtype) {
+  return HWY_DYNAMIC_DISPATCH(integer_kernel)(code, dtype);
+}
+}  // namespace glia::cpu
+#endif

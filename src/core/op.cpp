@@ -1,0 +1,70 @@
+#include "core/op.h"
+
+#include "core/node.h"
+
+namespace glia {
+namespace {
+
+std::vector<const Op*>& registry() {
+  static auto* ops = new std::vector<const Op*>;
+  return *ops;
+}
+
+void pass_through(Vjp& v) { v.set(0, v.g()); }
+
+bool same_layout(const Node&, const Layout& in, Layout* out) {
+  *out = in;
+  return true;
+}
+
+}  // namespace
+
+const Op kLeafOp{.name = "leaf", .kind = Kind::kLeaf};
+const Op kScalarOp{.name = "scalar", .kind = Kind::kScalar};
+const Op kOutputOp{.name = "output", .kind = Kind::kOutput};
+const Op kAliasOp{
+    .name = "alias", .kind = Kind::kView, .vjp = pass_through, .view = same_layout};
+static const RegisterOp register_alias(kAliasOp);
+
+RegisterOp::RegisterOp(const Op& op) { registry().push_back(&op); }
+std::span<const Op* const> all_ops() { return registry(); }
+
+const Op* find_op(std::string_view name) {
+  for (const Op* op : registry()) {
+    if (name == op->name) return op;
+  }
+  return nullptr;
+}
+
+void fail(const char* op, const std::string& message, const std::source_location& where) {
+  throw ShapeError(std::string(op) + ": " + message, where);
+}
+
+int checked_axis(const char* op, int64_t axis, int rank, const std::source_location& where) {
+  if (axis < -rank || axis >= rank)
+    fail(op, "axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank),
+         where);
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+Layout Layout::contiguous(const Shape& shape) {
+  Layout l;
+  l.shape = shape;
+  int64_t stride = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    l.strides[i] = stride;
+    stride *= shape[i];
+  }
+  return l;
+}
+
+bool Layout::is_contiguous() const {
+  int64_t stride = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    if (shape[i] != 1 && strides[i] != stride) return false;
+    stride *= shape[i];
+  }
+  return true;
+}
+
+}  // namespace glia

@@ -1,0 +1,407 @@
+// Evaluation: walk what is pending, look its structure up, run the plan, hand out the results.
+#include <cstring>
+#include <list>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/node.h"
+#include "core/op.h"
+#include "glia/runtime.h"
+#include "graph/plan.h"
+#include "runtime/clock.h"
+
+namespace glia {
+namespace {
+
+constexpr size_t kMaxPlans = 512;
+constexpr size_t kMaxPlanNodes = 1 << 20;  // over all cached plans
+
+bool hashes_collide = false;
+
+struct Entry {
+  uint32_t id = 0;
+  uint64_t hash = 0;
+  std::vector<uint64_t> structure;
+  std::unique_ptr<Plan> plan;
+  size_t nodes = 0;
+  // Positions whose values gradients asked for afterwards: kept from the next time on.
+  std::unordered_set<uint32_t> wanted;
+  bool stale = false;  // `wanted` has grown since the plan was made
+};
+
+// Plans by structure, the least recently used forgotten first.
+class Cache {
+ public:
+  Entry* find(uint64_t hash, const std::vector<uint64_t>& structure) {
+    auto [at, end] = by_hash_.equal_range(hash);
+    for (; at != end; ++at) {
+      if (at->second->structure == structure) {
+        recent_.splice(recent_.begin(), recent_, at->second);
+        return &*at->second;
+      }
+    }
+    return nullptr;
+  }
+  Entry* add(Entry entry) {
+    static uint32_t ids = 0;
+    entry.id = ++ids;
+    nodes_ += entry.nodes;
+    recent_.push_front(std::move(entry));
+    by_hash_.emplace(recent_.front().hash, recent_.begin());
+    by_id_.emplace(recent_.front().id, &recent_.front());
+    while (recent_.size() > 1 && (recent_.size() > kMaxPlans || nodes_ > kMaxPlanNodes))
+      forget_oldest();
+    return &recent_.front();
+  }
+  Entry* by_id(uint32_t id) {
+    const auto found = by_id_.find(id);
+    return found == by_id_.end() ? nullptr : found->second;
+  }
+  void clear() {
+    while (!recent_.empty()) forget_oldest();
+  }
+  size_t size() const { return recent_.size(); }
+
+ private:
+  void forget_oldest() {
+    const auto last = std::prev(recent_.end());
+    auto [at, end] = by_hash_.equal_range(last->hash);
+    while (at != end && at->second != last) ++at;
+    by_hash_.erase(at);
+    by_id_.erase(last->id);
+    nodes_ -= last->nodes;
+    recent_.erase(last);
+  }
+
+  std::list<Entry> recent_;
+  std::unordered_multimap<uint64_t, std::list<Entry>::iterator> by_hash_;
+  std::unordered_map<uint32_t, Entry*> by_id_;
+  size_t nodes_ = 0;
+};
+
+// All state of evaluation, guarded by graph_lock().
+struct Evaluator {
+  Cache cache;
+  GraphStats stats;
+  std::vector<uint64_t> structure;
+  std::vector<std::pair<Node*, int32_t>> stack;
+  std::vector<PendingGraph> spare;  // for reuse
+};
+Evaluator& evaluator() {
+  static auto* e = new Evaluator;
+  return *e;
+}
+
+// Visits everything uncomputed below the roots, without recursion.
+void walk(std::span<Node* const> roots, PendingGraph* graph) {
+  const uint64_t mark = next_mark();
+  auto& stack = evaluator().stack;
+  stack.clear();
+  const auto enter = [&](Node* node) {
+    node->mark = mark;
+    node->uses = 0;
+    const bool known = node->is_computed() || node->op->kind == Kind::kScalar;
+    stack.emplace_back(node, known ? node->input_count : 0);
+  };
+  for (Node* root : roots) {
+    if (root->mark == mark || root->is_computed()) continue;
+    enter(root);
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (next < node->input_count) {
+        Node* in = node->inputs[next++];
+        if (in->mark != mark) enter(in);
+        ++in->uses;
+        continue;
+      }
+      node->index = static_cast<uint32_t>(graph->nodes.size());
+      graph->nodes.push_back(node);
+      stack.pop_back();
+    }
+  }
+}
+
+bool is_leaf(const Node& node) { return node.is_computed() || node.op->kind == Kind::kScalar; }
+
+// Which values outlive the plan, and which leaves die with it.
+void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
+  const size_t n = graph->nodes.size();
+  graph->wanted.assign(n, 0);
+  graph->donatable.assign(n, 0);
+  bool history_lives = false;
+  for (Node* root : roots) {
+    if (!root->is_computed()) graph->wanted[root->index] = 1;
+  }
+  std::vector<Node*> differentiable;
+  for (size_t i = 0; i < n; ++i) {
+    Node* node = graph->nodes[i];
+    if (is_leaf(*node)) continue;
+    if (node->references() > node->uses && node->op->outputs == 1) graph->wanted[i] = 1;
+    if (graph->wanted[i] && node->needs_grad && !node->trainable) differentiable.push_back(node);
+  }
+  for (Node* node : differentiable) history_lives |= history_alive(node);
+  if (history_lives) return;  // gradients may read the leaves again
+  for (size_t i = 0; i < n; ++i) {
+    Node* node = graph->nodes[i];
+    graph->donatable[i] = node->is_computed() && node->references() == node->uses &&
+                          !node->memory->owner && node->offset == 0 &&
+                          node->memory->references.load() == 1;
+  }
+}
+
+// The graph's structure as words: equal words, equal plans. Numbers of host scalars and contents
+// of leaves are not part of it.
+void describe(const PendingGraph& graph, std::vector<uint64_t>* words) {
+  words->clear();
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = *graph.nodes[i];
+    const bool computed = node.is_computed();
+    const bool leaf = is_leaf(node);
+    const Op* op = computed ? &kLeafOp : node.op;
+    words->push_back(reinterpret_cast<uintptr_t>(op));
+    const uint64_t inputs = leaf ? 0 : node.input_count;
+    const uint64_t attributes = leaf ? 0 : node.attribute_count;
+    words->push_back(static_cast<uint64_t>(node.dtype) | uint64_t(node.shape.rank()) << 8 |
+                     uint64_t{graph.wanted[i]} << 16 | uint64_t{graph.donatable[i]} << 17 |
+                     inputs << 18 | attributes << 44);
+    for (int64_t size : node.shape) words->push_back(size);
+    for (uint64_t k = 0; k < inputs; ++k) words->push_back(node.inputs[k]->index);
+    for (uint64_t k = 0; k < attributes; ++k) words->push_back(node.attributes[k]);
+  }
+}
+
+uint64_t hash_of(const std::vector<uint64_t>& words) {
+  if (hashes_collide) return 0;
+  uint64_t h = words.size();
+  for (uint64_t w : words) {
+    const auto product = static_cast<unsigned __int128>(h ^ w) * 0x9e3779b97f4a7c15u;
+    h = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  }
+  return h;
+}
+
+// The addresses of a plan's values for one run, and the memory that its results keep.
+class Run {
+ public:
+  Run(const Plan& plan, const PendingGraph& graph) : plan_(plan), graph_(graph) {
+    if (plan.arena_bytes) arena_ = MemoryRef(allocate_memory(plan.arena_bytes));
+    base_.resize(plan.values.size());
+    held_.resize(plan.values.size());
+    for (size_t v = 0; v < plan.values.size(); ++v) {
+      const PlanValue& value = plan.values[v];
+      switch (value.place) {
+        case PlanValue::Place::kLeaf: base_[v] = leaf_data(value.source); break;
+        case PlanValue::Place::kScalar:
+          base_[v] = graph.nodes[value.source]->attributes;
+          break;
+        case PlanValue::Place::kConstant: base_[v] = const_cast<void*>(value.constant); break;
+        case PlanValue::Place::kArena:
+          if (arena_) base_[v] = static_cast<char*>(arena_->data) + value.arena_offset;
+          break;
+        case PlanValue::Place::kHeld:
+          held_[v] = value.source < 0 ? MemoryRef(allocate_memory(value.bytes))
+                                      : held_[value.source];
+          base_[v] = held_[v]->data;
+          break;
+        case PlanValue::Place::kDonated:
+          held_[v] = graph.nodes[plan.values[value.source].source]->memory;
+          base_[v] = held_[v]->data;
+          break;
+      }
+    }
+  }
+
+  void compute() {
+    for (const PlanStep& step : plan_.steps) {
+      try {
+        compute(step);
+      } catch (const ValueError& error) {
+        throw ValueError(error.what(), graph_.nodes[step.node]->where);
+      }
+    }
+  }
+
+  // Gives the result's node its value.
+  void hand_out(const PlanResult& result) {
+    Node* node = graph_.nodes[result.node];
+    const PlanValue& value = plan_.values[result.value];
+    if (value.place == PlanValue::Place::kLeaf) {
+      const Node* source = graph_.nodes[value.source];
+      node->memory = source->memory;
+      node->offset = source->offset + result.byte_offset;
+    } else {
+      node->memory = held_[result.value];
+      node->offset = result.byte_offset;
+    }
+    node->computed.store(true, std::memory_order_release);
+  }
+
+ private:
+  void* leaf_data(int position) const { return graph_.nodes[position]->data(); }
+  void* address(const PlanArray& a) const {
+    return static_cast<char*>(base_[a.value]) + a.byte_offset;
+  }
+
+  void compute(const PlanStep& step) {
+    if (step.many) return compute_many(step);
+    if (step.fused) {
+      pointers_.clear();
+      for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
+      for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
+      return step.fused->run(pointers_.data(), pointers_.data() + step.inputs.size());
+    }
+    in_ = step.in_arrays;
+    out_ = step.out_arrays;
+    for (size_t i = 0; i < in_.size(); ++i) in_[i].data = address(step.inputs[i]);
+    for (size_t i = 0; i < out_.size(); ++i)
+      out_[i].data = step.outputs[i].value < 0 ? nullptr : address(step.outputs[i]);
+    step.run({.in = in_, .out = out_, .attributes = graph_.nodes[step.node]->attribute_span()});
+  }
+
+  // Inputs are laid out problem by problem, as are outputs.
+  void compute_many(const PlanStep& step) {
+    const auto& many = *step.many;
+    const size_t problems = many.counts.size();
+    const size_t ins = step.inputs.size() / problems, outs = step.outputs.size() / problems;
+    pointers_.clear();
+    for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
+    for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
+    rows_.clear();
+    for (size_t j = 0; j < problems; ++j) rows_.push_back(pointers_.data() + j * ins);
+    for (size_t j = 0; j < problems; ++j)
+      rows_.push_back(pointers_.data() + step.inputs.size() + j * outs);
+    step.fused->run_many(static_cast<int64_t>(problems), many.counts.data(), rows_.data(),
+                         rows_.data() + problems);
+  }
+
+  const Plan& plan_;
+  const PendingGraph& graph_;
+  MemoryRef arena_;
+  std::vector<void*> base_;
+  std::vector<MemoryRef> held_;
+  std::vector<void*> pointers_;
+  std::vector<void* const*> rows_;
+  std::vector<Array> in_, out_;
+};
+
+Entry* entry_for(PendingGraph* graph) {
+  Evaluator& e = evaluator();
+  describe(*graph, &e.structure);
+  const uint64_t hash = hash_of(e.structure);
+  Entry* entry = e.cache.find(hash, e.structure);
+  if (entry && !entry->stale) return entry;
+  const double start = milliseconds();
+  if (entry) {
+    for (uint32_t position : entry->wanted) graph->wanted[position] = 1;
+    entry->plan = make_plan(*graph);
+    entry->stale = false;
+  } else {
+    Entry made;
+    made.hash = hash;
+    made.structure = e.structure;
+    made.plan = make_plan(*graph);
+    made.nodes = graph->nodes.size();
+    entry = e.cache.add(std::move(made));
+  }
+  ++e.stats.plans_built;
+  e.stats.last_planning_ms = milliseconds() - start;
+  return entry;
+}
+
+// A host number asked for as a tensor.
+void materialize_scalar(Node* node) {
+  MemoryRef memory(allocate_memory(sizeof(int64_t)));
+  std::memcpy(memory->data, node->attributes, sizeof(int64_t));
+  node->memory = std::move(memory);
+  node->computed.store(true, std::memory_order_release);
+}
+
+}  // namespace
+
+void force_hash_collisions(bool on) {
+  std::lock_guard hold(graph_lock());
+  evaluator().cache.clear();
+  hashes_collide = on;
+}
+
+void note_wanted(const Node& node) {
+  std::lock_guard hold(graph_lock());
+  Entry* entry = evaluator().cache.by_id(node.plan_id);
+  if (entry && entry->wanted.insert(node.plan_index).second) entry->stale = true;
+}
+
+void evaluate(std::span<Node* const> asked) {
+  reset_pending();
+  std::lock_guard hold(graph_lock());
+  std::vector<Node*> roots;
+  for (Node* node : asked) {
+    if (node->is_computed()) continue;
+    if (node->op->kind == Kind::kScalar) materialize_scalar(node);
+    else roots.push_back(node);
+  }
+  if (roots.empty()) return;
+
+  Evaluator& e = evaluator();
+  PendingGraph graph;
+  if (!e.spare.empty()) {
+    graph = std::move(e.spare.back());
+    e.spare.pop_back();
+    graph.nodes.clear();
+  }
+  walk(roots, &graph);
+  find_borders(roots, &graph);
+  Entry* entry = entry_for(&graph);
+  const Plan& plan = *entry->plan;
+  {
+    Run run(plan, graph);
+    run.compute();
+    for (const PlanResult& result : plan.results) {
+      graph.nodes[result.node]->retain();
+      run.hand_out(result);
+    }
+  }
+  ++e.stats.plans_run;
+  e.stats.kernels_run += static_cast<int64_t>(plan.steps.size());
+
+  bool kept = false;
+  for (const PlanResult& result : plan.results) {
+    Node* node = graph.nodes[result.node];
+    const bool keep = node->needs_grad && !node->trainable && history_alive(node);
+    if (keep) keep_history(node);
+    kept |= keep;
+  }
+  if (kept) {
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+      Node* node = graph.nodes[i];
+      if (is_leaf(*node)) continue;
+      node->plan_id = entry->id;
+      node->plan_index = static_cast<uint32_t>(i);
+    }
+  }
+  std::vector<Node*> results;
+  for (const PlanResult& result : plan.results) results.push_back(graph.nodes[result.node]);
+  graph.nodes.clear();
+  e.spare.push_back(std::move(graph));
+  for (Node* node : results) {
+    if (!node->in_history) {
+      if (node->needs_grad && !node->trainable) node->history_ended = true;
+      drop_inputs(node);
+    }
+    release(node);
+  }
+}
+
+GraphStats graph_stats() {
+  std::lock_guard hold(graph_lock());
+  GraphStats stats = evaluator().stats;
+  stats.nodes_live = live_nodes();
+  stats.plans_cached = static_cast<int64_t>(evaluator().cache.size());
+  return stats;
+}
+
+void forget_plans() {
+  std::lock_guard hold(graph_lock());
+  evaluator().cache.clear();
+}
+
+}  // namespace glia

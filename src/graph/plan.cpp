@@ -1,0 +1,679 @@
+// Planning: simplify the graph, group what can run in one pass, and choose kernels.
+#include "graph/plan.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "ops/foreach.h"
+
+namespace glia {
+namespace {
+
+// A row that is reduced and used again stays in the cache up to this length.
+constexpr int64_t kMaxResidentColumns = 8192;
+constexpr int kMaxGroupNodes = 1024;
+
+uint64_t mix(uint64_t h, uint64_t w) {
+  h = (h ^ w) * 0x9e3779b97f4a7c15u;
+  return h ^ (h >> 29);
+}
+
+// The same number of rows with as few axes before as possible.
+int stripped(const Shape& shape, int split) {
+  while (split > 0 && shape[split - 1] == 1) --split;
+  return split;
+}
+
+// Where rows end and columns begin if `row` holds one value for each row of `shape`, else -1.
+int row_split(const Shape& row, const Shape& shape) {
+  if (row.rank() != shape.rank()) return -1;
+  int k = 0;
+  while (k < shape.rank() && row[k] == shape[k]) ++k;
+  for (int i = k; i < shape.rank(); ++i) {
+    if (row[i] != 1) return -1;
+  }
+  return k == 0 ? -1 : stripped(shape, k);
+}
+
+int64_t product(const Shape& s, int from, int to) {
+  int64_t n = 1;
+  for (int i = from; i < to; ++i) n *= s[i];
+  return n;
+}
+
+// Nodes computed in one pass over a space of rows x columns.
+struct Group {
+  int root = -1;            // the last member: where the group runs
+  std::vector<int> members;  // in reverse order
+  Shape space;
+  int split = -1;         // rows are the axes before; -1: not decided
+  bool resident = false;  // reduces whole rows and goes on with the result
+  // Of the root, when it is a reduction that leaves the group.
+  Program::Sink sink = Program::Sink::kStore;
+  int64_t segments = 1;
+};
+
+class Planner {
+ public:
+  explicit Planner(const PendingGraph& graph) : graph_(graph), plan_(new Plan) {}
+
+  std::unique_ptr<Plan> make() {
+    simplify();
+    arrange();
+    group();
+    emit();
+    plan_memory(plan_.get(), held_, graph_);
+    for (PlanStep& step : plan_->steps) {
+      if (!step.program) continue;
+      step.fused = compile(*step.program);
+      step.program.reset();
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  const Node& node(int i) const { return *graph_.nodes[i]; }
+  bool is_leaf(int i) const {
+    return node(i).is_computed() || node(i).op->kind == Kind::kScalar;
+  }
+  Kind kind(int i) const { return is_leaf(i) ? Kind::kLeaf : node(i).op->kind; }
+
+  // Sees through aliases, lets elementwise operations broadcast instead of expanding, and merges
+  // equal operations.
+  void simplify() {
+    const int n = static_cast<int>(graph_.nodes.size());
+    same_.resize(n);
+    inputs_.resize(n);
+    needed_.assign(n, 0);
+    std::unordered_multimap<uint64_t, int> known;
+    const Op* const expand = find_op("expand");
+    for (int i = 0; i < n; ++i) {
+      same_[i] = i;
+      if (!is_leaf(i)) {
+        const Node& me = node(i);
+        for (const Node* in : me.input_span()) inputs_[i].push_back(same_[in->index]);
+        if (me.op == &kAliasOp) {
+          same_[i] = inputs_[i][0];
+        } else {
+          if (me.op->kind == Kind::kElementwise) {
+            for (int& in : inputs_[i]) {
+              while (!is_leaf(in) && node(in).op == expand) in = inputs_[in][0];
+            }
+          }
+          same_[i] = find_equal(i, &known);
+        }
+      }
+      if (graph_.wanted[i]) needed_[same_[i]] = 1;
+    }
+  }
+
+  int find_equal(int i, std::unordered_multimap<uint64_t, int>* known) const {
+    const Node& me = node(i);
+    uint64_t h = mix(reinterpret_cast<uintptr_t>(me.op), static_cast<uint64_t>(me.dtype));
+    for (int in : inputs_[i]) h = mix(h, in);
+    for (int64_t a : me.attribute_span()) h = mix(h, a);
+    const auto [begin, end] = known->equal_range(h);
+    for (auto at = begin; at != end; ++at) {
+      const Node& other = node(at->second);
+      if (other.op == me.op && other.dtype == me.dtype && other.shape == me.shape &&
+          inputs_[at->second] == inputs_[i] &&
+          std::ranges::equal(other.attribute_span(), me.attribute_span()))
+        return at->second;
+    }
+    known->emplace(h, i);
+    return i;
+  }
+
+  // Orders what is needed: as recorded, but a reduction right behind its operand, so that both
+  // can share a pass.
+  void arrange() {
+    const int n = static_cast<int>(graph_.nodes.size());
+    users_.resize(n);
+    std::vector<uint8_t> live(n, 0);
+    for (int i = n - 1; i >= 0; --i) {
+      if (same_[i] != i) continue;
+      live[i] |= needed_[i];
+      if (!live[i]) continue;
+      for (int in : inputs_[i]) live[in] = 1;
+    }
+    for (int i = 0; i < n; ++i) {
+      if (same_[i] != i || !live[i]) continue;
+      for (int in : inputs_[i]) {
+        if (users_[in].empty() || users_[in].back() != i) users_[in].push_back(i);
+      }
+    }
+    position_.assign(n, -1);
+    const auto place = [&](int i) {
+      position_[i] = static_cast<int>(order_.size());
+      order_.push_back(i);
+    };
+    for (int i = 0; i < n; ++i) {
+      if (same_[i] != i || !live[i] || is_leaf(i) || position_[i] >= 0) continue;
+      place(i);
+      for (int user : users_[i]) {
+        if (kind(user) == Kind::kReduce && position_[user] < 0) place(user);
+      }
+    }
+  }
+
+  // From the last node to the first, each joins the group of those that use it if it can. All
+  // edges that leave a group lead to positions behind its root, so groups can run in the order
+  // of their roots.
+  void group() {
+    group_of_.assign(graph_.nodes.size(), -1);
+    for (int at = static_cast<int>(order_.size()) - 1; at >= 0; --at) {
+      const int i = order_[at];
+      const Kind k = kind(i);
+      if (k != Kind::kElementwise && k != Kind::kReduce) continue;
+      int g = group_of_users(i);
+      if (g < 0 || !accepts(&groups_[g], i)) g = k == Kind::kReduce ? sibling(i) : -1;
+      if (g < 0) g = new_group(i);
+      group_of_[i] = g;
+      groups_[g].members.push_back(i);
+    }
+  }
+
+  bool may_join(const Group& g, int g_index, int i) const {
+    for (int user : users_[i]) {
+      if (group_of_[user] != g_index && position_[user] < position_[g.root]) return false;
+    }
+    return true;
+  }
+
+  int group_of_users(int i) const {
+    int best = -1;
+    for (int user : users_[i]) {
+      const int g = group_of_[user];
+      if (g >= 0 && (best < 0 || position_[groups_[g].root] < position_[groups_[best].root]))
+        best = g;
+    }
+    return best >= 0 && may_join(groups_[best], best, i) ? best : -1;
+  }
+
+  // A group that reduces the same space in the same way and shares an operand.
+  int sibling(int i) {
+    for (int g = static_cast<int>(groups_.size()) - 1; g >= 0 && g + 4 >= (int)groups_.size();
+         --g) {
+      Group& other = groups_[g];
+      if (kind(other.root) != Kind::kReduce || inputs_[other.root] != inputs_[i]) continue;
+      if (node(other.root).attributes[0] != node(i).attributes[0] || other.resident) continue;
+      if (may_join(other, g, i)) return g;
+    }
+    return -1;
+  }
+
+  struct Reduced {
+    int64_t outer, reduced, inner;
+    int first, last;  // reduced axes [first, last)
+  };
+  Reduced reduced_axes(int i) const {
+    const Shape& in = node(inputs_[i][0]).shape;
+    const int64_t mask = node(i).attributes[0];
+    int first = 0, last = in.rank();
+    while (first < last && !(mask >> first & 1)) ++first;
+    while (last > first && !(mask >> (last - 1) & 1)) --last;
+    while (last < in.rank() && in[last] == 1) ++last;
+    return {product(in, 0, first), product(in, first, last), product(in, last, in.rank()), first,
+            last};
+  }
+
+  int new_group(int i) {
+    Group g;
+    g.root = i;
+    if (kind(i) == Kind::kElementwise) {
+      g.space = node(i).shape;
+    } else {
+      g.space = node(inputs_[i][0]).shape;
+      const Reduced r = reduced_axes(i);
+      if (r.inner == 1 && r.outer == 1) {
+        g.sink = Program::Sink::kReduceAll;
+      } else if (r.inner == 1 && r.reduced <= kMaxResidentColumns) {
+        g.split = stripped(g.space, r.first);
+        g.resident = true;
+      } else if (r.inner == 1) {
+        g.split = stripped(g.space, r.first);
+        g.sink = Program::Sink::kReduceRows;
+      } else {
+        g.split = stripped(g.space, r.last);
+        g.sink = Program::Sink::kReduceColumns;
+        g.segments = r.outer;
+      }
+    }
+    groups_.push_back(std::move(g));
+    return static_cast<int>(groups_.size()) - 1;
+  }
+
+  // Whether a node whose users allow it fits the group's space; fixes what that decides.
+  bool accepts(Group* g, int i) const {
+    if (g->members.size() >= kMaxGroupNodes) return false;
+    const Node& me = node(i);
+    int split;
+    if (kind(i) == Kind::kElementwise) {
+      if (me.shape == g->space) return true;
+      // Random numbers belong to positions of their own shape.
+      if (me.op->code == static_cast<int>(Code::kUniform)) return false;
+      split = row_split(me.shape, g->space);
+    } else {
+      const Reduced r = reduced_axes(i);
+      if (node(inputs_[i][0]).shape != g->space || r.inner != 1 ||
+          r.reduced > kMaxResidentColumns)
+        return false;
+      split = stripped(g->space, r.first);
+    }
+    if (split < 0 || (g->split >= 0 && g->split != split)) return false;
+    if (g->space.numel() == 0 || split == g->space.rank()) return false;
+    g->split = split;
+    if (kind(i) == Kind::kReduce) g->resident = true;
+    return true;
+  }
+
+  // ---- Steps ----
+
+  int new_value(PlanValue::Place place, int64_t bytes, int source = -1) {
+    plan_->values.push_back({.place = place, .source = source, .bytes = bytes});
+    held_.push_back(0);
+    return static_cast<int>(plan_->values.size()) - 1;
+  }
+
+  struct Located {
+    int value = -1;
+    Layout layout;  // offset in elements from the value's first byte
+  };
+
+  // Where the node's elements are, once the steps so far have run.
+  const Located& locate(int i) {
+    auto found = located_.find(i);
+    if (found != located_.end()) return found->second;
+    const Node& me = node(i);
+    Located at;
+    if (is_leaf(i)) {
+      const bool scalar = !me.is_computed();
+      at = {new_value(scalar ? PlanValue::Place::kScalar : PlanValue::Place::kLeaf, me.bytes(), i),
+            Layout::contiguous(me.shape)};
+    } else if (me.op->kind == Kind::kView) {
+      Located from = locate(inputs_[i][0]);
+      if (!me.op->view(me, from.layout, &at.layout)) {
+        from = copy(from, me.dtype);
+        me.op->view(me, from.layout, &at.layout);
+      }
+      at.value = from.value;
+    } else if (me.op->kind == Kind::kOutput) {
+      at = {tuple_outputs_.at(inputs_[i][0])[me.attributes[0]], Layout::contiguous(me.shape)};
+    } else {
+      at = {new_value(PlanValue::Place::kArena, me.bytes()), Layout::contiguous(me.shape)};
+    }
+    return located_.emplace(i, std::move(at)).first->second;
+  }
+
+  static PlanArray array(const Located& at, DType dtype) {
+    return {at.value, at.layout.offset * static_cast<int64_t>(size_of(dtype))};
+  }
+
+  // A contiguous copy, by a fused step of its own.
+  Located copy(const Located& from, DType dtype) {
+    PlanStep step;
+    step.program = std::make_unique<Program>();
+    step.node = order_.empty() ? 0 : order_.front();
+    Group space;
+    space.space = from.layout.shape;
+    start_program(space, {&from}, step.program.get());
+    const int in = input(from, dtype, space.space, &step);
+    const Located to{
+        new_value(PlanValue::Place::kArena, space.space.numel() * (int64_t)size_of(dtype)),
+        Layout::contiguous(space.space)};
+    step.program->outputs.push_back({.value = in});
+    step.outputs.push_back(array(to, dtype));
+    plan_->steps.push_back(std::move(step));
+    return to;
+  }
+
+  void emit() {
+    for (int i : order_) {
+      const Kind k = kind(i);
+      if (k == Kind::kKernel) {
+        if (node(i).op == &kForeachOp) emit_foreach(i);
+        else emit_kernel(i);
+      } else if (group_of_[i] >= 0 && groups_[group_of_[i]].root == i) {
+        emit_group(groups_[group_of_[i]]);
+      }
+    }
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (graph_.wanted[i]) add_result(static_cast<int>(i));
+    }
+  }
+
+  void add_result(int i) {
+    const DType dtype = node(i).dtype;
+    Located at = locate(same_[i]);
+    const PlanValue& value = plan_->values[at.value];
+    const bool leaf = value.place == PlanValue::Place::kLeaf;
+    const bool whole = at.layout.shape.numel() * (int64_t)size_of(dtype) == value.bytes;
+    if (!at.layout.is_contiguous() || value.place == PlanValue::Place::kScalar ||
+        (!leaf && !whole))
+      at = copy(at, dtype);
+    if (!leaf || at.value != locate(same_[i]).value) held_[at.value] = 1;
+    const PlanArray a = array(at, dtype);
+    plan_->results.push_back({i, a.value, a.byte_offset});
+  }
+
+  void emit_kernel(int i) {
+    const Node& me = node(i);
+    PlanStep step;
+    step.node = i;
+    step.run = fast_kernel(me.op->name, me.dtype);
+    if (!step.run) step.run = me.op->run;
+    for (int in : inputs_[i]) {
+      Located at = locate(in);
+      if (!me.op->strided && !at.layout.is_contiguous()) at = copy(at, node(in).dtype);
+      step.inputs.push_back(array(at, node(in).dtype));
+      at.layout.offset = 0;
+      step.in_arrays.push_back({nullptr, at.layout, node(in).dtype});
+    }
+    if (me.op->outputs == 1) {
+      const Located& to = locate(i);
+      step.outputs.push_back(array(to, me.dtype));
+      step.out_arrays.push_back({nullptr, to.layout, me.dtype});
+    } else {
+      // Results that nobody asked for have no array.
+      step.outputs.resize(me.op->outputs);
+      step.out_arrays.resize(me.op->outputs);
+      std::vector<int> values(me.op->outputs, -1);
+      for (int user : users_[i]) {
+        const Node& out = node(user);
+        const int64_t which = out.attributes[0];
+        values[which] = new_value(PlanValue::Place::kArena, out.bytes());
+        step.outputs[which] = {values[which], 0};
+        step.out_arrays[which] = {nullptr, Layout::contiguous(out.shape), out.dtype};
+      }
+      tuple_outputs_[i] = std::move(values);
+    }
+    plan_->steps.push_back(std::move(step));
+  }
+
+  // A foreach node runs its formula's one fused step on every problem.
+  void emit_foreach(int i) {
+    const Node& me = node(i);
+    const ForeachFormula& f = foreach_formula(me.attributes[0]);
+    const int64_t problems = me.attributes[1];
+    PendingGraph graph;
+    std::unordered_map<const Node*, int> known;
+    std::vector<std::pair<Node*, int>> stack;
+    for (const Tensor& r : f.results) {
+      stack.emplace_back(r.node(), 0);
+      while (!stack.empty()) {
+        auto& [n, next] = stack.back();
+        const bool leaf = n->is_computed() || n->op->kind == Kind::kScalar;
+        if (!leaf && next < n->input_count) {
+          Node* in = n->inputs[next++];
+          if (!known.contains(in)) stack.emplace_back(in, 0);
+        } else {
+          if (known.emplace(n, graph.nodes.size()).second) {
+            n->index = static_cast<uint32_t>(graph.nodes.size());
+            graph.nodes.push_back(n);
+          }
+          stack.pop_back();
+        }
+      }
+    }
+    graph.wanted.assign(graph.nodes.size(), 0);
+    graph.donatable.assign(graph.nodes.size(), 0);
+    for (const Tensor& r : f.results) graph.wanted[r.node()->index] = 1;
+    Planner formula(graph);
+    formula.simplify();
+    formula.arrange();
+    formula.group();
+    formula.emit();
+    Plan& inner = *formula.plan_;
+    if (inner.steps.size() != 1 || !inner.steps[0].program)
+      throw Error("foreach: the rule is not a single elementwise pass");
+    PlanStep& model = inner.steps[0];
+
+    PlanStep step;
+    step.node = i;
+    step.many = std::make_unique<PlanStep::Many>();
+    const int scalars = static_cast<int>(f.scalars.size());
+    const int operands = static_cast<int>(f.operands.size());
+    std::vector<int> made(problems * f.results.size(), -1);
+    for (int64_t j = 0; j < problems; ++j) {
+      const int first = scalars + static_cast<int>(j) * operands;
+      step.many->counts.push_back(node(inputs_[i][first]).shape.numel());
+      for (const PlanArray& a : model.inputs) {
+        Node* source = graph.nodes[inner.values[a.value].source];
+        const auto at = [&](const std::vector<Tensor>& list) {
+          for (size_t k = 0; k < list.size(); ++k) {
+            if (list[k].node() == source) return static_cast<int>(k);
+          }
+          return -1;
+        };
+        if (const int k = at(f.operands); k >= 0) {
+          Located from = locate(inputs_[i][first + k]);
+          if (!from.layout.is_contiguous()) from = copy(from, me.dtype);
+          step.inputs.push_back(array(from, me.dtype));
+        } else if (const int s = at(f.scalars); s >= 0) {
+          step.inputs.push_back(array(locate(inputs_[i][s]), me.dtype));
+        } else {  // a number written in the rule
+          const int v = new_value(PlanValue::Place::kConstant, sizeof(int64_t));
+          plan_->values[v].constant = source->attributes;
+          step.inputs.push_back({v, 0});
+        }
+      }
+      // The formula's outputs in the order of its results; one output may serve several.
+      for (const PlanArray& a : model.outputs) {
+        const int v = new_value(PlanValue::Place::kArena,
+                                step.many->counts.back() * (int64_t)size_of(me.dtype));
+        step.outputs.push_back({v, 0});
+        for (size_t r = 0; r < f.results.size(); ++r) {
+          const PlanResult& result = *std::ranges::find_if(inner.results, [&](const PlanResult& x) {
+            return graph.nodes[x.node] == f.results[r].node();
+          });
+          if (result.value == a.value) made[j * f.results.size() + r] = v;
+        }
+      }
+    }
+    tuple_outputs_[i] = std::move(made);
+    step.program = std::move(model.program);
+    step.program->many = true;
+    plan_->steps.push_back(std::move(step));
+  }
+
+  // ---- Programs ----
+
+  // Strides of `at` over `space`, to which it broadcasts.
+  static void stretch(const Layout& at, const Shape& space, int64_t* strides) {
+    const int shift = space.rank() - at.shape.rank();
+    for (int i = 0; i < space.rank(); ++i) {
+      const bool repeated = i < shift || at.shape[i - shift] == 1;
+      strides[i] = repeated ? 0 : at.strides[i - shift];
+    }
+  }
+
+  // Whether axes [from, to) are laid out densely, or all repeat.
+  static bool dense(const Shape& space, const int64_t* strides, int from, int to) {
+    int64_t expected = 1;
+    for (int i = to - 1; i >= from; --i) {
+      if (space[i] == 1) continue;
+      if (strides[i] != expected) return false;
+      expected *= space[i];
+    }
+    return true;
+  }
+  static bool repeats(const Shape& space, const int64_t* strides, int from, int to) {
+    for (int i = from; i < to; ++i) {
+      if (space[i] != 1 && strides[i] != 0) return false;
+    }
+    return true;
+  }
+
+  // Rows and columns: as the group's reductions say, else so that most inputs are simple.
+  static void start_program(const Group& g, const std::vector<const Located*>& inputs,
+                            Program* program) {
+    const Shape& space = g.space;
+    program->space = space;
+    program->row_resident = g.resident;
+    int split = g.split < 0 ? 0 : g.split;
+    if (g.split < 0) {
+      int64_t strides[kMaxRank];
+      for (const Located* at : inputs) {
+        stretch(at->layout, space, strides);
+        const int rank = space.rank();
+        if (repeats(space, strides, 0, rank) || dense(space, strides, 0, rank)) continue;
+        for (int k = 1; k < rank && split == 0; ++k) {
+          const bool column = repeats(space, strides, 0, k) && dense(space, strides, k, rank);
+          const bool row = dense(space, strides, 0, k) && repeats(space, strides, k, rank);
+          if (column || row) split = k;
+        }
+        if (split) break;
+      }
+    }
+    program->rows = product(space, 0, split);
+    program->cols = product(space, split, space.rank());
+  }
+
+  static int split_of(const Program& p) {
+    int k = 0;
+    for (int64_t rows = 1; k < p.space.rank() && rows < p.rows; ++k) rows *= p.space[k];
+    return k;
+  }
+
+  // The program's value for an array that broadcasts to `shape`: the space, or its rows.
+  int input(const Located& at, DType dtype, const Shape& shape, PlanStep* step) {
+    Program& p = *step->program;
+    Program::Value v{.action = Program::Action::kInput, .dtype = dtype};
+    stretch(at.layout, shape, v.strides);
+    const int rank = shape.rank(), split = split_of(p);
+    const bool rows_only = shape != p.space;
+    if (repeats(shape, v.strides, 0, rank)) {
+      v.extent = Program::Extent::kScalar;
+    } else if (rows_only) {
+      if (!dense(shape, v.strides, 0, rank)) {
+        Located spread{at.value, {shape, {}, at.layout.offset}};
+        std::copy_n(v.strides, kMaxRank, spread.layout.strides);
+        return input(copy(spread, dtype), dtype, shape, step);
+      }
+      v.extent = Program::Extent::kRow;
+    } else if (dense(shape, v.strides, 0, rank)) {
+      v.extent = Program::Extent::kFull;
+    } else if (repeats(shape, v.strides, 0, split) && dense(shape, v.strides, split, rank)) {
+      v.extent = Program::Extent::kColumn;
+    } else if (dense(shape, v.strides, 0, split) && repeats(shape, v.strides, split, rank)) {
+      v.extent = Program::Extent::kRow;
+    } else {
+      v.strided = true;
+    }
+    return add_input(v, array(at, dtype), step);
+  }
+
+  static int add_input(Program::Value v, const PlanArray& a, PlanStep* step) {
+    Program& p = *step->program;
+    const int rank = p.space.rank();
+    for (size_t k = 0; k < p.values.size(); ++k) {
+      const Program::Value& other = p.values[k];
+      if (other.action != Program::Action::kInput || other.dtype != v.dtype) continue;
+      const PlanArray& b = step->inputs[other.slot];
+      if (b.value == a.value && b.byte_offset == a.byte_offset && other.extent == v.extent &&
+          other.strided == v.strided &&
+          (!v.strided || std::equal(v.strides, v.strides + rank, other.strides)))
+        return static_cast<int>(k);
+    }
+    v.slot = static_cast<int>(step->inputs.size());
+    step->inputs.push_back(a);
+    p.input_arrays = v.slot + 1;
+    p.values.push_back(v);
+    return static_cast<int>(p.values.size()) - 1;
+  }
+
+  void emit_group(const Group& g) {
+    PlanStep step;
+    step.node = g.root;
+    step.program = std::make_unique<Program>();
+    Program& p = *step.program;
+    const int mine = group_of_[g.root];
+    std::vector<int> members(g.members.rbegin(), g.members.rend());
+    std::vector<const Located*> outside;
+    for (int i : members) {
+      for (int in : inputs_[i]) {
+        if (group_of_[in] != mine) outside.push_back(&locate(in));
+      }
+    }
+    start_program(g, outside, &p);
+
+    std::unordered_map<int, int> value_of;
+    for (int i : members) {
+      const Node& me = node(i);
+      const bool reduces = me.op->kind == Kind::kReduce;
+      const bool row = !reduces && me.shape != g.space;
+      const auto operand = [&](int k) {
+        if (k >= static_cast<int>(inputs_[i].size())) return -1;
+        const int in = inputs_[i][k];
+        if (group_of_[in] == mine) return value_of.at(in);
+        if (me.op->code == static_cast<int>(Code::kUniform) && !reduces)
+          return add_input({.action = Program::Action::kInput,
+                            .extent = Program::Extent::kScalar,
+                            .dtype = kI64},
+                           array(locate(in), kI64), &step);
+        const Shape& over = row ? me.shape : g.space;
+        return input(locate(in), node(in).dtype, over, &step);
+      };
+      const int a = operand(0);
+      const bool sink = reduces && g.sink != Program::Sink::kStore && is_sink(g, i);
+      if (sink) {
+        p.outputs.push_back({.sink = g.sink,
+                             .value = a,
+                             .reduce = static_cast<ReduceCode>(me.op->code),
+                             .segments = g.segments});
+        step.outputs.push_back(array(locate(i), me.dtype));
+        continue;
+      }
+      Program::Value v{.action = reduces ? Program::Action::kReduceRow
+                                         : Program::Action::kCompute,
+                       .extent = reduces || row ? Program::Extent::kRow : Program::Extent::kFull,
+                       .dtype = me.dtype};
+      if (reduces) v.reduce = static_cast<ReduceCode>(me.op->code);
+      else v.code = static_cast<Code>(me.op->code);
+      v.a = a;
+      v.b = operand(1);
+      v.c = operand(2);
+      value_of[i] = static_cast<int>(p.values.size());
+      p.values.push_back(v);
+      if (leaves_group(i, mine)) {
+        p.outputs.push_back({.value = value_of[i]});
+        step.outputs.push_back(array(locate(i), me.dtype));
+      }
+    }
+    plan_->steps.push_back(std::move(step));
+  }
+
+  // In a group that ends in a reduction, the reductions of the root's kind.
+  bool is_sink(const Group& g, int i) const {
+    return i == g.root || (node(i).attributes[0] == node(g.root).attributes[0] &&
+                           node(inputs_[i][0]).shape == g.space && !used_inside(i));
+  }
+  bool used_inside(int i) const {
+    return std::ranges::any_of(users_[i],
+                               [&](int user) { return group_of_[user] == group_of_[i]; });
+  }
+  bool leaves_group(int i, int mine) const {
+    return needed_[i] ||
+           std::ranges::any_of(users_[i], [&](int user) { return group_of_[user] != mine; });
+  }
+
+  const PendingGraph& graph_;
+  std::unique_ptr<Plan> plan_;
+  std::vector<int> same_;                 // the node that stands for this one
+  std::vector<std::vector<int>> inputs_;  // after simplifying
+  std::vector<std::vector<int>> users_;
+  std::vector<uint8_t> needed_;  // its value outlives the plan
+  std::vector<int> order_, position_;
+  std::vector<int> group_of_;
+  std::vector<Group> groups_;
+  std::unordered_map<int, Located> located_;
+  std::unordered_map<int, std::vector<int>> tuple_outputs_;
+  std::vector<uint8_t> held_;  // of each value: a result names it
+};
+
+}  // namespace
+
+std::unique_ptr<Plan> make_plan(const PendingGraph& graph) { return Planner(graph).make(); }
+
+}  // namespace glia

@@ -1,0 +1,92 @@
+#include "ops/foreach.h"
+
+#include <deque>
+
+namespace glia {
+namespace {
+
+// Placeholders have a shape that nothing else in a rule has.
+const Shape kPlaceholder{7};
+
+std::deque<ForeachFormula>& formulas() {
+  static auto* all = new std::deque<ForeachFormula>;
+  return *all;
+}
+
+int64_t formula_index(const char* name, ForeachRule rule, DType dtype, size_t operands,
+                      size_t scalars, const std::source_location& where) {
+  std::lock_guard hold(graph_lock());
+  auto& all = formulas();
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].rule == rule && all[i].dtype == dtype) return static_cast<int64_t>(i);
+  }
+  NoGrad off;
+  ForeachFormula f{.rule = rule, .dtype = dtype};
+  const auto placeholder = [&](const Shape& shape) {
+    return leaf(MemoryRef(allocate_memory(shape.numel() * size_of(dtype))), 0, shape, dtype);
+  };
+  for (size_t k = 0; k < operands; ++k) f.operands.push_back(placeholder(kPlaceholder));
+  for (size_t k = 0; k < scalars; ++k) f.scalars.push_back(placeholder({}));
+  const bool previous = set_symbolic(true);
+  f.results = rule(f.operands, f.scalars);
+  set_symbolic(previous);
+  for (const Tensor& r : f.results) {
+    if (r.shape() != kPlaceholder || r.dtype() != dtype)
+      fail(name, "a result does not have the operands' shape and dtype", where);
+  }
+  all.push_back(std::move(f));
+  return static_cast<int64_t>(all.size()) - 1;
+}
+
+const RegisterOp registered(kForeachOp);
+
+}  // namespace
+
+const Op kForeachOp{.name = "foreach", .kind = Kind::kKernel, .outputs = 2};
+
+const ForeachFormula& foreach_formula(int64_t index) { return formulas()[index]; }
+
+std::vector<std::vector<Tensor>> foreach(const char* name, ForeachRule rule,
+                                         const std::vector<const std::vector<Tensor>*>& lists,
+                                         const std::vector<double>& scalars,
+                                         std::source_location where) {
+  NoGrad off;
+  if (lists.empty()) fail(name, "no operands", where);
+  const size_t problems = lists[0]->size();
+  const DType dtype = problems ? (*lists[0])[0].dtype() : kF32;
+  if (dtype != kF32 && dtype != kF64) fail(name, "parameters must be f32 or f64", where);
+  std::vector<Tensor> numbers;
+  std::vector<Node*> inputs;
+  for (double s : scalars) {
+    numbers.push_back(host_scalar(s, dtype));
+    inputs.push_back(numbers.back().node());
+  }
+  for (size_t j = 0; j < problems; ++j) {
+    for (const auto* list : lists) {
+      if (list->size() != problems) fail(name, "lists of different lengths", where);
+      const Tensor& t = (*list)[j];
+      if (t.shape() != (*lists[0])[j].shape() || t.dtype() != dtype)
+        fail(name,
+             "operands " + t.shape().str() + " and " + (*lists[0])[j].shape().str() +
+                 " of one problem differ",
+             where);
+      inputs.push_back(t.node());
+    }
+  }
+  const int64_t formula =
+      formula_index(name, rule, dtype, lists.size(), scalars.size(), where);
+  const size_t results = foreach_formula(formula).results.size();
+  std::vector<std::vector<Tensor>> out(results);
+  if (problems == 0) return out;
+  const int64_t attributes[] = {formula, static_cast<int64_t>(problems)};
+  const Tensor tuple = record(kForeachOp, inputs, {}, dtype, attributes, where);
+  for (size_t j = 0; j < problems; ++j) {
+    for (size_t r = 0; r < results; ++r) {
+      out[r].push_back(record(kOutputOp, {tuple.node()}, (*lists[0])[j].shape(), dtype,
+                              {static_cast<int64_t>(j * results + r)}, where));
+    }
+  }
+  return out;
+}
+
+}  // namespace glia

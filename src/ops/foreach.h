@@ -1,0 +1,36 @@
+// One elementwise rule over many tensors at once: a whole optimizer step as a single node.
+#pragma once
+
+#include <vector>
+
+#include "core/op.h"
+#include "glia/tensor.h"
+
+namespace glia {
+
+// rule(operands, scalars) -> results: elementwise operations on tensors of one shape and on
+// rank-0 scalars. Recorded once, on placeholders, for each dtype.
+using ForeachRule = std::vector<Tensor> (*)(const std::vector<Tensor>& operands,
+                                            const std::vector<Tensor>& scalars);
+
+// results[r][j] = result r of the rule on (*lists[k])[j] for all k. The operands of a problem j
+// have one shape and all have one dtype, f32 or f64. The scalars are arguments of the plan.
+// There is no gradient.
+std::vector<std::vector<Tensor>> foreach(const char* name, ForeachRule rule,
+                                         const std::vector<const std::vector<Tensor>*>& lists,
+                                         const std::vector<double>& scalars,
+                                         std::source_location where =
+                                             std::source_location::current());
+
+// A node of this op has the inputs: scalars, then the operands of each problem in turn; and the
+// attributes: formula, problems. Output r of problem j is number j * results + r.
+extern const Op kForeachOp;
+
+struct ForeachFormula {
+  ForeachRule rule = nullptr;
+  DType dtype = kF32;
+  std::vector<Tensor> operands, scalars, results;  // the recorded placeholders
+};
+const ForeachFormula& foreach_formula(int64_t index);
+
+}  // namespace glia

@@ -1,0 +1,395 @@
+// The functions that the values of ops/elementwise_table.h are made of, written once over a lane
+// type V. Included inside a namespace that has such a V, hence no include guard; <cmath>, <limits>
+// and <cstdint> come first.
+//
+// What V must offer (a SIMD vector, a scalar or the recorder of a code generator):
+//   V(c), V::Element                 a constant, given as double; float, double or an integer type
+//   a + b, a - b, a * b, a / b, -a   integers wrap; their a / b truncates, and is 0 for b = 0
+//   a < b, a <= b, a == b, a != b    give a mask; masks have & | !
+//   select(mask, a, b)               mask ? a : b
+//   lesser(a, b), greater(a, b)      a < b ? a : b and a > b ? a : b, so b where either is NaN
+//   abs(a)
+// and for floats
+//   fma(a, b, c)                     a * b + c, rounded once
+//   sqrt, floor, ceil, round         round: half to even
+//   copysign(a, b)                   a with b's sign bit
+//   exponent(x), mantissa(x)         of a normal x > 0: x = mantissa * 2^exponent, 1 <= mantissa < 2
+//   scale(x, n)                      x * 2^n, rounded once; n whole, |n| up to twice the largest
+//   patch(mask, y, f, x...)          y, but the scalar f(x...) in double where the mask holds (rare)
+// and for integers and bool
+//   bit_not, bit_and, bit_or, bit_xor
+//
+// Polynomials are minimax fits in the weight of the final relative error, their coefficients
+// rounded one by one. f32 is within 2 ulp (erf, tanh, sigmoid 3, pow 4), f64 within 4.
+
+template <class V>
+inline constexpr bool kIsFloat = !std::numeric_limits<typename V::Element>::is_integer;
+template <class V>
+inline constexpr bool kIsDouble = std::numeric_limits<typename V::Element>::digits == 53;
+
+// The constant of V's precision.
+template <class V>
+V constant(double f32, double f64) {
+  return V(kIsDouble<V> ? f64 : f32);
+}
+template <class V>
+V infinity() {
+  return V(std::numeric_limits<double>::infinity());
+}
+template <class V>
+V not_a_number() {
+  return V(std::numeric_limits<double>::quiet_NaN());
+}
+
+// c0 + c1 x + c2 x^2 + ...
+template <class V>
+V polynomial(V, double c) {
+  return V(c);
+}
+template <class V, class... C>
+V polynomial(V x, double c, C... more) {
+  return fma(polynomial(x, more...), x, V(c));
+}
+
+// ---- Arithmetic
+
+template <class V>
+V sign(V x) {
+  return select(V(0) < x, V(1), select(x < V(0), V(-1), x));
+}
+
+template <class V>
+V relu(V x) {
+  return select(x <= V(0), V(0), x);
+}
+
+template <class V>
+V max(V a, V b) {
+  return select(a != a, a, greater(a, b));
+}
+
+template <class V>
+V min(V a, V b) {
+  return select(a != a, a, lesser(a, b));
+}
+
+template <class V>
+struct Division {
+  V quotient, remainder;
+};
+
+// Rounded to minus infinity; the remainder has b's sign.
+template <class V>
+Division<V> floor_division(V a, V b) {
+  V q = a / b;
+  if constexpr (kIsFloat<V>) q = floor(q);
+  V r = V(0);
+  if constexpr (kIsFloat<V>) {
+    r = select(q == V(0), a, fma(-q, b, a));  // b may be infinite
+  } else {
+    r = select(b == V(0), V(0), a - q * b);
+  }
+  // An integer quotient was truncated; a float's may have been rounded up to the next integer.
+  auto high = ((r < V(0)) & (V(0) < b)) | ((V(0) < r) & (b < V(0)));
+  return {select(high, q - V(1), q), select(high, r + b, r)};
+}
+
+template <class V>
+V floor_divide(V a, V b) {
+  const V q = floor_division(a, b).quotient;
+  if constexpr (kIsFloat<V>) {
+    return select(abs(a) == infinity<V>(), not_a_number<V>(), q);
+  } else {
+    return q;
+  }
+}
+
+inline double python_remainder(double a, double b) {
+  const double r = std::fmod(a, b);
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
+template <class V>
+V remainder(V a, V b) {
+  const auto [q, r] = floor_division(a, b);
+  if constexpr (kIsFloat<V>) {
+    // Beyond this the quotient is no longer exact.
+    const V limit = constant<V>(0x1p22, 0x1p51);
+    const auto far = (limit <= abs(q)) & (abs(a) < infinity<V>()) & (b != V(0));
+    return patch(far, r, python_remainder, a, b);
+  } else {
+    return r;
+  }
+}
+
+// ---- Exponential functions
+
+template <class V>
+V ln2_high() {
+  return constant<V>(0x1.62e4p-1, 0x1.62e42fefa4p-1);  // times an exponent: exact
+}
+template <class V>
+V ln2_low() {
+  return constant<V>(0x1.7f7d1cp-20, -0x1.8432a1b0e2634p-43);
+}
+
+// x = n ln 2 + r, |r| <= ln 2 / 2.
+template <class V>
+struct Octaves {
+  V n, r;
+};
+template <class V>
+Octaves<V> octaves(V x) {
+  const V n = round(x * V(1.4426950408889634));
+  return {n, fma(n, -ln2_low<V>(), fma(n, -ln2_high<V>(), x))};
+}
+
+// e^r - 1 for |r| <= ln 2 / 2.
+template <class V>
+V expm1_near(V r) {
+  V p;
+  if constexpr (kIsDouble<V>) {
+    p = polynomial(r, 0.5, 0.16666666666666677, 0.04166666666666665, 0.0083333333333218875,
+                   0.0013888888888922404, 0.0001984126988390131, 2.4801587156177576e-5,
+                   2.7557248023381979e-6, 2.7557516713639153e-7, 2.5107372388683429e-8,
+                   2.0802324657995285e-9);
+  } else {
+    p = polynomial(r, 0.5, 0.166665345, 0.0416666083, 0.00836765673, 0.00139193411);
+  }
+  return fma(r * r, p, r);
+}
+
+// x kept where e^x is neither 0 nor infinite; NaN stays.
+template <class V>
+V clamp_exponent(V x) {
+  return lesser(constant<V>(89, 710), greater(constant<V>(-105, -746), x));
+}
+
+template <class V>
+V exp(V x) {
+  const auto [n, r] = octaves(clamp_exponent(x));
+  return scale(V(1) + expm1_near(r), n);
+}
+
+template <class V>
+V expm1(V x) {
+  const auto [n, r] = octaves(greater(V(-40), clamp_exponent(x)));
+  const V half = scale(V(0.5), n);  // 2^n itself may overflow
+  const V y = fma(expm1_near(r), half, half - V(0.5));
+  return y + y;
+}
+
+template <class V>
+V tanh(V x) {
+  const V a = lesser(V(20), abs(x));
+  const V t = expm1(a + a);
+  return copysign(t / (t + V(2)), x);
+}
+
+template <class V>
+V sigmoid(V x) {
+  return V(1) / (V(1) + exp(-x));
+}
+
+// ---- Logarithms and powers
+
+// x = m 2^e with m in [sqrt(1/2), sqrt(2)), for finite x > 0.
+template <class V>
+struct Binary {
+  V e, m;
+};
+template <class V>
+Binary<V> binary(V x) {
+  const V shift = constant<V>(23, 52);
+  const auto small = x < V(double{std::numeric_limits<typename V::Element>::min()});
+  x = select(small, x * constant<V>(0x1p23, 0x1p52), x);
+  V e = exponent(x), m = mantissa(x);
+  const auto upper = V(1.4142135623730951) < m;
+  m = select(upper, m * V(0.5), m);
+  e = select(upper, e + V(1), e);
+  return {select(small, e - shift, e), m};
+}
+
+// log(1 + f) + e ln 2 for 1 + f in [sqrt(1/2), sqrt(2)); with s = f / (2 + f), log(1 + f) is
+// 2 atanh(s) = f - (h - s (h + s^2 P(s^2))), h = f^2 / 2.
+template <class V>
+V log_near(V f, V e) {
+  const V s = f / (V(2) + f), z = s * s, h = V(0.5) * f * f;
+  V p;
+  if constexpr (kIsDouble<V>) {
+    p = polynomial(z, 0.66666666666667351, 0.39999999999409375, 0.28571428743678751,
+                   0.22222198429963474, 0.18183572296166228, 0.15313833826412743,
+                   0.14798240807456514);
+  } else {
+    p = polynomial(z, 0.666667759, 0.399775684, 0.298714638);
+  }
+  const V low = fma(s, fma(z, p, h), e * ln2_low<V>());
+  return fma(e, ln2_high<V>(), f - (h - low));
+}
+
+// y = log(x) where 0 < x < infinity, and the limits elsewhere.
+template <class V>
+V log_limits(V x, V y) {
+  y = select(x == infinity<V>(), x, y);
+  return select(V(0) < x, y, select(x == V(0), -infinity<V>(), not_a_number<V>()));
+}
+
+template <class V>
+V log(V x) {
+  const auto [e, m] = binary(x);
+  return log_limits(x, log_near(m - V(1), e));
+}
+
+template <class V>
+V log1p(V x) {
+  const V u = V(1) + x, one = u - x;
+  const V lost = (V(1) - one) + (x - (u - one));  // by rounding u
+  const auto [e, m] = binary(u);
+  return log_limits(u, log_near((m - V(1)) + scale(lost, -e), e));
+}
+
+// An unevaluated sum, of twice the precision.
+template <class V>
+struct Pair {
+  V high, low;
+};
+// a + b without error, for |a| >= |b| or a = 0.
+template <class V>
+Pair<V> exact_sum(V a, V b) {
+  const V sum = a + b;
+  return {sum, b - (sum - a)};
+}
+
+// log x for finite x > 0: 2 atanh(s) + e ln 2, s = (m - 1) / (m + 1).
+template <class V>
+Pair<V> log_pair(V x) {
+  const auto [e, m] = binary(x);
+  const V f = m - V(1), d = m + V(1), d_low = m - (d - V(1)), inverse = V(1) / d;
+  const V s = f * inverse, s_low = (fma(-s, d, f) - s * d_low) * inverse;
+  const V z = s * s, z_low = fma(s + s, s_low, fma(s, s, -z));
+  const V t = s * z, t_low = fma(s, z, -t) + fma(s, z_low, s_low * z);
+  const V c = constant<V>(0x1.555556p-1, 0x1.5555555555555p-1);  // 2/3
+  const V c_low = constant<V>(-0x1.555556p-26, 0x1.5555555555555p-55);
+  const V u = t * c, u_low = fma(t, c, -u) + fma(t_low, c, t * c_low);
+  V p;
+  if constexpr (kIsDouble<V>) {
+    p = polynomial(z, 0.40000000000002273, 0.28571428570091223, 0.22222222521480017,
+                   0.1818178422551355, 0.15386764083087134, 0.1325665557409863,
+                   0.1319787677733143);
+  } else {
+    p = polynomial(z, 0.400001526, 0.285470873, 0.234197691);
+  }
+  const Pair<V> first = exact_sum(e * ln2_high<V>(), s + s), second = exact_sum(first.high, u);
+  const V low = fma(t * z, p, u_low) + fma(e, ln2_low<V>(), s_low + s_low);
+  return exact_sum(second.high, (first.low + second.low) + low);
+}
+
+// With the special cases of C99's annex F.
+template <class V>
+V pow(V a, V b) {
+  const V x = abs(a), zero = V(0), one = V(1), inf = infinity<V>();
+  const Pair<V> l = log_pair(x);
+  // An exponent beyond 2^64 gives 0, 1 or infinity.
+  const V c = lesser(V(0x1p64), greater(V(-0x1p64), b));
+  const V y = c * l.high;
+  const V y_low = fma(c, l.low, fma(c, l.high, -y));
+  const V limit = constant<V>(105, 750);
+  const V inside = lesser(limit, greater(-limit, y));
+  const auto [n, r] = octaves(inside);
+  V p = scale(one + expm1_near(r + select(inside == y, y_low, zero)), n);
+
+  const auto falls = b < zero;
+  p = select(x == zero, select(falls, inf, zero), p);
+  p = select(x == inf, select(falls, zero, inf), p);
+  const V half = b * V(0.5);
+  const auto whole = floor(b) == b, odd = whole & (floor(half) != half);
+  p = select(odd, copysign(p, a), p);
+  p = select((a < zero) & (x != inf) & !whole, not_a_number<V>(), p);
+  p = select(a != a, a, select(b != b, b, p));
+  return select((a == one) | (b == zero), one, p);
+}
+
+// ---- Trigonometry and erf
+
+// sin(x + quarters pi / 2).
+template <class V>
+V sine(V x, double quarters) {
+  const V n = round(x * V(0.63661977236758134));
+  V r = fma(n, -constant<V>(0x1.921fb6p+0, 0x1.921fb54442d18p+0), x);
+  r = fma(n, -constant<V>(-0x1.777a5cp-25, 0x1.1a62633145c07p-54), r);
+  r = fma(n, -constant<V>(-0x1.ee59dap-50, -0x1.f1976b7ed8fbcp-110), r);
+  const V z = r * r;
+  V s, c;
+  if constexpr (kIsDouble<V>) {
+    s = polynomial(z, -0.16666666666666627, 0.0083333333333210791, -0.00019841269828700832,
+                   2.7557313296116782e-6, -2.5050694513928078e-8, 1.5893024941694827e-10);
+    c = polynomial(z, 0.041666666666666581, -0.001388888888887097, 2.4801587287528022e-5,
+                   -2.7557313791618537e-7, 2.0875647504127202e-9, -1.1355745184776122e-11);
+  } else {
+    s = polynomial(z, -0.166666538, 0.00833210163, -0.000195068453);
+    c = polynomial(z, 0.0416666456, -0.00138872978, 2.44300845e-5);
+  }
+  s = fma(r * z, s, r);
+  c = fma(z * z, c, fma(z, V(-0.5), V(1)));
+  V quarter = n + V(quarters);
+  quarter = fma(floor(quarter * V(0.25)), V(-4), quarter);
+  const V y = select((quarter == V(1)) | (quarter == V(3)), c, s);
+  return select(V(2) <= quarter, -y, y);
+}
+
+// Where n pi / 2 is no longer exact enough.
+template <class V>
+auto far_from_zero(V x) {
+  return constant<V>(0x1p17, 0x1p26) < abs(x);
+}
+
+template <class V>
+V sin(V x) {
+  return patch(far_from_zero(x), sine(x, 0), [](double t) { return std::sin(t); }, x);
+}
+
+template <class V>
+V cos(V x) {
+  return patch(far_from_zero(x), sine(x, 1), [](double t) { return std::cos(t); }, x);
+}
+
+template <class V>
+V atan2(V y, V x) {
+  const V ax = abs(x), ay = abs(y), large = greater(ax, ay), small = lesser(ax, ay);
+  V q = select(large == V(0), V(0), small / large);
+  q = select(small == infinity<V>(), V(1), q);
+  const V z = q * q;
+  V p;
+  if constexpr (kIsDouble<V>) {
+    p = polynomial(z, -0.33333333333333093, 0.19999999999955462, -0.14285714282803472,
+                   0.11111111013682264, -0.09090907119743967, 0.076922811918456541,
+                   -0.066664150351295831, 0.058805927608035512, -0.052538064120826802,
+                   0.047232961175231153, -0.042217246820055947, 0.036693659906950393,
+                   -0.029985769788474052, 0.022085384376747043, -0.013995199793920903,
+                   0.0072635059778466595, -0.0029194180020574311, 0.00084351162203427687,
+                   -0.00015480296911604804, 1.3489880321811699e-5);
+  } else {
+    p = polynomial(z, -0.333333015, 0.199986264, -0.142650917, 0.109566569, -0.0841645449,
+                   0.0581778735, -0.0313941687, 0.0110287555, -0.00181865424);
+  }
+  p = fma(q * z, p, q);
+  const V right = constant<V>(0x1.921fb6p+0, 0x1.921fb54442d18p+0);  // pi / 2
+  const V right_low = constant<V>(-0x1.777a5cp-25, 0x1.1a62633145c07p-54);
+  p = select(ax < ay, right - (p - right_low), p);
+  p = select(copysign(V(1), x) < V(0), V(2) * right - (p - V(2) * right_low), p);
+  return select(x != x, x, select(y != y, y, copysign(p, y)));
+}
+
+template <class V>
+V erf(V x) {
+  if constexpr (kIsDouble<V>) {
+    return patch(x == x, x, [](double t) { return std::erf(t); }, x);
+  } else {
+    const V a = abs(x), t = lesser(V(4), a);
+    const V near = polynomial(x * x, 0.128379166, -0.376126289, 0.112836257, -0.0268557314,
+                              0.00519240508, -0.000804976968, 7.99664995e-5);
+    const V log_erfc = polynomial(t, -0.000169205421, 1.12948835, 0.633401155, 0.108219787,
+                                  -0.025080055, 0.00415598834, -0.000431334309, 2.08240872e-5);
+    return select(a < V(0.92), fma(x, near, x), copysign(V(1) - exp(-log_erfc), x));
+  }
+}

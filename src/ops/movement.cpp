@@ -1,0 +1,258 @@
+// Views: other shapes and strides over the same values.
+#include <algorithm>
+#include <numeric>
+
+#include "core/op.h"
+#include "glia/ops.h"
+#include "ops/private.h"
+
+namespace glia {
+namespace {
+
+// ---- reshape: attributes none ----
+
+// Strides of the same elements under another shape, as far as strides can say it.
+bool view_reshape(const Node& node, const Layout& in, Layout* out) {
+  const Shape& to = node.shape;
+  *out = Layout::contiguous(to);
+  out->offset = in.offset;
+  if (to.numel() == 0 || in.is_contiguous()) return true;
+  int i = 0, j = 0;
+  while (i < in.shape.rank() || j < to.rank()) {
+    // The smallest runs of axes of both that hold equally many elements.
+    int64_t old_size = 1, new_size = 1;
+    const int i0 = i, j0 = j;
+    do {
+      if (old_size <= new_size && i < in.shape.rank()) old_size *= in.shape[i++];
+      else if (j < to.rank()) new_size *= to[j++];
+      else old_size *= in.shape[i++];
+    } while (old_size != new_size);
+    // The old run must be one block: each stride the next axis's times its size.
+    int64_t expected = 0, inner = 1;
+    for (int k = i - 1; k >= i0; --k) {
+      if (in.shape[k] == 1) continue;
+      if (expected == 0) inner = in.strides[k];
+      else if (in.strides[k] != expected) return false;
+      expected = in.strides[k] * in.shape[k];
+    }
+    for (int k = j - 1; k >= j0; --k) {
+      out->strides[k] = inner;
+      inner *= to[k];
+    }
+  }
+  return true;
+}
+void vjp_reshape(Vjp& v) { v.set(0, reshape(v.g(), v.node().inputs[0]->shape)); }
+const Op kReshape{
+    .name = "reshape", .kind = Kind::kView, .vjp = vjp_reshape, .view = view_reshape};
+
+// ---- permute: attributes: the input axis of each output axis ----
+
+bool view_permute(const Node& node, const Layout& in, Layout* out) {
+  out->shape = node.shape;
+  out->offset = in.offset;
+  for (int i = 0; i < node.shape.rank(); ++i) out->strides[i] = in.strides[node.attributes[i]];
+  return true;
+}
+void vjp_permute(Vjp& v) {
+  Axes inverse(v.node().attribute_count);
+  for (size_t i = 0; i < inverse.size(); ++i) inverse[v.attribute(i)] = i;
+  v.set(0, permute(v.g(), inverse));
+}
+const Op kPermute{
+    .name = "permute", .kind = Kind::kView, .vjp = vjp_permute, .view = view_permute};
+
+// ---- expand: attributes none ----
+
+bool view_expand(const Node& node, const Layout& in, Layout* out) {
+  out->shape = node.shape;
+  out->offset = in.offset;
+  const int shift = node.shape.rank() - in.shape.rank();
+  for (int i = 0; i < node.shape.rank(); ++i) {
+    const bool repeated = i < shift || (in.shape[i - shift] == 1 && node.shape[i] != 1);
+    out->strides[i] = repeated ? 0 : in.strides[i - shift];
+  }
+  return true;
+}
+void vjp_expand(Vjp& v) { v.set(0, v.g()); }
+const Op kExpand{.name = "expand", .kind = Kind::kView, .vjp = vjp_expand, .view = view_expand};
+
+// ---- slice: attributes: axis, start, step (above 0) ----
+
+bool view_slice(const Node& node, const Layout& in, Layout* out) {
+  *out = in;
+  out->shape = node.shape;
+  const int64_t axis = node.attributes[0];
+  if (node.shape[axis] > 0) out->offset += node.attributes[1] * in.strides[axis];
+  out->strides[axis] *= node.attributes[2];
+  return true;
+}
+void vjp_slice(Vjp& v) {
+  const Shape& shape = v.node().inputs[0]->shape;
+  std::vector<int64_t> starts(shape.rank(), 0), steps(shape.rank(), 1);
+  starts[v.attribute(0)] = v.attribute(1);
+  steps[v.attribute(0)] = v.attribute(2);
+  v.set(0, embed(v.g(), shape, starts, steps, 0, v.node().where));
+}
+const Op kSlice{.name = "slice", .kind = Kind::kView, .vjp = vjp_slice, .view = view_slice};
+
+// ---- flip: attributes: a bit mask of axes ----
+
+bool view_flip(const Node& node, const Layout& in, Layout* out) {
+  *out = in;
+  for (int i = 0; i < in.shape.rank(); ++i) {
+    if (!(node.attributes[0] >> i & 1)) continue;
+    if (in.shape[i] > 0) out->offset += (in.shape[i] - 1) * in.strides[i];
+    out->strides[i] = -in.strides[i];
+  }
+  return true;
+}
+void vjp_flip(Vjp& v) {
+  Axes axes;
+  for (int i = 0; i < kMaxRank; ++i) {
+    if (v.attribute(0) >> i & 1) axes.push_back(i);
+  }
+  v.set(0, flip(v.g(), axes));
+}
+const Op kFlip{.name = "flip", .kind = Kind::kView, .vjp = vjp_flip, .view = view_flip};
+
+const RegisterOp registered[] = {RegisterOp(kReshape), RegisterOp(kPermute), RegisterOp(kExpand),
+                                 RegisterOp(kSlice), RegisterOp(kFlip)};
+
+}  // namespace
+
+Tensor reshape(const Tensor& x, const Shape& shape, Where where) {
+  Shape to = shape;
+  int64_t known = 1, open = -1;
+  for (int i = 0; i < to.rank(); ++i) {
+    if (to[i] >= 0) known *= to[i];
+    else if (to[i] == -1 && open < 0) open = i;
+    else fail("reshape", "sizes of " + shape.str() + " must not be negative, but one -1", where);
+  }
+  if (open >= 0 && known != 0) to[open] = x.numel() / known;
+  if ((open >= 0 && known == 0) || to.numel() != x.numel())
+    fail("reshape", x.shape().str() + " does not have the size of " + shape.str(), where);
+  if (to == x.shape()) return x;
+  return record(kReshape, {x.node()}, to, x.dtype(), {}, where);
+}
+
+Tensor flatten(const Tensor& x, int start_axis, int end_axis, Where where) {
+  if (x.rank() == 0) return reshape(x, {1}, where);
+  const int start = checked_axis("flatten", start_axis, x.rank(), where);
+  const int end = checked_axis("flatten", end_axis, x.rank(), where);
+  if (start > end) fail("flatten", "the first axis comes after the last", where);
+  Shape to;
+  int64_t merged = 1;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i < start || i > end) to.push_back(x.shape()[i]);
+    else merged *= x.shape()[i];
+    if (i == end) to.push_back(merged);
+  }
+  return reshape(x, to, where);
+}
+
+Tensor squeeze(const Tensor& x, int axis, Where where) {
+  const int i = checked_axis("squeeze", axis, x.rank(), where);
+  if (x.shape()[i] != 1)
+    fail("squeeze", "axis " + std::to_string(axis) + " of " + x.shape().str() + " is not 1", where);
+  Shape to = x.shape();
+  to.erase(i);
+  return reshape(x, to, where);
+}
+
+Tensor unsqueeze(const Tensor& x, int axis, Where where) {
+  const int i = checked_axis("unsqueeze", axis, x.rank() + 1, where);
+  Shape to = x.shape();
+  to.insert(i, 1);
+  return reshape(x, to, where);
+}
+
+Tensor permute(const Tensor& x, const Axes& axes, Where where) {
+  int64_t seen = 0;
+  Shape to;
+  int64_t from[kMaxRank];
+  for (int64_t axis : axes) {
+    const int i = checked_axis("permute", axis, x.rank(), where);
+    if (seen >> i & 1) fail("permute", "axis " + std::to_string(axis) + " appears twice", where);
+    seen |= int64_t{1} << i;
+    from[to.rank()] = i;
+    to.push_back(x.shape()[i]);
+  }
+  if (to.rank() != x.rank())
+    fail("permute", std::to_string(axes.size()) + " axes for shape " + x.shape().str(), where);
+  Node* in = x.node();
+  return record(kPermute, {&in, 1}, to, x.dtype(), {from, axes.size()}, where);
+}
+
+Tensor transpose(const Tensor& x, int axis0, int axis1, Where where) {
+  Axes axes(x.rank());
+  std::iota(axes.begin(), axes.end(), 0);
+  std::swap(axes[checked_axis("transpose", axis0, x.rank(), where)],
+            axes[checked_axis("transpose", axis1, x.rank(), where)]);
+  return permute(x, axes, where);
+}
+
+Tensor expand(const Tensor& x, const Shape& shape, Where where) {
+  const int shift = shape.rank() - x.rank();
+  bool fits = shift >= 0;
+  for (int i = 0; fits && i < x.rank(); ++i)
+    fits = x.shape()[i] == shape[shift + i] || x.shape()[i] == 1;
+  if (!fits) fail("expand", x.shape().str() + " does not broadcast to " + shape.str(), where);
+  if (shape == x.shape()) return x;
+  return record(kExpand, {x.node()}, shape, x.dtype(), {}, where);
+}
+
+Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads, double value,
+           Where where) {
+  if (static_cast<int>(pads.size()) != x.rank())
+    fail("pad", std::to_string(pads.size()) + " pairs for shape " + x.shape().str(), where);
+  Shape to = x.shape();
+  std::vector<int64_t> starts(pads.size()), steps(pads.size(), 1);
+  for (size_t i = 0; i < pads.size(); ++i) {
+    if (pads[i].first < 0 || pads[i].second < 0) fail("pad", "a pad is negative", where);
+    to[i] += pads[i].first + pads[i].second;
+    starts[i] = pads[i].first;
+  }
+  return to == x.shape() ? x : embed(x, to, starts, steps, value, where);
+}
+
+Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
+  const int i = checked_axis("slice", axis, x.rank(), where);
+  const int64_t size = x.shape()[i], step = range.step;
+  if (step == 0) fail("slice", "the step is 0", where);
+  if (step < 0) {  // the same elements counted from the other end
+    const auto mirrored = [&](int64_t end) {
+      if (end == Slice::kNone) return end;
+      return size - 1 - std::clamp<int64_t>(end < 0 ? end + size : end, -1, size);
+    };
+    Slice back{mirrored(range.start), mirrored(range.stop), -step};
+    if (range.start != Slice::kNone) back.start = std::max<int64_t>(back.start, 0);
+    return slice(flip(x, {i}, where), i, back, where);
+  }
+  const auto bound = [&](int64_t end, int64_t none) {
+    return end == Slice::kNone ? none
+                               : std::clamp<int64_t>(end < 0 ? end + size : end, 0, size);
+  };
+  const int64_t start = bound(range.start, 0), stop = bound(range.stop, size);
+  const int64_t count = stop > start ? (stop - start + step - 1) / step : 0;
+  if (count == size && step == 1) return x;
+  Shape to = x.shape();
+  to[i] = count;
+  return record(kSlice, {x.node()}, to, x.dtype(), {i, start, step}, where);
+}
+
+Tensor flip(const Tensor& x, const Axes& axes, Where where) {
+  int64_t mask = 0;
+  for (int64_t axis : axes) mask |= int64_t{1} << checked_axis("flip", axis, x.rank(), where);
+  return mask ? record(kFlip, {x.node()}, x.shape(), x.dtype(), {mask}, where) : x;
+}
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  return expand(host_scalar(value, dtype), shape);
+}
+Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+
+}  // namespace glia

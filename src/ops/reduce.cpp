@@ -1,0 +1,138 @@
+// Reductions. The ops keep reduced axes with size 1; attribute: a bit mask of those axes.
+#include <cmath>
+
+#include "core/op.h"
+#include "glia/ops.h"
+#include "ops/elementwise.h"
+#include "ops/private.h"
+
+namespace glia {
+namespace {
+
+void vjp_sum(Vjp& v) { v.set(0, expand(v.g(), v.node().inputs[0]->shape)); }
+
+// The gradient is shared equally among the elements that attain the extreme, as in PyTorch.
+void vjp_extreme(Vjp& v) {
+  const Tensor attained = cast(v.in(0) == v.out(), v.g().dtype());
+  Axes axes;
+  for (int i = 0; i < v.node().shape.rank(); ++i) {
+    if (v.attribute(0) >> i & 1) axes.push_back(i);
+  }
+  v.set(0, attained * (v.g() / sum(attained, axes, true)));
+}
+
+// Each element's derivative is the product of the others: those before it times those after it.
+void vjp_prod(Vjp& v) {
+  const Tensor x = v.in(0);
+  const int64_t mask = v.attribute(0);
+  Axes order, inverse(x.rank());
+  int64_t reduced = 1;
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int i = 0; i < x.rank(); ++i) {
+      if ((mask >> i & 1) != pass) continue;
+      inverse[i] = static_cast<int64_t>(order.size());
+      order.push_back(i);
+      if (pass) reduced *= x.shape()[i];
+    }
+  }
+  const Tensor moved = permute(x, order);
+  const Tensor rows = reshape(moved, {reduced == 0 ? 0 : x.numel() / reduced, reduced});
+  const Tensor one = ones({rows.size(0), 1}, x.dtype());
+  const auto before = [&](const Tensor& r) {
+    return cumprod(concat({one, slice(r, 1, {0, -1, 1})}, 1), 1);
+  };
+  const Tensor others = before(rows) * flip(before(flip(rows, {1})), {1});
+  v.set(0, v.g() * permute(reshape(others, moved.shape()), inverse));
+}
+
+constexpr Op reduce_op(const char* name, void (*vjp)(Vjp&), ReduceCode code) {
+  Op op{.name = name, .kind = Kind::kReduce, .vjp = vjp};
+  op.code = static_cast<int>(code);
+  return op;
+}
+const Op kSum = reduce_op("sum", vjp_sum, ReduceCode::kSum);
+const Op kProd = reduce_op("prod", vjp_prod, ReduceCode::kProd);
+const Op kMax = reduce_op("max", vjp_extreme, ReduceCode::kMax);
+const Op kMin = reduce_op("min", vjp_extreme, ReduceCode::kMin);
+const RegisterOp registered[] = {RegisterOp(kSum), RegisterOp(kProd), RegisterOp(kMax),
+                                 RegisterOp(kMin)};
+
+Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, const Where& where) {
+  if (!x.defined()) fail(op.name, "the operand is not defined", where);
+  int64_t mask = 0;
+  for (int64_t axis : axes) mask |= int64_t{1} << checked_axis(op.name, axis, x.rank(), where);
+  if (axes.empty()) mask = (int64_t{1} << x.rank()) - 1;
+  Shape kept, squeezed;
+  int64_t count = 1;
+  for (int i = 0; i < x.rank(); ++i) {
+    const bool gone = mask >> i & 1;
+    kept.push_back(gone ? 1 : x.shape()[i]);
+    if (gone) count *= x.shape()[i];
+    else squeezed.push_back(x.shape()[i]);
+  }
+  const bool extreme = op.code >= static_cast<int>(ReduceCode::kMax);
+  if (extreme && count == 0 && kept.numel() != 0)
+    fail(op.name, "no elements along the reduced axes of " + x.shape().str(), where);
+  // 16-bit floats are reduced in f32; sums and products of integers in i64.
+  const bool half = x.dtype() == kF16 || x.dtype() == kBF16;
+  DType in = half ? kF32 : x.dtype();
+  if (!extreme && !is_float(in)) in = kI64;
+  Tensor out = cast(x, in);
+  // One recorded reduction covers neighbouring axes; apart ones are reduced from the last.
+  for (int end = x.rank(); end > 0;) {
+    int64_t run = 0;
+    while (end > 0 && (mask >> (end - 1) & 1 || (run && x.shape()[end - 1] == 1)))
+      run |= int64_t{1} << --end & mask;
+    if (run) {
+      Shape partly = out.shape();
+      for (int i = 0; i < partly.rank(); ++i) {
+        if (run >> i & 1) partly[i] = 1;
+      }
+      out = record(op, {out.node()}, partly, in, {run}, where);
+    } else {
+      --end;
+    }
+  }
+  if (half) out = cast(out, x.dtype());
+  return keepdim ? out : reshape(out, squeezed, where);
+}
+
+int64_t reduced_count(const Tensor& x, const Axes& axes) {
+  if (axes.empty()) return x.numel();
+  int64_t n = 1;
+  for (int64_t axis : axes) n *= x.size(static_cast<int>(axis));
+  return n;
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  return reduce(kSum, x, axes, keepdim, where);
+}
+Tensor prod(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  return reduce(kProd, x, axes, keepdim, where);
+}
+Tensor max(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  return reduce(kMax, x, axes, keepdim, where);
+}
+Tensor min(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  return reduce(kMin, x, axes, keepdim, where);
+}
+Tensor mean(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  const Tensor s = sum(is_float(x.dtype()) ? x : cast(x, kF32), axes, keepdim, where);
+  return s / static_cast<double>(reduced_count(x, axes));
+}
+Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, Where where) {
+  const Tensor t = is_float(x.dtype()) ? x : cast(x, kF32);
+  const Tensor centred = t - mean(t, axes, true, where);
+  const double n = static_cast<double>(reduced_count(x, axes));
+  return sum(square(centred), axes, keepdim, where) / std::max(n - correction, 0.0);
+}
+Tensor any(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  return sum(cast(x, kBool), axes, keepdim, where) != 0;
+}
+Tensor all(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  return sum(logical_not(cast(x, kBool)), axes, keepdim, where) == 0;
+}
+
+}  // namespace glia

@@ -1,0 +1,142 @@
+// Buffers: handed out by size class, kept for reuse up to a limit.
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+#include "core/node.h"
+#include "glia/runtime.h"
+
+namespace glia {
+
+void forget_plans();       // src/graph/evaluate.cpp
+void trim_kernel_caches();  // the backend's
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr int kClasses = 256;
+
+// Four classes to a power of two: at most a quarter is wasted.
+int class_of(size_t bytes) {
+  if (bytes <= 64) return 0;
+  const int log = std::bit_width(bytes - 1) - 1;  // 2^log < bytes <= 2^(log + 1)
+  const size_t quarter = size_t{1} << (log - 2);
+  const int part = static_cast<int>((bytes - 1 - (size_t{1} << log)) / quarter);
+  return (log - 6) * 4 + part + 1;
+}
+size_t class_bytes(int c) {
+  if (c == 0) return 64;
+  const int log = (c - 1) / 4 + 6, part = (c - 1) % 4;
+  return (size_t{1} << log) + (size_t{1} << (log - 2)) * (part + 1);
+}
+
+class Buffers {
+ public:
+  Memory* get(size_t bytes) {
+    const int c = class_of(bytes);
+    const size_t size = class_bytes(c);
+    std::lock_guard hold(mutex_);
+    in_use_ += static_cast<int64_t>(size);
+    peak_ = std::max(peak_, in_use_);
+    if (!free_[c].empty()) {
+      Memory* m = free_[c].back();
+      free_[c].pop_back();
+      cached_ -= static_cast<int64_t>(size);
+      m->references.store(1, std::memory_order_relaxed);
+      return m;
+    }
+    void* data = allocate(size);
+    if (!data) {
+      empty();
+      data = allocate(size);
+    }
+    if (!data) {
+      in_use_ -= static_cast<int64_t>(size);
+      throw Error("out of memory: no room for " + std::to_string(bytes) + " bytes");
+    }
+    auto* m = new Memory;
+    m->data = data;
+    m->bytes = size;
+    return m;
+  }
+
+  void put(Memory* m) {
+    const auto size = static_cast<int64_t>(m->bytes);
+    std::lock_guard hold(mutex_);
+    in_use_ -= size;
+    if (size > limit_) return destroy(m);
+    if (cached_ + size > limit_) empty();
+    free_[class_of(m->bytes)].push_back(m);
+    cached_ += size;
+  }
+
+  void set_limit(int64_t bytes) {
+    std::lock_guard hold(mutex_);
+    limit_ = bytes;
+    if (cached_ > limit_) empty();
+  }
+  void trim() {
+    std::lock_guard hold(mutex_);
+    empty();
+  }
+  MemoryStats stats() {
+    std::lock_guard hold(mutex_);
+    return {in_use_, peak_, cached_};
+  }
+
+ private:
+  static void* allocate(size_t size) {
+    const bool huge = size >= 2 * kHugePage;
+    const size_t align = huge ? kHugePage : 64;
+    void* data = std::aligned_alloc(align, (size + align - 1) / align * align);
+    if (data && huge) madvise(data, size, MADV_HUGEPAGE);
+    return data;
+  }
+  static void destroy(Memory* m) {
+    std::free(m->data);
+    delete m;
+  }
+  void empty() {
+    for (auto& list : free_) {
+      for (Memory* m : list) destroy(m);
+      list.clear();
+    }
+    cached_ = 0;
+  }
+
+  std::mutex mutex_;
+  std::vector<Memory*> free_[kClasses];
+  int64_t in_use_ = 0, peak_ = 0, cached_ = 0;
+  int64_t limit_ = physical_memory() / 8;
+};
+
+Buffers& buffers() {
+  static auto* b = new Buffers;  // outlives tensors of static storage
+  return *b;
+}
+
+}  // namespace
+
+Memory* allocate_memory(size_t bytes) { return buffers().get(bytes); }
+
+void free_memory(Memory* m) {
+  if (m->owner) {
+    delete m;
+  } else {
+    buffers().put(m);
+  }
+}
+
+MemoryStats memory_stats() { return buffers().stats(); }
+void set_cache_limit(int64_t bytes) { buffers().set_limit(bytes); }
+
+void trim() {
+  forget_plans();
+  trim_kernel_caches();
+  buffers().trim();
+}
+
+}  // namespace glia

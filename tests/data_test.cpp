@@ -1,0 +1,282 @@
+// Pipelines: order, batches, randomness, prefetching and resuming; Fashion-MNIST's files.
+#include "glia/data.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "glia/io.h"
+#include "glia/ops.h"
+
+namespace glia::data {
+namespace {
+
+using Numbers = std::vector<int64_t>;
+
+Dataset<2> counted(int64_t n) {
+  return from_tensors(arange(n), reshape(arange(2 * n, kU8), {n, 2}));
+}
+
+Numbers labels_of_pass(Dataset<2>& dataset) {
+  Numbers all;
+  for (auto [label, pair] : dataset) {
+    const auto batch = label.to_vector<int64_t>();
+    const auto values = pair.to_vector<int64_t>();
+    for (size_t i = 0; i < batch.size(); ++i) {
+      all.push_back(batch[i]);
+      EXPECT_EQ(values[2 * i], (2 * batch[i]) % 256) << "rows of one sample come apart";
+      EXPECT_EQ(values[2 * i + 1], (2 * batch[i] + 1) % 256);
+    }
+  }
+  return all;
+}
+
+Numbers labels_of_pass(Dataset<2>&& dataset) { return labels_of_pass(dataset); }
+
+TEST(Data, SamplesAreRows) {
+  int64_t i = 0;
+  for (auto [label, pair] : counted(5)) {
+    EXPECT_EQ(label.shape(), Shape({}));
+    EXPECT_EQ(pair.shape(), Shape({2}));
+    EXPECT_EQ(label.item<int64_t>(), i++);
+  }
+  EXPECT_EQ(i, 5);
+}
+
+TEST(Data, BatchesKeepTheOrderAndTheRest) {
+  std::vector<Shape> shapes;
+  for (auto [label, pair] : counted(10).batch(4)) shapes.push_back(pair.shape());
+  EXPECT_EQ(shapes, (std::vector<Shape>{{4, 2}, {4, 2}, {2, 2}}));
+  EXPECT_EQ(labels_of_pass(counted(10).batch(4)), (Numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(labels_of_pass(counted(10).batch(4, true)), (Numbers{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(counted(10).batch(4).size(), 3);
+  EXPECT_EQ(counted(10).batch(4, true).size(), 2);
+  EXPECT_THROW(counted(10).batch(0), Error);
+}
+
+TEST(Data, ShufflesAnewEachEpochAndTheSameForASeed) {
+  auto a = counted(100).shuffle(1).batch(7), b = counted(100).shuffle(1).batch(7);
+  auto other = counted(100).shuffle(2).batch(7);
+  const Numbers first = labels_of_pass(a), second = labels_of_pass(a);
+  EXPECT_EQ(std::set(first.begin(), first.end()).size(), 100u);
+  EXPECT_EQ(std::set(second.begin(), second.end()).size(), 100u);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(labels_of_pass(b), first);
+  EXPECT_EQ(labels_of_pass(b), second);
+  EXPECT_NE(labels_of_pass(other), first);
+}
+
+TEST(Data, ShuffleIsUniform) {
+  // Each of 5 samples in each of 5 places, 2,000 times: 400 expected, 6 sigma is 107.
+  int counts[5][5] = {};
+  auto dataset = counted(5).shuffle(3).batch(5);
+  for (int epoch = 0; epoch < 2000; ++epoch) {
+    const Numbers order = labels_of_pass(dataset);
+    for (int i = 0; i < 5; ++i) ++counts[i][order[i]];
+  }
+  for (const auto& row : counts)
+    for (const int count : row) EXPECT_NEAR(count, 400, 107);
+}
+
+TEST(Data, RandomIsPhilox) {
+  // The known answer of Philox 4x32-10 for a zero key and counter.
+  Random random(0);
+  EXPECT_EQ(random.bits(), 0x9b00dbd8u);
+  EXPECT_EQ(random.bits(), 0xbc573ff7u);
+  EXPECT_EQ(random.bits(), 0xe169c58du);
+  EXPECT_EQ(random.bits(), 0x6627e8d5u);
+}
+
+TEST(Data, SkipTakeRepeat) {
+  EXPECT_EQ(labels_of_pass(counted(10).skip(7).batch(2)), (Numbers{7, 8, 9}));
+  EXPECT_EQ(labels_of_pass(counted(10).take(3).batch(2)), (Numbers{0, 1, 2}));
+  EXPECT_EQ(labels_of_pass(counted(10).skip(2).take(3).batch(9)), (Numbers{2, 3, 4}));
+  EXPECT_EQ(counted(10).skip(11).size(), 0);
+  EXPECT_EQ(counted(10).take(11).size(), 10);
+  EXPECT_EQ(labels_of_pass(counted(2).batch(2).repeat(2)), (Numbers{0, 1, 0, 1}));
+  const Numbers twice = labels_of_pass(counted(50).shuffle(1).repeat(2).batch(10));
+  EXPECT_NE(Numbers(twice.begin(), twice.begin() + 50), Numbers(twice.begin() + 50, twice.end()));
+  EXPECT_EQ(labels_of_pass(counted(0).batch(4)), Numbers{});
+  EXPECT_THROW(counted(3).skip(-1), Error);
+}
+
+TEST(Data, MapChangesTensorsAndTheirNumber) {
+  auto dataset = counted(6).batch(4).map([](const Tensor& label, const Tensor& pair) {
+    return std::array{label + 1, pair, sum(pair, {1})};
+  });
+  Numbers labels;
+  for (auto [label, pair, total] : dataset) {
+    for (int64_t l : label.to_vector<int64_t>()) labels.push_back(l);
+    EXPECT_EQ(total.rank(), 1);
+  }
+  EXPECT_EQ(labels, (Numbers{1, 2, 3, 4, 5, 6}));
+}
+
+TEST(Data, MappedSamplesAreStacked) {
+  auto doubled = counted(5).map([](const Tensor& label, const Tensor& pair) {
+    return std::array{label * 2, pair};
+  });
+  Numbers labels;
+  for (auto [label, pair] : doubled.batch(3))
+    for (int64_t l : label.to_vector<int64_t>()) labels.push_back(l);
+  EXPECT_EQ(labels, (Numbers{0, 2, 4, 6, 8}));
+
+  auto ragged = counted(5).map([](const Tensor& label, const Tensor&) {
+    return std::array{label, zeros({label.item<int64_t>()})};
+  });
+  try {
+    for (auto [label, pair] : ragged.batch(3)) FAIL() << "ragged samples were stacked";
+  } catch (const ShapeError& e) {
+    EXPECT_STREQ(e.what(), "batch: samples differ: f32 (0,) and f32 (1,)");
+  }
+}
+
+// What augmentation gives: the seed, the epoch and the position decide, and nothing else.
+Numbers noise(Dataset<2> dataset, State from = {}) {
+  auto noisy = dataset.augment(5, [](Random& random, const Tensor& label, const Tensor&) {
+    return std::array{label * 1000 + random.below(1000)};
+  });
+  noisy.set_state(from);
+  Numbers all;
+  for (auto [value] : noisy)
+    for (int64_t v : value.to_vector<int64_t>()) all.push_back(v);
+  return all;
+}
+
+TEST(Data, AugmentationDependsOnThePositionAlone) {
+  const auto dataset = counted(20).batch(4);
+  const Numbers all = noise(dataset);
+  EXPECT_EQ(all, noise(dataset.prefetch(3)));
+  EXPECT_EQ(Numbers(all.begin() + 8, all.end()), noise(dataset, {0, 2}));
+  EXPECT_NE(all, noise(dataset, {1, 0}));
+}
+
+TEST(Data, PrefetchGivesTheSame) {
+  auto plain = counted(100).shuffle(4).batch(8), ahead = plain.prefetch(3);
+  for (int epoch = 0; epoch < 3; ++epoch) EXPECT_EQ(labels_of_pass(plain), labels_of_pass(ahead));
+}
+
+TEST(Data, StateResumesInMidEpoch) {
+  for (const int ahead : {0, 2}) {
+    auto whole = counted(40).shuffle(9).batch(4).prefetch(ahead);
+    labels_of_pass(whole);
+    const Numbers second = labels_of_pass(whole);
+    EXPECT_EQ(whole.state(), (State{2, 0}));
+
+    auto cut = counted(40).shuffle(9).batch(4).prefetch(ahead);
+    labels_of_pass(cut);
+    Numbers seen;
+    for (auto [label, pair] : cut) {
+      for (int64_t l : label.to_vector<int64_t>()) seen.push_back(l);
+      if (cut.state().position == 3) break;
+    }
+    EXPECT_EQ(cut.state(), (State{1, 3}));
+    auto resumed = counted(40).shuffle(9).batch(4).prefetch(ahead);
+    resumed.set_state(cut.state());
+    for (auto [label, pair] : resumed)
+      for (int64_t l : label.to_vector<int64_t>()) seen.push_back(l);
+    EXPECT_EQ(seen, second);
+    EXPECT_EQ(resumed.state(), (State{2, 0}));
+  }
+}
+
+// Counts how many samples exist at once.
+class Counting : public Source {
+ public:
+  explicit Counting(std::atomic<int>& made) : made_(made) {}
+  int64_t size() const override { return 1000; }
+  Sample get(int64_t, int64_t position) const override {
+    if (position == 500) throw ValueError("sample 500 is broken");
+    ++made_;
+    return {tensor(position)};
+  }
+
+ private:
+  std::atomic<int>& made_;
+};
+
+TEST(Data, PrefetchIsBoundedAndStopsWhenAbandoned) {
+  std::atomic<int> made = 0;
+  Dataset<1> dataset(std::make_shared<Counting>(made), 2);
+  int taken = 0;
+  for (auto [x] : dataset) {
+    ++taken;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_LE(made, taken + 2);
+    if (taken == 10) break;
+  }
+  EXPECT_LE(made, 12);
+  const int after = made;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(made, after) << "an abandoned pass goes on";
+}
+
+TEST(Data, ExceptionsReachTheConsumerInTheirPlace) {
+  for (const int ahead : {0, 4}) {
+    std::atomic<int> made = 0;
+    Dataset<1> dataset(std::make_shared<Counting>(made), ahead);
+    int taken = 0;
+    try {
+      for (auto [x] : dataset) taken += x.defined();
+      FAIL() << "nothing was thrown";
+    } catch (const ValueError& e) {
+      EXPECT_STREQ(e.what(), "sample 500 is broken");
+    }
+    EXPECT_EQ(taken, 500);
+    EXPECT_EQ(dataset.state(), (State{0, 500}));
+  }
+}
+
+TEST(Data, TensorsMustAgree) {
+  EXPECT_THROW(from_tensors(arange(3), arange(4)), ShapeError);
+  EXPECT_THROW(from_tensors(tensor(1.0)), ShapeError);
+}
+
+class FashionFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ =
+        std::filesystem::temp_directory_path() /
+        ("glia-data-" + std::to_string(std::hash<std::thread::id>()(std::this_thread::get_id())));
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string file(const std::string& name) const { return folder_ + "/" + name; }
+  std::string error() const {
+    try {
+      fashion_mnist(data::Test, folder_);
+    } catch (const IoError& e) {
+      return e.what();
+    }
+    return "";
+  }
+  std::string folder_;
+};
+
+TEST_F(FashionFiles, AreReadGzippedOrNot) {
+  io::write_idx(file("t10k-images-idx3-ubyte.gz"), zeros({3, 28, 28}, kU8));
+  io::write_idx(file("t10k-labels-idx1-ubyte"), cast(arange(3), kU8));
+  auto [images, labels] = *fashion_mnist(data::Test, folder_).batch(8).begin();
+  EXPECT_EQ(images.shape(), Shape({3, 28, 28, 1}));
+  EXPECT_EQ(images.dtype(), kU8);
+  EXPECT_EQ(labels.to_vector<int64_t>(), (Numbers{0, 1, 2}));
+}
+
+TEST_F(FashionFiles, FaultsNameTheFile) {
+  EXPECT_NE(error().find(folder_), std::string::npos) << error();
+  EXPECT_NE(error().find("dataset-fashion-mnist"), std::string::npos) << error();
+  io::write_idx(file("t10k-images-idx3-ubyte.gz"), zeros({3, 28, 28}, kU8));
+  io::write_idx(file("t10k-labels-idx1-ubyte.gz"), zeros({4}, kU8));
+  EXPECT_NE(error().find("t10k-labels-idx1-ubyte.gz: "), std::string::npos) << error();
+  io::write_idx(file("t10k-labels-idx1-ubyte.gz"), full({3}, 10, kU8));
+  EXPECT_NE(error().find("label 10"), std::string::npos) << error();
+  io::write_idx(file("t10k-images-idx3-ubyte.gz"), zeros({3, 28, 27}, kU8));
+  EXPECT_NE(error().find("t10k-images-idx3-ubyte.gz: "), std::string::npos) << error();
+}
+
+}  // namespace
+}  // namespace glia::data
