@@ -9,9 +9,9 @@ namespace glia {
 
 enum class DType : uint8_t { kBool, kU8, kI8, kI32, kI64, kF16, kBF16, kF32, kF64 };
 
-inline constexpr DType kBool = DType::kBool, kU8 = DType::kU8, kI8 = DType::kI8,
-                       kI32 = DType::kI32, kI64 = DType::kI64, kF16 = DType::kF16,
-                       kBF16 = DType::kBF16, kF32 = DType::kF32, kF64 = DType::kF64;
+inline constexpr DType kBool = DType::kBool, kU8 = DType::kU8, kI8 = DType::kI8, kI32 = DType::kI32,
+                       kI64 = DType::kI64, kF16 = DType::kF16, kBF16 = DType::kBF16,
+                       kF32 = DType::kF32, kF64 = DType::kF64;
 inline constexpr int kDTypeCount = 9;
 
 // Bytes of one element.
@@ -49,14 +49,23 @@ inline constexpr DType dtype_of = [] {
   static_assert(sizeof(T) == 0, "no DType for this C++ type");
   return kF32;
 }();
-template <> inline constexpr DType dtype_of<bool> = kBool;
-template <> inline constexpr DType dtype_of<uint8_t> = kU8;
-template <> inline constexpr DType dtype_of<int8_t> = kI8;
-template <> inline constexpr DType dtype_of<int32_t> = kI32;
-template <> inline constexpr DType dtype_of<int64_t> = kI64;
-template <> inline constexpr DType dtype_of<float16> = kF16;
-template <> inline constexpr DType dtype_of<bfloat16> = kBF16;
-template <> inline constexpr DType dtype_of<float> = kF32;
-template <> inline constexpr DType dtype_of<double> = kF64;
+template <>
+inline constexpr DType dtype_of<bool> = kBool;
+template <>
+inline constexpr DType dtype_of<uint8_t> = kU8;
+template <>
+inline constexpr DType dtype_of<int8_t> = kI8;
+template <>
+inline constexpr DType dtype_of<int32_t> = kI32;
+template <>
+inline constexpr DType dtype_of<int64_t> = kI64;
+template <>
+inline constexpr DType dtype_of<float16> = kF16;
+template <>
+inline constexpr DType dtype_of<bfloat16> = kBF16;
+template <>
+inline constexpr DType dtype_of<float> = kF32;
+template <>
+inline constexpr DType dtype_of<double> = kF64;
 
 }  // namespace glia

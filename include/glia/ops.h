@@ -75,7 +75,8 @@ Tensor gelu(const Operand& x);  // x * Phi(x), exact (Hendrycks & Gimpel 2016)
 
 // ---- Movement: no arithmetic ----------------------------------------------------------------
 
-Tensor reshape(const Tensor& x, const Shape& shape, Where where = Where::current());  // one may be -1
+Tensor reshape(const Tensor& x, const Shape& shape,
+               Where where = Where::current());  // one may be -1
 Tensor flatten(const Tensor& x, int start_axis = 0, int end_axis = -1,
                Where where = Where::current());
 Tensor squeeze(const Tensor& x, int axis, Where where = Where::current());
@@ -114,10 +115,8 @@ Tensor any(const Tensor& x, const Axes& axes = {}, bool keepdim = false,
 Tensor all(const Tensor& x, const Axes& axes = {}, bool keepdim = false,
            Where where = Where::current());
 // Index of the first largest value, i64.
-Tensor argmax(const Tensor& x, int axis = -1, bool keepdim = false,
-              Where where = Where::current());
-Tensor argmin(const Tensor& x, int axis = -1, bool keepdim = false,
-              Where where = Where::current());
+Tensor argmax(const Tensor& x, int axis = -1, bool keepdim = false, Where where = Where::current());
+Tensor argmin(const Tensor& x, int axis = -1, bool keepdim = false, Where where = Where::current());
 
 // ---- Scans and sorting ----------------------------------------------------------------------
 

@@ -15,12 +15,12 @@ struct RandomState {
 RandomState random_state();
 void set_random_state(RandomState state);
 
-Tensor rand(const Shape& shape, DType dtype = kF32);                    // uniform in [0, 1)
+Tensor rand(const Shape& shape, DType dtype = kF32);  // uniform in [0, 1)
 Tensor uniform(const Shape& shape, double low, double high, DType dtype = kF32);
-Tensor randn(const Shape& shape, DType dtype = kF32);                   // mean 0, variance 1
+Tensor randn(const Shape& shape, DType dtype = kF32);  // mean 0, variance 1
 Tensor normal(const Shape& shape, double mean, double std, DType dtype = kF32);
-Tensor randint(int64_t low, int64_t high, const Shape& shape);          // i64 in [low, high)
-Tensor bernoulli(const Shape& shape, double p);                         // bool
-Tensor randperm(int64_t n);                                             // i64
+Tensor randint(int64_t low, int64_t high, const Shape& shape);  // i64 in [low, high)
+Tensor bernoulli(const Shape& shape, double p);                 // bool
+Tensor randperm(int64_t n);                                     // i64
 
 }  // namespace glia

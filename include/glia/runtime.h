@@ -30,11 +30,11 @@ void set_cache_limit(int64_t bytes);  // default: an eighth of the machine's mem
 void trim();
 
 struct GraphStats {
-  int64_t nodes_live = 0;      // recorded and not yet freed
-  int64_t plans_built = 0;     // cache misses
-  int64_t plans_run = 0;       // evaluations
+  int64_t nodes_live = 0;   // recorded and not yet freed
+  int64_t plans_built = 0;  // cache misses
+  int64_t plans_run = 0;    // evaluations
   int64_t plans_cached = 0;
-  int64_t kernels_run = 0;     // steps of plans
+  int64_t kernels_run = 0;  // steps of plans
   double last_planning_ms = 0;
 };
 GraphStats graph_stats();

@@ -84,13 +84,14 @@ class Tensor {
 class Operand {
  public:
   using Where = std::source_location;
-  Operand(const Tensor& tensor, Where where = Where::current())
-      : tensor_(&tensor), where_(where) {}
+  Operand(const Tensor& tensor, Where where = Where::current()) : tensor_(&tensor), where_(where) {}
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
   Operand(T value, Where where = Where::current())
       : value_(static_cast<double>(value)),
         integer_(static_cast<int64_t>(value)),
-        kind_(std::is_same_v<T, bool> ? kBool : std::is_integral_v<T> ? kI64 : kF64),
+        kind_(std::is_same_v<T, bool> ? kBool
+              : std::is_integral_v<T> ? kI64
+                                      : kF64),
         where_(where) {}
   // Anything that names a tensor, such as a Parameter.
   template <class T, class = decltype(std::declval<const T&>().tensor()), class = void>
@@ -227,7 +228,10 @@ class Parameter : public Variable {
   Parameter() = default;
   Parameter(const Tensor& value) : Variable(value, true) {}
   Parameter& operator=(const Tensor& value) {
-    if (defined()) set(value); else *this = Parameter(value);
+    if (defined())
+      set(value);
+    else
+      *this = Parameter(value);
     return *this;
   }
 };
@@ -238,7 +242,10 @@ class Buffer : public Variable {
   Buffer() = default;
   Buffer(const Tensor& value) : Variable(value, false) {}
   Buffer& operator=(const Tensor& value) {
-    if (defined()) set(value); else *this = Buffer(value);
+    if (defined())
+      set(value);
+    else
+      *this = Buffer(value);
     return *this;
   }
 };

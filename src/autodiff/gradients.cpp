@@ -67,8 +67,7 @@ class Walk {
   std::vector<Tensor> run(const Tensor& seed) {
     grads_.back() = seed;
     for (int i = static_cast<int>(nodes_.size()) - 1; i >= 0; --i) {
-      if (relevant_[i] && !inputs_[i].empty() &&
-          (grads_[i].defined() || !tuple_grads_[i].empty()))
+      if (relevant_[i] && !inputs_[i].empty() && (grads_[i].defined() || !tuple_grads_[i].empty()))
         step(i);
     }
     std::vector<Tensor> out;
@@ -155,8 +154,8 @@ class Walk {
   }
 
   std::vector<Node*> nodes_;
-  std::vector<Tensor> held_;                  // nodes must outlive what rules set off
-  std::vector<std::vector<int>> inputs_;      // of each node: where, or -1 if no gradient goes there
+  std::vector<Tensor> held_;              // nodes must outlive what rules set off
+  std::vector<std::vector<int>> inputs_;  // of each node: where, or -1 if no gradient goes there
   std::vector<uint8_t> relevant_, is_target_;
   std::vector<int> targets_;
   std::vector<Tensor> grads_;

@@ -170,18 +170,19 @@ void keep_history(Node* node) {
   history_head = node;
 }
 
-bool history_alive(Node* root) {
-  // Marks: dead nodes keep this walk's mark and index 0, live ones index 1.
+bool history_alive(std::span<Node* const> nodes) {
   const uint64_t mark = next_mark();
-  std::vector<Node*> stack{root};
+  std::vector<Node*> stack(nodes.begin(), nodes.end());
   while (!stack.empty()) {
     Node* node = stack.back();
     stack.pop_back();
     if (!node->needs_grad || node->mark == mark) continue;
     node->mark = mark;
-    if (node->trainable && node->handles() > 0) return true;
-    if (node->trainable) continue;
-    for (Node* in : node->input_span()) stack.push_back(in);
+    if (!node->trainable) {
+      stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
+    } else if (node->handles() > 0) {
+      return true;
+    }
   }
   return false;
 }
@@ -199,7 +200,7 @@ void end_dead_histories() {
     }
   }
   for (Node* node : listed) {
-    if (!history_alive(node)) {
+    if (!history_alive({&node, 1})) {
       node->history_ended = true;
       drop_inputs(node);
     }
@@ -244,22 +245,33 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
 
 Tensor host_scalar(double value, DType dtype) {
   switch (dtype) {
-    case kF32: return scalar_node(bits_of(static_cast<float>(value)), dtype);
-    case kF64: return scalar_node(bits_of(value), dtype);
-    case kBF16: return scalar_node(bits_of(bfloat16(static_cast<float>(value))), dtype);
-    case kF16: return scalar_node(bits_of(float16(static_cast<float>(value))), dtype);
-    case kBool: return scalar_node(value != 0, dtype);
-    default: return host_scalar_i64(saturate(value), dtype);
+    case kF32:
+      return scalar_node(bits_of(static_cast<float>(value)), dtype);
+    case kF64:
+      return scalar_node(bits_of(value), dtype);
+    case kBF16:
+      return scalar_node(bits_of(bfloat16(static_cast<float>(value))), dtype);
+    case kF16:
+      return scalar_node(bits_of(float16(static_cast<float>(value))), dtype);
+    case kBool:
+      return scalar_node(value != 0, dtype);
+    default:
+      return host_scalar_i64(saturate(value), dtype);
   }
 }
 
 Tensor host_scalar_i64(int64_t value, DType dtype) {
   switch (dtype) {
-    case kI64: return scalar_node(bits_of(value), dtype);
-    case kI32: return scalar_node(bits_of(static_cast<int32_t>(value)), dtype);
-    case kI8: return scalar_node(bits_of(static_cast<int8_t>(value)), dtype);
-    case kU8: return scalar_node(bits_of(static_cast<uint8_t>(value)), dtype);
-    default: return host_scalar(static_cast<double>(value), dtype);
+    case kI64:
+      return scalar_node(bits_of(value), dtype);
+    case kI32:
+      return scalar_node(bits_of(static_cast<int32_t>(value)), dtype);
+    case kI8:
+      return scalar_node(bits_of(static_cast<int8_t>(value)), dtype);
+    case kU8:
+      return scalar_node(bits_of(static_cast<uint8_t>(value)), dtype);
+    default:
+      return host_scalar(static_cast<double>(value), dtype);
   }
 }
 

@@ -54,8 +54,8 @@ class MemoryRef {
 };
 
 // backward(arguments, out, gradient) -> a gradient for each argument.
-using CustomRule = std::function<std::vector<Tensor>(const std::vector<Tensor>&, const Tensor&,
-                                                     const Tensor&)>;
+using CustomRule =
+    std::function<std::vector<Tensor>(const std::vector<Tensor>&, const Tensor&, const Tensor&)>;
 
 // One operation's result, before and after it was computed; row-major and contiguous then.
 struct Node {
@@ -73,8 +73,8 @@ struct Node {
   bool trainable = false;      // a leaf to which gradients flow
   bool history_ended = false;  // the inputs are gone although needs_grad was set
   std::atomic<bool> computed{false};
-  uint32_t depth = 0;      // uncomputed operations on the longest way here when recorded
-  uint64_t sequence = 0;   // order of recording in its thread
+  uint32_t depth = 0;     // uncomputed operations on the longest way here when recorded
+  uint64_t sequence = 0;  // order of recording in its thread
   Shape shape;
   int64_t offset = 0;  // of the value within memory, in bytes
   MemoryRef memory;
@@ -121,8 +121,8 @@ void drop_inputs(Node* node);
 void keep_history(Node* node);
 // Drops the inputs of listed nodes through which no held trainable tensor can be reached.
 void end_dead_histories();
-// Whether gradients could be asked through this node. Under graph_lock().
-bool history_alive(Node* node);
+// Whether gradients could be asked through any of these nodes. Under graph_lock().
+bool history_alive(std::span<Node* const> nodes);
 
 inline Tensor handle(Node* node) {
   node->counts.fetch_add(Node::kHandle, std::memory_order_relaxed);

@@ -22,8 +22,7 @@ bool same_layout(const Node&, const Layout& in, Layout* out) {
 const Op kLeafOp{.name = "leaf", .kind = Kind::kLeaf};
 const Op kScalarOp{.name = "scalar", .kind = Kind::kScalar};
 const Op kOutputOp{.name = "output", .kind = Kind::kOutput};
-const Op kAliasOp{
-    .name = "alias", .kind = Kind::kView, .vjp = pass_through, .view = same_layout};
+const Op kAliasOp{.name = "alias", .kind = Kind::kView, .vjp = pass_through, .view = same_layout};
 static const RegisterOp register_alias(kAliasOp);
 
 RegisterOp::RegisterOp(const Op& op) { registry().push_back(&op); }

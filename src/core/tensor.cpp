@@ -26,15 +26,24 @@ Node& computed(const Tensor& t, const char* what) {
 template <class F>
 decltype(auto) with_type(DType dtype, const void* data, F&& f) {
   switch (dtype) {
-    case kBool: return f(static_cast<const bool*>(data));
-    case kU8: return f(static_cast<const uint8_t*>(data));
-    case kI8: return f(static_cast<const int8_t*>(data));
-    case kI32: return f(static_cast<const int32_t*>(data));
-    case kI64: return f(static_cast<const int64_t*>(data));
-    case kF16: return f(static_cast<const float16*>(data));
-    case kBF16: return f(static_cast<const bfloat16*>(data));
-    case kF32: return f(static_cast<const float*>(data));
-    case kF64: return f(static_cast<const double*>(data));
+    case kBool:
+      return f(static_cast<const bool*>(data));
+    case kU8:
+      return f(static_cast<const uint8_t*>(data));
+    case kI8:
+      return f(static_cast<const int8_t*>(data));
+    case kI32:
+      return f(static_cast<const int32_t*>(data));
+    case kI64:
+      return f(static_cast<const int64_t*>(data));
+    case kF16:
+      return f(static_cast<const float16*>(data));
+    case kBF16:
+      return f(static_cast<const bfloat16*>(data));
+    case kF32:
+      return f(static_cast<const float*>(data));
+    case kF64:
+      return f(static_cast<const double*>(data));
   }
   throw Error("unknown dtype");
 }
@@ -91,8 +100,7 @@ int64_t Tensor::item_integer() const {
 const void* Tensor::raw_data(DType expected) const {
   const Node& node = computed(*this, "data");
   if (node.dtype != expected)
-    throw Error(std::string("data: the tensor is ") + name(node.dtype) + ", not " +
-                name(expected));
+    throw Error(std::string("data: the tensor is ") + name(node.dtype) + ", not " + name(expected));
   return node.data();
 }
 

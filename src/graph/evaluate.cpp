@@ -128,7 +128,6 @@ void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
   const size_t n = graph->nodes.size();
   graph->wanted.assign(n, 0);
   graph->donatable.assign(n, 0);
-  bool history_lives = false;
   for (Node* root : roots) {
     if (!root->is_computed()) graph->wanted[root->index] = 1;
   }
@@ -139,8 +138,8 @@ void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
     if (node->references() > node->uses && node->op->outputs == 1) graph->wanted[i] = 1;
     if (graph->wanted[i] && node->needs_grad && !node->trainable) differentiable.push_back(node);
   }
-  for (Node* node : differentiable) history_lives |= history_alive(node);
-  if (history_lives) return;  // gradients may read the leaves again
+  graph->history_lives = history_alive(differentiable);
+  if (graph->history_lives) return;  // gradients may read the leaves again
   for (size_t i = 0; i < n; ++i) {
     Node* node = graph->nodes[i];
     graph->donatable[i] = node->is_computed() && node->references() == node->uses &&
@@ -190,17 +189,21 @@ class Run {
     for (size_t v = 0; v < plan.values.size(); ++v) {
       const PlanValue& value = plan.values[v];
       switch (value.place) {
-        case PlanValue::Place::kLeaf: base_[v] = leaf_data(value.source); break;
+        case PlanValue::Place::kLeaf:
+          base_[v] = leaf_data(value.source);
+          break;
         case PlanValue::Place::kScalar:
           base_[v] = graph.nodes[value.source]->attributes;
           break;
-        case PlanValue::Place::kConstant: base_[v] = const_cast<void*>(value.constant); break;
+        case PlanValue::Place::kConstant:
+          base_[v] = const_cast<void*>(value.constant);
+          break;
         case PlanValue::Place::kArena:
           if (arena_) base_[v] = static_cast<char*>(arena_->data) + value.arena_offset;
           break;
         case PlanValue::Place::kHeld:
-          held_[v] = value.source < 0 ? MemoryRef(allocate_memory(value.bytes))
-                                      : held_[value.source];
+          held_[v] =
+              value.source < 0 ? MemoryRef(allocate_memory(value.bytes)) : held_[value.source];
           base_[v] = held_[v]->data;
           break;
         case PlanValue::Place::kDonated:
@@ -336,8 +339,10 @@ void evaluate(std::span<Node* const> asked) {
   std::vector<Node*> roots;
   for (Node* node : asked) {
     if (node->is_computed()) continue;
-    if (node->op->kind == Kind::kScalar) materialize_scalar(node);
-    else roots.push_back(node);
+    if (node->op->kind == Kind::kScalar)
+      materialize_scalar(node);
+    else
+      roots.push_back(node);
   }
   if (roots.empty()) return;
 
@@ -366,7 +371,8 @@ void evaluate(std::span<Node* const> asked) {
   bool kept = false;
   for (const PlanResult& result : plan.results) {
     Node* node = graph.nodes[result.node];
-    const bool keep = node->needs_grad && !node->trainable && history_alive(node);
+    const bool keep = graph.history_lives && node->needs_grad && !node->trainable &&
+                      history_alive({&node, 1});
     if (keep) keep_history(node);
     kept |= keep;
   }

@@ -44,7 +44,7 @@ int64_t product(const Shape& s, int from, int to) {
 
 // Nodes computed in one pass over a space of rows x columns.
 struct Group {
-  int root = -1;            // the last member: where the group runs
+  int root = -1;             // the last member: where the group runs
   std::vector<int> members;  // in reverse order
   Shape space;
   int split = -1;         // rows are the axes before; -1: not decided
@@ -74,9 +74,7 @@ class Planner {
 
  private:
   const Node& node(int i) const { return *graph_.nodes[i]; }
-  bool is_leaf(int i) const {
-    return node(i).is_computed() || node(i).op->kind == Kind::kScalar;
-  }
+  bool is_leaf(int i) const { return node(i).is_computed() || node(i).op->kind == Kind::kScalar; }
   Kind kind(int i) const { return is_leaf(i) ? Kind::kLeaf : node(i).op->kind; }
 
   // Sees through aliases, lets elementwise operations broadcast instead of expanding, and merges
@@ -256,8 +254,7 @@ class Planner {
       split = row_split(me.shape, g->space);
     } else {
       const Reduced r = reduced_axes(i);
-      if (node(inputs_[i][0]).shape != g->space || r.inner != 1 ||
-          r.reduced > kMaxResidentColumns)
+      if (node(inputs_[i][0]).shape != g->space || r.inner != 1 || r.reduced > kMaxResidentColumns)
         return false;
       split = stripped(g->space, r.first);
     }
@@ -332,8 +329,10 @@ class Planner {
     for (int i : order_) {
       const Kind k = kind(i);
       if (k == Kind::kKernel) {
-        if (node(i).op == &kForeachOp) emit_foreach(i);
-        else emit_kernel(i);
+        if (node(i).op == &kForeachOp)
+          emit_foreach(i);
+        else
+          emit_kernel(i);
       } else if (group_of_[i] >= 0 && groups_[group_of_[i]].root == i) {
         emit_group(groups_[group_of_[i]]);
       }
@@ -349,8 +348,7 @@ class Planner {
     const PlanValue& value = plan_->values[at.value];
     const bool leaf = value.place == PlanValue::Place::kLeaf;
     const bool whole = at.layout.shape.numel() * (int64_t)size_of(dtype) == value.bytes;
-    if (!at.layout.is_contiguous() || value.place == PlanValue::Place::kScalar ||
-        (!leaf && !whole))
+    if (!at.layout.is_contiguous() || value.place == PlanValue::Place::kScalar || (!leaf && !whole))
       at = copy(at, dtype);
     if (!leaf || at.value != locate(same_[i]).value) held_[at.value] = 1;
     const PlanArray a = array(at, dtype);
@@ -625,12 +623,13 @@ class Planner {
         step.outputs.push_back(array(locate(i), me.dtype));
         continue;
       }
-      Program::Value v{.action = reduces ? Program::Action::kReduceRow
-                                         : Program::Action::kCompute,
+      Program::Value v{.action = reduces ? Program::Action::kReduceRow : Program::Action::kCompute,
                        .extent = reduces || row ? Program::Extent::kRow : Program::Extent::kFull,
                        .dtype = me.dtype};
-      if (reduces) v.reduce = static_cast<ReduceCode>(me.op->code);
-      else v.code = static_cast<Code>(me.op->code);
+      if (reduces)
+        v.reduce = static_cast<ReduceCode>(me.op->code);
+      else
+        v.code = static_cast<Code>(me.op->code);
       v.a = a;
       v.b = operand(1);
       v.c = operand(2);

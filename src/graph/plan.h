@@ -18,18 +18,19 @@ struct PendingGraph {
   std::vector<Node*> nodes;
   std::vector<uint8_t> wanted;     // held from outside: its value must be kept
   std::vector<uint8_t> donatable;  // a leaf that nothing else holds: its bytes may be reused
+  bool history_lives = false;      // gradients may be asked through a wanted node later
 };
 
 // Memory that steps read and write. What a value is made of is known when the plan is made, where
 // it lies when the plan runs.
 struct PlanValue {
   enum class Place : uint8_t {
-    kLeaf,    // a computed node's memory
-    kScalar,  // the bits of a host number
+    kLeaf,      // a computed node's memory
+    kScalar,    // the bits of a host number
     kConstant,  // bytes that belong to the plan's ops
-    kArena,   // temporary, at an offset of the plan's arena
-    kHeld,    // memory of its own, because a node that outlives the plan names it
-    kDonated  // the memory of a leaf that dies with the plan
+    kArena,     // temporary, at an offset of the plan's arena
+    kHeld,      // memory of its own, because a node that outlives the plan names it
+    kDonated    // the memory of a leaf that dies with the plan
   };
   Place place = Place::kArena;
   // kLeaf, kScalar: position of the node; kDonated: the leaf's value; kHeld: an earlier value

@@ -55,9 +55,7 @@ class MemoryPlanner {
     return v.place == PlanValue::Place::kLeaf && to_result && graph_.donatable[v.source] &&
            s > last_throwing_ && !named_[a.value];
   }
-  bool taken(int value) const {
-    return std::ranges::find(taken_, value) != taken_.end();
-  }
+  bool taken(int value) const { return std::ranges::find(taken_, value) != taken_.end(); }
 
   void reuse_inputs() {
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
@@ -93,8 +91,8 @@ class MemoryPlanner {
     PlanValue& to = plan_.values[out.value];
     const bool result = to.place == PlanValue::Place::kHeld;
     if (!ends_here(in, to.bytes, s, result)) return false;
-    const auto reads = std::ranges::count_if(
-        step.inputs, [&](const PlanArray& a) { return a.value == in.value; });
+    const auto reads =
+        std::ranges::count_if(step.inputs, [&](const PlanArray& a) { return a.value == in.value; });
     if (reads != 1) return false;
     taken_.push_back(in.value);
     if (plan_.values[in.value].place == PlanValue::Place::kLeaf) {
@@ -165,7 +163,8 @@ class MemoryPlanner {
     // The largest first, each at the lowest offset that is free for its whole life.
     std::vector<int> by_size(blocks.size());
     std::iota(by_size.begin(), by_size.end(), 0);
-    std::ranges::stable_sort(by_size, [&](int a, int b) { return blocks[a].bytes > blocks[b].bytes; });
+    std::ranges::stable_sort(by_size,
+                             [&](int a, int b) { return blocks[a].bytes > blocks[b].bytes; });
     std::vector<int> placed;  // by offset
     for (int i : by_size) {
       Block& b = blocks[i];
@@ -179,9 +178,8 @@ class MemoryPlanner {
       }
       b.offset = offset;
       plan_.arena_bytes = std::max(plan_.arena_bytes, offset + bytes);
-      placed.insert(std::ranges::upper_bound(placed, offset, {},
-                                             [&](int j) { return blocks[j].offset; }),
-                    i);
+      placed.insert(
+          std::ranges::upper_bound(placed, offset, {}, [&](int j) { return blocks[j].offset; }), i);
     }
     for (int v = 0; v < static_cast<int>(plan_.values.size()); ++v) {
       const int b = block_of[owner(v)];

@@ -29,16 +29,16 @@ std::string spelled(const char* code) {
 }
 
 #define NONE Tensor()
-#define UNARY(code, domain, value, gradient)                             \
-  void vjp_##code(Vjp& v) {                                              \
+#define UNARY(code, domain, value, gradient)                            \
+  void vjp_##code(Vjp& v) {                                             \
     [[maybe_unused]] const Tensor x = v.in(0), y = v.out(), &g = v.g(); \
-    v.set(0, gradient);                                                  \
+    v.set(0, gradient);                                                 \
   }
-#define BINARY(code, domain, value, gradient_a, gradient_b)                         \
-  void vjp_##code(Vjp& v) {                                                         \
+#define BINARY(code, domain, value, gradient_a, gradient_b)                          \
+  void vjp_##code(Vjp& v) {                                                          \
     [[maybe_unused]] const Tensor a = v.in(0), b = v.in(1), y = v.out(), &g = v.g(); \
-    if (v.needs(0)) v.set(0, gradient_a);                                           \
-    if (v.needs(1)) v.set(1, gradient_b);                                           \
+    if (v.needs(0)) v.set(0, gradient_a);                                            \
+    if (v.needs(1)) v.set(1, gradient_b);                                            \
   }
 #define COMPARE(code, domain, value) constexpr void (*vjp_##code)(Vjp&) = nullptr;
 #include "ops/elementwise_table.h"
@@ -92,7 +92,10 @@ DType scalar_dtype(const Operand& x) { return x.kind() == kF64 ? kF32 : x.kind()
 // The dtype of an operation on both, a host number adopting the tensor's where it fits.
 DType common(const Operand& a, const Operand& b) {
   if (a.is_scalar() && b.is_scalar()) return promote(scalar_dtype(a), scalar_dtype(b));
-  if (!a.is_scalar() && !b.is_scalar()) return promote(a.tensor().dtype(), b.tensor().dtype());
+  if (!a.is_scalar() && !b.is_scalar()) {
+    const DType s = a.tensor().node()->dtype, t = b.tensor().node()->dtype;
+    return s == t ? s : promote(s, t);
+  }
   const DType tensor = (a.is_scalar() ? b : a).tensor().dtype();
   const DType number = scalar_dtype(a.is_scalar() ? a : b);
   const auto category = [](DType t) { return t == kBool ? 0 : is_integer(t) ? 1 : 2; };
@@ -102,13 +105,15 @@ DType common(const Operand& a, const Operand& b) {
 // The dtype that the op computes in when given this one.
 DType accepted(const Entry& e, DType t, const Where& where) {
   switch (e.types) {
-    case Types::Float: return is_float(t) ? t : kF32;
-    case Types::Number: return t == kBool ? kI64 : t;
+    case Types::Float:
+      return is_float(t) ? t : kF32;
+    case Types::Number:
+      return t == kBool ? kI64 : t;
     case Types::Integral:
-      if (is_float(t))
-        fail(e.op.name, std::string("not defined for ") + name(t), where);
+      if (is_float(t)) fail(e.op.name, std::string("not defined for ") + name(t), where);
       return t;
-    case Types::Any: return t;
+    case Types::Any:
+      return t;
   }
   return t;
 }
@@ -118,12 +123,26 @@ void require_defined(const Operand& x, const Entry& e) {
     fail(e.op.name, "an operand is not defined", x.where());
 }
 
-Tensor as(const Operand& x, DType dtype) {
-  if (!x.is_scalar()) return cast(x, dtype);
-  return is_float(dtype) ? host_scalar(x.value(), dtype) : host_scalar_i64(x.integer(), dtype);
-}
+// An operand in the dtype an op computes in; a tensor that has it already is not even copied.
+class In {
+ public:
+  In(const Operand& x, DType dtype) {
+    if (!x.is_scalar() && x.tensor().node()->dtype == dtype) {
+      node_ = x.tensor().node();
+      return;
+    }
+    made_ = cast(x, dtype);
+    node_ = made_.node();
+  }
+  Node* node() const { return node_; }
+  const Shape& shape() const { return node_->shape; }
 
-Shape joined(const Entry& e, const Tensor& a, const Tensor& b, const Where& where) {
+ private:
+  Tensor made_;
+  Node* node_;
+};
+
+Shape joined(const Entry& e, const In& a, const In& b, const Where& where) {
   if (a.shape() == b.shape()) return a.shape();
   try {
     return broadcast(a.shape(), b.shape());
@@ -137,7 +156,7 @@ Tensor unary(Code code, const Operand& x) {
   require_defined(x, e);
   const DType given = x.is_scalar() ? scalar_dtype(x) : x.tensor().dtype();
   const DType dtype = accepted(e, given, x.where());
-  const Tensor t = as(x, dtype);
+  const In t(x, dtype);
   return record(e.op, {t.node()}, t.shape(), dtype, {}, x.where());
 }
 
@@ -146,7 +165,7 @@ Tensor binary(Code code, const Operand& a, const Operand& b) {
   require_defined(a, e);
   require_defined(b, e);
   const DType dtype = accepted(e, common(a, b), a.where());
-  const Tensor s = as(a, dtype), t = as(b, dtype);
+  const In s(a, dtype), t(b, dtype);
   const bool compares = code >= Code::kLess && code <= Code::kNotEqual;
   return record(e.op, {s.node(), t.node()}, joined(e, s, t, a.where()), compares ? kBool : dtype,
                 {}, a.where());
@@ -161,7 +180,8 @@ Tensor record_uniform(const Shape& shape, DType dtype, const Tensor& key) {
 }
 
 Tensor cast(const Operand& x, DType dtype) {
-  if (x.is_scalar()) return as(x, dtype);
+  if (x.is_scalar())
+    return is_float(dtype) ? host_scalar(x.value(), dtype) : host_scalar_i64(x.integer(), dtype);
   require_defined(x, entry(Code::kCast));
   const Tensor& t = x.tensor();
   if (t.dtype() == dtype) return t;
@@ -171,9 +191,9 @@ Tensor cast(const Operand& x, DType dtype) {
 Tensor where(const Operand& condition, const Operand& a, const Operand& b) {
   const Entry& e = entry(Code::kWhere);
   for (const Operand* x : {&condition, &a, &b}) require_defined(*x, e);
-  const Tensor c = as(condition, kBool);
+  const In c(condition, kBool);
   const DType dtype = common(a, b);
-  const Tensor s = as(a, dtype), t = as(b, dtype);
+  const In s(a, dtype), t(b, dtype);
   const Shape values = joined(e, s, t, a.where());
   Shape shape = values;
   if (c.shape() != values) {
@@ -216,16 +236,12 @@ Tensor pow(const Operand& base, const Operand& exponent) {
   }
   return binary(Code::kPow, base, exponent);
 }
-Tensor floor_divide(const Operand& a, const Operand& b) {
-  return binary(Code::kFloorDivide, a, b);
-}
+Tensor floor_divide(const Operand& a, const Operand& b) { return binary(Code::kFloorDivide, a, b); }
 Tensor remainder(const Operand& a, const Operand& b) { return binary(Code::kRemainder, a, b); }
 Tensor maximum(const Operand& a, const Operand& b) { return binary(Code::kMaximum, a, b); }
 Tensor minimum(const Operand& a, const Operand& b) { return binary(Code::kMinimum, a, b); }
 Tensor atan2(const Operand& y, const Operand& x) { return binary(Code::kAtan2, y, x); }
-Tensor clamp(const Operand& x, double low, double high) {
-  return minimum(maximum(x, low), high);
-}
+Tensor clamp(const Operand& x, double low, double high) { return minimum(maximum(x, low), high); }
 
 Tensor abs(const Operand& x) { return unary(Code::kAbs, x); }
 Tensor sign(const Operand& x) { return unary(Code::kSign, x); }

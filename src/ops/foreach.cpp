@@ -46,10 +46,10 @@ const Op kForeachOp{.name = "foreach", .kind = Kind::kKernel, .outputs = 2};
 
 const ForeachFormula& foreach_formula(int64_t index) { return formulas()[index]; }
 
-std::vector<std::vector<Tensor>> foreach(const char* name, ForeachRule rule,
-                                         const std::vector<const std::vector<Tensor>*>& lists,
-                                         const std::vector<double>& scalars,
-                                         std::source_location where) {
+std::vector<std::vector<Tensor>> foreach (const char* name, ForeachRule rule,
+                                          const std::vector<const std::vector<Tensor>*>& lists,
+                                          const std::vector<double>& scalars,
+                                          std::source_location where) {
   NoGrad off;
   if (lists.empty()) fail(name, "no operands", where);
   const size_t problems = lists[0]->size();
@@ -73,8 +73,7 @@ std::vector<std::vector<Tensor>> foreach(const char* name, ForeachRule rule,
       inputs.push_back(t.node());
     }
   }
-  const int64_t formula =
-      formula_index(name, rule, dtype, lists.size(), scalars.size(), where);
+  const int64_t formula = formula_index(name, rule, dtype, lists.size(), scalars.size(), where);
   const size_t results = foreach_formula(formula).results.size();
   std::vector<std::vector<Tensor>> out(results);
   if (problems == 0) return out;

@@ -16,11 +16,10 @@ using ForeachRule = std::vector<Tensor> (*)(const std::vector<Tensor>& operands,
 // results[r][j] = result r of the rule on (*lists[k])[j] for all k. The operands of a problem j
 // have one shape and all have one dtype, f32 or f64. The scalars are arguments of the plan.
 // There is no gradient.
-std::vector<std::vector<Tensor>> foreach(const char* name, ForeachRule rule,
-                                         const std::vector<const std::vector<Tensor>*>& lists,
-                                         const std::vector<double>& scalars,
-                                         std::source_location where =
-                                             std::source_location::current());
+std::vector<std::vector<Tensor>> foreach (
+    const char* name, ForeachRule rule, const std::vector<const std::vector<Tensor>*>& lists,
+    const std::vector<double>& scalars,
+    std::source_location where = std::source_location::current());
 
 // A node of this op has the inputs: scalars, then the operands of each problem in turn; and the
 // attributes: formula, problems. Output r of problem j is number j * results + r.

@@ -23,16 +23,21 @@ bool view_reshape(const Node& node, const Layout& in, Layout* out) {
     int64_t old_size = 1, new_size = 1;
     const int i0 = i, j0 = j;
     do {
-      if (old_size <= new_size && i < in.shape.rank()) old_size *= in.shape[i++];
-      else if (j < to.rank()) new_size *= to[j++];
-      else old_size *= in.shape[i++];
+      if (old_size <= new_size && i < in.shape.rank())
+        old_size *= in.shape[i++];
+      else if (j < to.rank())
+        new_size *= to[j++];
+      else
+        old_size *= in.shape[i++];
     } while (old_size != new_size);
     // The old run must be one block: each stride the next axis's times its size.
     int64_t expected = 0, inner = 1;
     for (int k = i - 1; k >= i0; --k) {
       if (in.shape[k] == 1) continue;
-      if (expected == 0) inner = in.strides[k];
-      else if (in.strides[k] != expected) return false;
+      if (expected == 0)
+        inner = in.strides[k];
+      else if (in.strides[k] != expected)
+        return false;
       expected = in.strides[k] * in.shape[k];
     }
     for (int k = j - 1; k >= j0; --k) {
@@ -43,8 +48,7 @@ bool view_reshape(const Node& node, const Layout& in, Layout* out) {
   return true;
 }
 void vjp_reshape(Vjp& v) { v.set(0, reshape(v.g(), v.node().inputs[0]->shape)); }
-const Op kReshape{
-    .name = "reshape", .kind = Kind::kView, .vjp = vjp_reshape, .view = view_reshape};
+const Op kReshape{.name = "reshape", .kind = Kind::kView, .vjp = vjp_reshape, .view = view_reshape};
 
 // ---- permute: attributes: the input axis of each output axis ----
 
@@ -59,8 +63,7 @@ void vjp_permute(Vjp& v) {
   for (size_t i = 0; i < inverse.size(); ++i) inverse[v.attribute(i)] = i;
   v.set(0, permute(v.g(), inverse));
 }
-const Op kPermute{
-    .name = "permute", .kind = Kind::kView, .vjp = vjp_permute, .view = view_permute};
+const Op kPermute{.name = "permute", .kind = Kind::kView, .vjp = vjp_permute, .view = view_permute};
 
 // ---- expand: attributes none ----
 
@@ -125,9 +128,12 @@ Tensor reshape(const Tensor& x, const Shape& shape, Where where) {
   Shape to = shape;
   int64_t known = 1, open = -1;
   for (int i = 0; i < to.rank(); ++i) {
-    if (to[i] >= 0) known *= to[i];
-    else if (to[i] == -1 && open < 0) open = i;
-    else fail("reshape", "sizes of " + shape.str() + " must not be negative, but one -1", where);
+    if (to[i] >= 0)
+      known *= to[i];
+    else if (to[i] == -1 && open < 0)
+      open = i;
+    else
+      fail("reshape", "sizes of " + shape.str() + " must not be negative, but one -1", where);
   }
   if (open >= 0 && known != 0) to[open] = x.numel() / known;
   if ((open >= 0 && known == 0) || to.numel() != x.numel())
@@ -144,8 +150,10 @@ Tensor flatten(const Tensor& x, int start_axis, int end_axis, Where where) {
   Shape to;
   int64_t merged = 1;
   for (int i = 0; i < x.rank(); ++i) {
-    if (i < start || i > end) to.push_back(x.shape()[i]);
-    else merged *= x.shape()[i];
+    if (i < start || i > end)
+      to.push_back(x.shape()[i]);
+    else
+      merged *= x.shape()[i];
     if (i == end) to.push_back(merged);
   }
   return reshape(x, to, where);
@@ -230,8 +238,7 @@ Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
     return slice(flip(x, {i}, where), i, back, where);
   }
   const auto bound = [&](int64_t end, int64_t none) {
-    return end == Slice::kNone ? none
-                               : std::clamp<int64_t>(end < 0 ? end + size : end, 0, size);
+    return end == Slice::kNone ? none : std::clamp<int64_t>(end < 0 ? end + size : end, 0, size);
   };
   const int64_t start = bound(range.start, 0), stop = bound(range.stop, size);
   const int64_t count = stop > start ? (stop - start + step - 1) / step : 0;

@@ -67,8 +67,10 @@ Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, con
   for (int i = 0; i < x.rank(); ++i) {
     const bool gone = mask >> i & 1;
     kept.push_back(gone ? 1 : x.shape()[i]);
-    if (gone) count *= x.shape()[i];
-    else squeezed.push_back(x.shape()[i]);
+    if (gone)
+      count *= x.shape()[i];
+    else
+      squeezed.push_back(x.shape()[i]);
   }
   const bool extreme = op.code >= static_cast<int>(ReduceCode::kMax);
   if (extreme && count == 0 && kept.numel() != 0)

@@ -19,8 +19,8 @@ struct Program {
   // input that repeats down the rows), or one for all.
   enum class Extent : uint8_t { kFull, kRow, kColumn, kScalar };
   enum class Action : uint8_t {
-    kInput,    // reads array `slot`
-    kCompute,  // code(a, b, c); dtype is the result's
+    kInput,      // reads array `slot`
+    kCompute,    // code(a, b, c); dtype is the result's
     kReduceRow,  // a full value reduced over each row (reduce): gives a row value
   };
   struct Value {
@@ -55,9 +55,9 @@ struct Program {
   int64_t rows = 1, cols = 1;
   std::vector<Value> values;    // in order of computation
   std::vector<Output> outputs;  // output i writes array inputs + i
-  int input_arrays = 0;  // slots
-  bool many = false;           // for run_many: the space only stands for flat ones of any size
-  bool row_resident = false;  // has row values computed from whole rows: a tile holds whole rows
+  int input_arrays = 0;         // slots
+  bool many = false;            // for run_many: the space only stands for flat ones of any size
+  bool row_resident = false;    // has row values computed from whole rows: a tile holds whole rows
 };
 
 class FusedKernel {

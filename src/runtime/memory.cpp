@@ -11,7 +11,7 @@
 
 namespace glia {
 
-void forget_plans();       // src/graph/evaluate.cpp
+void forget_plans();        // src/graph/evaluate.cpp
 void trim_kernel_caches();  // the backend's
 
 namespace {

@@ -16,11 +16,11 @@ using cpu::TileFunction;
 using Extent = Program::Extent;
 using Sink = Program::Sink;
 
-constexpr int64_t kTile = 1024;          // elements of a tile when few registers are live
-constexpr int64_t kManyRegisters = 6;  // above: half a tile
+constexpr int64_t kTile = 1024;              // elements of a tile when few registers are live
+constexpr int64_t kManyRegisters = 6;        // above: half a tile
 constexpr int64_t kChunkElements = 1 << 15;  // the least that is worth a thread's while
 constexpr int64_t kMaxChunks = 64;
-constexpr int64_t kWideColumns = 4096;   // columns reduced in place instead of through partials
+constexpr int64_t kWideColumns = 4096;  // columns reduced in place instead of through partials
 
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -29,7 +29,7 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // the tile by so many bytes for each element, row or column passed.
 struct Location {
   enum class Home : uint8_t { kScratch, kInput, kOutput } home = Home::kScratch;
-  int index = 0;  // slot of an input, number of an output
+  int index = 0;       // slot of an input, number of an output
   int64_t offset = 0;  // of scratch
   int64_t by_element = 0, by_row = 0, by_column = 0;
   bool moves() const { return by_element || by_row || by_column; }
@@ -40,7 +40,7 @@ struct Instruction {
   Do what = Do::kCompute;
   bool rows_only = false;  // over one value a row
   TileFunction function = nullptr;
-  cpu::RowFunction fold = nullptr;  // kReduceRow, kSink
+  cpu::RowFunction fold = nullptr;      // kReduceRow, kSink
   int to = -1, a = -1, b = -1, c = -1;  // locations
   int64_t size = 0;                     // bytes of an element, where the kind needs it
   int strided = -1;                     // kGather: which input layout
@@ -94,8 +94,7 @@ class Interpreter final : public FusedKernel {
     for (int64_t j = 0; j < problems; ++j) total += counts[j];
     if (total < 2 * kChunkElements) {
       Frame frame(*this);
-      for (int64_t j = 0; j < problems; ++j)
-        run_flat(&frame, inputs[j], outputs[j], 0, counts[j]);
+      for (int64_t j = 0; j < problems; ++j) run_flat(&frame, inputs[j], outputs[j], 0, counts[j]);
       return;
     }
     std::vector<Piece> pieces;
@@ -154,9 +153,7 @@ class Interpreter final : public FusedKernel {
     free.pop_back();
     return r;
   }
-  void give_back(int location, DType dtype) {
-    free_registers_[size_of(dtype)].push_back(location);
-  }
+  void give_back(int location, DType dtype) { free_registers_[size_of(dtype)].push_back(location); }
 
   void translate() {
     const int n = static_cast<int>(program_.values.size());
@@ -194,10 +191,8 @@ class Interpreter final : public FusedKernel {
       // A row value, spread over the columns.
       const int from = row(v);
       full_at_[v] = (*register_of)[v] = take_register(value.dtype);
-      instructions_.push_back({.what = Instruction::Do::kSpread,
-                               .to = full_at_[v],
-                               .a = from,
-                               .size = size});
+      instructions_.push_back(
+          {.what = Instruction::Do::kSpread, .to = full_at_[v], .a = from, .size = size});
     } else if (value.strided) {
       full_at_[v] = (*register_of)[v] = take_register(value.dtype);
       instructions_.push_back({.what = Instruction::Do::kGather,
@@ -270,9 +265,7 @@ class Interpreter final : public FusedKernel {
       i.fold = cpu::row_function(value.reduce, value.dtype);
     } else {
       i.rows_only = rows_only;
-      const auto at = [&](int x) {
-        return x < 0 ? -1 : rows_only ? row(x) : full(x, register_of);
-      };
+      const auto at = [&](int x) { return x < 0 ? -1 : rows_only ? row(x) : full(x, register_of); };
       if (value.code == Code::kUniform) {
         i.what = Instruction::Do::kUniform;
         i.a = add({.home = Location::Home::kInput, .index = program_.values[value.a].slot});
@@ -359,11 +352,9 @@ class Interpreter final : public FusedKernel {
                             std::max<int64_t>(kMaxChunks / std::max<int64_t>(segments_, 1), 1));
     const int64_t row_tiles = divide_up(segment_rows_, tile_rows_);
     const int64_t column_tiles = divide_up(program_.cols, tile_columns_);
-    const bool reduces_columns =
-        std::ranges::any_of(program_.outputs,
-                            [](const auto& o) { return o.sink == Sink::kReduceColumns; });
-    const bool by_columns =
-        reduces_columns ? program_.cols >= kWideColumns : row_tiles < wanted;
+    const bool reduces_columns = std::ranges::any_of(
+        program_.outputs, [](const auto& o) { return o.sink == Sink::kReduceColumns; });
+    const bool by_columns = reduces_columns ? program_.cols >= kWideColumns : row_tiles < wanted;
     if (by_columns) {
       column_chunks_ = std::max<int64_t>(std::min(wanted, column_tiles), 1);
     } else {
@@ -385,8 +376,8 @@ class Interpreter final : public FusedKernel {
       thread_local std::vector<char*> pointers;
       if (static_cast<int64_t>(memory.size()) < k.scratch_bytes_ + 64)
         memory.resize(k.scratch_bytes_ + 64);
-      scratch = reinterpret_cast<char*>(
-          (reinterpret_cast<uintptr_t>(memory.data()) + 63) & ~uintptr_t{63});
+      scratch = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) &
+                                        ~uintptr_t{63});
       if (pointers.size() < 2 * k.locations_.size()) pointers.resize(2 * k.locations_.size());
       at = pointers.data();
       base = at + k.locations_.size();
@@ -395,7 +386,7 @@ class Interpreter final : public FusedKernel {
     void bind(void* const* inputs, void* const* outputs) {
       for (size_t l = 0; l < kernel.locations_.size(); ++l) {
         const Location& x = kernel.locations_[l];
-        char* p = x.home == Location::Home::kScratch  ? scratch + x.offset
+        char* p = x.home == Location::Home::kScratch ? scratch + x.offset
                   : x.home == Location::Home::kInput ? static_cast<char*>(inputs[x.index])
                                                      : static_cast<char*>(outputs[x.index]);
         base[l] = at[l] = p;
@@ -469,8 +460,7 @@ class Interpreter final : public FusedKernel {
     const int64_t row_chunk = chunk / column_chunks_ % row_chunks_;
     const int64_t segment = chunk / column_chunks_ / row_chunks_;
     const int64_t first_row = segment * segment_rows_ + row_chunk * rows_per_chunk_;
-    const int64_t end_row =
-        std::min(first_row + rows_per_chunk_, (segment + 1) * segment_rows_);
+    const int64_t end_row = std::min(first_row + rows_per_chunk_, (segment + 1) * segment_rows_);
     const int64_t first_column = column_chunk * columns_per_chunk_;
     const int64_t end_column = std::min(first_column + columns_per_chunk_, program_.cols);
 
@@ -499,9 +489,9 @@ class Interpreter final : public FusedKernel {
   void run_flat(Frame* frame, void* const* inputs, void* const* outputs, int64_t first,
                 int64_t count) const {
     const bool same_scalars = frame->ins && std::ranges::all_of(invariants_, [&](const auto& i) {
-      const int slot = locations_[i.a].index;
-      return frame->ins[slot] == inputs[slot];
-    });
+                                const int slot = locations_[i.a].index;
+                                return frame->ins[slot] == inputs[slot];
+                              });
     frame->bind(inputs, outputs);
     if (!same_scalars) fill_invariants(frame);
     for (int64_t column = first; column < first + count; column += tile_columns_) {
@@ -543,11 +533,14 @@ class Interpreter final : public FusedKernel {
           cpu::fill_tile(at[i.to] + r * t.columns * i.size, at[i.a] + r * i.size, t.columns,
                          i.size);
         break;
-      case Instruction::Do::kReduceRow: i.fold(at[i.to], at[i.a], t.rows, t.columns); break;
+      case Instruction::Do::kReduceRow:
+        i.fold(at[i.to], at[i.a], t.rows, t.columns);
+        break;
       case Instruction::Do::kCopy:
         if (!i.rows_only || t.column == 0) std::memcpy(at[i.to], at[i.a], n * i.size);
         break;
-      case Instruction::Do::kSink: break;
+      case Instruction::Do::kSink:
+        break;
     }
   }
 
@@ -582,8 +575,7 @@ class Interpreter final : public FusedKernel {
     const int64_t step = program_.cols * element_bytes(program_.outputs[o]);
     return partial_offsets_[o] < 0
                ? static_cast<char*>(arrays.outputs[o]) + segment * step
-               : arrays.partials + partial_offsets_[o] +
-                     (segment * row_chunks_ + row_chunk) * step;
+               : arrays.partials + partial_offsets_[o] + (segment * row_chunks_ + row_chunk) * step;
   }
 
   void start_columns(int64_t segment, int64_t row_chunk, int64_t first, int64_t end,

@@ -13,8 +13,6 @@ namespace {
 
 constexpr int64_t kBlock = 4096;  // elements that one step of an elementwise pass handles
 
-int64_t blocks_of(int64_t n) { return (n + kBlock - 1) / kBlock; }
-
 }  // namespace
 
 const dnnl::engine& engine() {
@@ -60,31 +58,28 @@ void execute(const dnnl::primitive& primitive, const dnnl::memory::desc& scratch
   translated([&] { primitive.execute(stream, map); });
 }
 
-int64_t piece_count(double flops) {
+int64_t piece_count(double flops, double large) {
   const double few = std::min(flops / 1.2e6, 8.0);
-  const double many = std::min(flops / 16e6, 32.0);
+  const double many = std::min(flops / large, 32.0);
   return std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
 }
 
 void sum_partials(const float* partials, int64_t count, int64_t n, void* out, DType dtype) {
   const ColumnFunction add = column_function(ReduceCode::kSum, kF32);
-  parallel_for(blocks_of(n), [&](int64_t block) {
+  parallel_for(divide_up(n, kBlock), [&](int64_t block) {
     const int64_t begin = block * kBlock, size = std::min(kBlock, n - begin);
     float sum[kBlock];
     std::copy_n(partials + begin, size, sum);
     for (int64_t i = 1; i < count; ++i) add(sum, partials + i * n + begin, 1, size);
-    char* const to = static_cast<char*>(out) + begin * static_cast<int64_t>(size_of(dtype));
-    cast_function(kF32, dtype)(to, sum, nullptr, nullptr, size);
+    cast_function(kF32, dtype)(at(out, dtype, begin), sum, nullptr, nullptr, size);
   });
 }
 
 void convert(const void* in, DType from, void* out, DType to, int64_t n) {
   const TileFunction cast = cast_function(from, to);
-  parallel_for(blocks_of(n), [&](int64_t block) {
+  parallel_for(divide_up(n, kBlock), [&](int64_t block) {
     const int64_t begin = block * kBlock;
-    cast(static_cast<char*>(out) + begin * static_cast<int64_t>(size_of(to)),
-         static_cast<const char*>(in) + begin * static_cast<int64_t>(size_of(from)), nullptr,
-         nullptr, std::min(kBlock, n - begin));
+    cast(at(out, to, begin), at(in, from, begin), nullptr, nullptr, std::min(kBlock, n - begin));
   });
 }
 

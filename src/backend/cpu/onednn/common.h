@@ -91,8 +91,17 @@ struct Argument {
 void execute(const dnnl::primitive& primitive, const dnnl::memory::desc& scratch,
              std::initializer_list<Argument> arguments);
 
-// How many pieces `flops` of work are worth: a fork costs about a microsecond.
-int64_t piece_count(double flops);
+// How many pieces `flops` of work are cut into: eight of at least a few microseconds, then more
+// of at least `large`.
+int64_t piece_count(double flops, double large);
+
+inline int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+inline const void* at(const void* p, DType dtype, int64_t i) {
+  return static_cast<const char*>(p) + i * static_cast<int64_t>(size_of(dtype));
+}
+inline void* at(void* p, DType dtype, int64_t i) {
+  return static_cast<char*>(p) + i * static_cast<int64_t>(size_of(dtype));
+}
 
 inline MemoryRef scratch_memory(int64_t bytes) {
   return MemoryRef(allocate_memory(static_cast<size_t>(bytes)));

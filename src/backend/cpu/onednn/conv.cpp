@@ -1,5 +1,6 @@
 // Convolutions on NHWC data: pieces are runs of images, or of rows where images are few.
 #include <algorithm>
+#include <cstring>
 
 #include "backend/cpu/matrix.h"
 #include "backend/cpu/onednn/common.h"
@@ -104,12 +105,10 @@ struct Piece {
   const void* weights = nullptr;
 };
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 std::vector<Piece> cut(const ConvShape& s, Pass pass) {
   const int64_t positions = s.n * s.oh * s.ow, x_image = s.h * s.w * s.c, x_row = s.w * s.c;
   const int64_t y_image = s.oh * s.ow * s.o, y_row = s.ow * s.o;
-  int64_t wanted = piece_count(2.0 * positions * s.o * (s.c / s.groups) * s.kh * s.kw);
+  int64_t wanted = piece_count(2.0 * positions * s.o * (s.c / s.groups) * s.kh * s.kw, 16e6);
   // Each piece of a weight gradient is one more array to be summed.
   if (pass == Pass::kWeight) wanted = std::clamp<int64_t>(positions / 1024, 1, wanted);
 
@@ -203,13 +202,7 @@ int64_t y_size(const ConvShape& s) { return s.n * s.oh * s.ow * s.o; }
 int64_t w_size(const ConvShape& s) { return s.o * s.kh * s.kw * (s.c / s.groups); }
 bool empty(const ConvShape& s) { return x_size(s) == 0 || y_size(s) == 0 || w_size(s) == 0; }
 
-const void* at(const void* p, DType dtype, int64_t i) {
-  return static_cast<const char*>(p) + i * static_cast<int64_t>(size_of(dtype));
-}
-
-void fill_zero(void* p, DType dtype, int64_t n) {
-  std::fill_n(static_cast<char*>(p), n * static_cast<int64_t>(size_of(dtype)), 0);
-}
+void fill_zero(void* p, DType dtype, int64_t n) { std::memset(p, 0, n * size_of(dtype)); }
 
 // Without bf16 instructions: f(shape, a, b, out) in f32, rounded once at the end.
 template <class F>

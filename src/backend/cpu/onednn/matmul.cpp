@@ -1,8 +1,10 @@
 // Matrix products: sgemm for f32, the matmul primitive where that is faster and for bf16.
 #include <algorithm>
+#include <cstring>
 
 #include "backend/cpu/matrix.h"
 #include "backend/cpu/onednn/common.h"
+#include "backend/cpu/simd/tile.h"
 #include "runtime/threads.h"
 
 namespace glia::cpu {
@@ -11,6 +13,8 @@ using namespace onednn;
 using dnnl::memory;
 
 namespace {
+
+constexpr int64_t kThin = 8;  // fewer rows or columns: reading the other matrix is the work
 
 // A matrix as BLAS names it: rows ('N') or columns ('T') contiguous, `ld` elements apart.
 struct Operand {
@@ -57,18 +61,28 @@ std::shared_ptr<const Primitive> make_primitive(const Product& p) {
   return std::make_shared<Primitive>(Primitive{dnnl::matmul(pd), a, b, c, pd.scratchpad_desc()});
 }
 
-void multiply_by_primitive(const Product& p, const void* a, const void* b, void* c) {
+void multiply_by_primitive(Product p, const void* a, const void* b, void* c) {
+  // The library's fast kernels want dense rows of the output.
+  const int64_t ldc = p.ldc, row_bytes = p.n * static_cast<int64_t>(size_of(p.out));
+  MemoryRef dense;
+  if (ldc != p.n) {
+    p.ldc = p.n;
+    dense = scratch_memory(p.m * row_bytes);
+  }
   const auto found = cache().get(p, [&] { return make_primitive(p); });
-  execute(
-      found->primitive, found->scratch,
-      {{DNNL_ARG_SRC, found->a, a}, {DNNL_ARG_WEIGHTS, found->b, b}, {DNNL_ARG_DST, found->c, c}});
+  execute(found->primitive, found->scratch,
+          {{DNNL_ARG_SRC, found->a, a},
+           {DNNL_ARG_WEIGHTS, found->b, b},
+           {DNNL_ARG_DST, found->c, dense ? dense->data : c}});
+  if (!dense) return;
+  for (int64_t i = 0; i < p.m; ++i)
+    std::memcpy(at(c, p.out, i * ldc), at(dense->data, p.out, i * p.n), row_bytes);
 }
 
 void multiply_f32(const Product& p, const float* a, const float* b, float* c) {
   // With b transposed, sgemm packs slowly where there are few rows to pay for it.
-  constexpr double kPrimitivePays = 2e5;
-  if (p.b.transposed == 'T' && p.a.transposed == 'N' && p.m > 8 &&
-      2.0 * p.m * p.n * p.k > kPrimitivePays)
+  constexpr double kPrimitivePays = 4e5;
+  if (p.b.transposed == 'T' && p.m >= kThin && 2.0 * p.m * p.n * p.k > kPrimitivePays)
     return multiply_by_primitive(p, a, b, c);
   engine();
   const OneThread one;
@@ -111,51 +125,69 @@ void multiply(const Product& p, const void* a, const void* b, void* c) {
   }
 }
 
-int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
-int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
-
 // How a batch of products is cut: whole products in groups, or each into blocks of its output,
 // and of k where the output is too small to be cut.
 struct Cut {
   int64_t group = 1;  // products in one piece
-  int64_t m, n, k;    // sizes of a block
-  int64_t ms = 1, ns = 1, ks = 1;
+  struct Axis {
+    int64_t size, step = size, count = 1;
+    // Into so many blocks at most, of at least `least` and a multiple of 8.
+    void into(int64_t blocks, int64_t least) {
+      blocks = std::max<int64_t>(1, std::min(blocks, size / least));
+      step = divide_up(divide_up(size, blocks), 8) * 8;
+      count = divide_up(size, step);
+    }
+  };
+  Axis m, n, k;
 };
 
-Cut cut(const MatmulShape& s, int64_t batch) {
-  constexpr int64_t kLeastM = 32, kLeastN = 48, kLeastK = 1024;
-  Cut c{.m = s.m, .n = s.n, .k = s.k};
-  const double m = s.m, n = s.n, k = s.k;
+Cut cut(const Product& p, int64_t batch) {
+  Cut c{.m = {p.m}, .n = {p.n}, .k = {p.k}};
+  const double m = p.m, n = p.n, k = p.k;
   // Reading an element costs about as much as ten operations on it.
-  const int64_t pieces = piece_count(batch * (2 * m * n * k + 10 * (m * k + k * n + m * n)));
+  const double work = batch * (2 * m * n * k + 10 * (m * k + k * n + m * n));
+  const int64_t pieces = piece_count(work, 128e6);
   if (batch >= pieces) {
     c.group = divide_up(batch, pieces);
     return c;
   }
   const int64_t wanted = divide_up(pieces, batch);
-  while (c.ms * c.ns < wanted) {  // halve the longer side
-    if (c.m >= c.n && c.m >= 2 * kLeastM) {
-      c.m = round_up(divide_up(s.m, c.ms *= 2), 8);
-    } else if (c.n >= 2 * kLeastN) {
-      c.n = round_up(divide_up(s.n, c.ns *= 2), 16);
-    } else if (c.m >= 2 * kLeastM) {
-      c.m = round_up(divide_up(s.m, c.ms *= 2), 8);
-    } else {
-      break;
+  if (p.m < kThin || p.n < kThin) {
+    // The one large matrix is cut across its contiguous axis.
+    const bool along_k = p.m < kThin ? p.b.transposed == 'N' : p.a.transposed == 'T';
+    (along_k ? c.k : p.m < kThin ? c.n : c.m).into(wanted, 64);
+    return c;
+  }
+  if (p.b.transposed == 'T') {  // its packing costs most: once for each column
+    c.n.into(wanted, 32);
+    c.m.into(wanted / c.n.count, 32);
+  } else {
+    while (c.m.count * c.n.count < wanted) {  // halve the longer side
+      if (c.m.step >= 64 && (c.m.step >= c.n.step || c.n.step < 192)) {
+        c.m.into(2 * c.m.count, 32);
+      } else if (c.n.step >= 192) {
+        c.n.into(2 * c.n.count, 96);
+      } else {
+        break;
+      }
     }
   }
-  c.ms = divide_up(s.m, c.m);
-  c.ns = divide_up(s.n, c.n);
-  const int64_t ks = std::min(wanted / (c.ms * c.ns), s.k / kLeastK);
-  if (ks > 1) {
-    c.k = round_up(divide_up(s.k, ks), 64);
-    c.ks = divide_up(s.k, c.k);
-  }
+  c.k.into(wanted / (c.m.count * c.n.count), 1024);
   return c;
 }
 
-const void* at(const void* p, DType dtype, int64_t i) {
-  return static_cast<const char*>(p) + i * static_cast<int64_t>(size_of(dtype));
+// b with contiguous rows, so that every piece can use it without packing.
+MemoryRef transposed(const float* b, int64_t ld, int64_t k, int64_t n) {
+  constexpr int64_t kRows = 16, kCols = 64;
+  MemoryRef out = scratch_memory(k * n * 4);
+  float* const to = static_cast<float*>(out->data);
+  parallel_for(divide_up(k, kRows), [&](int64_t block) {
+    const int64_t end = std::min(k, (block + 1) * kRows);
+    for (int64_t j = 0; j < n; j += kCols)
+      for (int64_t l = block * kRows; l < end; ++l)
+        copy_strided(to + l * n + j, 1, b + j * ld + l, ld, std::min(kCols, n - j), 4);
+  });
+  return out;
 }
 
 }  // namespace
@@ -169,42 +201,57 @@ void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
   const int64_t batch = static_cast<int64_t>(a_offsets.size()), size = s.m * s.n;
   if (batch * size == 0) return;
   if (s.k == 0) {
-    std::fill_n(static_cast<char*>(out), batch * size * size_of(s.dtype), 0);
+    std::memset(out, 0, batch * size * size_of(s.dtype));
     return;
   }
   Product whole{.dtype = s.dtype, .out = s.dtype, .m = s.m, .n = s.n, .k = s.k, .ldc = s.n};
   whole.a = operand(s.m, s.k, s.a_row, s.a_col);
   whole.b = operand(s.k, s.n, s.b_row, s.b_col);
-  const Cut c = cut(s, batch);
+  int64_t b_row = s.b_row, b_col = s.b_col;
+  MemoryRef b_rows;
+  if (batch == 1 && s.dtype == kF32 && whole.b.transposed == 'T' && s.m >= 512 && s.n >= kThin) {
+    b_rows = transposed(static_cast<const float*>(at(b, kF32, b_offsets[0])), b_col, s.k, s.n);
+    b = b_rows->data;
+    static constexpr int64_t kNoOffset[] = {0};
+    b_offsets = kNoOffset;
+    whole.b = {'N', s.n};
+    b_row = s.n;
+    b_col = 1;
+  }
 
-  if (c.group > 1 || c.ms * c.ns * c.ks == 1) {
+  const Cut c = cut(whole, batch);
+  const int64_t blocks = c.m.count * c.n.count * c.k.count;
+  if (blocks == 1) {
     parallel_for(divide_up(batch, c.group), [&](int64_t piece) {
       const int64_t end = std::min(batch, (piece + 1) * c.group);
       for (int64_t i = piece * c.group; i < end; ++i)
         multiply(whole, at(a, s.dtype, a_offsets[i]), at(b, s.dtype, b_offsets[i]),
-                 const_cast<void*>(at(out, s.dtype, i * size)));
+                 at(out, s.dtype, i * size));
     });
     return;
   }
 
-  MemoryRef partials;  // (ks, batch, m, n)
-  if (c.ks > 1) {
-    partials = scratch_memory(c.ks * batch * size * 4);
+  MemoryRef partials;  // (k blocks, batch, m, n)
+  if (c.k.count > 1) {
+    partials = scratch_memory(c.k.count * batch * size * 4);
     whole.out = kF32;
   }
-  void* const blocks = partials ? partials->data : out;
-  parallel_for(c.ks * batch * c.ms * c.ns, [&](int64_t piece) {
-    const int64_t j = piece % c.ns, i = piece / c.ns % c.ms, slot = piece / (c.ns * c.ms);
-    const int64_t product = slot % batch, l = slot / batch;
+  void* const to = partials ? partials->data : out;
+  parallel_for(batch * blocks, [&](int64_t piece) {
+    const int64_t slot = piece / (c.n.count * c.m.count), product = slot % batch;
+    const int64_t i = piece / c.n.count % c.m.count * c.m.step;
+    const int64_t j = piece % c.n.count * c.n.step;
+    const int64_t l = slot / batch * c.k.step;
     Product p = whole;
-    p.m = std::min(c.m, s.m - i * c.m);
-    p.n = std::min(c.n, s.n - j * c.n);
-    p.k = std::min(c.k, s.k - l * c.k);
-    multiply(p, at(a, s.dtype, a_offsets[product] + i * c.m * s.a_row + l * c.k * s.a_col),
-             at(b, s.dtype, b_offsets[product] + l * c.k * s.b_row + j * c.n * s.b_col),
-             const_cast<void*>(at(blocks, p.out, slot * size + i * c.m * s.n + j * c.n)));
+    p.m = std::min(c.m.step, s.m - i);
+    p.n = std::min(c.n.step, s.n - j);
+    p.k = std::min(c.k.step, s.k - l);
+    multiply(p, at(a, s.dtype, a_offsets[product] + i * s.a_row + l * s.a_col),
+             at(b, s.dtype, b_offsets[product] + l * b_row + j * b_col),
+             at(to, p.out, slot * size + i * s.n + j));
   });
-  if (partials) sum_partials(static_cast<float*>(partials->data), c.ks, batch * size, out, s.dtype);
+  if (partials)
+    sum_partials(static_cast<float*>(partials->data), c.k.count, batch * size, out, s.dtype);
 }
 
 void onednn::trim_matmul() { cache().clear(); }

@@ -131,35 +131,10 @@ void cast_through_f32(void* out, const void* a, const void*, const void*, int64_
   }
 }
 
-template <class From>
-TileFunction cast_from(DType to) {
-  switch (to) {
-    case kBool: return cast_of<From, bool>();
-    case kU8: return cast_of<From, uint8_t>();
-    case kI8: return cast_of<From, int8_t>();
-    case kI32: return cast_of<From, int32_t>();
-    case kI64: return cast_of<From, int64_t>();
-    case kF16: return cast_of<From, float16>();
-    case kBF16: return cast_of<From, bfloat16>();
-    case kF32: return cast_of<From, float>();
-    case kF64: return cast_of<From, double>();
-  }
-  return nullptr;
-}
-
 TileFunction cast_kernel(DType from, DType to) {
-  switch (from) {
-    case kBool: return cast_from<bool>(to);
-    case kU8: return cast_from<uint8_t>(to);
-    case kI8: return cast_from<int8_t>(to);
-    case kI32: return cast_from<int32_t>(to);
-    case kI64: return cast_from<int64_t>(to);
-    case kF16: return cast_from<float16>(to);
-    case kBF16: return cast_from<bfloat16>(to);
-    case kF32: return cast_from<float>(to);
-    case kF64: return cast_from<double>(to);
-  }
-  return nullptr;
+  return with_type(from, [to](auto x) {
+    return with_type(to, [](auto y) { return cast_of<decltype(x), decltype(y)>(); });
+  });
 }
 
 }  // namespace glia::cpu::HWY_NAMESPACE

@@ -35,16 +35,11 @@ TileFunction compare_of(Code code) {
 }
 
 TileFunction compare_kernel(Code code, DType dtype) {
-  switch (dtype) {
-    case kBool: return compare_of<bool>(code);
-    case kU8: return compare_of<uint8_t>(code);
-    case kI8: return compare_of<int8_t>(code);
-    case kI32: return compare_of<int32_t>(code);
-    case kI64: return compare_of<int64_t>(code);
-    case kF32: return compare_of<float>(code);
-    case kF64: return compare_of<double>(code);
-    default: return nullptr;
-  }
+  return with_type(dtype, [code](auto zero) -> TileFunction {
+    using T = decltype(zero);
+    if constexpr (std::is_arithmetic_v<T>) return compare_of<T>(code);
+    return nullptr;
+  });
 }
 
 template <class T>

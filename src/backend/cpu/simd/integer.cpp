@@ -43,14 +43,11 @@ TileFunction integer_of(Code code) {
 }
 
 TileFunction integer_kernel(Code code, DType dtype) {
-  switch (dtype) {
-    case kBool: return integer_of<bool>(code);
-    case kU8: return integer_of<uint8_t>(code);
-    case kI8: return integer_of<int8_t>(code);
-    case kI32: return integer_of<int32_t>(code);
-    case kI64: return integer_of<int64_t>(code);
-    default: return nullptr;
-  }
+  return with_type(dtype, [code](auto zero) -> TileFunction {
+    using T = decltype(zero);
+    if constexpr (std::is_integral_v<T>) return integer_of<T>(code);
+    return nullptr;
+  });
 }
 
 }  // namespace glia::cpu::HWY_NAMESPACE

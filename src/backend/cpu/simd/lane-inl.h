@@ -225,6 +225,7 @@ struct Lane {
     lane.v = v;
     return lane;
   }
+  static HWY_INLINE Lane of(T value) { return of(hn::Set(D(), value)); }
   static HWY_INLINE Lane load(const T* p) { return of(hn::LoadU(D(), p)); }
   HWY_INLINE void store(T* p) const { hn::StoreU(v, D(), p); }
   // The first n lanes; loaded, the others are `rest`.

@@ -1,0 +1,211 @@
+// Reductions over rows and over columns. A row is summed in a fixed number of running sums that
+// are then added pairwise: the order is the same for every instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/simd/reduce.cpp"
+#include "backend/cpu/simd/targets.h"
+
+#include "backend/cpu/simd/functions.h"
+#include "backend/cpu/simd/lane-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace glia::cpu::HWY_NAMESPACE {
+
+template <class T>
+using Vector = std::conditional_t<std::is_floating_point_v<T>, Lane<T>, Scalar<T>>;
+
+template <ReduceCode code, class V>
+HWY_INLINE V reduce(V a, V b) {
+  if constexpr (code == ReduceCode::kSum) return a + b;
+  if constexpr (code == ReduceCode::kProd) return a * b;
+  if constexpr (code == ReduceCode::kMax) return max(a, b);
+  if constexpr (code == ReduceCode::kMin) return min(a, b);
+}
+
+template <class T>
+T identity(ReduceCode code) {
+  using Limits = std::numeric_limits<T>;
+  switch (code) {
+    case ReduceCode::kSum: return T(0);
+    case ReduceCode::kProd: return T(1);
+    case ReduceCode::kMax: return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+    case ReduceCode::kMin: break;
+  }
+  return Limits::has_infinity ? Limits::infinity() : Limits::max();
+}
+
+template <ReduceCode code, class T>
+T fold(Scalar<T> v) {
+  return v.v;
+}
+#if HWY_TARGET != HWY_SCALAR
+template <ReduceCode code, class T, class D>
+HWY_INLINE T fold(Lane<T, D> v) {
+  if constexpr (Lane<T, D>::kLanes == 1) {
+    return hn::GetLane(v.v);
+  } else {
+    using Half = hn::Half<D>;
+    const auto low = Lane<T, Half>::of(hn::LowerHalf(Half(), v.v));
+    return fold<code>(reduce<code>(low, Lane<T, Half>::of(hn::UpperHalf(Half(), v.v))));
+  }
+}
+#endif
+
+// Element i goes to running sum i % kWidth.
+template <ReduceCode code, class T, int64_t kWidth>
+HWY_INLINE T reduce_row(const Stored<T>* x, int64_t n) {
+  using V = Vector<T>;
+  constexpr int64_t kLanes = V::kLanes, kCount = kWidth / kLanes;
+  const V none = V::of(identity<T>(code));
+  V sums[kCount];
+#pragma GCC unroll 8
+  for (int64_t k = 0; k < kCount; ++k) sums[k] = none;
+  for (; n >= kWidth; n -= kWidth, x += kWidth) {
+#pragma GCC unroll 8
+    for (int64_t k = 0; k < kCount; ++k) {
+      sums[k] = reduce<code>(sums[k], V::load(x + k * kLanes));
+    }
+  }
+#pragma GCC unroll 8
+  for (int64_t k = 0; k < kCount; ++k) {
+    const int64_t left = n - k * kLanes;
+    if (left >= kLanes) sums[k] = reduce<code>(sums[k], V::load(x + k * kLanes));
+    if constexpr (kLanes > 1) {
+      if (left > 0 && left < kLanes) {
+        sums[k] = reduce<code>(sums[k], V::load_first(left, x + k * kLanes, none));
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int64_t half = kCount / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int64_t k = 0; k < half; ++k) sums[k] = reduce<code>(sums[k], sums[k + half]);
+  }
+  return fold<code>(sums[0]);
+}
+
+template <ReduceCode code, class T>
+HWY_INLINE T reduce_short_row(const Stored<T>* x, int64_t n) {
+  auto sum = Scalar<T>::of(identity<T>(code));
+  for (int64_t i = 0; i < n; ++i) sum = reduce<code>(sum, Scalar<T>::load(x + i));
+  return sum.v;
+}
+
+template <ReduceCode code, class T>
+__attribute__((flatten)) void reduce_rows(void* out, const void* x, int64_t rows, int64_t cols) {
+  constexpr int64_t kShort = 16, kWide = 256 / sizeof(T);
+  auto* y = static_cast<Stored<T>*>(out);
+  const auto* p = static_cast<const Stored<T>*>(x);
+  if (cols < kShort) {
+    for (int64_t r = 0; r < rows; ++r) y[r] = reduce_short_row<code, T>(p + r * cols, cols);
+  } else if (cols < kWide) {
+    for (int64_t r = 0; r < rows; ++r) y[r] = reduce_row<code, T, kShort>(p + r * cols, cols);
+  } else {
+    for (int64_t r = 0; r < rows; ++r) y[r] = reduce_row<code, T, kWide>(p + r * cols, cols);
+  }
+}
+
+template <ReduceCode code, class T, int64_t kRows>
+HWY_INLINE void add_rows(Stored<T>* acc, const Stored<T>* x, int64_t cols) {
+  using V = Vector<T>;
+  if constexpr (V::kLanes == 1) {
+    for_each(cols, [=](int64_t c) HWY_ATTR {
+      V sum = V::load(acc + c);
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kRows; ++r) sum = reduce<code>(sum, V::load(x + r * cols + c));
+      sum.store(acc + c);
+    });
+  } else {
+    int64_t c = 0;
+    for (; c + V::kLanes <= cols; c += V::kLanes) {
+      V sum = V::load(acc + c);
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kRows; ++r) sum = reduce<code>(sum, V::load(x + r * cols + c));
+      sum.store(acc + c);
+    }
+    const int64_t left = cols - c;
+    if (left == 0) return;
+    V sum = V::load_first(left, acc + c, V(0));
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < kRows; ++r) {
+      sum = reduce<code>(sum, V::load_first(left, x + r * cols + c, V(0)));
+    }
+    sum.store_first(left, acc + c);
+  }
+}
+
+template <ReduceCode code, class T>
+__attribute__((flatten)) void reduce_columns(void* acc, const void* x, int64_t rows,
+                                             int64_t cols) {
+  constexpr int64_t kRows = 8;  // for one load and store of acc
+  auto* y = static_cast<Stored<T>*>(acc);
+  const auto* p = static_cast<const Stored<T>*>(x);
+  int64_t r = 0;
+  for (; r + kRows <= rows; r += kRows) add_rows<code, T, kRows>(y, p + r * cols, cols);
+  for (; r < rows; ++r) add_rows<code, T, 1>(y, p + r * cols, cols);
+}
+
+struct Reduction {
+  RowFunction rows = nullptr;
+  ColumnFunction columns = nullptr;
+};
+
+template <ReduceCode code, class T>
+Reduction reduction_of() {
+  constexpr bool kExtreme = code == ReduceCode::kMax || code == ReduceCode::kMin;
+  constexpr bool kSummed = std::is_floating_point_v<T> || std::is_same_v<T, int64_t>;
+  if constexpr (std::is_arithmetic_v<T> && (kExtreme || kSummed)) {
+    return {reduce_rows<code, T>, reduce_columns<code, T>};
+  } else {
+    return {};
+  }
+}
+
+Reduction reduction(ReduceCode code, DType dtype) {
+  return with_type(dtype, [code](auto zero) {
+    using T = decltype(zero);
+    switch (code) {
+      case ReduceCode::kSum: return reduction_of<ReduceCode::kSum, T>();
+      case ReduceCode::kProd: return reduction_of<ReduceCode::kProd, T>();
+      case ReduceCode::kMax: return reduction_of<ReduceCode::kMax, T>();
+      case ReduceCode::kMin: break;
+    }
+    return reduction_of<ReduceCode::kMin, T>();
+  });
+}
+
+RowFunction row_kernel(ReduceCode code, DType dtype) { return reduction(code, dtype).rows; }
+ColumnFunction column_kernel(ReduceCode code, DType dtype) {
+  return reduction(code, dtype).columns;
+}
+
+}  // namespace glia::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace glia::cpu {
+
+HWY_EXPORT(row_kernel);
+HWY_EXPORT(column_kernel);
+
+RowFunction row_function(ReduceCode code, DType dtype) {
+  use_level();
+  return HWY_DYNAMIC_DISPATCH(row_kernel)(code, dtype);
+}
+
+ColumnFunction column_function(ReduceCode code, DType dtype) {
+  use_level();
+  return HWY_DYNAMIC_DISPATCH(column_kernel)(code, dtype);
+}
+
+void fill_identity(ReduceCode code, DType dtype, void* out, int64_t n) {
+  with_type(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_arithmetic_v<T>) {
+      const T value = HWY_STATIC_DISPATCH(identity<T>)(code);
+      fill_tile(out, &value, n, sizeof(T));
+    }
+  });
+}
+
+}  // namespace glia::cpu
+#endif

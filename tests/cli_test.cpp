@@ -1,0 +1,294 @@
+// The `glia` program as a user meets it: help, errors, a training run, its files, interruptions.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "glia/io.h"
+#include "glia/ops.h"
+
+namespace glia {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Output {
+  int status = 0;  // exit status, or 1000 + the signal that ended it
+  std::string out, err;
+};
+
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = fs::temp_directory_path() / "glia-cli-XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+    fs::current_path(folder_);
+    const std::string data = folder_ + "/data/fashion-mnist";
+    fs::create_directories(data);
+    write_set(data + "/train", 400);
+    write_set(data + "/t10k", 100);
+    setenv("GLIA_DATA", (folder_ + "/data").c_str(), 1);
+  }
+  void TearDown() override {
+    fs::current_path("/");
+    fs::remove_all(folder_);
+  }
+
+  // Images that can be learnt: class k has its bright bar in rows 2k + 4 and 2k + 5.
+  static void write_set(const std::string& prefix, int64_t n) {
+    std::vector<uint8_t> images(n * 784), labels(n);
+    uint32_t noise = 1;
+    for (int64_t i = 0; i < n; ++i) {
+      labels[i] = i % 10;
+      for (int64_t p = 0; p < 784; ++p) {
+        noise = noise * 1664525 + 1013904223;
+        const int64_t row = p / 28 - 4;
+        images[i * 784 + p] = (row >= 0 && row / 2 == labels[i] ? 180 : 0) + (noise >> 26);
+      }
+    }
+    io::write_idx(prefix + "-images-idx3-ubyte.gz", from_vector(images, {n, 28, 28}));
+    io::write_idx(prefix + "-labels-idx1-ubyte.gz", from_vector(labels, {n}));
+  }
+
+  // Starts the program; its output goes to files.
+  pid_t start(const std::string& arguments, const std::string& before = "") const {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      const std::string command = before + " exec " GLIA_CLI " " + arguments + " >" + folder_ +
+                                  "/out 2>" + folder_ + "/err";
+      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+    return pid;
+  }
+  Output finish(pid_t pid) const {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return {WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status),
+            io::read_file(folder_ + "/out"), io::read_file(folder_ + "/err")};
+  }
+  Output glia(const std::string& arguments, const std::string& before = "") const {
+    return finish(start(arguments, before));
+  }
+  // Expects status 2, nothing else than one line of error, and this text in it.
+  void expect_error(const std::string& arguments, const std::string& text,
+                    const std::string& before = "") const {
+    const Output o = glia(arguments, before);
+    EXPECT_EQ(o.status, 2) << arguments << "\n" << o.out << o.err;
+    EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << arguments << "\n" << o.err;
+    EXPECT_TRUE(o.err.starts_with("glia: ")) << o.err;
+    EXPECT_NE(o.err.find(text), std::string::npos) << arguments << "\n" << o.err;
+  }
+
+  const std::string kTrain = "train fashion-mnist --model mlp --batch 50 ";
+  const std::string kQuick = kTrain + "--epochs 2 ";
+  std::string folder_;
+};
+
+TEST_F(Cli, HelpIsComplete) {
+  for (const char* arguments : {"--help", "", "train --help", "predict --help"})
+    EXPECT_EQ(glia(arguments).status, 0) << arguments;
+  const std::string train = glia("train fashion-mnist --help").out;
+  for (const char* option : {"--model", "--epochs", "--batch", "--lr", "--seed", "--threads",
+                             "--out", "--resume", "--overwrite", "--checkpoint-steps"})
+    EXPECT_NE(train.find(option), std::string::npos) << option;
+  const std::string predict = glia("predict fashion-mnist --help").out;
+  EXPECT_NE(predict.find("inverted"), std::string::npos);
+  EXPECT_NE(glia("list").out.find("fashion-mnist"), std::string::npos);
+  EXPECT_TRUE(glia("--version").out.starts_with("Glia "));
+}
+
+TEST_F(Cli, WrongUseIsOneLineAndStatus2) {
+  expect_error("bogus", "bogus");
+  expect_error("train", "fashion-mnist");
+  expect_error("train mnist", "unknown recipe 'mnist'");
+  expect_error("predict mnist", "unknown recipe 'mnist'");
+  expect_error("train fashion-mnist --bogus 3", "--bogus");
+  expect_error("train fashion-mnist --epochs many", "--epochs: 'many'");
+  expect_error("train fashion-mnist --epochs 0", "--epochs: '0'");
+  expect_error("train fashion-mnist --lr nan", "--lr: 'nan'");
+  expect_error("train fashion-mnist --model vgg", "--model: 'vgg'");
+  expect_error("train fashion-mnist --threads 0", "--threads: '0'");
+  expect_error("train fashion-mnist --resume a --out b", "--out");
+  expect_error("predict fashion-mnist x.png", "--model");
+}
+
+TEST_F(Cli, BadFilesAreNamed) {
+  expect_error("train fashion-mnist --resume nowhere", "nowhere/checkpoint.safetensors: ");
+  expect_error("predict fashion-mnist --model nowhere x.png", "nowhere: ");
+  std::ofstream("plain") << "text";
+  expect_error(kQuick + "--out plain/run", "plain/run: ");
+  expect_error("predict fashion-mnist --model plain x.png", "plain: ");
+  setenv("GLIA_DATA", (folder_ + "/data").c_str(), 1);
+  const std::string labels = "data/fashion-mnist/train-labels-idx1-ubyte.gz";
+  fs::resize_file(labels, fs::file_size(labels) / 2);
+  expect_error(kQuick + "--out run", "train-labels-idx1-ubyte.gz: ");
+  EXPECT_FALSE(fs::exists("run"));
+}
+
+TEST_F(Cli, TrainsAndLeavesItsFiles) {
+  const Output o = glia(kTrain + "--epochs 12");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(o.err, "");
+  EXPECT_EQ(o.out.find('\r'), std::string::npos) << "a bar where output is no terminal";
+  EXPECT_NE(o.out.find("epoch 12/12"), std::string::npos) << o.out;
+
+  const std::string run = "runs/fashion-mnist-mlp/";
+  const auto summary = nlohmann::json::parse(io::read_file(run + "summary.json"));
+  EXPECT_GT(summary.at("test_accuracy"), 0.9);
+  EXPECT_EQ(summary.at("seed"), 0);
+  EXPECT_EQ(summary.at("epochs"), 12);
+  EXPECT_EQ(summary.at("steps"), 96);
+  for (const char* key : {"version", "seconds", "lr", "batch", "model", "parameters"})
+    EXPECT_TRUE(summary.contains(key)) << key;
+
+  std::ifstream metrics(run + "metrics.csv");
+  std::string line;
+  std::getline(metrics, line);
+  EXPECT_EQ(line, "epoch,step,seconds,lr,train_loss,train_accuracy,test_loss,test_accuracy");
+  int rows = 0;
+  while (std::getline(metrics, line)) ++rows;
+  EXPECT_EQ(rows, 12);
+
+  const std::string report = io::read_file(run + "report.html");
+  for (const char* part : {"<svg", "Confusion matrix", "data:image/png;base64,", "Ankle boot"})
+    EXPECT_NE(report.find(part), std::string::npos) << part;
+  EXPECT_EQ(report.find("http"), std::string::npos) << "the page needs something from outside";
+
+  io::Metadata metadata;
+  const auto weights = io::read_safetensors(run + "model.safetensors", &metadata);
+  ASSERT_FALSE(weights.empty());
+  EXPECT_EQ(weights[0].first, "fc1.weight");
+  EXPECT_EQ(weights[0].second.shape(), Shape({256, 784}));
+  int events = 0;
+  for (const auto& entry : fs::directory_iterator(run))
+    events += entry.path().filename().string().starts_with("events.out.tfevents.");
+  EXPECT_EQ(events, 1);
+
+  // The data set's own picture, and the same enlarged, in colour and on white.
+  const Tensor image = index(io::read_idx("data/fashion-mnist/t10k-images-idx3-ubyte.gz"), {7});
+  io::write_png("small.png", image);
+  const Tensor grey = 255 - cast(image, kI32);
+  const Tensor large =
+      reshape(expand(reshape(grey, {28, 1, 28, 1, 1}), {28, 3, 28, 3, 3}), {84, 84, 3});
+  io::write_png("large.png", cast(large, kU8));
+  const Output p = glia("predict fashion-mnist --model " + run + " small.png large.png");
+  ASSERT_EQ(p.status, 0) << p.err;
+  EXPECT_NE(p.out.find("small.png: Sneaker\n"), std::string::npos) << p.out;
+  EXPECT_NE(p.out.find("large.png: Sneaker, inverted because its background is bright, resized "
+                       "from 84 x 84\n"),
+            std::string::npos)
+      << p.out;
+  EXPECT_NE(p.out.find("Ankle boot"), std::string::npos) << "probabilities are missing";
+  expect_error("predict fashion-mnist --model " + run + " small.png missing.png", "missing.png: ");
+}
+
+TEST_F(Cli, AFolderWithARunIsKept) {
+  ASSERT_EQ(glia(kQuick + "--out run").status, 0);
+  const std::string model = io::read_file("run/model.safetensors");
+  expect_error(kQuick + "--seed 1 --out run", "run: already holds a run");
+  EXPECT_EQ(io::read_file("run/model.safetensors"), model);
+  ASSERT_EQ(glia(kQuick + "--seed 1 --out run --overwrite").status, 0);
+  EXPECT_NE(io::read_file("run/model.safetensors"), model);
+
+  ASSERT_EQ(glia(kQuick).status, 0);
+  ASSERT_EQ(glia(kQuick).status, 0);
+  EXPECT_EQ(io::read_file("runs/fashion-mnist-mlp/model.safetensors"), model);
+  EXPECT_EQ(io::read_file("runs/fashion-mnist-mlp-2/model.safetensors"), model);
+}
+
+TEST_F(Cli, ThreadsDoNotChangeTheBits) {
+  const std::string cnn = "train fashion-mnist --model cnn --epochs 1 --batch 50 ";
+  std::string first;
+  for (const char* threads : {"1", "2", "4"}) {
+    const std::string out = std::string("threads") + threads;
+    ASSERT_EQ(glia(cnn + "--threads " + threads + " --out " + out).status, 0);
+    const std::string model = io::read_file(out + "/model.safetensors");
+    if (first.empty()) first = model;
+    EXPECT_EQ(model, first) << threads << " threads";
+  }
+}
+
+TEST_F(Cli, KilledAtAnyTimeAndResumedGivesTheSameBits) {
+  const std::string settings =
+      "train fashion-mnist --model cnn --epochs 3 --batch 20 --checkpoint-steps 3 ";
+  ASSERT_EQ(glia(settings + "--out whole").status, 0);
+  int kills = 0;
+  std::string go = settings + "--out cut";
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    const pid_t pid = start(go);
+    std::this_thread::sleep_for(std::chrono::milliseconds(150 + 37 * attempt % 400));
+    kill(pid, SIGKILL);
+    const Output o = finish(pid);
+    if (o.status == 0) break;
+    ASSERT_EQ(o.status, 1000 + SIGKILL) << o.err;
+    ++kills;
+    if (fs::exists("cut/checkpoint.safetensors")) {
+      io::read_safetensors("cut/checkpoint.safetensors");
+      go = "train fashion-mnist --resume cut";
+    }
+  }
+  ASSERT_EQ(glia("train fashion-mnist --resume cut").status, 0);
+  EXPECT_GT(kills, 0);
+  EXPECT_EQ(io::read_file("cut/model.safetensors"), io::read_file("whole/model.safetensors"));
+  const auto losses = [](const std::string& path) {  // the columns after the clock's
+    std::ifstream file(path);
+    std::string all;
+    for (std::string line; std::getline(file, line);)
+      all += line.substr(line.find(',', line.find(',', line.find(',') + 1) + 1)) + "\n";
+    return all;
+  };
+  EXPECT_EQ(losses("cut/metrics.csv"), losses("whole/metrics.csv"));
+}
+
+TEST_F(Cli, InterruptSavesAndSaysHowToGoOn) {
+  const std::string settings = "train fashion-mnist --model mlp --epochs 60 --batch 10 ";
+  ASSERT_EQ(glia(settings + "--out whole").status, 0);
+  const pid_t pid = start(settings + "--out cut");
+  while (!fs::exists("cut/checkpoint.safetensors"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  kill(pid, SIGTERM);
+  const Output o = finish(pid);
+  ASSERT_EQ(o.status, 128 + SIGTERM) << o.out << o.err;
+  EXPECT_NE(o.err.find("glia train fashion-mnist --resume cut"), std::string::npos) << o.err;
+
+  expect_error("train fashion-mnist --resume cut --batch 20", "--batch 20: ");
+  ASSERT_EQ(glia("train fashion-mnist --resume cut --batch 10 --threads 1").status, 0);
+  EXPECT_EQ(io::read_file("cut/model.safetensors"), io::read_file("whole/model.safetensors"));
+}
+
+TEST_F(Cli, AFullDiskKeepsTheLastCheckpointWhole) {
+  // No file may grow beyond 1 MiB: the checkpoint of the perceptron, at 2.9 MB, cannot be written.
+  ASSERT_EQ(glia(kQuick + "--out run").status, 0);
+  const std::string before = io::read_file("run/checkpoint.safetensors");
+  fs::remove("run/model.safetensors");
+  expect_error("train fashion-mnist --resume run", "run/", "ulimit -f 1024;");
+  EXPECT_EQ(io::read_file("run/checkpoint.safetensors"), before);
+  expect_error(kQuick + "--out other", "other/checkpoint.safetensors: ", "ulimit -f 1024;");
+  for (const auto& entry : fs::directory_iterator("other"))
+    EXPECT_FALSE(entry.path().filename().string().starts_with("checkpoint"))
+        << entry.path() << " was left behind";
+}
+
+TEST_F(Cli, ADamagedCheckpointIsNamed) {
+  ASSERT_EQ(glia(kQuick + "--out run").status, 0);
+  const std::string path = "run/checkpoint.safetensors";
+  const std::string whole = io::read_file(path);
+  const std::string model = io::read_file("run/model.safetensors");
+  for (const size_t size : {size_t{0}, size_t{7}, size_t{500}, whole.size() - 1}) {
+    io::write_file_atomic(path, whole.substr(0, size));
+    expect_error("train fashion-mnist --resume run", path + ": ");
+  }
+  io::write_file_atomic(path, model);
+  expect_error("train fashion-mnist --resume run", path + ": is no checkpoint");
+  EXPECT_EQ(io::read_file("run/model.safetensors"), model);
+}
+
+}  // namespace
+}  // namespace glia
