@@ -20,6 +20,11 @@ constexpr const char* kMetadataKey = "__metadata__";
 constexpr const char* kNames[kDTypeCount] = {"BOOL", "U8",   "I8",  "I32", "I64",
                                              "F16",  "BF16", "F32", "F64"};  // by DType
 
+// In one line, whatever is in it.
+std::string in_quotes(const std::string& name) {
+  return json(name).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 struct Entry {
   std::string name;
   DType dtype;
@@ -35,7 +40,7 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
              return n.is_number_unsigned() && n.get<uint64_t>() <= INT64_MAX;
            });
   };
-  const std::string label = "tensor \"" + name + "\"";
+  const std::string label = "tensor " + in_quotes(name);
   if (entry.size() != 3 || !entry.contains("dtype") || !entry["dtype"].is_string() ||
       !is_list("shape") || !is_list("data_offsets") || entry["data_offsets"].size() != 2)
     fail(path, label + " needs a dtype, a shape and two data_offsets");
@@ -65,15 +70,14 @@ Header parse_header(const std::string& path, Bytes text) {
   std::string name;                         // of the outer object's value
   const auto on_event = [&](int depth, json::parse_event_t event, json& value) {
     using Event = json::parse_event_t;
-    if (depth == 0 ? event != Event::object_start && event != Event::object_end
-                   : depth == 1 && (event == Event::value || event == Event::array_start))
-      fail(path, "header is no JSON object of objects");
+    if (depth == 1 && (event == Event::value || event == Event::array_start))
+      fail(path, "header has " + in_quotes(name) + " that is no JSON object");
     if (depth > 3) fail(path, "header is nested too deep");
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
     if (event == Event::key) {
       const std::string key = value;
-      if (!keys.back().insert(key).second) fail(path, "header has \"" + key + "\" twice");
+      if (!keys.back().insert(key).second) fail(path, "header has " + in_quotes(key) + " twice");
       if (depth == 1) name = key;
     }
     if (depth != 1 || event != Event::object_end) return true;
@@ -81,14 +85,15 @@ Header parse_header(const std::string& path, Bytes text) {
       header.entries.push_back(parse_entry(path, name, value));
     } else {
       for (const auto& [key, text] : value.items()) {
-        if (!text.is_string()) fail(path, "metadata \"" + key + "\" is no text");
+        if (!text.is_string()) fail(path, "metadata " + in_quotes(key) + " is no text");
         header.metadata.emplace_back(key, text);
       }
     }
     return false;
   };
   try {
-    json::parse(text.begin(), text.end(), on_event);
+    if (!json::parse(text.begin(), text.end(), on_event).is_object())
+      fail(path, "header is no JSON object");
   } catch (const json::exception&) {
     fail(path, "header is no valid JSON");
   }
@@ -116,7 +121,7 @@ NamedTensors read_safetensors(const std::string& path, Metadata* metadata) {
   uint64_t at = 0;
   for (const Entry* entry : by_place) {
     if (entry->begin != at)
-      fail(path, "tensor \"" + entry->name + "\" starts at byte " + grouped(entry->begin) +
+      fail(path, "tensor " + in_quotes(entry->name) + " starts at byte " + grouped(entry->begin) +
                      " of the data instead of " + grouped(at));
     at = entry->end;
   }
@@ -151,16 +156,18 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors,
   }
 
   std::string text = "{";
-  std::set<std::string> names;
+  std::set<std::string> names = {kMetadataKey};
   const auto put = [&](const std::string& name, const json& value) {
-    if (!names.insert(name).second)
-      fail(path, "the name \"" + name + "\" is given twice or reserved");
     text += (text.size() > 1 ? "," : "") + json(name).dump() + ":" + value.dump();
   };
   try {
-    put(kMetadataKey, json(std::map(metadata.begin(), metadata.end())));
+    const std::map<std::string, std::string> texts(metadata.begin(), metadata.end());
+    if (texts.size() < metadata.size()) fail(path, "two metadata texts have the same key");
+    if (!texts.empty()) put(kMetadataKey, texts);
     for (size_t i = 0; i < tensors.size(); ++i) {
       const auto& [name, tensor] = tensors[i];
+      if (!names.insert(name).second)
+        fail(path, "the name " + in_quotes(name) + " is given twice or reserved");
       const Shape& shape = tensor.shape();
       const uint64_t bytes = shape.numel() * size_of(tensor.dtype());
       put(name, {{"dtype", kNames[static_cast<int>(tensor.dtype())]},

@@ -1,23 +1,87 @@
-// Operations that other rooms of the library record but users have no use for.
+// What the op families share: recording, ops that users have no use for, and helpers of kernels.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
 #include "core/op.h"
 #include "glia/ops.h"
+#include "runtime/threads.h"
 
 namespace glia {
+
+// ---- Recording --------------------------------------------------------------------------------
 
 // x within an array of `shape` that is `value` elsewhere: element i of an axis goes to position
 // start + i * step (step above 0).
 Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& starts,
              const std::vector<int64_t>& steps, double value, Where where);
+// The same within `base`, whose other elements stay.
+Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>& starts,
+                 const std::vector<int64_t>& steps, Where where);
 
 // Records a kernel with several results, one of each shape and dtype.
 std::vector<Tensor> record_outputs(const Op& op, std::span<Node* const> inputs,
                                    const std::vector<Shape>& shapes,
                                    const std::vector<DType>& dtypes,
                                    std::span<const int64_t> attributes, const Where& where);
+
+// `value`, a function of the arguments, with `rule` as its derivative. Record the value under
+// NoGrad: its own graph is not differentiated.
+Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, CustomRule rule,
+                 const Where& where);
+
+// The operand as a floating-point tensor: integers become f32.
+Tensor as_float(const char* op, const Operand& x);
+inline Tensor as_float(const char* op, const Tensor& x, const Where& where) {
+  return as_float(op, Operand(x, where));
+}
+// What sums of this dtype are computed in: 16-bit floats in f32, integers in i64.
+inline DType sum_dtype(DType t) {
+  if (!is_float(t)) return kI64;
+  return t == kF64 ? kF64 : kF32;
+}
+
+// ---- Kernels ----------------------------------------------------------------------------------
+
+// Calls f with a zero of the C++ type that `dtype` names.
+template <class F>
+decltype(auto) with_dtype(DType dtype, F&& f) {
+  switch (dtype) {
+    case kBool: return f(bool());
+    case kU8: return f(uint8_t());
+    case kI8: return f(int8_t());
+    case kI32: return f(int32_t());
+    case kI64: return f(int64_t());
+    case kF16: return f(float16());
+    case kBF16: return f(bfloat16());
+    case kF32: return f(float());
+    case kF64: return f(double());
+  }
+  throw Error("unknown dtype");
+}
+
+// An array seen from one of its axes: element (o, i, k) is at (o * size + i) * inner + k.
+struct Lines {
+  int64_t outer = 1, size = 1, inner = 1;
+  Lines(const Shape& shape, int64_t axis) : size(shape[axis]) {
+    for (int i = 0; i < shape.rank(); ++i) {
+      if (i != axis) (i < axis ? outer : inner) *= shape[i];
+    }
+  }
+};
+
+// Calls body(begin, end) for consecutive pieces of `count` items, in parallel. Pieces hold about
+// `items` each, whatever the number of threads.
+template <class F>
+void parallel_pieces(int64_t count, int64_t items, F&& body) {
+  items = std::max<int64_t>(items, 1);
+  parallel_for((count + items - 1) / items,
+               [&](int64_t p) { body(p * items, std::min(count, (p + 1) * items)); });
+}
+
+// Writes the elements of `from` in the places that `layout` gives them in `to`.
+void copy_elements(const Array& from, void* to, const Layout& layout);
 
 }  // namespace glia

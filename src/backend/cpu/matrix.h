@@ -7,6 +7,7 @@
 #include <span>
 
 #include "glia/dtype.h"
+#include "ops/conv.h"
 
 namespace glia::cpu {
 
@@ -25,15 +26,6 @@ bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col);
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out);
 
-// Cross-correlation of x (N, H, W, C) with w (O, kH, kW, C / groups) to y (N, oH, oW, O). The
-// padding below and to the right is what the sizes leave for it.
-struct ConvShape {
-  DType dtype = kF32;
-  int64_t n = 0, h = 0, w = 0, c = 0, o = 0, kh = 0, kw = 0, oh = 0, ow = 0;
-  int64_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
-  int64_t groups = 1;
-  bool operator==(const ConvShape&) const = default;
-};
 void conv2d(const ConvShape& shape, const void* x, const void* w, void* y);
 void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx);
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw);

@@ -144,8 +144,7 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 HWY_EXPORT(cast_kernel);
 TileFunction cast_function(DType from, DType to) {
-  use_level();
-  return HWY_DYNAMIC_DISPATCH(cast_kernel)(from, to);
+  return GLIA_DISPATCH(cast_kernel)(from, to);
 }
 }  // namespace glia::cpu
 #endif

@@ -71,8 +71,8 @@ namespace glia::cpu {
 HWY_EXPORT(compare_kernel);
 HWY_EXPORT(where_kernel);
 TileFunction compare_function(Code code, DType dtype) {
-  return HWY_DYNAMIC_DISPATCH(compare_kernel)(code, dtype);
+  return GLIA_DISPATCH(compare_kernel)(code, dtype);
 }
-TileFunction where_function(int64_t size) { return HWY_DYNAMIC_DISPATCH(where_kernel)(size); }
+TileFunction where_function(int64_t size) { return GLIA_DISPATCH(where_kernel)(size); }
 }  // namespace glia::cpu
 #endif

@@ -14,6 +14,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 HWY_EXPORT(f32_kernel);
-TileFunction f32_function(Code code) { return HWY_DYNAMIC_DISPATCH(f32_kernel)(code); }
+TileFunction f32_function(Code code) { return GLIA_DISPATCH(f32_kernel)(code); }
 }  // namespace glia::cpu
 #endif

@@ -14,6 +14,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 HWY_EXPORT(f64_kernel);
-TileFunction f64_function(Code code) { return HWY_DYNAMIC_DISPATCH(f64_kernel)(code); }
+TileFunction f64_function(Code code) { return GLIA_DISPATCH(f64_kernel)(code); }
 }  // namespace glia::cpu
 #endif

@@ -31,7 +31,7 @@ auto with_type(DType dtype, F f) {
   return f(double());
 }
 
-// Decides the level, once; throws Error if GLIA_CPU is no level.
-void use_level();
+// Of the level in use, in Highway's tables of functions. Throws Error if GLIA_CPU is no level.
+size_t target_index();
 
 }  // namespace glia::cpu

@@ -57,7 +57,7 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 HWY_EXPORT(integer_kernel);
 TileFunction integer_function(Code code, DType dtype) {
-  return HWY_DYNAMIC_DISPATCH(integer_kernel)(code, dtype);
+  return GLIA_DISPATCH(integer_kernel)(code, dtype);
 }
 }  // namespace glia::cpu
 #endif

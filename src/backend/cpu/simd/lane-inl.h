@@ -69,7 +69,8 @@ Scalar<T> operator*(Scalar<T> a, Scalar<T> b) {
 }
 template <class T>
 Scalar<T> operator-(Scalar<T> a) {
-  return Scalar<T>::of(-arithmetic(a));
+  if constexpr (std::is_floating_point_v<T>) return Scalar<T>::of(-a.v);
+  return Scalar<T>(0) - a;
 }
 template <class T>
 Scalar<T> operator/(Scalar<T> a, Scalar<T> b) {

@@ -56,6 +56,7 @@ __attribute__((flatten)) void philox(const uint64_t key[2], uint64_t first, int6
     const Words block = count_from(first + static_cast<uint64_t>(i));
     Words a = block, b = high(block), c = same(key[1]), d = same(key[1] >> 32);
     uint32_t k0 = static_cast<uint32_t>(key[0]), k1 = static_cast<uint32_t>(key[0] >> 32);
+#pragma GCC unroll 10
     for (int round = 0; round < 10; ++round, k0 += 0x9e3779b9, k1 += 0xbb67ae85) {
       const Words p = product(a, same(0xd2511f53)), q = product(c, same(0xcd9e8d57));
       a = high(q) ^ b ^ same(k0);
@@ -109,8 +110,7 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 HWY_EXPORT(uniform_kernel);
 void uniform_tile(void* out, DType dtype, const uint64_t key[2], int64_t first, int64_t n) {
-  use_level();
-  HWY_DYNAMIC_DISPATCH(uniform_kernel)(out, dtype, key, first, n);
+  GLIA_DISPATCH(uniform_kernel)(out, dtype, key, first, n);
 }
 }  // namespace glia::cpu
 #endif

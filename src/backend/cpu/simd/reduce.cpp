@@ -90,17 +90,24 @@ HWY_INLINE T reduce_short_row(const Stored<T>* x, int64_t n) {
   return sum.v;
 }
 
+// y[r] = reduce_one(row r).
+template <class T, class F>
+HWY_INLINE void for_each_row(T* y, const T* x, int64_t rows, int64_t cols, F reduce_one) {
+  for (int64_t r = 0; r < rows; ++r) y[r] = reduce_one(x + r * cols, cols);
+}
+
 template <ReduceCode code, class T>
 __attribute__((flatten)) void reduce_rows(void* out, const void* x, int64_t rows, int64_t cols) {
-  constexpr int64_t kShort = 16, kWide = 256 / sizeof(T);
+  constexpr bool kExact = std::is_integral_v<T>;  // in any order
+  constexpr int64_t kNarrow = 16, kWide = kExact ? 64 : 256 / sizeof(T);
   auto* y = static_cast<Stored<T>*>(out);
   const auto* p = static_cast<const Stored<T>*>(x);
-  if (cols < kShort) {
-    for (int64_t r = 0; r < rows; ++r) y[r] = reduce_short_row<code, T>(p + r * cols, cols);
+  if (cols < (kExact ? kWide : 4)) {
+    for_each_row(y, p, rows, cols, reduce_short_row<code, T>);
   } else if (cols < kWide) {
-    for (int64_t r = 0; r < rows; ++r) y[r] = reduce_row<code, T, kShort>(p + r * cols, cols);
+    for_each_row(y, p, rows, cols, reduce_row<code, T, kNarrow>);
   } else {
-    for (int64_t r = 0; r < rows; ++r) y[r] = reduce_row<code, T, kWide>(p + r * cols, cols);
+    for_each_row(y, p, rows, cols, reduce_row<code, T, kWide>);
   }
 }
 
@@ -188,13 +195,11 @@ HWY_EXPORT(row_kernel);
 HWY_EXPORT(column_kernel);
 
 RowFunction row_function(ReduceCode code, DType dtype) {
-  use_level();
-  return HWY_DYNAMIC_DISPATCH(row_kernel)(code, dtype);
+  return GLIA_DISPATCH(row_kernel)(code, dtype);
 }
 
 ColumnFunction column_function(ReduceCode code, DType dtype) {
-  use_level();
-  return HWY_DYNAMIC_DISPATCH(column_kernel)(code, dtype);
+  return GLIA_DISPATCH(column_kernel)(code, dtype);
 }
 
 void fill_identity(ReduceCode code, DType dtype, void* out, int64_t n) {

@@ -1,0 +1,284 @@
+// Convolution and its two derivatives, each of which is the derivative of the others.
+#include "ops/conv.h"
+
+#include <algorithm>
+
+#include "glia/ops.h"
+#include "runtime/threads.h"
+
+namespace glia {
+namespace {
+
+// Attributes of all three ops.
+enum { kStrideH, kStrideW, kPadH, kPadW, kDilationH, kDilationW, kGroups };
+
+// ---- Values: plain loops in a fixed order, each result element written by one thread ----
+
+// The positions p of a window that starts at `start` for which start + p * dilation lies within
+// [0, size).
+struct Range {
+  int64_t begin, end;
+};
+Range inside(int64_t start, int64_t dilation, int64_t kernel, int64_t size) {
+  const int64_t begin = start < 0 ? (-start + dilation - 1) / dilation : 0;
+  const int64_t end = start < size ? (size - 1 - start) / dilation + 1 : 0;
+  return {begin, std::min(kernel, end)};
+}
+
+// Calls f(x offset, w offset, channel of y) for each run of C / groups products that y's row
+// (n, i) is made of at column j.
+template <class F>
+void each_window(const ConvShape& s, int64_t n, int64_t i, int64_t j, F&& f) {
+  const int64_t cg = s.c / s.groups, og = s.o / s.groups;
+  const int64_t top = i * s.stride_h - s.pad_h, left = j * s.stride_w - s.pad_w;
+  const Range ps = inside(top, s.dilation_h, s.kh, s.h), qs = inside(left, s.dilation_w, s.kw, s.w);
+  for (int64_t o = 0; o < s.o; ++o)
+    for (int64_t p = ps.begin; p < ps.end; ++p)
+      for (int64_t q = qs.begin; q < qs.end; ++q) {
+        const int64_t row = n * s.h + top + p * s.dilation_h;
+        f((row * s.w + left + q * s.dilation_w) * s.c + o / og * cg,
+          ((o * s.kh + p) * s.kw + q) * cg, o);
+      }
+}
+
+template <class T>
+void forward(const ConvShape& s, const T* x, const T* w, T* y) {
+  const int64_t cg = s.c / s.groups;
+  parallel_for(s.n * s.oh, [&](int64_t row) {
+    T* const out = y + row * s.ow * s.o;
+    std::fill_n(out, s.ow * s.o, T{0});
+    for (int64_t j = 0; j < s.ow; ++j)
+      each_window(s, row / s.oh, row % s.oh, j, [&](int64_t from, int64_t weight, int64_t o) {
+        T sum{0};
+        for (int64_t c = 0; c < cg; ++c) sum += x[from + c] * w[weight + c];
+        out[j * s.o + o] += sum;
+      });
+  });
+}
+
+template <class T>
+void backward_data(const ConvShape& s, const T* dy, const T* w, T* dx) {
+  const int64_t cg = s.c / s.groups, image = s.h * s.w * s.c;
+  parallel_for(s.n, [&](int64_t n) {
+    std::fill_n(dx + n * image, image, T{0});
+    for (int64_t i = 0; i < s.oh; ++i)
+      for (int64_t j = 0; j < s.ow; ++j)
+        each_window(s, n, i, j, [&](int64_t to, int64_t weight, int64_t o) {
+          const T g = dy[((n * s.oh + i) * s.ow + j) * s.o + o];
+          for (int64_t c = 0; c < cg; ++c) dx[to + c] += g * w[weight + c];
+        });
+  });
+}
+
+template <class T>
+void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
+  const int64_t cg = s.c / s.groups, og = s.o / s.groups;
+  parallel_for(s.o * s.kh, [&](int64_t row) {
+    const int64_t o = row / s.kh, p = row % s.kh;
+    T* const out = dw + row * s.kw * cg;
+    std::fill_n(out, s.kw * cg, T{0});
+    for (int64_t n = 0; n < s.n; ++n)
+      for (int64_t i = 0; i < s.oh; ++i) {
+        const int64_t h = i * s.stride_h - s.pad_h + p * s.dilation_h;
+        if (h < 0 || h >= s.h) continue;
+        for (int64_t j = 0; j < s.ow; ++j) {
+          const int64_t left = j * s.stride_w - s.pad_w;
+          const T g = dy[((n * s.oh + i) * s.ow + j) * s.o + o];
+          const Range qs = inside(left, s.dilation_w, s.kw, s.w);
+          for (int64_t q = qs.begin; q < qs.end; ++q) {
+            const int64_t from =
+                ((n * s.h + h) * s.w + left + q * s.dilation_w) * s.c + o / og * cg;
+            for (int64_t c = 0; c < cg; ++c) out[q * cg + c] += g * x[from + c];
+          }
+        }
+      }
+  });
+}
+
+// Which of the arrays (inputs first, then the result) is x, w and y.
+template <int kX, int kW, int kY>
+ConvShape shape_of(const KernelCall& call) {
+  const Array* const arrays[] = {&call.in[0], &call.in[1], &call.out[0]};
+  return conv_shape(*arrays[kX], *arrays[kW], *arrays[kY], call.attributes);
+}
+
+// f on the type of the call's arrays. 16-bit floats are the business of a backend's own kernels.
+template <class F>
+void dispatch(const KernelCall& call, F&& f) {
+  const DType dtype = call.out[0].dtype;
+  if (dtype != kF32 && dtype != kF64)
+    throw Error(std::string("conv2d: no portable kernel for ") + name(dtype));
+  dtype == kF64 ? f(double{}) : f(float{});
+}
+
+void run_conv2d(const KernelCall& call) {
+  dispatch(call, [&]<class T>(T) {
+    forward<T>(shape_of<0, 1, 2>(call), call.in[0].as<T>(), call.in[1].as<T>(),
+               call.out[0].as<T>());
+  });
+}
+void run_backward_data(const KernelCall& call) {
+  dispatch(call, [&]<class T>(T) {
+    backward_data<T>(shape_of<2, 1, 0>(call), call.in[0].as<T>(), call.in[1].as<T>(),
+                     call.out[0].as<T>());
+  });
+}
+void run_backward_weight(const KernelCall& call) {
+  dispatch(call, [&]<class T>(T) {
+    backward_weight<T>(shape_of<0, 2, 1>(call), call.in[0].as<T>(), call.in[1].as<T>(),
+                       call.out[0].as<T>());
+  });
+}
+
+// ---- Recording and gradients ----
+
+extern const Op kConv2d, kBackwardData, kBackwardWeight;
+
+// Another convolution of the same kind as `node`, with a result of the shape of `like`.
+Tensor same_kind(const Op& op, const Tensor& a, const Tensor& b, const Node& like,
+                 const Node& node) {
+  Node* const inputs[] = {a.node(), b.node()};
+  return record(op, inputs, like.shape, node.dtype, node.attribute_span(), node.where);
+}
+
+void vjp_conv2d(Vjp& v) {  // of y in x and w
+  const Node& node = v.node();
+  const Node &x = *node.inputs[0], &w = *node.inputs[1];
+  if (v.needs(0)) v.set(0, same_kind(kBackwardData, v.g(), v.in(1), x, node));
+  if (v.needs(1)) v.set(1, same_kind(kBackwardWeight, v.in(0), v.g(), w, node));
+}
+void vjp_backward_data(Vjp& v) {  // of dx in dy and w
+  const Node& node = v.node();
+  const Node &dy = *node.inputs[0], &w = *node.inputs[1];
+  if (v.needs(0)) v.set(0, same_kind(kConv2d, v.g(), v.in(1), dy, node));
+  if (v.needs(1)) v.set(1, same_kind(kBackwardWeight, v.g(), v.in(0), w, node));
+}
+void vjp_backward_weight(Vjp& v) {  // of dw in x and dy
+  const Node& node = v.node();
+  const Node &x = *node.inputs[0], &dy = *node.inputs[1];
+  if (v.needs(0)) v.set(0, same_kind(kBackwardData, v.in(1), v.g(), x, node));
+  if (v.needs(1)) v.set(1, same_kind(kConv2d, v.in(0), v.g(), dy, node));
+}
+
+Tensor record_like(const Node& node, std::span<const Tensor> inputs, const Shape& shape) {
+  Node* const nodes[] = {inputs[0].node(), inputs[1].node()};
+  return record(*node.op, nodes, shape, node.dtype, node.attribute_span(), node.where);
+}
+
+// Each example on its own, stacked.
+Tensor batch_apart(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
+                   int64_t size) {
+  std::vector<Tensor> parts;
+  for (int64_t i = 0; i < size; ++i) {
+    Tensor in[2];
+    for (int j = 0; j < 2; ++j) in[j] = batched[j] ? index(inputs[j], {i}, node.where) : inputs[j];
+    parts.push_back(record_like(node, in, node.shape));
+  }
+  if (!parts.empty()) return stack(parts, 0, node.where);
+  Shape shape = node.shape;
+  shape.insert(0, 0);
+  return zeros(shape, node.dtype);
+}
+
+// With shared weights the new axis joins the images.
+Tensor batch_images(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
+                    int64_t size) {
+  if (batched[1]) return batch_apart(node, inputs, batched, size);
+  Shape merged = node.inputs[0]->shape, out = node.shape, shape = node.shape;
+  merged[0] *= size;
+  out[0] *= size;
+  shape.insert(0, size);
+  const Tensor in[] = {reshape(inputs[0], merged, node.where), inputs[1]};
+  return reshape(record_like(node, in, out), shape, node.where);
+}
+
+const Op kConv2d{.name = "conv2d",
+                 .kind = Kind::kKernel,
+                 .vjp = vjp_conv2d,
+                 .run = run_conv2d,
+                 .batch = batch_images};
+const Op kBackwardData{.name = "conv2d_backward_data",
+                       .kind = Kind::kKernel,
+                       .vjp = vjp_backward_data,
+                       .run = run_backward_data,
+                       .batch = batch_images};
+const Op kBackwardWeight{.name = "conv2d_backward_weight",
+                         .kind = Kind::kKernel,
+                         .vjp = vjp_backward_weight,
+                         .run = run_backward_weight,
+                         .batch = batch_apart};
+const RegisterOp registered[] = {RegisterOp(kConv2d), RegisterOp(kBackwardData),
+                                 RegisterOp(kBackwardWeight)};
+
+std::string pair_text(std::pair<int64_t, int64_t> p) {
+  return "(" + std::to_string(p.first) + ", " + std::to_string(p.second) + ")";
+}
+
+}  // namespace
+
+ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
+                     std::span<const int64_t> attributes) {
+  const Shape &xs = x.layout.shape, &ws = w.layout.shape, &ys = y.layout.shape;
+  return {.dtype = x.dtype,
+          .n = xs[0],
+          .h = xs[1],
+          .w = xs[2],
+          .c = xs[3],
+          .o = ws[0],
+          .kh = ws[1],
+          .kw = ws[2],
+          .oh = ys[1],
+          .ow = ys[2],
+          .stride_h = attributes[kStrideH],
+          .stride_w = attributes[kStrideW],
+          .pad_h = attributes[kPadH],
+          .pad_w = attributes[kPadW],
+          .dilation_h = attributes[kDilationH],
+          .dilation_w = attributes[kDilationW],
+          .groups = attributes[kGroups]};
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const Conv2dOptions& options, Where where) {
+  if (!x.defined() || !weight.defined()) fail("conv2d", "an operand is not defined", where);
+  const Shape &xs = x.shape(), &ws = weight.shape();
+  const std::string shapes = "x " + xs.str() + ", weight " + ws.str();
+  if (xs.rank() != 4 || ws.rank() != 4)
+    fail("conv2d", "needs x (N, H, W, C) and weight (O, kH, kW, C / groups), got " + shapes, where);
+  const auto [stride, padding, dilation, groups] = options;
+  if (std::min(stride.first, stride.second) < 1 || std::min(dilation.first, dilation.second) < 1 ||
+      std::min(padding.first, padding.second) < 0 || groups < 1)
+    fail("conv2d",
+         "stride " + pair_text(stride) + ", padding " + pair_text(padding) + ", dilation " +
+             pair_text(dilation) + " or groups " + std::to_string(groups) + " is out of range",
+         where);
+  if (xs[3] != ws[3] * groups || ws[0] % groups != 0)
+    fail("conv2d", "channels do not fit with groups " + std::to_string(groups) + ": " + shapes,
+         where);
+  if (bias.defined() && bias.shape() != Shape{ws[0]})
+    fail("conv2d", "bias " + bias.shape().str() + " does not fit weight " + ws.str(), where);
+  const auto out_size = [&](int64_t size, int64_t kernel, int64_t s, int64_t p, int64_t d) {
+    const int64_t room = size + 2 * p - d * (kernel - 1) - 1;
+    if (room < 0 || kernel < 1)
+      fail("conv2d", "the kernel does not fit into the padded image: " + shapes, where);
+    return room / s + 1;
+  };
+  const Shape out{xs[0], out_size(xs[1], ws[1], stride.first, padding.first, dilation.first),
+                  out_size(xs[2], ws[2], stride.second, padding.second, dilation.second), ws[0]};
+
+  const DType dtype = promote(x.dtype(), weight.dtype());
+  if (!is_float(dtype))
+    fail("conv2d",
+         std::string("needs floats, got ") + name(x.dtype()) + " and " + name(weight.dtype()),
+         where);
+  const DType in = dtype == kF16 ? kF32 : dtype;
+  const Tensor cast_x = cast(Operand(x, where), in), cast_w = cast(Operand(weight, where), in);
+  Tensor y = record(kConv2d, {cast_x.node(), cast_w.node()}, out, in,
+                    {stride.first, stride.second, padding.first, padding.second, dilation.first,
+                     dilation.second, groups},
+                    where);
+  y = cast(Operand(y, where), dtype);
+  return bias.defined() ? Operand(y, where) + Operand(bias, where) : y;
+}
+
+}  // namespace glia

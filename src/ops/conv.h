@@ -1,0 +1,25 @@
+// The sizes of a convolution, for the kernels that compute it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/op.h"
+
+namespace glia {
+
+// Cross-correlation of x (N, H, W, C) with w (O, kH, kW, C / groups) to y (N, oH, oW, O). The
+// padding below and to the right is what the sizes leave for it.
+struct ConvShape {
+  DType dtype = kF32;
+  int64_t n = 0, h = 0, w = 0, c = 0, o = 0, kh = 0, kw = 0, oh = 0, ow = 0;
+  int64_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
+  int64_t groups = 1;
+  bool operator==(const ConvShape&) const = default;
+};
+
+// From the three arrays of a recorded convolution, whichever of them is the result.
+ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
+                     std::span<const int64_t> attributes);
+
+}  // namespace glia

@@ -1,0 +1,171 @@
+// Arrays put together from others, and taken apart.
+#include "ops/private.h"
+
+namespace glia {
+namespace {
+
+// The part of `layout` that begins at `start` of `axis`, in steps.
+void move_to(Layout* layout, int axis, int64_t start, int64_t step) {
+  layout->offset += start * layout->strides[axis];
+  layout->strides[axis] *= step;
+}
+
+// ---- concat: attributes: axis ----
+
+void run_concat(const KernelCall& call) {
+  const int axis = static_cast<int>(call.attributes[0]);
+  int64_t start = 0;
+  for (const Array& part : call.in) {
+    Layout to = call.out[0].layout;
+    move_to(&to, axis, start, 1);
+    copy_elements(part, call.out[0].data, to);
+    start += part.layout.shape[axis];
+  }
+}
+void vjp_concat(Vjp& v) {
+  const int axis = static_cast<int>(v.attribute(0));
+  int64_t start = 0;
+  for (int i = 0; i < v.node().input_count; ++i) {
+    const int64_t stop = start + v.node().inputs[i]->shape[axis];
+    if (v.needs(i)) v.set(i, slice(v.g(), axis, {start, stop, 1}));
+    start = stop;
+  }
+}
+Tensor batch_concat(const Node& node, std::span<const Tensor> inputs,
+                    std::span<const bool> batched, int64_t size) {
+  std::vector<Tensor> parts(inputs.begin(), inputs.end());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Shape shape = node.inputs[i]->shape;
+    shape.insert(0, size);
+    if (!batched[i]) parts[i] = expand(parts[i], shape);
+  }
+  return concat(parts, static_cast<int>(node.attributes[0]) + 1, node.where);
+}
+const Op kConcat{.name = "concat",
+                 .kind = Kind::kKernel,
+                 .vjp = vjp_concat,
+                 .run = run_concat,
+                 .strided = true,
+                 .batch = batch_concat};
+
+// ---- write_box(base, x): attributes: each axis's start, then each axis's step ----
+
+void run_write_box(const KernelCall& call) {
+  Layout to = call.out[0].layout;
+  copy_elements(call.in[0], call.out[0].data, to);
+  const int rank = to.shape.rank();
+  for (int i = 0; i < rank; ++i) move_to(&to, i, call.attributes[i], call.attributes[rank + i]);
+  copy_elements(call.in[1], call.out[0].data, to);
+}
+struct Box {
+  std::vector<int64_t> starts, steps;
+  explicit Box(const Node& node)
+      : starts(node.attributes, node.attributes + node.shape.rank()),
+        steps(node.attributes + node.shape.rank(), node.attributes + node.attribute_count) {}
+};
+void vjp_write_box(Vjp& v) {
+  const Box box(v.node());
+  const Shape& part = v.node().inputs[1]->shape;
+  if (v.needs(0)) {
+    const Tensor nothing = zeros(part, v.g().dtype());
+    v.set(0, write_box(v.g(), nothing, box.starts, box.steps, v.node().where));
+  }
+  if (!v.needs(1)) return;
+  Tensor g = v.g();
+  for (int i = 0; i < part.rank(); ++i) {
+    const int64_t last = box.starts[i] + (part[i] - 1) * box.steps[i];
+    g = slice(g, i, {box.starts[i], part[i] ? last + 1 : box.starts[i], box.steps[i]});
+  }
+  v.set(1, g);
+}
+Tensor batch_write_box(const Node& node, std::span<const Tensor> inputs,
+                       std::span<const bool> batched, int64_t size) {
+  Tensor whole[2];
+  for (int i = 0; i < 2; ++i) {
+    Shape shape = node.inputs[i]->shape;
+    shape.insert(0, size);
+    whole[i] = batched[i] ? inputs[i] : expand(inputs[i], shape);
+  }
+  Box box(node);
+  box.starts.insert(box.starts.begin(), 0);
+  box.steps.insert(box.steps.begin(), 1);
+  return write_box(whole[0], whole[1], box.starts, box.steps, node.where);
+}
+const Op kWriteBox{.name = "write_box",
+                   .kind = Kind::kKernel,
+                   .vjp = vjp_write_box,
+                   .run = run_write_box,
+                   .strided = true,
+                   .batch = batch_write_box};
+
+const RegisterOp registered[] = {RegisterOp(kConcat), RegisterOp(kWriteBox)};
+
+}  // namespace
+
+Tensor concat(const std::vector<Tensor>& parts, int axis, Where where) {
+  if (parts.empty()) fail("concat", "there are no tensors", where);
+  for (const Tensor& t : parts) {
+    if (!t.defined()) fail("concat", "a tensor is not defined", where);
+  }
+  const int i = checked_axis("concat", axis, parts[0].rank(), where);
+  if (parts.size() == 1) return parts[0];
+  Shape shape = parts[0].shape();
+  DType dtype = parts[0].dtype();
+  for (size_t k = 1; k < parts.size(); ++k) {
+    Shape other = parts[k].shape();
+    if (other.rank() == shape.rank()) other[i] = parts[0].shape()[i];
+    if (other != parts[0].shape())
+      fail("concat",
+           parts[k].shape().str() + " does not fit " + parts[0].shape().str() +
+               " in all axes but " + std::to_string(i),
+           where);
+    shape[i] += parts[k].shape()[i];
+    dtype = promote(dtype, parts[k].dtype());
+  }
+  std::vector<Tensor> converted;
+  std::vector<Node*> inputs;
+  for (const Tensor& t : parts) {
+    converted.push_back(cast(t, dtype));
+    inputs.push_back(converted.back().node());
+  }
+  const int64_t attributes[] = {i};
+  return record(kConcat, inputs, shape, dtype, attributes, where);
+}
+
+Tensor stack(const std::vector<Tensor>& parts, int axis, Where where) {
+  if (parts.empty()) fail("stack", "there are no tensors", where);
+  std::vector<Tensor> with_axis;
+  for (const Tensor& t : parts) {
+    if (!t.defined()) fail("stack", "a tensor is not defined", where);
+    if (t.shape() != parts[0].shape())
+      fail("stack", t.shape().str() + " is not " + parts[0].shape().str(), where);
+    with_axis.push_back(unsqueeze(t, axis, where));
+  }
+  return concat(with_axis, axis, where);
+}
+
+std::vector<Tensor> split(const Tensor& x, int64_t size, int axis, Where where) {
+  const int i = checked_axis("split", axis, x.rank(), where);
+  if (size < 1) fail("split", "parts of size " + std::to_string(size), where);
+  const int64_t total = x.shape()[i];
+  std::vector<Tensor> parts;
+  for (int64_t start = 0; start == 0 || start < total; start += size)
+    parts.push_back(slice(x, i, {start, std::min(start + size, total), 1}, where));
+  return parts;
+}
+
+Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>& starts,
+                 const std::vector<int64_t>& steps, Where where) {
+  if (x.numel() == 0) return base;
+  std::vector<int64_t> attributes(starts);
+  attributes.insert(attributes.end(), steps.begin(), steps.end());
+  Node* const inputs[] = {base.node(), x.node()};
+  return record(kWriteBox, inputs, base.shape(), base.dtype(), attributes, where);
+}
+
+Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& starts,
+             const std::vector<int64_t>& steps, double value, Where where) {
+  return write_box(full(shape, value, x.dtype()), x, starts, steps, where);
+}
+
+}  // namespace glia

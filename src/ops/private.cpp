@@ -1,0 +1,114 @@
+#include "ops/private.h"
+
+#include <cstring>
+
+namespace glia {
+namespace {
+
+constexpr int64_t kPieceElements = 1 << 14;
+
+// Two layouts of one shape, with axes of size 1 dropped and neighbours merged where both allow.
+struct Pair {
+  int rank = 0;
+  int64_t sizes[kMaxRank], from[kMaxRank], to[kMaxRank];
+
+  Pair(const Layout& a, const Layout& b) {
+    for (int i = 0; i < a.shape.rank(); ++i) {
+      const int64_t size = a.shape[i];
+      if (size == 1) continue;
+      if (rank && from[rank - 1] == a.strides[i] * size && to[rank - 1] == b.strides[i] * size) {
+        sizes[rank - 1] *= size;
+        from[rank - 1] = a.strides[i];
+        to[rank - 1] = b.strides[i];
+      } else {
+        sizes[rank] = size;
+        from[rank] = a.strides[i];
+        to[rank++] = b.strides[i];
+      }
+    }
+    if (rank == 0) {
+      sizes[0] = from[0] = to[0] = 1;
+      rank = 1;
+    }
+  }
+};
+
+template <class T>
+void copy_row(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t n) {
+  if (from_stride == 1 && to_stride == 1) {
+    std::memcpy(to, from, n * sizeof(T));
+  } else if (from_stride == 0 && to_stride == 1) {
+    std::fill_n(to, n, *from);
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
+  }
+}
+
+template <class T>
+void copy_typed(const Pair& p, const T* from, T* to) {
+  const int last = p.rank - 1;
+  const int64_t n = p.sizes[last];
+  int64_t total = 1;
+  for (int i = 0; i < p.rank; ++i) total *= p.sizes[i];
+  parallel_pieces(total, kPieceElements, [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const int64_t column = begin % n, count = std::min(n - column, end - begin);
+      int64_t f = column * p.from[last], t = column * p.to[last];
+      for (int64_t i = last - 1, row = begin / n; i >= 0; row /= p.sizes[i--]) {
+        f += row % p.sizes[i] * p.from[i];
+        t += row % p.sizes[i] * p.to[i];
+      }
+      copy_row(from + f, p.from[last], to + t, p.to[last], count);
+      begin += count;
+    }
+  });
+}
+
+}  // namespace
+
+void copy_elements(const Array& from, void* to, const Layout& layout) {
+  if (from.numel() == 0) return;
+  const Pair p(from.layout, layout);
+  const auto as = [&](auto zero) {
+    using T = decltype(zero);
+    copy_typed(p, from.as<const T>(), static_cast<T*>(to) + layout.offset);
+  };
+  switch (size_of(from.dtype)) {
+    case 1: return as(uint8_t());
+    case 2: return as(uint16_t());
+    case 4: return as(uint32_t());
+    default: return as(uint64_t());
+  }
+}
+
+std::vector<Tensor> record_outputs(const Op& op, std::span<Node* const> inputs,
+                                   const std::vector<Shape>& shapes,
+                                   const std::vector<DType>& dtypes,
+                                   std::span<const int64_t> attributes, const Where& where) {
+  const Tensor all = record(op, inputs, shapes[0], dtypes[0], attributes, where);
+  std::vector<Tensor> results;
+  for (size_t i = 0; i < shapes.size(); ++i)
+    results.push_back(record(kOutputOp, {all.node()}, shapes[i], dtypes[i],
+                             {static_cast<int64_t>(i)}, where));
+  return results;
+}
+
+Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, CustomRule rule,
+                 const Where& where) {
+  const auto needs = [](const Tensor& t) { return t.requires_grad(); };
+  if (!grad_enabled() || std::ranges::none_of(arguments, needs)) return value;
+  const Tensor plain = stop_gradient(value);
+  std::vector<Node*> inputs{plain.node()};
+  for (const Tensor& t : arguments) inputs.push_back(t.node());
+  Tensor out = record(kAliasOp, inputs, value.shape(), value.dtype(), {}, where);
+  out.node()->custom = new CustomRule(std::move(rule));
+  return out;
+}
+
+Tensor as_float(const char* op, const Operand& x) {
+  if (x.is_scalar()) return cast(x, kF32);
+  if (!x.tensor().defined()) fail(op, "the operand is not defined", x.where());
+  return is_float(x.tensor().dtype()) ? x.tensor() : cast(x, kF32);
+}
+
+}  // namespace glia
