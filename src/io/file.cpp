@@ -16,7 +16,13 @@
 
 namespace glia::io {
 
-void fail(const std::string& path, const std::string& fault) { throw IoError(path + ": " + fault); }
+void fail(const std::string& path, const std::string& fault) {
+  std::string line = path + ": " + fault;
+  // Names out of files may hold anything; the message stays one line.
+  for (char& c : line)
+    if (static_cast<uint8_t>(c) < ' ') c = '?';
+  throw IoError(line);
+}
 
 void fail_errno(const std::string& path) { fail(path, std::generic_category().message(errno)); }
 

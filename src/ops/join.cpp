@@ -31,8 +31,8 @@ void vjp_concat(Vjp& v) {
     start = stop;
   }
 }
-Tensor batch_concat(const Node& node, std::span<const Tensor> inputs,
-                    std::span<const bool> batched, int64_t size) {
+Tensor batch_concat(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
+                    int64_t size) {
   std::vector<Tensor> parts(inputs.begin(), inputs.end());
   for (size_t i = 0; i < parts.size(); ++i) {
     Shape shape = node.inputs[i]->shape;

@@ -254,12 +254,4 @@ Tensor flip(const Tensor& x, const Axes& axes, Where where) {
   return mask ? record(kFlip, {x.node()}, x.shape(), x.dtype(), {mask}, where) : x;
 }
 
-Tensor full(const Shape& shape, double value, DType dtype) {
-  return expand(host_scalar(value, dtype), shape);
-}
-Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
-Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
-Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
-
 }  // namespace glia

@@ -74,10 +74,14 @@ void copy_elements(const Array& from, void* to, const Layout& layout) {
     copy_typed(p, from.as<const T>(), static_cast<T*>(to) + layout.offset);
   };
   switch (size_of(from.dtype)) {
-    case 1: return as(uint8_t());
-    case 2: return as(uint16_t());
-    case 4: return as(uint32_t());
-    default: return as(uint64_t());
+    case 1:
+      return as(uint8_t());
+    case 2:
+      return as(uint16_t());
+    case 4:
+      return as(uint32_t());
+    default:
+      return as(uint64_t());
   }
 }
 
@@ -88,8 +92,8 @@ std::vector<Tensor> record_outputs(const Op& op, std::span<Node* const> inputs,
   const Tensor all = record(op, inputs, shapes[0], dtypes[0], attributes, where);
   std::vector<Tensor> results;
   for (size_t i = 0; i < shapes.size(); ++i)
-    results.push_back(record(kOutputOp, {all.node()}, shapes[i], dtypes[i],
-                             {static_cast<int64_t>(i)}, where));
+    results.push_back(
+        record(kOutputOp, {all.node()}, shapes[i], dtypes[i], {static_cast<int64_t>(i)}, where));
   return results;
 }
 

@@ -43,6 +43,9 @@ inline DType sum_dtype(DType t) {
   return t == kF64 ? kF64 : kF32;
 }
 
+// The shape that a reduction over these axes (all when empty) gives.
+Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
+
 // ---- Kernels ----------------------------------------------------------------------------------
 
 // Calls f with a zero of the C++ type that `dtype` names.

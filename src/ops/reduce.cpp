@@ -99,6 +99,23 @@ Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, con
   return keepdim ? out : reshape(out, squeezed, where);
 }
 
+}  // namespace
+
+Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim) {
+  std::vector<bool> gone(shape.rank(), axes.empty());
+  for (int64_t axis : axes) gone[normalize_axis(axis, shape.rank())] = true;
+  Shape out;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (!gone[i])
+      out.push_back(shape[i]);
+    else if (keepdim)
+      out.push_back(1);
+  }
+  return out;
+}
+
+namespace {
+
 int64_t reduced_count(const Tensor& x, const Axes& axes) {
   if (axes.empty()) return x.numel();
   int64_t n = 1;

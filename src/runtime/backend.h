@@ -77,5 +77,7 @@ std::unique_ptr<FusedKernel> compile(const Program& program);
 // A faster kernel for this op on outputs of this dtype; null: Op::run.
 using RunFunction = void (*)(const KernelCall&);
 RunFunction fast_kernel(std::string_view op, DType dtype);
+// Forgets what fast kernels keep from one call to the next.
+void trim_kernel_caches();
 
 }  // namespace glia

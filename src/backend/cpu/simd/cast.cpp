@@ -12,18 +12,20 @@
 HWY_BEFORE_NAMESPACE();
 namespace glia::cpu::HWY_NAMESPACE {
 
-// A float's integer part, kept within the integers of To; NaN gives 0.
+// The integer part, kept within the integers of To; NaN gives 0. Without branches, so that the
+// compiler vectorises it.
 template <class To, class From>
 To saturate(From x) {
   using Limits = std::numeric_limits<To>;
-  // Both limits are exact in Wide, or the upper one is just beyond.
-  using Wide = std::conditional_t<sizeof(To) < 8, double, From>;
-  constexpr Wide low = static_cast<Wide>(Limits::min());
-  constexpr Wide end = static_cast<Wide>(uint64_t{1} << (Limits::digits - 1)) * 2;
-  const Wide w = x == x ? static_cast<Wide>(x) : Wide{0};
-  const Wide raised = w < low ? low : w;
-  const To y = static_cast<To>(raised < end ? raised : Wide{0});
-  return raised < end ? y : Limits::max();
+  using Native = std::conditional_t<sizeof(To) == 8, int64_t, int32_t>;
+  constexpr From low = static_cast<From>(Limits::min());
+  constexpr From end = static_cast<From>(uint64_t{1} << (Limits::digits - 1)) * 2;
+  constexpr From below_end = end * (1 - std::numeric_limits<From>::epsilon() / 2);
+  From inside = x > low ? x : low;
+  inside = inside < below_end ? inside : below_end;
+  inside = x == x ? inside : From{0};
+  const To y = static_cast<To>(static_cast<Native>(inside));
+  return x >= end ? Limits::max() : y;
 }
 
 template <class From, class To>

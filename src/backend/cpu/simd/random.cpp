@@ -4,7 +4,6 @@
 #include "backend/cpu/simd/targets.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
@@ -17,12 +16,12 @@ namespace glia::cpu::HWY_NAMESPACE {
 
 using Words = uint64_t;
 constexpr int64_t kLanes = 1;
-Words same(uint64_t word) { return word; }
-Words count_from(uint64_t first) { return first; }
-Words product(Words a, Words b) { return (a & 0xffffffff) * (b & 0xffffffff); }
-Words high(Words a) { return a >> 32; }
-Words both(Words low, Words high) { return (low & 0xffffffff) | high << 32; }
-void store_alternating(Words a, Words b, uint64_t* out) {
+HWY_INLINE Words same(uint64_t word) { return word; }
+HWY_INLINE Words count_from(uint64_t first) { return first; }
+HWY_INLINE Words product(Words a, Words b) { return (a & 0xffffffff) * (b & 0xffffffff); }
+HWY_INLINE Words high(Words a) { return a >> 32; }
+HWY_INLINE Words both(Words low, Words high) { return (low & 0xffffffff) | high << 32; }
+HWY_INLINE void store_alternating(Words a, Words b, uint64_t* out) {
   out[0] = a;
   out[1] = b;
 }
@@ -49,45 +48,66 @@ HWY_INLINE void store_alternating(Words a, Words b, uint64_t* out) {
 
 #endif
 
-// Blocks first .. first + n, n rounded up to whole vectors, of two 64-bit numbers each.
-__attribute__((flatten)) void philox(const uint64_t key[2], uint64_t first, int64_t n,
-                                     uint64_t* out) {
-  for (int64_t i = 0; i < n; i += kLanes, out += 2 * kLanes) {
-    const Words block = count_from(first + static_cast<uint64_t>(i));
-    Words a = block, b = high(block), c = same(key[1]), d = same(key[1] >> 32);
-    uint32_t k0 = static_cast<uint32_t>(key[0]), k1 = static_cast<uint32_t>(key[0] >> 32);
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; ++round, k0 += 0x9e3779b9, k1 += 0xbb67ae85) {
-      const Words p = product(a, same(0xd2511f53)), q = product(c, same(0xcd9e8d57));
-      a = high(q) ^ b ^ same(k0);
-      b = q;
-      c = high(p) ^ d ^ same(k1);
-      d = p;
+// Blocks first .. first + n of the stream, n rounded up to 32 or less: two numbers each.
+void philox(uint64_t seed, uint64_t call, uint64_t first, int64_t n, uint64_t* out) {
+  constexpr int kRounds = 10;
+  Words keys[kRounds][2];
+  uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
+  for (auto& [key0, key1] : keys) {
+    key0 = same(k0);
+    key1 = same(k1);
+    k0 += 0x9e3779b9;
+    k1 += 0xbb67ae85;
+  }
+  constexpr int64_t kChains = 4;  // computed at once, to hide the latency of a product
+  for (int64_t i = 0; i < n; i += kChains * kLanes) {
+    Words a[kChains], b[kChains], c[kChains], d[kChains];
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < kChains; ++j) {
+      a[j] = count_from(first + static_cast<uint64_t>(i + j * kLanes));
+      b[j] = high(a[j]);
+      c[j] = same(call);
+      d[j] = same(call >> 32);
     }
-    store_alternating(both(a, b), both(c, d), out);
+#pragma GCC unroll 10
+    for (int round = 0; round < kRounds; ++round) {
+#pragma GCC unroll 4
+      for (int64_t j = 0; j < kChains; ++j) {
+        const Words p = product(a[j], same(0xd2511f53)), q = product(c[j], same(0xcd9e8d57));
+        a[j] = high(q) ^ b[j] ^ keys[round][0];
+        b[j] = q;
+        c[j] = high(p) ^ d[j] ^ keys[round][1];
+        d[j] = p;
+      }
+    }
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < kChains; ++j) {
+      store_alternating(both(a[j], b[j]), both(c[j], d[j]), out + 2 * (i + j * kLanes));
+    }
   }
 }
 
 template <class T>
-__attribute__((flatten)) void uniform(T* out, const uint64_t key[2], int64_t first, int64_t n) {
-  constexpr bool kSingle = std::is_same_v<T, float>;
-  constexpr int64_t kBlocks = 64, kPerBlock = 16 / sizeof(T);
+void uniform(T* out, const uint64_t key[2], int64_t first, int64_t n) {
+  constexpr int64_t kBlocks = 64, kPerBlock = 16 / sizeof(T), kChunk = kBlocks * kPerBlock;
   HWY_ALIGN uint64_t numbers[2 * kBlocks];
+  T values[kChunk];
   int64_t block = first / kPerBlock, skip = first % kPerBlock;
   while (n > 0) {
-    const int64_t count = std::min(n, kBlocks * kPerBlock - skip);
-    philox(key, static_cast<uint64_t>(block), (skip + count + kPerBlock - 1) / kPerBlock, numbers);
-    if constexpr (kSingle) {
-      uint32_t words[4 * kBlocks];
-      std::memcpy(words, numbers, sizeof(words));
-      for_each(count, [out, p = words + skip](int64_t i) HWY_ATTR {
-        out[i] = static_cast<float>(static_cast<int32_t>(p[i] >> 8)) * 0x1p-24f;
+    const int64_t count = std::min(n, kChunk - skip), needed = skip + count;
+    philox(key[0], key[1], static_cast<uint64_t>(block), hwy::DivCeil(needed, kPerBlock), numbers);
+    if constexpr (std::is_same_v<T, float>) {
+      using Word [[gnu::may_alias]] = uint32_t;
+      const Word* words = reinterpret_cast<const Word*>(numbers);
+      for_each(needed, [&values, words](int64_t i) {
+        values[i] = static_cast<float>(static_cast<int32_t>(words[i] >> 8)) * 0x1p-24f;
       });
     } else {
-      for_each(count, [out, p = numbers + skip](int64_t i) HWY_ATTR {
-        out[i] = static_cast<double>(static_cast<int64_t>(p[i] >> 11)) * 0x1p-53;
+      for_each(needed, [&values, &numbers](int64_t i) {
+        values[i] = static_cast<double>(static_cast<int64_t>(numbers[i] >> 11)) * 0x1p-53;
       });
     }
+    std::copy_n(values + skip, count, out);
     out += count;
     n -= count;
     block += kBlocks;

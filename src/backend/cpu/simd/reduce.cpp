@@ -10,9 +10,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace glia::cpu::HWY_NAMESPACE {
 
-template <class T>
-using Vector = std::conditional_t<std::is_floating_point_v<T>, Lane<T>, Scalar<T>>;
-
 template <ReduceCode code, class V>
 HWY_INLINE V reduce(V a, V b) {
   if constexpr (code == ReduceCode::kSum) return a + b;
@@ -50,10 +47,10 @@ HWY_INLINE T fold(Lane<T, D> v) {
 }
 #endif
 
-// Element i goes to running sum i % kWidth.
+// Of floats: element i goes to running sum i % kWidth.
 template <ReduceCode code, class T, int64_t kWidth>
-HWY_INLINE T reduce_row(const Stored<T>* x, int64_t n) {
-  using V = Vector<T>;
+HWY_INLINE T reduce_row(const T* x, int64_t n) {
+  using V = Lane<T>;
   constexpr int64_t kLanes = V::kLanes, kCount = kWidth / kLanes;
   const V none = V::of(identity<T>(code));
   V sums[kCount];
@@ -83,37 +80,39 @@ HWY_INLINE T reduce_row(const Stored<T>* x, int64_t n) {
   return fold<code>(sums[0]);
 }
 
+// One element after the other; for integers, whose order is all the same, the compiler vectorises.
 template <ReduceCode code, class T>
-HWY_INLINE T reduce_short_row(const Stored<T>* x, int64_t n) {
+HWY_INLINE T reduce_in_order(const Stored<T>* x, int64_t n) {
+  constexpr int64_t kBlock = 64;
   auto sum = Scalar<T>::of(identity<T>(code));
+  for (; n >= kBlock; n -= kBlock, x += kBlock) {
+    for (int64_t i = 0; i < kBlock; ++i) sum = reduce<code>(sum, Scalar<T>::load(x + i));
+  }
   for (int64_t i = 0; i < n; ++i) sum = reduce<code>(sum, Scalar<T>::load(x + i));
   return sum.v;
 }
 
-// y[r] = reduce_one(row r).
+// y[r] = reduce_row(row r).
 template <class T, class F>
-HWY_INLINE void for_each_row(T* y, const T* x, int64_t rows, int64_t cols, F reduce_one) {
-  for (int64_t r = 0; r < rows; ++r) y[r] = reduce_one(x + r * cols, cols);
+HWY_INLINE void for_each_row(T* y, const T* x, int64_t rows, int64_t cols, F reduce_row) {
+  for (int64_t r = 0; r < rows; ++r) y[r] = reduce_row(x + r * cols, cols);
 }
 
 template <ReduceCode code, class T>
 __attribute__((flatten)) void reduce_rows(void* out, const void* x, int64_t rows, int64_t cols) {
-  constexpr bool kExact = std::is_integral_v<T>;  // in any order
-  constexpr int64_t kNarrow = 16, kWide = kExact ? 64 : 256 / sizeof(T);
   auto* y = static_cast<Stored<T>*>(out);
   const auto* p = static_cast<const Stored<T>*>(x);
-  if (cols < (kExact ? kWide : 4)) {
-    for_each_row(y, p, rows, cols, reduce_short_row<code, T>);
-  } else if (cols < kWide) {
-    for_each_row(y, p, rows, cols, reduce_row<code, T, kNarrow>);
-  } else {
-    for_each_row(y, p, rows, cols, reduce_row<code, T, kWide>);
+  if constexpr (std::is_floating_point_v<T>) {
+    constexpr int64_t kShort = 4, kNarrow = 16, kWide = 256 / sizeof(T);
+    if (cols >= kWide) return for_each_row(y, p, rows, cols, reduce_row<code, T, kWide>);
+    if (cols >= kShort) return for_each_row(y, p, rows, cols, reduce_row<code, T, kNarrow>);
   }
+  for_each_row(y, p, rows, cols, reduce_in_order<code, T>);
 }
 
 template <ReduceCode code, class T, int64_t kRows>
 HWY_INLINE void add_rows(Stored<T>* acc, const Stored<T>* x, int64_t cols) {
-  using V = Vector<T>;
+  using V = std::conditional_t<std::is_floating_point_v<T>, Lane<T>, Scalar<T>>;
   if constexpr (V::kLanes == 1) {
     for_each(cols, [=](int64_t c) HWY_ATTR {
       V sum = V::load(acc + c);

@@ -1,0 +1,81 @@
+// Which ops have kernels of this backend, and how a recorded call becomes one of them.
+#include "backend/cpu/matrix.h"
+#include "backend/cpu/simd/tile.h"
+#include "ops/conv.h"
+#include "ops/matmul.h"
+#include "runtime/backend.h"
+#include "runtime/threads.h"
+
+namespace glia {
+namespace {
+
+// One operand's matrices, copied row by row where the kernels cannot take their strides.
+struct Matrices {
+  const void* data;
+  int64_t row, col;
+  std::vector<int64_t> offsets;
+  MemoryRef copied;
+
+  Matrices(const Array& in, int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride,
+           std::vector<int64_t> starts)
+      : data(in.data), row(row_stride), col(col_stride), offsets(std::move(starts)) {
+    if (offsets.empty() || cpu::fits(rows, cols, row, col)) return;
+    const int64_t size = static_cast<int64_t>(size_of(in.dtype));
+    const int64_t count = static_cast<int64_t>(offsets.size()) * rows;
+    copied = MemoryRef(allocate_memory(static_cast<size_t>(count * cols * size)));
+    char* const to = static_cast<char*>(copied->data);
+    parallel_for(count, [&](int64_t i) {
+      const int64_t from = offsets[i / rows] + i % rows * row;
+      cpu::copy_strided(to + i * cols * size, 1, in.as<char>() + from * size, col, cols, size);
+    });
+    for (size_t i = 0; i < offsets.size(); ++i) offsets[i] = static_cast<int64_t>(i) * rows * cols;
+    data = to;
+    row = cols;
+    col = 1;
+  }
+};
+
+void run_matmul(const KernelCall& call) {
+  MatmulLayout at(call);
+  const Matrices a(call.in[0], at.m, at.k, at.a_row, at.a_col, std::move(at.a_offsets));
+  const Matrices b(call.in[1], at.k, at.n, at.b_row, at.b_col, std::move(at.b_offsets));
+  const cpu::MatmulShape shape{.dtype = call.out[0].dtype,
+                               .m = at.m,
+                               .n = at.n,
+                               .k = at.k,
+                               .a_row = a.row,
+                               .a_col = a.col,
+                               .b_row = b.row,
+                               .b_col = b.col};
+  cpu::matmul(shape, a.offsets, b.offsets, a.data, b.data, call.out[0].data);
+}
+
+void run_conv2d(const KernelCall& call) {
+  const Array &x = call.in[0], &w = call.in[1], &y = call.out[0];
+  cpu::conv2d(conv_shape(x, w, y, call.attributes), x.data, w.data, y.data);
+}
+
+void run_backward_data(const KernelCall& call) {
+  const Array &dy = call.in[0], &w = call.in[1], &dx = call.out[0];
+  cpu::conv2d_backward_data(conv_shape(dx, w, dy, call.attributes), dy.data, w.data, dx.data);
+}
+
+void run_backward_weight(const KernelCall& call) {
+  const Array &x = call.in[0], &dy = call.in[1], &dw = call.out[0];
+  cpu::conv2d_backward_weight(conv_shape(x, dw, dy, call.attributes), x.data, dy.data, dw.data);
+}
+
+}  // namespace
+
+RunFunction fast_kernel(std::string_view op, DType dtype) {
+  if (dtype != kF32 && dtype != kBF16) return nullptr;
+  if (op == "matmul") return run_matmul;
+  if (op == "conv2d") return run_conv2d;
+  if (op == "conv2d_backward_data") return run_backward_data;
+  if (op == "conv2d_backward_weight") return run_backward_weight;
+  return nullptr;
+}
+
+void trim_kernel_caches() { cpu::trim_matrix_cache(); }
+
+}  // namespace glia

@@ -1,0 +1,104 @@
+// Normalisation and dropout.
+#include <algorithm>
+
+#include "glia/ops.h"
+#include "glia/random.h"
+#include "ops/private.h"
+
+namespace glia {
+namespace {
+
+struct Normalized {
+  Tensor out, mean, var;  // mean and var keep the reduced axes with size 1
+};
+
+// (x - mean) / sqrt(var + eps) over `axes`, with the gradient in three terms: of the forward pass
+// it needs out and the reciprocal deviation.
+Normalized normalize(const Tensor& x, const Axes& axes, double eps, const Where& where) {
+  Tensor centred, inverse;
+  Normalized n;
+  {
+    const NoGrad off;
+    n.mean = mean(x, axes, true, where);
+    centred = x - n.mean;
+    n.var = mean(square(centred), axes, true, where);
+    inverse = rsqrt(n.var + eps);
+    n.out = centred * inverse;
+  }
+  const double count =
+      static_cast<double>(x.numel()) / std::max(1.0, static_cast<double>(n.mean.numel()));
+  const auto inverse_rule = [axes, count](const std::vector<Tensor>& in, const Tensor& r,
+                                          const Tensor& g) {
+    return std::vector<Tensor>{(in[0] - mean(in[0], axes, true)) * (g * r * r * r * (-1 / count))};
+  };
+  const auto rule = [axes](const std::vector<Tensor>& in, const Tensor& y, const Tensor& g) {
+    const Tensor centre = mean(g, axes, true), along = mean(g * y, axes, true);
+    return std::vector<Tensor>{in[1] * (g - centre - y * along), Tensor()};
+  };
+  n.out = with_rule(n.out, {x, with_rule(inverse, {x}, inverse_rule, where)}, rule, where);
+  return n;
+}
+
+Tensor scaled(Tensor x, const Tensor& weight, const Tensor& bias) {
+  if (weight.defined()) x = x * weight;
+  return bias.defined() ? x + bias : x;
+}
+
+void check_affine(const char* op, const Tensor& t, const char* what, const Shape& expected,
+                  const Where& where) {
+  if (t.defined() && t.shape() != expected)
+    fail(op, std::string(what) + " has shape " + t.shape().str() + ", not " + expected.str(),
+         where);
+}
+
+}  // namespace
+
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int axes, double eps,
+                  Where where) {
+  const Tensor t = as_float("layer_norm", x, where);
+  const int count = weight.defined() ? weight.rank() : axes;
+  if (count < 1 || count > t.rank())
+    fail("layer_norm", std::to_string(count) + " axes of " + t.shape().str(), where);
+  const Shape last(t.shape().span().last(count));
+  check_affine("layer_norm", weight, "weight", last, where);
+  check_affine("layer_norm", bias, "bias", last, where);
+  Axes over;
+  for (int i = 0; i < count; ++i) over.push_back(t.rank() - count + i);
+  return scaled(normalize(t, over, eps, where).out, weight, bias);
+}
+
+BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                           Where where) {
+  const Tensor t = as_float("batch_norm", x, where);
+  if (t.rank() < 2) fail("batch_norm", "needs (..., C), not " + t.shape().str(), where);
+  const Shape channels{t.size(-1)};
+  check_affine("batch_norm", weight, "weight", channels, where);
+  check_affine("batch_norm", bias, "bias", channels, where);
+  Axes over;
+  for (int i = 0; i + 1 < t.rank(); ++i) over.push_back(i);
+  const Normalized n = normalize(t, over, eps, where);
+  const auto statistic = [&](const Tensor& value, const CustomRule& rule) {
+    return reshape(with_rule(value, {t}, rule, where), channels, where);
+  };
+  const double count = static_cast<double>(t.numel()) / static_cast<double>(channels[0]);
+  return {scaled(n.out, weight, bias),
+          statistic(n.mean,
+                    [count](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
+                      return std::vector<Tensor>{expand(g / count, in[0].shape())};
+                    }),
+          statistic(
+              n.var, [count, over](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
+                return std::vector<Tensor>{(in[0] - mean(in[0], over, true)) * (g * (2 / count))};
+              })};
+}
+
+Tensor dropout(const Tensor& x, double p, Where where) {
+  if (!(p >= 0 && p <= 1))
+    fail("dropout", "the probability " + std::to_string(p) + " is not in [0, 1]", where);
+  const Tensor t = as_float("dropout", x, where);
+  if (p == 0) return t;
+  if (p == 1) return glia::where(full({}, 0, kBool), t, 0);
+  return glia::where(rand(t.shape(), t.dtype() == kF64 ? kF64 : kF32) >= p, t / (1 - p), 0);
+}
+
+}  // namespace glia
