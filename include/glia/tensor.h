@@ -205,7 +205,8 @@ class Variable {
 
   bool defined() const { return cell_ != nullptr; }
   const Tensor& tensor() const;
-  operator const Tensor&() const { return tensor(); }
+  // An undefined tensor while undefined: such as the bias of a layer that has none.
+  operator const Tensor&() const;
   const Shape& shape() const { return tensor().shape(); }
   DType dtype() const { return tensor().dtype(); }
   bool trainable() const;
@@ -274,8 +275,12 @@ class ParameterList {
   std::vector<Variable> places_;
 };
 
+// Values by name, in order: what models and optimizers save and load.
+using StateDict = std::vector<std::pair<std::string, Tensor>>;
+
 // Computes every variable this thread has set and not yet read, in one plan together with what
-// else they share: what Optimizer::step ends with.
+// else they share: what Optimizer::step ends with. When that throws, variables whose new value was
+// made from the old one have the old one again.
 void eval_variables();
 
 // ---- Indexing -------------------------------------------------------------------------------

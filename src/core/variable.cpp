@@ -1,5 +1,6 @@
 // Variables: places whose value changes while values themselves never do.
 #include <mutex>
+#include <unordered_set>
 
 #include "core/node.h"
 #include "core/op.h"
@@ -10,6 +11,9 @@ namespace glia {
 struct Variable::Cell {
   Tensor value;
   bool trainable = false;
+  // The last value that was computed, not owned, and its Node::sequence: see restore().
+  Node* computed = nullptr;
+  uint64_t sequence = 0;
 };
 
 namespace {
@@ -18,8 +22,33 @@ namespace {
 thread_local std::vector<std::weak_ptr<Variable::Cell>> pending;
 
 void put(const std::shared_ptr<Variable::Cell>& cell, const Tensor& value) {
+  if (Node* old = cell->value.node(); old && old->is_computed()) {
+    cell->computed = old;
+    cell->sequence = old->sequence;
+  }
   cell->value = cell->trainable ? glia::trainable(value) : stop_gradient(value);
   if (!cell->value.node()->is_computed()) pending.push_back(cell);
+}
+
+// Gives variables whose new value could not be computed the one it was to be made from, if it was
+// made from one: then the new value keeps the old one alive.
+void restore(const std::vector<std::shared_ptr<Variable::Cell>>& cells) {
+  std::lock_guard hold(graph_lock());
+  std::vector<Node*> stack;
+  for (const auto& cell : cells) stack.push_back(cell->value.node());
+  std::unordered_set<Node*> alive;
+  while (!stack.empty()) {
+    Node* node = stack.back();
+    stack.pop_back();
+    if (!alive.insert(node).second || node->is_computed()) continue;
+    stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
+  }
+  std::vector<Tensor> dropped;
+  for (const auto& cell : cells) {
+    if (!cell->value.node()->is_computed() && alive.contains(cell->computed) &&
+        cell->computed->sequence == cell->sequence)
+      dropped.push_back(std::exchange(cell->value, handle(cell->computed)));
+  }
 }
 
 }  // namespace
@@ -48,6 +77,11 @@ Variable& Variable::operator=(const Variable& other) {
 const Tensor& Variable::tensor() const {
   if (!cell_) throw Error("a variable is used before it has a value");
   return cell_->value;
+}
+
+Variable::operator const Tensor&() const {
+  static const Tensor none;
+  return cell_ ? cell_->value : none;
 }
 
 bool Variable::trainable() const { return cell_ && cell_->trainable; }
@@ -90,15 +124,20 @@ std::vector<Tensor> ParameterList::tensors() const {
 }
 
 void eval_variables() {
+  std::vector<std::shared_ptr<Variable::Cell>> cells;
   std::vector<Node*> roots;
-  std::vector<Tensor> held;
   for (const auto& weak : std::exchange(pending, {})) {
     if (auto cell = weak.lock(); cell && !cell->value.node()->is_computed()) {
-      held.push_back(cell->value);
-      roots.push_back(held.back().node());
+      roots.push_back(cell->value.node());
+      cells.push_back(std::move(cell));
     }
   }
-  if (!roots.empty()) evaluate(roots);
+  try {
+    if (!roots.empty()) evaluate(roots);
+  } catch (...) {
+    restore(cells);
+    throw;
+  }
   std::lock_guard hold(graph_lock());
   end_dead_histories();
 }

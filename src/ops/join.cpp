@@ -33,12 +33,9 @@ void vjp_concat(Vjp& v) {
 }
 Tensor batch_concat(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
                     int64_t size) {
-  std::vector<Tensor> parts(inputs.begin(), inputs.end());
-  for (size_t i = 0; i < parts.size(); ++i) {
-    Shape shape = node.inputs[i]->shape;
-    shape.insert(0, size);
-    if (!batched[i]) parts[i] = expand(parts[i], shape);
-  }
+  std::vector<Tensor> parts;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    parts.push_back(with_batch_axis(inputs[i], batched[i], size));
   return concat(parts, static_cast<int>(node.attributes[0]) + 1, node.where);
 }
 const Op kConcat{.name = "concat",
@@ -80,16 +77,11 @@ void vjp_write_box(Vjp& v) {
 }
 Tensor batch_write_box(const Node& node, std::span<const Tensor> inputs,
                        std::span<const bool> batched, int64_t size) {
-  Tensor whole[2];
-  for (int i = 0; i < 2; ++i) {
-    Shape shape = node.inputs[i]->shape;
-    shape.insert(0, size);
-    whole[i] = batched[i] ? inputs[i] : expand(inputs[i], shape);
-  }
   Box box(node);
   box.starts.insert(box.starts.begin(), 0);
   box.steps.insert(box.steps.begin(), 1);
-  return write_box(whole[0], whole[1], box.starts, box.steps, node.where);
+  return write_box(with_batch_axis(inputs[0], batched[0], size),
+                   with_batch_axis(inputs[1], batched[1], size), box.starts, box.steps, node.where);
 }
 const Op kWriteBox{.name = "write_box",
                    .kind = Kind::kKernel,

@@ -13,9 +13,10 @@
 //   fma(a, b, c)                     a * b + c, rounded once
 //   sqrt, floor, ceil, round         round: half to even
 //   copysign(a, b)                   a with b's sign bit
-//   exponent(x), mantissa(x)         of a normal x > 0: x = mantissa * 2^exponent, 1 <= mantissa < 2
-//   scale(x, n)                      x * 2^n, rounded once; n whole, |n| up to twice the largest
-//   patch(mask, y, f, x...)          y, but the scalar f(x...) in double where the mask holds (rare)
+//   exponent(x), mantissa(x)         of a normal x > 0: x = mantissa * 2^exponent, 1 <= mantissa <
+//   2 scale(x, n)                      x * 2^n, rounded once; n whole, |n| up to twice the largest
+//   patch(mask, y, f, x...)          y, but the scalar f(x...) in double where the mask holds
+//   (rare)
 // and for integers and bool
 //   bit_not, bit_and, bit_or, bit_xor
 //
@@ -65,12 +66,12 @@ V relu(V x) {
 
 template <class V>
 V max(V a, V b) {
-  return select(a != a, a, greater(a, b));
+  return select(a == a, greater(a, b), a);
 }
 
 template <class V>
 V min(V a, V b) {
-  return select(a != a, a, lesser(a, b));
+  return select(a == a, lesser(a, b), a);
 }
 
 template <class V>
@@ -98,7 +99,7 @@ template <class V>
 V floor_divide(V a, V b) {
   const V q = floor_division(a, b).quotient;
   if constexpr (kIsFloat<V>) {
-    return select(abs(a) == infinity<V>(), not_a_number<V>(), q);
+    return select((abs(a) == infinity<V>()) & (b != V(0)), not_a_number<V>(), q);
   } else {
     return q;
   }
@@ -274,8 +275,7 @@ Pair<V> log_pair(V x) {
   V p;
   if constexpr (kIsDouble<V>) {
     p = polynomial(z, 0.40000000000002273, 0.28571428570091223, 0.22222222521480017,
-                   0.1818178422551355, 0.15386764083087134, 0.1325665557409863,
-                   0.1319787677733143);
+                   0.1818178422551355, 0.15386764083087134, 0.1325665557409863, 0.1319787677733143);
   } else {
     p = polynomial(z, 0.400001526, 0.285470873, 0.234197691);
   }
@@ -305,7 +305,7 @@ V pow(V a, V b) {
   const auto whole = floor(b) == b, odd = whole & (floor(half) != half);
   p = select(odd, copysign(p, a), p);
   p = select((a < zero) & (x != inf) & !whole, not_a_number<V>(), p);
-  p = select(a != a, a, select(b != b, b, p));
+  p = select(a == a, select(b == b, p, b), a);
   return select((a == one) | (b == zero), one, p);
 }
 
@@ -345,12 +345,14 @@ auto far_from_zero(V x) {
 
 template <class V>
 V sin(V x) {
-  return patch(far_from_zero(x), sine(x, 0), [](double t) { return std::sin(t); }, x);
+  return patch(
+      far_from_zero(x), sine(x, 0), [](double t) { return std::sin(t); }, x);
 }
 
 template <class V>
 V cos(V x) {
-  return patch(far_from_zero(x), sine(x, 1), [](double t) { return std::cos(t); }, x);
+  return patch(
+      far_from_zero(x), sine(x, 1), [](double t) { return std::cos(t); }, x);
 }
 
 template <class V>
@@ -377,13 +379,14 @@ V atan2(V y, V x) {
   const V right_low = constant<V>(-0x1.777a5cp-25, 0x1.1a62633145c07p-54);
   p = select(ax < ay, right - (p - right_low), p);
   p = select(copysign(V(1), x) < V(0), V(2) * right - (p - V(2) * right_low), p);
-  return select(x != x, x, select(y != y, y, copysign(p, y)));
+  return select(x == x, select(y == y, copysign(p, y), y), x);
 }
 
 template <class V>
 V erf(V x) {
   if constexpr (kIsDouble<V>) {
-    return patch(x == x, x, [](double t) { return std::erf(t); }, x);
+    return patch(
+        x == x, x, [](double t) { return std::erf(t); }, x);
   } else {
     const V a = abs(x), t = lesser(V(4), a);
     const V near = polynomial(x * x, 0.128379166, -0.376126289, 0.112836257, -0.0268557314,

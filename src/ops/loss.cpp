@@ -22,79 +22,108 @@ void same_shape(const char* op, const Tensor& x, const Tensor& target, const Whe
     fail(op, "input " + x.shape().str() + " and target " + target.shape().str() + " differ", where);
 }
 
-// ---- Class indices: attributes: classes, ignored index ----
+// ---- check_classes(indices): as i32, -1 where ignored; attributes: classes, ignored index ----
 
-// Gives the indices as i64, having seen that each is a class or ignored.
 void run_check_classes(const KernelCall& call) {
   const int64_t classes = call.attributes[0], ignored = call.attributes[1];
   const int64_t n = call.in[0].numel();
-  int64_t* out = call.out[0].as<int64_t>();
+  int32_t* out = call.out[0].as<int32_t>();
   with_dtype(call.in[0].dtype, [&](auto zero) {
     const auto* in = call.in[0].as<const decltype(zero)>();
     for (int64_t i = 0; i < n; ++i) {
       const auto c = static_cast<int64_t>(in[i]);
       if ((c < 0 || c >= classes) && c != ignored)
-        throw ValueError("class " + std::to_string(c) + " at position " + std::to_string(i) +
-                         " is not below " + std::to_string(classes));
-      out[i] = c;
+        throw ValueError("loss: class " + std::to_string(c) + " at position " + std::to_string(i) +
+                         " is not one of " + std::to_string(classes));
+      out[i] = c == ignored ? -1 : static_cast<int32_t>(c);
     }
   });
 }
-const Op kCheckClasses{
-    .name = "check_classes", .kind = Kind::kKernel, .run = run_check_classes, .may_throw = true};
+Tensor batch_check_classes(const Node& node, std::span<const Tensor> inputs, std::span<const bool>,
+                           int64_t) {
+  return record(*node.op, {inputs[0].node()}, inputs[0].shape(), kI32,
+                {node.attributes[0], node.attributes[1]}, node.where);
+}
+const Op kCheckClasses{.name = "check_classes",
+                       .kind = Kind::kKernel,
+                       .run = run_check_classes,
+                       .batch = batch_check_classes,
+                       .may_throw = true};
 const RegisterOp registered(kCheckClasses);
 
-// The targets as (..., 1) i64, checked.
-Tensor class_indices(const char* op, const Tensor& x, const Tensor& target, int64_t ignored,
-                     const Where& where) {
-  Shape expected = x.shape();
-  if (expected.rank() == 0) fail(op, "the input has no class axis", where);
-  const int64_t classes = expected[expected.rank() - 1];
-  expected.erase(expected.rank() - 1);
-  if (!is_integer(target.dtype()) || target.shape() != expected)
-    fail(op,
-         "for input " + x.shape().str() + " the target must be integers of " + expected.str() +
-             " or probabilities of the input's shape, not " + name(target.dtype()) + " " +
-             target.shape().str(),
-         where);
-  const Tensor checked =
-      record(kCheckClasses, {target.node()}, expected, kI64, {classes, ignored}, where);
-  return unsqueeze(checked, -1, where);
+constexpr int64_t kIgnored = -100;  // PyTorch's
+
+// The classes that rows of x (..., C) are given, as (..., 1).
+struct Classes {
+  Tensor counted;  // whether a row is not ignored
+  Tensor hit;      // (..., C): whether this is the row's class
+
+  Classes(const char* op, const Tensor& x, const Tensor& target, int64_t ignored,
+          const Where& where) {
+    Shape rows = x.shape();
+    rows.erase(rows.rank() - 1);
+    if (!is_integer(target.dtype()) || target.shape() != rows)
+      fail(op,
+           "for input " + x.shape().str() + " the target must be class indices " + rows.str() +
+               ", not " + name(target.dtype()) + " " + target.shape().str(),
+           where);
+    const int64_t count = x.size(-1);
+    const Tensor checked =
+        record(kCheckClasses, {target.node()}, rows, kI32, {count, ignored}, where);
+    const Tensor column = unsqueeze(checked, -1, where);
+    counted = column >= 0;
+    hit = column == arange(count, kI32);
+  }
+
+  // Losses (..., 1) of rows, zero where ignored; the mean is over the others.
+  Tensor reduced(const Tensor& losses, Reduction reduction, const Where& where) const {
+    const Tensor masked = glia::where(counted, losses, 0);
+    if (reduction == Reduction::kNone) return squeeze(masked, -1, where);
+    const Tensor total = sum(masked, {}, false, where);
+    return reduction == Reduction::kSum ? total : total / sum(counted, {}, false, where);
+  }
+};
+
+Tensor with_classes(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
+  if (!target.defined()) fail(op, "the target is not defined", where);
+  const Tensor t = as_float(op, x, where);
+  if (t.rank() == 0) fail(op, "the input has no class axis", where);
+  return cast(t, sum_dtype(t.dtype()));
 }
 
 }  // namespace
 
+// With the log of the sum of exponentials apart, the derivative is softmax minus target, and both
+// passes need one look at each row.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options,
                      Where where) {
-  const Tensor x = as_float("cross_entropy", logits, where);
-  if (x.rank() == 0) fail("cross_entropy", "the input has no class axis", where);
-  const Tensor logp = log_softmax(x, -1, where);
-  const double s = options.label_smoothing, uniform = s / static_cast<double>(x.size(-1));
-  const bool indices = !is_float(target.dtype());
-  Tensor loss, counts;  // (..., 1): of each row, and whether it counts
-  if (indices) {
-    const Tensor index = class_indices("cross_entropy", x, target, options.ignore_index, where);
-    counts = cast(index != options.ignore_index, x.dtype());
-    loss = -sum(glia::where(index == arange(x.size(-1)), logp, 0), {-1}, true, where);
-    if (s != 0) loss = (loss * (1 - s) - sum(logp, {-1}, true, where) * uniform) * counts;
+  const Tensor x = with_classes("cross_entropy", logits, target, where);
+  const double smooth = options.label_smoothing;
+  if (!(smooth >= 0 && smooth <= 1))
+    fail("cross_entropy", "label smoothing " + std::to_string(smooth) + " is not in [0, 1]", where);
+  const Tensor lse = logsumexp(x, {-1}, true, where);
+  Tensor loss;
+  if (!is_float(target.dtype())) {
+    const Classes classes("cross_entropy", x, target, options.ignore_index, where);
+    Tensor expected = sum(glia::where(classes.hit, x, 0), {-1}, true, where);
+    if (smooth != 0) expected = expected * (1 - smooth) + mean(x, {-1}, true, where) * smooth;
+    loss = classes.reduced(lse - expected, options.reduction, where);
   } else {
     same_shape("cross_entropy", x, target, where);
-    loss = -sum((s == 0 ? target : target * (1 - s) + uniform) * logp, {-1}, true, where);
+    const double even = smooth / static_cast<double>(x.size(-1));
+    const Tensor p = smooth == 0 ? target : target * (1 - smooth) + even;
+    loss = reduced(sum(p * (lse - x), {-1}, false, where), options.reduction, where);
   }
-  if (indices && options.reduction == Reduction::kMean)
-    return sum(loss, {}, false, where) / sum(counts, {}, false, where);
-  return reduced(reshape(loss, reduced_shape(x.shape(), {-1}, false), where), options.reduction,
-                 where);
+  return cast(loss, as_float("cross_entropy", logits, where).dtype());
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, Reduction reduction,
                 Where where) {
-  const Tensor x = as_float("nll_loss", log_probabilities, where);
-  const Tensor index = class_indices("nll_loss", x, target, -100, where);
-  const Tensor hit = index == arange(x.size(-1));
-  const Tensor picked = -sum(glia::where(hit, x, 0), {-1}, false, where);
-  if (reduction != Reduction::kMean) return reduced(picked, reduction, where);
-  return sum(picked, {}, false, where) / sum(cast(index != -100, x.dtype()), {}, false, where);
+  const Tensor x = with_classes("nll_loss", log_probabilities, target, where);
+  const Classes classes("nll_loss", x, target, kIgnored, where);
+  const Tensor picked = -sum(glia::where(classes.hit, x, 0), {-1}, true, where);
+  return cast(classes.reduced(picked, reduction, where),
+              as_float("nll_loss", log_probabilities, where).dtype());
 }
 
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction, Where where) {

@@ -55,7 +55,7 @@ void check_affine(const char* op, const Tensor& t, const char* what, const Shape
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int axes, double eps,
                   Where where) {
-  const Tensor t = as_float("layer_norm", x, where);
+  const Tensor given = as_float("layer_norm", x, where), t = cast(given, sum_dtype(given.dtype()));
   const int count = weight.defined() ? weight.rank() : axes;
   if (count < 1 || count > t.rank())
     fail("layer_norm", std::to_string(count) + " axes of " + t.shape().str(), where);
@@ -64,12 +64,12 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int
   check_affine("layer_norm", bias, "bias", last, where);
   Axes over;
   for (int i = 0; i < count; ++i) over.push_back(t.rank() - count + i);
-  return scaled(normalize(t, over, eps, where).out, weight, bias);
+  return cast(scaled(normalize(t, over, eps, where).out, weight, bias), given.dtype());
 }
 
 BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
                            Where where) {
-  const Tensor t = as_float("batch_norm", x, where);
+  const Tensor given = as_float("batch_norm", x, where), t = cast(given, sum_dtype(given.dtype()));
   if (t.rank() < 2) fail("batch_norm", "needs (..., C), not " + t.shape().str(), where);
   const Shape channels{t.size(-1)};
   check_affine("batch_norm", weight, "weight", channels, where);
@@ -81,7 +81,7 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& 
     return reshape(with_rule(value, {t}, rule, where), channels, where);
   };
   const double count = static_cast<double>(t.numel()) / static_cast<double>(channels[0]);
-  return {scaled(n.out, weight, bias),
+  return {cast(scaled(n.out, weight, bias), given.dtype()),
           statistic(n.mean,
                     [count](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
                       return std::vector<Tensor>{expand(g / count, in[0].shape())};

@@ -1,6 +1,7 @@
 // Pooling over windows of images.
 #include <algorithm>
-#include <limits>
+#include <cstring>
+#include <type_traits>
 
 #include "core/op.h"
 #include "glia/ops.h"
@@ -32,7 +33,33 @@ struct PoolShape {
 
 // ---- Values ----
 
-constexpr int64_t kLanes = 64;  // channels handled together: a few vector registers
+// Channels handled together, as vectors that the compiler splits into registers. A comparison
+// gives integers of the same width, all bits set where it holds.
+template <class T>
+struct Vector {
+  static constexpr int64_t kSize = 64 / sizeof(T);
+  using Integer = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
+  typedef T Type __attribute__((vector_size(64)));
+  typedef Integer Mask __attribute__((vector_size(64)));
+};
+template <class T>
+using Lanes = typename Vector<T>::Type;
+template <class T>
+using Mask = typename Vector<T>::Mask;
+
+template <class T>
+void load(const T* from, int64_t count, auto& to) {
+  if (count == Vector<T>::kSize) {
+    std::memcpy(&to, from, sizeof(to));
+  } else {
+    to = Lanes<T>{};
+    std::memcpy(&to, from, count * sizeof(T));
+  }
+}
+template <class T>
+void store(const auto& from, int64_t count, T* to) {
+  std::memcpy(to, &from, count == Vector<T>::kSize ? sizeof(from) : count * sizeof(T));
+}
 
 // The part of a window that lies inside the image: rows [top, bottom), columns [left, right).
 struct Window {
@@ -47,14 +74,15 @@ struct Window {
 // Calls f(offset in the image, position) for the pixels of the window, row by row.
 template <class F>
 void each_pixel(const PoolShape& s, const Window& at, F&& f) {
-  int64_t position = 0;
+  int position = 0;
   for (int64_t h = at.top; h < at.bottom; ++h)
     for (int64_t w = at.left; w < at.right; ++w) f((h * s.w + w) * s.c, position++);
 }
 
-// Calls f(image, window, offset in y, first channel, channels) for all of y. One thread computes
-// `rows` rows of y together, one or a whole image, after start(image, first row).
-template <class Start, class F>
+// Calls f(image, window, offset in y, first channel, channels) for all of y, a few channels at a
+// time. One thread computes `rows` rows of y together, one or a whole image, after
+// start(image, first row).
+template <class T, class Start, class F>
 void each_window(const PoolShape& s, int64_t rows, Start&& start, F&& f) {
   const int64_t units = s.n * (s.oh / rows);
   const int64_t work = rows * s.ow * s.c * s.window_h * s.window_w;
@@ -67,83 +95,81 @@ void each_window(const PoolShape& s, int64_t rows, Start&& start, F&& f) {
         for (int64_t j = 0; j < s.ow; ++j) {
           const Window at(s, i, j);
           const int64_t to = ((n * s.oh + i) * s.ow + j) * s.c;
-          for (int64_t c = 0; c < s.c; c += kLanes) f(n, at, to + c, c, std::min(kLanes, s.c - c));
+          for (int64_t c = 0; c < s.c; c += Vector<T>::kSize)
+            f(n, at, to + c, c, std::min(Vector<T>::kSize, s.c - c));
         }
     }
   });
 }
 
-// y from x, where f(image, window, out, channels) computes some channels of one element.
+// y from x: f(image offset, window, channels, result) computes some channels of one element.
 template <class T, class F>
-void pool(const PoolShape& s, const T* x, T* y, F&& f) {
-  each_window(
+void pool(const PoolShape& s, T* y, F&& f) {
+  each_window<T>(
       s, 1, [](int64_t, int64_t) {},
       [&](int64_t n, const Window& at, int64_t to, int64_t c, int64_t channels) {
-        f(x + n * s.h * s.w * s.c + c, at, y + to, to, channels);
+        Lanes<T> result{};
+        f(n * s.h * s.w * s.c + c, at, channels, result);
+        store(result, channels, y + to);
       });
 }
 
-// dx, where f(image offset, window, dx image, offset in y, channels) adds what one element gives.
-// Windows that overlap are added in order by one thread.
+// dx from dy: f(image offset, window, channels, g) gives a function that, called with a pixel's
+// position, says what it gets of g. Windows that overlap are added in order by one thread.
 template <class T, class F>
-void spread(const PoolShape& s, T* dx, F&& f) {
+void spread(const PoolShape& s, const T* dy, T* dx, F&& f) {
   const int64_t rows = s.stride_h < s.window_h ? s.oh : 1, image = s.h * s.w * s.c;
   const auto first_row = [&](int64_t i) {
     return i == 0 ? 0 : i >= s.oh ? s.h : i * s.stride_h - s.pad_h;
   };
-  each_window(
+  each_window<T>(
       s, rows,
       [&](int64_t n, int64_t i) {
         T* const to = dx + n * image;
         std::fill(to + first_row(i) * s.w * s.c, to + first_row(i + rows) * s.w * s.c, T{0});
       },
       [&](int64_t n, const Window& at, int64_t from, int64_t c, int64_t channels) {
-        f(n * image + c, at, dx + n * image + c, from, channels);
+        Lanes<T> g;
+        load(dy + from, channels, g);
+        const auto share = f(n * image + c, at, channels, g);
+        each_pixel(s, at, [&](int64_t offset, int pixel) {
+          T* const to = dx + n * image + c + offset;
+          Lanes<T> sum, part;
+          load(to, channels, sum);
+          share(pixel, part);
+          sum += part;
+          store(sum, channels, to);
+        });
       });
 }
 
-// Integers as wide as T, so that values and positions share vector lanes.
-template <class T>
-using Position = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
-
-// The position of the first pixel of the window that attains each channel's maximum; NaN is above
-// all others.
+// The largest value of each channel in the window and the position of the first pixel that has
+// it; NaN is above all others.
 template <class T>
 struct Largest {
-  Position<T> position[kLanes];
+  Lanes<T> value{};
+  Mask<T> position{};
 
   Largest(const PoolShape& s, const Window& at, const T* image, int64_t channels) {
-    T value[kLanes];
-    each_pixel(s, at, [&](int64_t offset, int64_t pixel) {
-      const T* const x = image + offset;
-      if (pixel == 0) {
-        std::copy_n(x, channels, value);
-        std::fill_n(position, channels, Position<T>{0});
-        return;
-      }
-      const Position<T> here = static_cast<Position<T>>(pixel);
-#pragma omp simd
-      for (int64_t c = 0; c < channels; ++c) {
-        const bool better = (x[c] > value[c]) | ((x[c] != x[c]) & (value[c] == value[c]));
-        value[c] = better ? x[c] : value[c];
-        position[c] = better ? here : position[c];
-      }
+    load(image + (at.top * s.w + at.left) * s.c, channels, value);
+    each_pixel(s, at, [&](int64_t offset, int pixel) {
+      Lanes<T> x;
+      load(image + offset, channels, x);
+      const Mask<T> better = (x > value) | ((x != x) & (value == value));
+      value = better ? x : value;
+      position = better ? pixel - Mask<T>{} : position;
     });
   }
 };
 
 template <class T>
 void max_pool(const PoolShape& s, const T* x, T* y) {
-  pool(s, x, y, [&](const T* image, const Window& at, T* out, int64_t, int64_t channels) {
-    each_pixel(s, at, [&](int64_t offset, int64_t pixel) {
-      const T* const in = image + offset;
-      if (pixel == 0) {
-        std::copy_n(in, channels, out);
-        return;
-      }
-#pragma omp simd
-      for (int64_t c = 0; c < channels; ++c)
-        out[c] = (in[c] > out[c]) | (in[c] != in[c]) ? in[c] : out[c];
+  pool(s, y, [&](int64_t image, const Window& at, int64_t channels, Lanes<T>& largest) {
+    load(x + image + (at.top * s.w + at.left) * s.c, channels, largest);
+    each_pixel(s, at, [&](int64_t offset, int) {
+      Lanes<T> v;
+      load(x + image + offset, channels, v);
+      largest = (v > largest) | (v != v) ? v : largest;
     });
   });
 }
@@ -151,34 +177,22 @@ void max_pool(const PoolShape& s, const T* x, T* y) {
 // Each element of dy goes to the pixel that gave the maximum.
 template <class T>
 void max_pool_backward(const PoolShape& s, const T* x, const T* dy, T* dx) {
-  spread(s, dx, [&](int64_t image, const Window& at, T* to, int64_t from, int64_t channels) {
-    const Largest<T> largest(s, at, x + image, channels);
-    const T* const g = dy + from;
-    each_pixel(s, at, [&](int64_t offset, int64_t pixel) {
-      T* const out = to + offset;
-      const Position<T> here = static_cast<Position<T>>(pixel);
-#pragma omp simd
-      for (int64_t c = 0; c < channels; ++c) {
-        const T value = g[c];  // read always: a condition would keep the loop scalar
-        out[c] += largest.position[c] == here ? value : T{0};
-      }
-    });
+  spread(s, dy, dx, [&](int64_t image, const Window& at, int64_t channels, const Lanes<T>& g) {
+    return [g, largest = Largest<T>(s, at, x + image, channels)](int pixel, Lanes<T>& part) {
+      part = largest.position == pixel ? g : Lanes<T>{};
+    };
   });
 }
 
 // Each element of y takes the value that u has where x has its maximum.
 template <class T>
 void max_pool_gather(const PoolShape& s, const T* x, const T* u, T* y) {
-  pool(s, x, y, [&](const T* image, const Window& at, T* out, int64_t, int64_t channels) {
-    const Largest<T> largest(s, at, image, channels);
-    each_pixel(s, at, [&](int64_t offset, int64_t pixel) {
-      const T* const in = u + (image - x) + offset;
-      const Position<T> here = static_cast<Position<T>>(pixel);
-#pragma omp simd
-      for (int64_t c = 0; c < channels; ++c) {
-        const T value = in[c], other = out[c];
-        out[c] = largest.position[c] == here ? value : other;
-      }
+  pool(s, y, [&](int64_t image, const Window& at, int64_t channels, Lanes<T>& result) {
+    const Largest<T> largest(s, at, x + image, channels);
+    each_pixel(s, at, [&](int64_t offset, int pixel) {
+      Lanes<T> v;
+      load(u + image + offset, channels, v);
+      result = largest.position == pixel ? v : result;
     });
   });
 }
@@ -186,28 +200,21 @@ void max_pool_gather(const PoolShape& s, const T* x, const T* u, T* y) {
 template <class T>
 void avg_pool(const PoolShape& s, const T* x, T* y) {
   const T scale = T{1} / static_cast<T>(s.window_h * s.window_w);
-  pool(s, x, y, [&](const T* image, const Window& at, T* out, int64_t, int64_t channels) {
-    std::fill_n(out, channels, T{0});
-    each_pixel(s, at, [&](int64_t offset, int64_t) {
-      const T* const in = image + offset;
-#pragma omp simd
-      for (int64_t c = 0; c < channels; ++c) out[c] += in[c];
+  pool(s, y, [&](int64_t image, const Window& at, int64_t channels, Lanes<T>& mean) {
+    each_pixel(s, at, [&](int64_t offset, int) {
+      Lanes<T> v;
+      load(x + image + offset, channels, v);
+      mean += v;
     });
-#pragma omp simd
-    for (int64_t c = 0; c < channels; ++c) out[c] *= scale;
+    mean *= scale;
   });
 }
 
 template <class T>
 void avg_pool_backward(const PoolShape& s, const T* dy, T* dx) {
   const T scale = T{1} / static_cast<T>(s.window_h * s.window_w);
-  spread(s, dx, [&](int64_t, const Window& at, T* to, int64_t from, int64_t channels) {
-    const T* const g = dy + from;
-    each_pixel(s, at, [&](int64_t offset, int64_t) {
-      T* const out = to + offset;
-#pragma omp simd
-      for (int64_t c = 0; c < channels; ++c) out[c] += g[c] * scale;
-    });
+  spread(s, dy, dx, [&](int64_t, const Window&, int64_t, const Lanes<T>& g) {
+    return [g, scale](int, Lanes<T>& part) { part = g * scale; };
   });
 }
 

@@ -109,6 +109,13 @@ Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, Cust
   return out;
 }
 
+Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size) {
+  if (batched) return x;
+  Shape shape = x.shape();
+  shape.insert(0, size);
+  return expand(x, shape);
+}
+
 Tensor as_float(const char* op, const Operand& x) {
   if (x.is_scalar()) return cast(x, kF32);
   if (!x.tensor().defined()) fail(op, "the operand is not defined", x.where());

@@ -37,6 +37,8 @@ Tensor as_float(const char* op, const Operand& x);
 inline Tensor as_float(const char* op, const Tensor& x, const Where& where) {
   return as_float(op, Operand(x, where));
 }
+// An input of a batch rule: with the batch axis that it has, or repeated along a new one.
+Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size);
 // What sums of this dtype are computed in: 16-bit floats in f32, integers in i64.
 inline DType sum_dtype(DType t) {
   if (!is_float(t)) return kI64;
@@ -52,15 +54,24 @@ Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
 template <class F>
 decltype(auto) with_dtype(DType dtype, F&& f) {
   switch (dtype) {
-    case kBool: return f(bool());
-    case kU8: return f(uint8_t());
-    case kI8: return f(int8_t());
-    case kI32: return f(int32_t());
-    case kI64: return f(int64_t());
-    case kF16: return f(float16());
-    case kBF16: return f(bfloat16());
-    case kF32: return f(float());
-    case kF64: return f(double());
+    case kBool:
+      return f(bool());
+    case kU8:
+      return f(uint8_t());
+    case kI8:
+      return f(int8_t());
+    case kI32:
+      return f(int32_t());
+    case kI64:
+      return f(int64_t());
+    case kF16:
+      return f(float16());
+    case kBF16:
+      return f(bfloat16());
+    case kF32:
+      return f(float());
+    case kF64:
+      return f(double());
   }
   throw Error("unknown dtype");
 }

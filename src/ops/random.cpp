@@ -1,38 +1,43 @@
 #include "glia/random.h"
 
-#include "glia/ops.h"
 #include "ops/elementwise.h"
 #include "ops/private.h"
 
 namespace glia {
 namespace {
 
-thread_local RandomState state;
+thread_local RandomState stream;
+
+void require(bool ok, const char* op, const std::string& message) {
+  if (!ok) throw ShapeError(std::string(op) + ": " + message);
+}
 
 }  // namespace
 
-void manual_seed(uint64_t seed) { state = {seed, 0}; }
-RandomState random_state() { return state; }
-void set_random_state(RandomState s) { state = s; }
+void manual_seed(uint64_t seed) { stream = {seed, 0}; }
+RandomState random_state() { return stream; }
+void set_random_state(RandomState state) { stream = state; }
 
 Tensor rand(const Shape& shape, DType dtype) {
-  if (dtype != kF32 && dtype != kF64) {
-    if (!is_float(dtype)) throw Error(std::string("rand: not defined for ") + name(dtype));
-    return cast(rand(shape, kF32), dtype);
-  }
-  const uint64_t key[2] = {state.seed, state.calls++};
-  return record_uniform(shape, dtype, from_bytes(key, {2}, kI64));
+  require(is_float(dtype), "rand", std::string("not defined for ") + name(dtype));
+  const uint64_t key[] = {stream.seed, stream.calls++};
+  const Tensor k = from_bytes(key, {2}, kI64);
+  if (size_of(dtype) > 2) return record_uniform(shape, dtype, k);
+  // On the grid of the short format, so that no number is rounded up to 1.
+  const double grid = dtype == kF16 ? 1 << 11 : 1 << 8;
+  return cast(floor(record_uniform(shape, kF32, k) * grid) / grid, dtype);
 }
 
 Tensor uniform(const Shape& shape, double low, double high, DType dtype) {
   return rand(shape, dtype) * (high - low) + low;
 }
 
+// Box and Muller 1958.
 Tensor randn(const Shape& shape, DType dtype) {
-  // Box and Muller 1958; 1 - u is never 0.
-  const DType wide = dtype == kF64 ? kF64 : kF32;
-  const Tensor radius = sqrt(-2 * log(1 - rand(shape, wide)));
-  return cast(radius * cos(rand(shape, wide) * 6.283185307179586), dtype);
+  require(is_float(dtype), "randn", std::string("not defined for ") + name(dtype));
+  const DType in = sum_dtype(dtype);
+  const Tensor radius = sqrt(-2 * log(1 - rand(shape, in)));
+  return cast(radius * cos(6.283185307179586 * rand(shape, in)), dtype);
 }
 
 Tensor normal(const Shape& shape, double mean, double std, DType dtype) {
@@ -40,22 +45,23 @@ Tensor normal(const Shape& shape, double mean, double std, DType dtype) {
 }
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape) {
-  if (low >= high)
-    throw Error("randint: no integers in [" + std::to_string(low) + ", " + std::to_string(high) +
-                ")");
-  const double range = static_cast<double>(high) - static_cast<double>(low);
-  return cast(floor(rand(shape, kF64) * range), kI64) + low;
+  constexpr int64_t kExact = int64_t{1} << 53;  // as far as f64 holds every integer
+  require(low < high, "randint",
+          "there is no integer in [" + std::to_string(low) + ", " + std::to_string(high) + ")");
+  const uint64_t count = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
+  require(count <= kExact, "randint", "the range holds more than 2^53 integers");
+  const Tensor u = rand(shape, kF64) * static_cast<double>(count);
+  return cast(floor(u), kI64) + low;
 }
 
 Tensor bernoulli(const Shape& shape, double p) {
-  if (!(p >= 0 && p <= 1))
-    throw Error("bernoulli: the probability " + std::to_string(p) + " is not in [0, 1]");
+  require(p >= 0 && p <= 1, "bernoulli", "p = " + std::to_string(p) + " is not in [0, 1]");
   return rand(shape) < p;
 }
 
 Tensor randperm(int64_t n) {
-  if (n < 0) throw Error("randperm: " + std::to_string(n) + " is negative");
-  return argsort(rand({n}, kF64), 0);
+  require(n >= 0, "randperm", std::to_string(n) + " elements");
+  return argsort(rand({n}, kF64));
 }
 
 }  // namespace glia

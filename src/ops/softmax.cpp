@@ -1,57 +1,56 @@
 // Softmax and its kin: compositions that fuse into one pass over each row, with derivatives that
-// need no more than the result.
+// need little more than the result. 16-bit floats are computed in f32.
+#include <cmath>
+
 #include "glia/ops.h"
 #include "ops/private.h"
 
 namespace glia {
+
 Tensor softmax(const Tensor& x, int axis, Where where) {
-  const Tensor t = as_float("softmax", x, where);
+  const Tensor given = as_float("softmax", x, where), t = cast(given, sum_dtype(given.dtype()));
   const Axes axes{checked_axis("softmax", axis, t.rank(), where)};
+  if (t.numel() == 0) return given;
   const auto value = [&] {
     const NoGrad off;
     const Tensor e = exp(t - max(t, axes, true, where));
     return e / sum(e, axes, true, where);
   }();
-  return with_rule(
-      value, {t},
-      [axes](const std::vector<Tensor>&, const Tensor& y, const Tensor& g) {
-        return std::vector<Tensor>{y * (g - sum(g * y, axes, true))};
-      },
-      where);
+  const auto rule = [axes](const std::vector<Tensor>&, const Tensor& y, const Tensor& g) {
+    return std::vector<Tensor>{y * (g - sum(g * y, axes, true))};
+  };
+  return cast(with_rule(value, {t}, rule, where), given.dtype());
 }
 
 Tensor log_softmax(const Tensor& x, int axis, Where where) {
-  const Tensor t = as_float("log_softmax", x, where);
+  const Tensor given = as_float("log_softmax", x, where), t = cast(given, sum_dtype(given.dtype()));
   const Axes axes{checked_axis("log_softmax", axis, t.rank(), where)};
+  if (t.numel() == 0) return given;
   const auto value = [&] {
     const NoGrad off;
     const Tensor centred = t - max(t, axes, true, where);
     return centred - log(sum(exp(centred), axes, true, where));
   }();
-  return with_rule(
-      value, {t},
-      [axes](const std::vector<Tensor>&, const Tensor& y, const Tensor& g) {
-        return std::vector<Tensor>{g - exp(y) * sum(g, axes, true)};
-      },
-      where);
+  const auto rule = [axes](const std::vector<Tensor>&, const Tensor& y, const Tensor& g) {
+    return std::vector<Tensor>{g - exp(y) * sum(g, axes, true)};
+  };
+  return cast(with_rule(value, {t}, rule, where), given.dtype());
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
-  const Tensor t = as_float("logsumexp", x, where);
+  const Tensor given = as_float("logsumexp", x, where), t = cast(given, sum_dtype(given.dtype()));
   const auto value = [&] {
     const NoGrad off;
     const Tensor top = max(t, axes, true, where);
     const Tensor shift = glia::where(isfinite(top), top, 0);  // infinities speak for themselves
     return log(sum(exp(t - shift), axes, true, where)) + shift;
   }();
-  const Tensor y = with_rule(
-      value, {t},
-      [](const std::vector<Tensor>& in, const Tensor& out, const Tensor& g) {
-        return std::vector<Tensor>{g * exp(in[0] - out)};
-      },
-      where);
-  if (keepdim) return y;
-  return reshape(y, reduced_shape(t.shape(), axes, false), where);
+  const auto rule = [](const std::vector<Tensor>& in, const Tensor& y, const Tensor& g) {
+    const Tensor shift = glia::where(y == -INFINITY, 0, y);  // no element has a share in it
+    return std::vector<Tensor>{g * exp(in[0] - shift)};
+  };
+  const Tensor y = cast(with_rule(value, {t}, rule, where), given.dtype());
+  return keepdim ? y : reshape(y, reduced_shape(t.shape(), axes, false), where);
 }
 
 }  // namespace glia

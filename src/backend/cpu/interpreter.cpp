@@ -547,6 +547,7 @@ class Interpreter final : public FusedKernel {
   // Elements [first, first + n) of the space, read through strides.
   void gather(const StridedInput& s, char* out, const Frame& frame, int64_t first, int64_t n,
               int64_t size) const {
+    if (n == 0) return;  // sizes may be 0
     const char* in = static_cast<const char*>(frame.ins[s.slot]);
     int64_t at[kMaxRank] = {}, offset = 0;
     int64_t rest = first;

@@ -13,14 +13,19 @@ namespace {
 
 constexpr int64_t kBlock = 4096;  // elements that one step of an elementwise pass handles
 
+void cap_isa(dnnl::cpu_isa isa) {
+  if (dnnl::set_max_cpu_isa(isa) != dnnl::status::success)
+    throw Error("oneDNN was in use before GLIA_CPU could cap its instruction set");
+}
+
 }  // namespace
 
 const dnnl::engine& engine() {
   // Never destroyed: the library's own statics may be gone by then.
   static const auto* const instance = [] {
     const std::string_view cap = level();
-    if (cap == "avx2") dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
-    if (cap == "baseline") dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
+    if (cap == "avx2") cap_isa(dnnl::cpu_isa::avx2);
+    if (cap == "baseline") cap_isa(dnnl::cpu_isa::sse41);
     return new dnnl::engine(dnnl::engine::kind::cpu, 0);
   }();
   return *instance;
@@ -88,6 +93,9 @@ void convert(const void* in, DType from, void* out, DType to, int64_t n) {
 void trim_matrix_cache() {
   onednn::trim_matmul();
   onednn::trim_conv();
+  const int capacity = dnnl::get_primitive_cache_capacity();
+  dnnl::set_primitive_cache_capacity(0);  // empties the library's own
+  dnnl::set_primitive_cache_capacity(capacity);
 }
 
 }  // namespace glia::cpu

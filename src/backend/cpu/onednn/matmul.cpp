@@ -16,18 +16,19 @@ namespace {
 
 constexpr int64_t kThin = 8;  // fewer rows or columns: reading the other matrix is the work
 
-// A matrix as BLAS names it: rows ('N') or columns ('T') contiguous, `ld` elements apart.
-struct Operand {
+// How a matrix lies, in the terms of BLAS: rows ('N') or columns ('T') contiguous, `ld` elements
+// apart.
+struct Storage {
   char transposed = 'N';
   int64_t ld = 1;
-  bool operator==(const Operand&) const = default;
+  bool operator==(const Storage&) const = default;
 };
 
 bool rows_contiguous(int64_t rows, int64_t cols, int64_t row, int64_t col) {
   return (cols == 1 || col == 1) && (rows == 1 || row >= cols);
 }
 
-Operand operand(int64_t rows, int64_t cols, int64_t row, int64_t col) {
+Storage storage(int64_t rows, int64_t cols, int64_t row, int64_t col) {
   if (rows_contiguous(rows, cols, row, col)) return {'N', rows == 1 ? cols : row};
   return {'T', cols == 1 ? rows : col};
 }
@@ -36,7 +37,7 @@ Operand operand(int64_t rows, int64_t cols, int64_t row, int64_t col) {
 struct Product {
   DType dtype = kF32, out = kF32;
   int64_t m = 0, n = 0, k = 0, ldc = 0;
-  Operand a = {}, b = {};
+  Storage a = {}, b = {};
   bool operator==(const Product&) const = default;
 };
 
@@ -51,8 +52,8 @@ Cache<Product, Primitive>& cache() {
 }
 
 std::shared_ptr<const Primitive> make_primitive(const Product& p) {
-  const auto strides = [](const Operand& o) {
-    return o.transposed == 'T' ? memory::dims{1, o.ld} : memory::dims{o.ld, 1};
+  const auto strides = [](const Storage& s) {
+    return s.transposed == 'T' ? memory::dims{1, s.ld} : memory::dims{s.ld, 1};
   };
   const memory::desc a({p.m, p.k}, data_type(p.dtype), strides(p.a));
   const memory::desc b({p.k, p.n}, data_type(p.dtype), strides(p.b));
@@ -93,8 +94,8 @@ void multiply_f32(const Product& p, const float* a, const float* b, float* c) {
 
 // Without bf16 instructions: in f32, rounded once at the end.
 void multiply_widened(const Product& p, const void* a, const void* b, void* c) {
-  const auto widen = [](const void* in, const Operand& o, int64_t rows, int64_t cols) {
-    const int64_t n = o.transposed == 'T' ? (cols - 1) * o.ld + rows : (rows - 1) * o.ld + cols;
+  const auto widen = [](const void* in, const Storage& s, int64_t rows, int64_t cols) {
+    const int64_t n = s.transposed == 'T' ? (cols - 1) * s.ld + rows : (rows - 1) * s.ld + cols;
     MemoryRef out = scratch_memory(n * 4);
     convert(in, kBF16, out->data, kF32, n);
     return out;
@@ -205,8 +206,8 @@ void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
     return;
   }
   Product whole{.dtype = s.dtype, .out = s.dtype, .m = s.m, .n = s.n, .k = s.k, .ldc = s.n};
-  whole.a = operand(s.m, s.k, s.a_row, s.a_col);
-  whole.b = operand(s.k, s.n, s.b_row, s.b_col);
+  whole.a = storage(s.m, s.k, s.a_row, s.a_col);
+  whole.b = storage(s.k, s.n, s.b_row, s.b_col);
   int64_t b_row = s.b_row, b_col = s.b_col;
   MemoryRef b_rows;
   if (batch == 1 && s.dtype == kF32 && whole.b.transposed == 'T' && s.m >= 512 && s.n >= kThin) {

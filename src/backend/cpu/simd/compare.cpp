@@ -25,12 +25,14 @@ TileFunction compare_of(Code code) {
 #define UNARY(code, ...)
 #define BINARY(code, ...)
 #define COMPARE(code, ...) \
-  case Code::code: return defined_on<T>(code##_::kTypes) ? compare_tile<code##_, T> : nullptr;
+  case Code::code:         \
+    return defined_on<T>(code##_::kTypes) ? compare_tile<code##_, T> : nullptr;
 #include "ops/elementwise_table.h"
 #undef UNARY
 #undef BINARY
 #undef COMPARE
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
@@ -56,10 +58,14 @@ __attribute__((flatten)) void where_tile(void* out, const void* condition, const
 
 TileFunction where_kernel(int64_t size) {
   switch (size) {
-    case 1: return where_tile<uint8_t>;
-    case 2: return where_tile<uint16_t>;
-    case 4: return where_tile<uint32_t>;
-    default: return where_tile<uint64_t>;
+    case 1:
+      return where_tile<uint8_t>;
+    case 2:
+      return where_tile<uint16_t>;
+    case 4:
+      return where_tile<uint32_t>;
+    default:
+      return where_tile<uint64_t>;
   }
 }
 

@@ -37,10 +37,14 @@ void copy_strided(void* out, int64_t out_stride, const void* in, int64_t in_stri
   }
   if (out_stride == 1 && in_stride == 0) return fill_tile(out, in, n, size);
   switch (size) {
-    case 1: return copy_elements<1>(to, out_stride, from, in_stride, n);
-    case 2: return copy_elements<2>(to, out_stride, from, in_stride, n);
-    case 4: return copy_elements<4>(to, out_stride, from, in_stride, n);
-    default: return copy_elements<8>(to, out_stride, from, in_stride, n);
+    case 1:
+      return copy_elements<1>(to, out_stride, from, in_stride, n);
+    case 2:
+      return copy_elements<2>(to, out_stride, from, in_stride, n);
+    case 4:
+      return copy_elements<4>(to, out_stride, from, in_stride, n);
+    default:
+      return copy_elements<8>(to, out_stride, from, in_stride, n);
   }
 }
 

@@ -36,8 +36,8 @@ __attribute__((flatten)) void float_tile(void* out, const void* a, const void* b
 template <class T>
 TileFunction float_function(Code code) {
   switch (code) {
-#define GLIA_CASE(code)                                                \
-  case Code::code:                                                     \
+#define GLIA_CASE(code)                                                          \
+  case Code::code:                                                               \
     if constexpr (defined_on<T>(code##_::kTypes)) return float_tile<code##_, T>; \
     break;
 #define UNARY(code, ...) GLIA_CASE(code)
@@ -48,7 +48,8 @@ TileFunction float_function(Code code) {
 #undef BINARY
 #undef COMPARE
 #undef GLIA_CASE
-    default: break;
+    default:
+      break;
   }
   return nullptr;
 }

@@ -18,15 +18,24 @@ TileFunction where_function(int64_t size);              // bytes of an element
 template <class F>
 auto with_type(DType dtype, F f) {
   switch (dtype) {
-    case kBool: return f(bool());
-    case kU8: return f(uint8_t());
-    case kI8: return f(int8_t());
-    case kI32: return f(int32_t());
-    case kI64: return f(int64_t());
-    case kF16: return f(float16());
-    case kBF16: return f(bfloat16());
-    case kF32: return f(float());
-    case kF64: break;
+    case kBool:
+      return f(bool());
+    case kU8:
+      return f(uint8_t());
+    case kI8:
+      return f(int8_t());
+    case kI32:
+      return f(int32_t());
+    case kI64:
+      return f(int64_t());
+    case kF16:
+      return f(float16());
+    case kBF16:
+      return f(bfloat16());
+    case kF32:
+      return f(float());
+    case kF64:
+      break;
   }
   return f(double());
 }

@@ -30,16 +30,20 @@ template <class Half>
 TileFunction half_of(Code code) {
   switch (code) {
 #define UNARY(code, ...) \
-  case Code::code: return half_tile<Half, Code::code, 1, false>;
+  case Code::code:       \
+    return half_tile<Half, Code::code, 1, false>;
 #define BINARY(code, ...) \
-  case Code::code: return half_tile<Half, Code::code, 2, false>;
+  case Code::code:        \
+    return half_tile<Half, Code::code, 2, false>;
 #define COMPARE(code, ...) \
-  case Code::code: return half_tile<Half, Code::code, 2, true>;
+  case Code::code:         \
+    return half_tile<Half, Code::code, 2, true>;
 #include "ops/elementwise_table.h"
 #undef UNARY
 #undef BINARY
 #undef COMPARE
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 

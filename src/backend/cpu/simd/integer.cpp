@@ -17,9 +17,8 @@ __attribute__((flatten)) void integer_tile(void* out, const void* a, const void*
   auto* y = static_cast<Stored<T>*>(out);
   const auto* p = static_cast<const Stored<T>*>(a);
   const auto* q = static_cast<const Stored<T>*>(kBinary ? b : a);
-  for_each(n, [=](int64_t i) HWY_ATTR {
-    Operation::value(V::load(p + i), V::load(q + i)).store(y + i);
-  });
+  for_each(n, [=](int64_t i)
+                  HWY_ATTR { Operation::value(V::load(p + i), V::load(q + i)).store(y + i); });
 }
 
 template <class T>
@@ -37,7 +36,8 @@ TileFunction integer_of(Code code) {
 #undef BINARY
 #undef COMPARE
 #undef GLIA_CASE
-    default: break;
+    default:
+      break;
   }
   return nullptr;
 }

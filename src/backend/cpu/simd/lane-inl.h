@@ -271,9 +271,10 @@ template <class T, class D>
 HWY_INLINE Mask<D> operator==(Lane<T, D> a, Lane<T, D> b) {
   return {hn::Eq(a.v, b.v)};
 }
+// Ne is false where either is NaN.
 template <class T, class D>
 HWY_INLINE Mask<D> operator!=(Lane<T, D> a, Lane<T, D> b) {
-  return {hn::Ne(a.v, b.v)};
+  return {hn::Not(hn::Eq(a.v, b.v))};
 }
 template <class T, class D>
 HWY_INLINE Lane<T, D> select(Mask<D> mask, Lane<T, D> a, Lane<T, D> b) {
@@ -383,32 +384,32 @@ HWY_INLINE Lane<T, D> patch(Mask<D> mask, Lane<T, D> y, F f, X... x) {
 // Defines struct kAdd_ { inputs, types, value } for kAdd, and so on.
 enum class Types { Float, Number, Integral, Any };
 #define DOMAIN(types, low, high) Types::types
-#define UNARY(code, domain, expression, gradient)               \
-  struct code##_ {                                              \
-    static constexpr int kInputs = 1;                           \
-    static constexpr Types kTypes = domain;                     \
-    template <class V>                                          \
-    static HWY_INLINE V value(V x, V) {                         \
-      return expression;                                        \
-    }                                                           \
+#define UNARY(code, domain, expression, gradient) \
+  struct code##_ {                                \
+    static constexpr int kInputs = 1;             \
+    static constexpr Types kTypes = domain;       \
+    template <class V>                            \
+    static HWY_INLINE V value(V x, V) {           \
+      return expression;                          \
+    }                                             \
   };
 #define BINARY(code, domain, expression, gradient_a, gradient_b) \
-  struct code##_ {                                              \
-    static constexpr int kInputs = 2;                           \
-    static constexpr Types kTypes = domain;                     \
-    template <class V>                                          \
-    static HWY_INLINE V value(V a, V b) {                       \
-      return expression;                                        \
-    }                                                           \
+  struct code##_ {                                               \
+    static constexpr int kInputs = 2;                            \
+    static constexpr Types kTypes = domain;                      \
+    template <class V>                                           \
+    static HWY_INLINE V value(V a, V b) {                        \
+      return expression;                                         \
+    }                                                            \
   };
-#define COMPARE(code, domain, expression)                       \
-  struct code##_ {                                              \
-    static constexpr int kInputs = 2;                           \
-    static constexpr Types kTypes = domain;                     \
-    template <class V>                                          \
-    static HWY_INLINE bool value(V a, V b) {                    \
-      return expression;                                        \
-    }                                                           \
+#define COMPARE(code, domain, expression)    \
+  struct code##_ {                           \
+    static constexpr int kInputs = 2;        \
+    static constexpr Types kTypes = domain;  \
+    template <class V>                       \
+    static HWY_INLINE bool value(V a, V b) { \
+      return expression;                     \
+    }                                        \
   };
 #include "ops/elementwise_table.h"
 #undef DOMAIN
@@ -419,10 +420,14 @@ enum class Types { Float, Number, Integral, Any };
 template <class T>
 constexpr bool defined_on(Types types) {
   switch (types) {
-    case Types::Float: return std::is_floating_point_v<T>;
-    case Types::Number: return !std::is_same_v<T, bool>;
-    case Types::Integral: return std::is_integral_v<T>;
-    case Types::Any: return true;
+    case Types::Float:
+      return std::is_floating_point_v<T>;
+    case Types::Number:
+      return !std::is_same_v<T, bool>;
+    case Types::Integral:
+      return std::is_integral_v<T>;
+    case Types::Any:
+      return true;
   }
   return false;
 }

@@ -39,8 +39,8 @@ HWY_INLINE Words product(Words a, Words b) {
 }
 HWY_INLINE Words high(Words a) { return hn::ShiftRight<32>(a); }
 HWY_INLINE Words both(Words low, Words high) {
-  return hn::BitCast(U64(), hn::OddEven(hn::BitCast(U32(), hn::ShiftLeft<32>(high)),
-                                        hn::BitCast(U32(), low)));
+  return hn::BitCast(
+      U64(), hn::OddEven(hn::BitCast(U32(), hn::ShiftLeft<32>(high)), hn::BitCast(U32(), low)));
 }
 HWY_INLINE void store_alternating(Words a, Words b, uint64_t* out) {
   hn::StoreInterleaved2(a, b, U64(), out);

@@ -22,10 +22,14 @@ template <class T>
 T identity(ReduceCode code) {
   using Limits = std::numeric_limits<T>;
   switch (code) {
-    case ReduceCode::kSum: return T(0);
-    case ReduceCode::kProd: return T(1);
-    case ReduceCode::kMax: return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
-    case ReduceCode::kMin: break;
+    case ReduceCode::kSum:
+      return T(0);
+    case ReduceCode::kProd:
+      return T(1);
+    case ReduceCode::kMax:
+      return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+    case ReduceCode::kMin:
+      break;
   }
   return Limits::has_infinity ? Limits::infinity() : Limits::max();
 }
@@ -140,8 +144,7 @@ HWY_INLINE void add_rows(Stored<T>* acc, const Stored<T>* x, int64_t cols) {
 }
 
 template <ReduceCode code, class T>
-__attribute__((flatten)) void reduce_columns(void* acc, const void* x, int64_t rows,
-                                             int64_t cols) {
+__attribute__((flatten)) void reduce_columns(void* acc, const void* x, int64_t rows, int64_t cols) {
   constexpr int64_t kRows = 8;  // for one load and store of acc
   auto* y = static_cast<Stored<T>*>(acc);
   const auto* p = static_cast<const Stored<T>*>(x);
@@ -170,10 +173,14 @@ Reduction reduction(ReduceCode code, DType dtype) {
   return with_type(dtype, [code](auto zero) {
     using T = decltype(zero);
     switch (code) {
-      case ReduceCode::kSum: return reduction_of<ReduceCode::kSum, T>();
-      case ReduceCode::kProd: return reduction_of<ReduceCode::kProd, T>();
-      case ReduceCode::kMax: return reduction_of<ReduceCode::kMax, T>();
-      case ReduceCode::kMin: break;
+      case ReduceCode::kSum:
+        return reduction_of<ReduceCode::kSum, T>();
+      case ReduceCode::kProd:
+        return reduction_of<ReduceCode::kProd, T>();
+      case ReduceCode::kMax:
+        return reduction_of<ReduceCode::kMax, T>();
+      case ReduceCode::kMin:
+        break;
     }
     return reduction_of<ReduceCode::kMin, T>();
   });

@@ -1,0 +1,73 @@
+// Recorded graphs as material: functions are recorded once and their operations recorded again on
+// other inputs.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "core/node.h"
+#include "core/op.h"
+
+namespace glia {
+
+// While one lives, this thread records without computing anything.
+class Symbolic {
+ public:
+  Symbolic() : previous_(set_symbolic(true)) {}
+  ~Symbolic() { set_symbolic(previous_); }
+  Symbolic(const Symbolic&) = delete;
+  Symbolic& operator=(const Symbolic&) = delete;
+
+ private:
+  bool previous_;
+};
+
+// While one lives, this thread's records require gradients, or not.
+class Grad {
+ public:
+  explicit Grad(bool on) : previous_(set_grad_enabled(on)) {}
+  ~Grad() { set_grad_enabled(previous_); }
+  Grad(const Grad&) = delete;
+  Grad& operator=(const Grad&) = delete;
+
+ private:
+  bool previous_;
+};
+
+// Nodes that this thread records from now on have a larger Node::sequence.
+uint64_t sequence_now();
+
+// The nodes below the roots that were recorded after `start`, inputs first. Goes no further down
+// from nodes where stop(node) holds. Under graph_lock().
+template <class Stop>
+std::vector<Node*> recorded_since(uint64_t start, std::span<Node* const> roots, Stop&& stop) {
+  const uint64_t mark = next_mark();
+  std::vector<Node*> found, stack;
+  const auto enter = [&](Node* node) {
+    if (node->mark == mark || node->sequence <= start) return;
+    node->mark = mark;
+    found.push_back(node);
+    if (!stop(node)) stack.push_back(node);
+  };
+  for (Node* root : roots) enter(root);
+  while (!stack.empty()) {
+    Node* node = stack.back();
+    stack.pop_back();
+    for (Node* in : node->input_span()) enter(in);
+  }
+  std::ranges::sort(found, {}, &Node::sequence);
+  return found;
+}
+
+// The node's operation on other inputs. It requires a gradient only if the node did.
+Tensor record_again(const Node& node, std::span<const Tensor> inputs, const Shape& shape,
+                    std::span<const int64_t> attributes);
+inline Tensor record_again(const Node& node, std::span<const Tensor> inputs) {
+  return record_again(node, inputs, node.shape, node.attribute_span());
+}
+
+// x as something to differentiate by. Gradients flow on to x if it requires them.
+Tensor differentiable(const Tensor& x);
+
+}  // namespace glia

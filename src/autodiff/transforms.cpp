@@ -1,0 +1,405 @@
+// Functions made from functions: directional derivatives, Jacobians, and batching.
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "autodiff/trace.h"
+#include "glia/autodiff.h"
+#include "ops/elementwise.h"
+#include "ops/private.h"
+
+namespace glia {
+namespace {
+
+// ---- Batching: a function is recorded on placeholders of one example, and each recorded
+// operation is recorded again for all examples.
+
+void run_placeholder(const KernelCall&) {
+  throw ValueError("vmap: a value inside the function stands for many examples and cannot be read");
+}
+const Op kPlaceholder{
+    .name = "placeholder", .kind = Kind::kKernel, .run = run_placeholder, .may_throw = true};
+const RegisterOp registered(kPlaceholder);
+
+Tensor placeholder(const Shape& shape, DType dtype, bool needs_grad) {
+  const Symbolic off;
+  Tensor t = record(kPlaceholder, {}, shape, dtype, {}, {});
+  t.node()->needs_grad = needs_grad;
+  return t;
+}
+
+Shape with_size(int64_t size, const Shape& shape) {
+  Shape out = shape;
+  out.insert(0, size);
+  return out;
+}
+
+// What a recorded node becomes: one tensor for all examples, batched if it has their axis in
+// front. A kernel with several results and no batch rule is computed for each example apart.
+struct Batched {
+  Tensor tensor;
+  bool batched = false;
+  std::vector<Tensor> apart = {};
+};
+
+class Batch {
+ public:
+  explicit Batch(int64_t size) : size_(size), start_(sequence_now()) {}
+
+  void bind(const Tensor& node, Batched value) {
+    bound_.push_back(node);
+    values_[node.node()] = std::move(value);
+  }
+
+  // The values of tensors recorded since this was made, for all examples.
+  std::vector<Batched> run(std::span<const Tensor> recorded) {
+    std::lock_guard hold(graph_lock());
+    const std::vector<Node*> roots = nodes_of(recorded);
+    settle(roots, UINT64_MAX);
+    std::vector<Batched> out;
+    for (Node* root : roots) out.push_back(value(root));
+    return out;
+  }
+
+  // The same with the examples' axis in front, whether the value depends on them or not.
+  std::vector<Tensor> stacked(std::span<const Tensor> recorded) {
+    std::vector<Tensor> out;
+    for (const Batched& v : run(recorded))
+      out.push_back(with_batch_axis(v.tensor, v.batched, size_));
+    return out;
+  }
+
+ private:
+  static std::vector<Node*> nodes_of(std::span<const Tensor> tensors) {
+    std::vector<Node*> nodes;
+    for (const Tensor& t : tensors) nodes.push_back(t.node());
+    return nodes;
+  }
+
+  // Gives values to what the roots need of the nodes recorded up to `last`.
+  void settle(std::span<Node* const> roots, uint64_t last) {
+    const auto known = [&](Node* n) { return values_.contains(n); };
+    for (Node* node : recorded_since(start_, roots, known)) {
+      if (node->sequence <= last && !known(node)) values_.emplace(node, again(*node));
+    }
+  }
+
+  Batched value(Node* node) const {
+    const auto found = values_.find(node);
+    return found == values_.end() ? Batched{handle(node)} : found->second;
+  }
+
+  // What tensors recorded after `since` need of the nodes recorded before, as far as it is
+  // batched.
+  std::vector<std::pair<Tensor, Batched>> captured(std::span<const Tensor> recorded,
+                                                   uint64_t since) {
+    std::lock_guard hold(graph_lock());
+    const std::vector<Node*> roots = nodes_of(recorded);
+    settle(roots, since);
+    std::vector<std::pair<Tensor, Batched>> out;
+    std::unordered_set<Node*> seen;
+    const auto look = [&](Node* node) {
+      const auto found = values_.find(node);
+      if (found != values_.end() && found->second.batched && seen.insert(node).second)
+        out.emplace_back(handle(node), found->second);
+    };
+    for (Node* root : roots) look(root);
+    for (Node* node : recorded_since(since, roots, [](Node*) { return false; })) {
+      for (Node* in : node->input_span()) look(in);
+    }
+    return out;
+  }
+
+  Batched again(Node& node) {
+    std::vector<Batched> in;
+    bool any = false;
+    for (Node* input : node.input_span()) {
+      in.push_back(value(input));
+      any |= in.back().batched;
+    }
+    if (!any) return {handle(&node)};
+    if (size_ == 0) return {zeros(with_size(0, node.shape), node.dtype), true};
+    if (!in[0].apart.empty() && node.op->kind == Kind::kOutput) {
+      std::vector<Tensor> results;
+      for (const Tensor& t : in[0].apart) results.push_back(record_again(node, {&t, 1}));
+      return {stack(results), true};
+    }
+    if (node.custom) return {custom(node, in), true};
+    std::vector<Tensor> tensors;
+    bool batched[Node::kInline];
+    std::vector<uint8_t> many(in.size() > Node::kInline ? in.size() : 0);
+    bool* const flags = many.empty() ? batched : reinterpret_cast<bool*>(many.data());
+    for (size_t i = 0; i < in.size(); ++i) {
+      tensors.push_back(in[i].tensor);
+      flags[i] = in[i].batched;
+    }
+    return again(node, tensors, {flags, in.size()});
+  }
+
+  Batched again(const Node& node, std::span<Tensor> in, std::span<const bool> batched) {
+    const Grad as_before(grad_enabled() && node.needs_grad && !node.trainable);
+    if (node.op->batch) {
+      Tensor out = node.op->batch(node, in, batched, size_);
+      if (out.defined()) return {out, true};
+    }
+    switch (node.op->kind) {
+      case Kind::kElementwise:
+        // Broadcasting aligns the last axes; the examples' must stay in front.
+        if (node.op->code == static_cast<int>(Code::kUniform)) break;
+        for (size_t i = 0; i < in.size(); ++i) {
+          if (batched[i]) in[i] = aligned(in[i], node.shape.rank());
+        }
+        return {record_again(node, in, with_size(size_, node.shape), {}), true};
+      case Kind::kReduce: {
+        const int64_t mask = node.attributes[0] << 1;
+        return {record_again(node, in, with_size(size_, node.shape), {&mask, 1}), true};
+      }
+      case Kind::kView:
+        return {view(node, in[0]), true};
+      case Kind::kOutput:
+        return {record_again(node, in, with_size(size_, node.shape), node.attribute_span()), true};
+      default:
+        break;
+    }
+    return each(node, in, batched);
+  }
+
+  // x (size, ...) with axes of size 1 put in so that it has `rank` besides the first.
+  Tensor aligned(const Tensor& x, int rank) const {
+    Shape shape = x.shape();
+    while (shape.rank() <= rank) shape.insert(1, 1);
+    return reshape(x, shape);
+  }
+
+  Tensor view(const Node& node, const Tensor& x) const {
+    const std::string_view op = node.op->name;
+    const Shape shape = with_size(size_, node.shape);
+    std::vector<int64_t> attributes(node.attribute_span().begin(), node.attribute_span().end());
+    if (op == "reshape") return reshape(x, shape, node.where);
+    if (op == "expand") return expand(aligned(x, node.shape.rank()), shape, node.where);
+    if (op == "permute") {
+      for (int64_t& axis : attributes) ++axis;
+      attributes.insert(attributes.begin(), 0);
+    } else if (op == "slice") {
+      ++attributes[0];
+    } else if (op == "flip") {
+      attributes[0] <<= 1;
+    } else if (op != "alias") {
+      throw Error("vmap: " + std::string(op) + " has no batch rule", node.where);
+    }
+    return record_again(node, {&x, 1}, shape, attributes);
+  }
+
+  // Each example apart.
+  Batched each(const Node& node, std::span<const Tensor> in, std::span<const bool> batched) const {
+    std::vector<Tensor> results;
+    for (int64_t e = 0; e < size_; ++e) {
+      std::vector<Tensor> example(in.begin(), in.end());
+      for (size_t i = 0; i < in.size(); ++i) {
+        if (batched[i]) example[i] = index(in[i], {e}, node.where);
+      }
+      results.push_back(record_again(node, example));
+    }
+    if (node.op->outputs == 1) return {stack(results), true};
+    return {results[0], true, results};
+  }
+
+  // An alias with its own derivative gets the batched derivative: its rule is recorded for one
+  // example now, and again for all when it is asked for.
+  Tensor custom(Node& node, const std::vector<Batched>& in) {
+    const Tensor all = with_batch_axis(in[0].tensor, in[0].batched, size_);
+    std::vector<Tensor> arguments;
+    for (size_t i = 1; i < in.size(); ++i) arguments.push_back(in[i].tensor);
+    const auto needs = [](const Tensor& t) { return t.requires_grad(); };
+    if (!node.needs_grad || !grad_enabled() || std::ranges::none_of(arguments, needs)) return all;
+
+    const uint64_t since = sequence_now();
+    auto rule = std::make_shared<ExampleRule>();
+    std::vector<Tensor> wanted;
+    {
+      const Symbolic off;
+      const Grad on(true);
+      for (size_t i = 0; i < arguments.size(); ++i) {
+        const Node& argument = *node.inputs[i + 1];
+        rule->arguments.push_back(placeholder(argument.shape, argument.dtype, needs(arguments[i])));
+        rule->batched.push_back(in[i + 1].batched);
+        if (needs(arguments[i])) wanted.push_back(rule->arguments.back());
+      }
+      rule->out = with_rule(placeholder(node.shape, node.dtype, false), rule->arguments,
+                            *node.custom, node.where);
+      rule->gradient = placeholder(node.shape, node.dtype, true);
+      rule->results = gradients(rule->out, wanted, rule->gradient, node.where);
+    }
+    rule->captured = captured(rule->results, since);
+    rule->since = since;
+    const int64_t size = size_;
+    return with_rule(
+        all, arguments,
+        [rule, size](const std::vector<Tensor>& now, const Tensor& out, const Tensor& g) {
+          return rule->batch(size, now, out, g);
+        },
+        node.where);
+  }
+
+  struct ExampleRule {
+    std::vector<Tensor> arguments, results;  // one result for each argument that needs it
+    std::vector<bool> batched;
+    Tensor out, gradient;
+    std::vector<std::pair<Tensor, Batched>> captured;
+    uint64_t since = 0;
+
+    std::vector<Tensor> batch(int64_t size, const std::vector<Tensor>& now, const Tensor& y,
+                              const Tensor& g) const {
+      Batch all(size);
+      all.start_ = since;
+      for (const auto& [node, value] : captured) all.bind(node, value);
+      for (size_t i = 0; i < now.size(); ++i) all.bind(arguments[i], {now[i], batched[i]});
+      all.bind(out, {y, true});
+      all.bind(gradient, {g, true});
+      const std::vector<Tensor> stacks = all.stacked(results);
+      std::vector<Tensor> grads(now.size());
+      for (size_t i = 0, k = 0; i < now.size(); ++i) {
+        if (!arguments[i].requires_grad()) continue;
+        // All examples share an argument that is not batched.
+        grads[i] = batched[i] ? stacks[k] : sum(stacks[k], {0});
+        ++k;
+      }
+      return grads;
+    }
+  };
+
+  int64_t size_;
+  uint64_t start_;
+  std::unordered_map<const Node*, Batched> values_;
+  std::vector<Tensor> bound_;  // keeps the bound nodes
+};
+
+// ---- Derivatives ----
+
+// f at `inputs`, differentiable by those of floating point.
+struct Applied {
+  std::vector<Tensor> inputs, by;
+  Tensor value;
+
+  Applied(const TensorFunction& f, const std::vector<Tensor>& at) : inputs(at) {
+    for (Tensor& x : inputs) {
+      if (is_float(x.dtype())) by.push_back(x = differentiable(x));
+    }
+    value = f(inputs);
+  }
+
+  // One of a kind `by` for each input: zeros where there is none.
+  std::vector<Tensor> for_inputs(const std::vector<Tensor>& found, const Shape& leading) const {
+    std::vector<Tensor> out;
+    size_t k = 0;
+    for (const Tensor& x : inputs) {
+      Shape shape = leading;
+      for (int64_t size : x.shape()) shape.push_back(size);
+      out.push_back(is_float(x.dtype()) ? reshape(found[k++], shape) : zeros(shape, x.dtype()));
+    }
+    return out;
+  }
+};
+
+// What is recorded to differentiate leaves no trace where the caller wants no gradients.
+Tensor as_asked(const Tensor& t, bool grad) { return grad ? t : stop_gradient(t); }
+
+}  // namespace
+
+std::pair<Tensor, std::vector<Tensor>> vjp(const TensorFunction& f,
+                                           const std::vector<Tensor>& inputs,
+                                           const Tensor& cotangent) {
+  const bool grad = grad_enabled();
+  const Grad on(true);
+  const Applied applied(f, inputs);
+  if (cotangent.shape() != applied.value.shape())
+    throw ShapeError("vjp: the cotangent has shape " + cotangent.shape().str() + ", the value " +
+                     applied.value.shape().str());
+  std::vector<Tensor> out = applied.for_inputs(gradients(applied.value, applied.by, cotangent), {});
+  for (Tensor& t : out) t = as_asked(t, grad);
+  return {as_asked(applied.value, grad), out};
+}
+
+// The vector-Jacobian product is linear in its cotangent u: its derivative by u along the tangents
+// is the Jacobian-vector product.
+std::pair<Tensor, Tensor> jvp(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                              const std::vector<Tensor>& tangents) {
+  if (tangents.size() != inputs.size())
+    throw ShapeError("jvp: " + std::to_string(tangents.size()) + " tangents for " +
+                     std::to_string(inputs.size()) + " inputs");
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (tangents[i].shape() != inputs[i].shape())
+      throw ShapeError("jvp: tangent " + std::to_string(i) + " has shape " +
+                       tangents[i].shape().str() + ", its input " + inputs[i].shape().str());
+  }
+  const bool grad = grad_enabled();
+  const Grad on(true);
+  const Applied applied(f, inputs);
+  const Tensor u = trainable(zeros_like(applied.value));
+  const std::vector<Tensor> products =
+      applied.for_inputs(gradients(applied.value, applied.by, u), {});
+  Tensor along = zeros({}, applied.value.dtype());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (is_float(inputs[i].dtype())) along = along + sum(products[i] * tangents[i]);
+  }
+  const Tensor tangent = gradients(along, {u})[0];
+  return {as_asked(applied.value, grad), as_asked(tangent, grad)};
+}
+
+std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>& inputs) {
+  const bool grad = grad_enabled();
+  const Grad on(true);
+  const Applied applied(f, inputs);
+  const Tensor& y = applied.value;
+  const int64_t n = y.numel();
+  Batch batch(n);
+  const Tensor row = placeholder(y.shape(), y.dtype(), false);
+  batch.bind(row, {reshape(eye(n, y.dtype()), with_size(n, y.shape())), true});
+  std::vector<Tensor> rows;
+  {
+    const Symbolic off;
+    rows = gradients(y, applied.by, row);
+  }
+  std::vector<Tensor> out = applied.for_inputs(batch.stacked(rows), y.shape());
+  for (Tensor& t : out) t = as_asked(t, grad);
+  return out;
+}
+
+TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes) {
+  return [f, in_axes](const std::vector<Tensor>& inputs) {
+    if (!in_axes.empty() && in_axes.size() != inputs.size())
+      throw ShapeError("vmap: " + std::to_string(in_axes.size()) + " axes for " +
+                       std::to_string(inputs.size()) + " inputs");
+    int64_t size = -1;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const int axis = in_axes.empty() ? 0 : in_axes[i];
+      if (axis == -1) continue;
+      if (axis != 0) throw ShapeError("vmap: axis " + std::to_string(axis) + " is not 0 or -1");
+      const Shape& shape = inputs[i].shape();
+      if (shape.rank() == 0)
+        throw ShapeError("vmap: input " + std::to_string(i) + " has no axis of examples");
+      if (size >= 0 && shape[0] != size)
+        throw ShapeError("vmap: input " + std::to_string(i) + " has " + std::to_string(shape[0]) +
+                         " examples, others have " + std::to_string(size));
+      size = shape[0];
+    }
+    if (size < 0) throw ShapeError("vmap: no input has an axis of examples");
+
+    Batch batch(size);
+    std::vector<Tensor> example = inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!in_axes.empty() && in_axes[i] != 0) continue;
+      Shape shape = inputs[i].shape();
+      shape.erase(0);
+      example[i] = placeholder(shape, inputs[i].dtype(), inputs[i].requires_grad());
+      batch.bind(example[i], {inputs[i], true});
+    }
+    const Tensor result = [&] {
+      const Symbolic off;
+      return f(example);
+    }();
+    return batch.stacked({&result, 1})[0];
+  };
+}
+
+}  // namespace glia

@@ -1,0 +1,699 @@
+// Reading and writing at positions given by tensors, and NumPy's indexing on top of it.
+#include <cstring>
+#include <numeric>
+
+#include "ops/private.h"
+
+namespace glia {
+namespace {
+
+// The position that an index names, negative ones counted from the end.
+template <class I>
+int64_t position(const char* op, I index, int64_t size) {
+  const int64_t i = index < 0 ? index + size : index;
+  if (i < 0 || i >= size)
+    throw ValueError(std::string(op) + ": index " + std::to_string(index) +
+                     " is out of range for an axis of size " + std::to_string(size));
+  return i;
+}
+
+template <class F>
+void with_index(DType dtype, F&& f) {
+  if (dtype == kI32)
+    f(int32_t());
+  else
+    f(int64_t());
+}
+
+// The sum as numbers of that type wrap around.
+template <class T>
+T plus(T a, T b) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return a || b;
+  } else if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  } else {
+    return static_cast<T>(static_cast<float>(a) + static_cast<float>(b));
+  }
+}
+template <>
+double plus(double a, double b) {
+  return a + b;
+}
+
+void require_indices(const char* op, const Tensor& x, const Tensor& indices, const Where& where) {
+  if (!x.defined() || !indices.defined()) fail(op, "a tensor is not defined", where);
+  if (indices.dtype() != kI32 && indices.dtype() != kI64)
+    fail(op, std::string("indices are i32 or i64, not ") + name(indices.dtype()), where);
+}
+
+// `count` axes from `from` on brought to begin at `to`, the others in their order.
+Tensor move_axes(const Tensor& x, int from, int count, int to) {
+  if (from == to || count == 0) return x;
+  Axes order;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i < from || i >= from + count) order.push_back(i);
+  }
+  Axes moved(count);
+  std::iota(moved.begin(), moved.end(), from);
+  order.insert(order.begin() + to, moved.begin(), moved.end());
+  return permute(x, order);
+}
+
+// ---- check_index(indices): as i64 and wrapped; attribute: the axis's size ----
+
+void run_check_index(const KernelCall& call) {
+  const Array& indices = call.in[0];
+  int64_t* out = call.out[0].as<int64_t>();
+  with_index(indices.dtype, [&](auto zero) {
+    const auto* in = indices.as<const decltype(zero)>();
+    for (int64_t i = 0; i < indices.numel(); ++i)
+      out[i] = position("index", in[i], call.attributes[0]);
+  });
+}
+Tensor batch_check_index(const Node& node, std::span<const Tensor> inputs, std::span<const bool>,
+                         int64_t) {
+  return record(*node.op, {inputs[0].node()}, inputs[0].shape(), kI64, {node.attributes[0]},
+                node.where);
+}
+const Op kCheckIndex{.name = "check_index",
+                     .kind = Kind::kKernel,
+                     .run = run_check_index,
+                     .batch = batch_check_index,
+                     .may_throw = true};
+
+Tensor check_index(const Tensor& indices, int64_t size, const Where& where) {
+  return record(kCheckIndex, {indices.node()}, indices.shape(), kI64, {size}, where);
+}
+
+// ---- take(x, indices): attribute: axis ----
+
+// Copies of the rows at the indices; Fixed: the bytes of a row, or 0 when only known at run time.
+template <int64_t Fixed, class I>
+void take_rows(const KernelCall& call, const Lines& x, int64_t row_bytes) {
+  const I* indices = call.in[1].as<const I>();
+  const int64_t count = call.in[1].numel(), bytes = Fixed ? Fixed : row_bytes;
+  const char* from = call.in[0].as<const char>();
+  char* to = call.out[0].as<char>();
+  parallel_pieces(x.outer * count, (1 << 16) / bytes, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const int64_t p = position("take", indices[r % count], x.size);
+      std::memcpy(to + r * bytes, from + (r / count * x.size + p) * bytes, bytes);
+    }
+  });
+}
+void run_take(const KernelCall& call) {
+  const Lines x(call.in[0].layout.shape, call.attributes[0]);
+  const int64_t bytes = x.inner * static_cast<int64_t>(size_of(call.in[0].dtype));
+  if (bytes == 0) return;
+  with_index(call.in[1].dtype, [&](auto zero) {
+    using I = decltype(zero);
+    switch (bytes) {
+      case 1:
+        return take_rows<1, I>(call, x, bytes);
+      case 2:
+        return take_rows<2, I>(call, x, bytes);
+      case 4:
+        return take_rows<4, I>(call, x, bytes);
+      case 8:
+        return take_rows<8, I>(call, x, bytes);
+      default:
+        return take_rows<0, I>(call, x, bytes);
+    }
+  });
+}
+void vjp_take(Vjp& v) {
+  const Shape& shape = v.node().inputs[0]->shape;
+  v.set(0, index_add(zeros(shape, v.g().dtype()), v.in(1), v.g(), static_cast<int>(v.attribute(0)),
+                     v.node().where));
+}
+Tensor batch_take(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
+                  int64_t) {
+  const int axis = static_cast<int>(node.attributes[0]);
+  if (batched[0] && batched[1]) return {};
+  if (batched[0]) return take(inputs[0], inputs[1], axis + 1, node.where);
+  return move_axes(take(inputs[0], inputs[1], axis, node.where), axis, 1, 0);
+}
+const Op kTake{.name = "take",
+               .kind = Kind::kKernel,
+               .vjp = vjp_take,
+               .run = run_take,
+               .batch = batch_take,
+               .may_throw = true};
+
+// ---- gather(x, indices): attribute: axis; the shapes agree in all other axes ----
+
+template <class T, class I>
+void gather_elements(const KernelCall& call) {
+  const Lines x(call.in[0].layout.shape, call.attributes[0]);
+  const int64_t count = call.in[1].layout.shape[static_cast<int>(call.attributes[0])];
+  const I* indices = call.in[1].as<const I>();
+  const T* from = call.in[0].as<const T>();
+  T* to = call.out[0].as<T>();
+  parallel_pieces(x.outer * count, (1 << 14) / std::max<int64_t>(x.inner, 1),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t r = begin; r < end; ++r) {
+                      const T* slice = from + r / count * x.size * x.inner;
+                      for (int64_t k = 0; k < x.inner; ++k) {
+                        const int64_t i = r * x.inner + k;
+                        to[i] = slice[position("gather", indices[i], x.size) * x.inner + k];
+                      }
+                    }
+                  });
+}
+void run_gather(const KernelCall& call) {
+  with_index(call.in[1].dtype, [&](auto index) {
+    using I = decltype(index);
+    switch (size_of(call.in[0].dtype)) {
+      case 1:
+        return gather_elements<uint8_t, I>(call);
+      case 2:
+        return gather_elements<uint16_t, I>(call);
+      case 4:
+        return gather_elements<uint32_t, I>(call);
+      default:
+        return gather_elements<uint64_t, I>(call);
+    }
+  });
+}
+void vjp_gather(Vjp& v) {
+  const Shape& shape = v.node().inputs[0]->shape;
+  v.set(0, scatter_add(zeros(shape, v.g().dtype()), v.in(1), v.g(),
+                       static_cast<int>(v.attribute(0)), v.node().where));
+}
+Tensor batch_gather(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
+                    int64_t size) {
+  return gather(with_batch_axis(inputs[0], batched[0], size),
+                with_batch_axis(inputs[1], batched[1], size),
+                static_cast<int>(node.attributes[0]) + 1, node.where);
+}
+const Op kGather{.name = "gather",
+                 .kind = Kind::kKernel,
+                 .vjp = vjp_gather,
+                 .run = run_gather,
+                 .batch = batch_gather,
+                 .may_throw = true};
+
+// ---- Writing: out = x with `source` combined at the indices; attribute: axis ----
+
+// Destinations are disjoint between pieces, which are columns of the inner axes; within one, the
+// order is that of the indices. `each` element has its own index, or each slice along the axis.
+template <bool kEach, class T, class I, class Combine>
+void combine(const char* op, const KernelCall& call, Combine combine) {
+  constexpr int64_t kColumns = 64;
+  const int64_t axis = call.attributes[0];
+  const Lines x(call.out[0].layout.shape, axis);
+  const int64_t sources = x.outer * x.inner;
+  if (sources == 0) return;
+  const int64_t count = call.in[2].numel() / sources;
+  const T* from = call.in[0].as<const T>();
+  const I* indices = call.in[1].as<const I>();
+  const T* source = call.in[2].as<const T>();
+  T* out = call.out[0].as<T>();
+  const int64_t pieces = (x.inner + kColumns - 1) / kColumns;
+  parallel_for(x.outer * pieces, [&](int64_t piece) {
+    const int64_t o = piece / pieces;
+    const int64_t first = piece % pieces * kColumns, last = std::min(first + kColumns, x.inner);
+    if (x.size > 0 && pieces == 1) {
+      std::copy_n(from + o * x.size * x.inner, x.size * x.inner, out + o * x.size * x.inner);
+    } else {
+      for (int64_t r = o * x.size; r < (o + 1) * x.size; ++r)
+        std::copy(from + r * x.inner + first, from + r * x.inner + last, out + r * x.inner + first);
+    }
+    for (int64_t r = o * count; r < (o + 1) * count; ++r) {
+      int64_t p = kEach ? 0 : position(op, indices[r - o * count], x.size);
+      for (int64_t k = first; k < last; ++k) {
+        if (kEach) p = position(op, indices[r * x.inner + k], x.size);
+        T& to = out[(o * x.size + p) * x.inner + k];
+        to = combine(to, source[r * x.inner + k]);
+      }
+    }
+  });
+}
+template <bool kEach>
+void run_add(const char* op, const KernelCall& call) {
+  with_dtype(call.out[0].dtype, [&](auto value) {
+    using T = decltype(value);
+    with_index(call.in[1].dtype,
+               [&](auto index) { combine<kEach, T, decltype(index)>(op, call, plus<T>); });
+  });
+}
+template <bool kEach>
+void vjp_add(Vjp& v) {
+  const int axis = static_cast<int>(v.attribute(0));
+  if (v.needs(0)) v.set(0, v.g());
+  if (!v.needs(2)) return;
+  v.set(2, kEach ? gather(v.g(), v.in(1), axis, v.node().where)
+                 : take(v.g(), v.in(1), axis, v.node().where));
+}
+
+void run_index_add(const KernelCall& call) { run_add<false>("index_add", call); }
+Tensor batch_index_add(const Node& node, std::span<const Tensor> inputs,
+                       std::span<const bool> batched, int64_t size) {
+  if (batched[1]) return {};
+  return index_add(with_batch_axis(inputs[0], batched[0], size), inputs[1],
+                   with_batch_axis(inputs[2], batched[2], size),
+                   static_cast<int>(node.attributes[0]) + 1, node.where);
+}
+const Op kIndexAdd{.name = "index_add",
+                   .kind = Kind::kKernel,
+                   .vjp = vjp_add<false>,
+                   .run = run_index_add,
+                   .batch = batch_index_add,
+                   .may_throw = true};
+
+void run_scatter_add(const KernelCall& call) { run_add<true>("scatter_add", call); }
+Tensor batch_scatter_add(const Node& node, std::span<const Tensor> inputs,
+                         std::span<const bool> batched, int64_t size) {
+  return scatter_add(with_batch_axis(inputs[0], batched[0], size),
+                     with_batch_axis(inputs[1], batched[1], size),
+                     with_batch_axis(inputs[2], batched[2], size),
+                     static_cast<int>(node.attributes[0]) + 1, node.where);
+}
+const Op kScatterAdd{.name = "scatter_add",
+                     .kind = Kind::kKernel,
+                     .vjp = vjp_add<true>,
+                     .run = run_scatter_add,
+                     .batch = batch_scatter_add,
+                     .may_throw = true};
+
+// Slices are replaced, and of several at one index the last stays.
+Tensor index_put(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
+                 const Where& where);
+void run_index_put(const KernelCall& call) {
+  const auto replace = [&](auto value) {
+    using T = decltype(value);
+    with_index(call.in[1].dtype, [&](auto index) {
+      combine<false, T, decltype(index)>("index_update", call, [](T, T s) { return s; });
+    });
+  };
+  switch (size_of(call.out[0].dtype)) {
+    case 1:
+      return replace(uint8_t());
+    case 2:
+      return replace(uint16_t());
+    case 4:
+      return replace(uint32_t());
+    default:
+      return replace(uint64_t());
+  }
+}
+void vjp_index_put(Vjp& v) {
+  const int axis = static_cast<int>(v.attribute(0));
+  const Tensor indices = v.in(1);
+  const Where& where = v.node().where;
+  if (v.needs(0))
+    v.set(0,
+          index_put(v.g(), indices, zeros(v.node().inputs[2]->shape, v.g().dtype()), axis, where));
+  if (!v.needs(2)) return;
+  // A slice that a later one replaced has no part in the result.
+  const int64_t count = indices.numel();
+  const Tensor number = reshape(arange(count), indices.shape());
+  const Tensor last = index_put(full({v.node().shape[axis]}, -1, kI64), indices, number, 0, where);
+  Shape shape = indices.shape();
+  while (shape.rank() < v.node().inputs[2]->shape.rank() - axis) shape.push_back(1);
+  const Tensor stays = reshape(take(last, indices, 0, where) == number, shape);
+  v.set(2, glia::where(stays, take(v.g(), indices, axis, where), 0));
+}
+const Op kIndexPut{.name = "index_put",
+                   .kind = Kind::kKernel,
+                   .vjp = vjp_index_put,
+                   .run = run_index_put,
+                   .may_throw = true};
+Tensor index_put(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
+                 const Where& where) {
+  return record(kIndexPut, {x.node(), indices.node(), source.node()}, x.shape(), x.dtype(), {axis},
+                where);
+}
+
+const RegisterOp registered[] = {RegisterOp(kCheckIndex), RegisterOp(kTake),
+                                 RegisterOp(kGather),     RegisterOp(kIndexAdd),
+                                 RegisterOp(kScatterAdd), RegisterOp(kIndexPut)};
+
+// The shape of slices of x at indices of that shape.
+Shape taken_shape(const Shape& x, int axis, const Shape& indices) {
+  Shape shape = x;
+  shape.erase(axis);
+  for (int i = 0; i < indices.rank(); ++i) shape.insert(axis + i, indices[i]);
+  return shape;
+}
+
+// x cut to the sizes of `shape` in all axes but one.
+Tensor cut(const char* op, const Tensor& x, const Shape& shape, int axis, const Where& where) {
+  Tensor out = x;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i == axis) continue;
+    if (shape[i] > x.shape()[i])
+      fail(op,
+           "indices " + shape.str() + " do not fit in " + x.shape().str() + " along axis " +
+               std::to_string(i),
+           where);
+    out = slice(out, i, {0, shape[i], 1}, where);
+  }
+  return out;
+}
+
+void require_rank(const char* op, const Tensor& x, const Tensor& indices, const Where& where) {
+  if (indices.rank() != x.rank())
+    fail(op,
+         "indices " + indices.shape().str() + " and " + x.shape().str() + " are of different rank",
+         where);
+}
+
+}  // namespace
+
+Tensor take(const Tensor& x, const Tensor& indices, int axis, Where where) {
+  require_indices("take", x, indices, where);
+  const int i = checked_axis("take", axis, x.rank(), where);
+  return record(kTake, {x.node(), indices.node()}, taken_shape(x.shape(), i, indices.shape()),
+                x.dtype(), {i}, where);
+}
+
+Tensor gather(const Tensor& x, const Tensor& indices, int axis, Where where) {
+  require_indices("gather", x, indices, where);
+  require_rank("gather", x, indices, where);
+  const int i = checked_axis("gather", axis, x.rank(), where);
+  const Tensor part = cut("gather", x, indices.shape(), i, where);
+  return record(kGather, {part.node(), indices.node()}, indices.shape(), x.dtype(), {i}, where);
+}
+
+Tensor index_add(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
+                 Where where) {
+  require_indices("index_add", x, indices, where);
+  if (!source.defined()) fail("index_add", "the source is not defined", where);
+  const int i = checked_axis("index_add", axis, x.rank(), where);
+  const Shape expected = taken_shape(x.shape(), i, indices.shape());
+  if (source.shape() != expected)
+    fail("index_add",
+         "source " + source.shape().str() + " should be " + expected.str() + " for " +
+             x.shape().str() + " and indices " + indices.shape().str(),
+         where);
+  const DType dtype = promote(x.dtype(), source.dtype());
+  const DType in = is_float(dtype) ? sum_dtype(dtype) : dtype;
+  const Tensor a = cast(x, in), s = cast(source, in);
+  return cast(record(kIndexAdd, {a.node(), indices.node(), s.node()}, x.shape(), in, {i}, where),
+              dtype);
+}
+
+Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
+                   Where where) {
+  require_indices("scatter_add", x, indices, where);
+  if (!source.defined()) fail("scatter_add", "the source is not defined", where);
+  require_rank("scatter_add", x, indices, where);
+  require_rank("scatter_add", source, indices, where);
+  const int i = checked_axis("scatter_add", axis, x.rank(), where);
+  Tensor used = cut("scatter_add", source, indices.shape(), i, where);
+  if (indices.shape()[i] > used.shape()[i])
+    fail("scatter_add",
+         "indices " + indices.shape().str() + " are more than source " + source.shape().str(),
+         where);
+  used = slice(used, i, {0, indices.shape()[i], 1}, where);
+  const Tensor part = cut("scatter_add", x, indices.shape(), i, where);
+  const DType dtype = promote(x.dtype(), source.dtype());
+  const DType in = is_float(dtype) ? sum_dtype(dtype) : dtype;
+  const Tensor a = cast(part, in), s = cast(used, in);
+  const Tensor out =
+      cast(record(kScatterAdd, {a.node(), indices.node(), s.node()}, part.shape(), in, {i}, where),
+           dtype);
+  if (part.shape() == x.shape()) return out;
+  const std::vector<int64_t> starts(x.rank(), 0), steps(x.rank(), 1);
+  return write_box(cast(x, dtype), out, starts, steps, where);
+}
+
+Tensor one_hot(const Tensor& indices, int64_t classes, DType dtype, Where where) {
+  require_indices("one_hot", indices, indices, where);
+  if (classes < 0) fail("one_hot", std::to_string(classes) + " classes", where);
+  return cast(unsqueeze(check_index(indices, classes, where), -1, where) == arange(classes), dtype);
+}
+
+Tensor nonzero(const Tensor& x) {
+  const Tensor truth = cast(x, kBool);
+  const auto values = truth.data<bool>();
+  const Layout layout = Layout::contiguous(x.shape());
+  std::vector<int64_t> positions;
+  int64_t count = 0;
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    if (!values[i]) continue;
+    ++count;
+    for (int a = 0; a < x.rank(); ++a) positions.push_back(i / layout.strides[a] % x.shape()[a]);
+  }
+  return from_vector(positions, {count, x.rank()});
+}
+
+// ---- NumPy's indexing -------------------------------------------------------------------------
+
+namespace {
+
+// What a slice or an integer selects of one axis. The step is above 0; `flipped`: last first.
+struct Range {
+  int64_t start = 0, step = 1, count = 0;
+  bool flipped = false;
+};
+
+Range resolve(const Slice& s, int64_t size) {
+  const auto bound = [&](int64_t end, int64_t none, int64_t low, int64_t high) {
+    if (end == Slice::kNone) return none;
+    return std::clamp(end < 0 ? end + size : end, low, high);
+  };
+  if (s.step > 0) {
+    const int64_t start = bound(s.start, 0, 0, size), stop = bound(s.stop, size, 0, size);
+    return {start, s.step, stop > start ? (stop - start - 1) / s.step + 1 : 0};
+  }
+  const int64_t step = -std::max(s.step, -INT64_MAX);
+  const int64_t start = bound(s.start, size - 1, -1, size - 1);
+  const int64_t stop = bound(s.stop, -1, -1, size - 1);
+  const int64_t count = start > stop ? (start - stop - 1) / step + 1 : 0;
+  return {count ? start - (count - 1) * step : 0, step, count, true};
+}
+
+// An index taken apart: first a box of x, seen as `view`, then tensors along axes of the view.
+struct Selection {
+  std::vector<Range> box;  // of each axis of x
+  Shape view;              // the box without the axes of integers, with new axes
+  std::vector<int> axes;   // of `view`, increasing
+  std::vector<Tensor> tensors;
+  bool leading = false;  // the axes of the tensors' shape come first in the result
+};
+
+class Parser {
+ public:
+  Parser(const char* op, const Shape& shape, const Where& where)
+      : op_(op), shape_(shape), where_(where) {}
+
+  Selection parse(const std::vector<Index>& at) {
+    int used = 0, ellipses = 0;
+    for (const Index& entry : at) {
+      used += axes_of(entry);
+      ellipses += entry.kind() == Index::Kind::kEllipsis;
+    }
+    if (ellipses > 1) fail(op_, "more than one Ellipsis", where_);
+    if (used > shape_.rank())
+      fail(op_, std::to_string(used) + " indices for shape " + shape_.str(), where_);
+    const int open = shape_.rank() - used;
+    for (const Index& entry : at) add(entry, open);
+    if (!ellipses) add(Ellipsis, open);
+    // An integer next to tensors counts as one of them.
+    if (!s_.tensors.empty()) s_.leading = runs_ > 1;
+    return std::move(s_);
+  }
+
+ private:
+  int axes_of(const Index& entry) const {
+    switch (entry.kind()) {
+      case Index::Kind::kInteger:
+      case Index::Kind::kSlice:
+        return 1;
+      case Index::Kind::kTensor:
+        if (!entry.tensor().defined()) fail(op_, "an index tensor is not defined", where_);
+        return entry.tensor().dtype() == kBool ? entry.tensor().rank() : 1;
+      default:
+        return 0;
+    }
+  }
+
+  void add(const Index& entry, int open) {
+    const bool advanced =
+        entry.kind() == Index::Kind::kInteger || entry.kind() == Index::Kind::kTensor;
+    if (advanced && !in_run_) ++runs_;
+    in_run_ = advanced;
+    switch (entry.kind()) {
+      case Index::Kind::kInteger:
+        return add_integer(entry.integer());
+      case Index::Kind::kSlice:
+        if (entry.slice().step == 0) fail(op_, "a slice has step 0", where_);
+        return keep(resolve(entry.slice(), size()));
+      case Index::Kind::kEllipsis:
+        for (int i = 0; i < open; ++i) keep({0, 1, size()});
+        return;
+      case Index::Kind::kNewAxis:
+        return s_.view.push_back(1);
+      case Index::Kind::kTensor:
+        return entry.tensor().dtype() == kBool ? add_mask(entry.tensor())
+                                               : add_tensor(entry.tensor());
+    }
+  }
+
+  int axis() const { return static_cast<int>(s_.box.size()); }
+  int64_t size() const { return shape_[axis()]; }
+
+  void keep(const Range& range) {
+    s_.box.push_back(range);
+    s_.view.push_back(range.count);
+  }
+
+  void add_integer(int64_t i) {
+    if (i < -size() || i >= size())
+      fail(op_,
+           "index " + std::to_string(i) + " is out of range for axis " + std::to_string(axis()) +
+               " of " + shape_.str(),
+           where_);
+    s_.box.push_back({i < 0 ? i + size() : i, 1, 1});
+  }
+
+  void add_tensor(const Tensor& indices) {
+    if (!is_integer(indices.dtype()))
+      fail(op_, std::string("index tensors are integers or bool, not ") + name(indices.dtype()),
+           where_);
+    s_.axes.push_back(s_.view.rank());
+    s_.tensors.push_back(indices.dtype() == kI32 ? indices : cast(indices, kI64));
+    keep({0, 1, size()});
+  }
+
+  // One tensor for each axis of the mask. A mask of rank 0 selects along a new axis of size 1.
+  void add_mask(const Tensor& mask) {
+    for (int i = 0; i < mask.rank(); ++i) {
+      if (mask.shape()[i] != shape_[axis() + i])
+        fail(op_,
+             "mask " + mask.shape().str() + " does not fit " + shape_.str() + " from axis " +
+                 std::to_string(axis()),
+             where_);
+    }
+    const Tensor positions = nonzero(mask);
+    if (mask.rank() == 0) {
+      s_.axes.push_back(s_.view.rank());
+      s_.tensors.push_back(zeros({positions.size(0)}, kI64));
+      s_.view.push_back(1);
+    }
+    for (int i = 0; i < mask.rank(); ++i)
+      add_tensor(squeeze(slice(positions, 1, {i, i + 1, 1}), 1));
+  }
+
+  const char* op_;
+  const Shape& shape_;
+  const Where& where_;
+  Selection s_;
+  int runs_ = 0;  // of integers and tensors next to each other
+  bool in_run_ = false;
+};
+
+Axes flipped_axes(const Selection& s) {
+  Axes axes;
+  for (size_t i = 0; i < s.box.size(); ++i) {
+    if (s.box[i].flipped) axes.push_back(static_cast<int64_t>(i));
+  }
+  return axes;
+}
+
+Tensor select_box(const Tensor& x, const Selection& s, const Where& where) {
+  Tensor out = x;
+  for (size_t i = 0; i < s.box.size(); ++i) {
+    const Range& r = s.box[i];
+    const int64_t stop = r.count ? r.start + (r.count - 1) * r.step + 1 : r.start;
+    out = slice(out, static_cast<int>(i), {r.start, stop, r.step}, where);
+  }
+  return reshape(flip(out, flipped_axes(s), where), s.view, where);
+}
+
+// The view with the axes of the tensors merged into one, and their indices as one for that axis.
+struct Merged {
+  Axes order, inverse;  // of the view's axes before merging
+  Shape ordered, shape;
+  int axis = 0;
+  Tensor indices;
+
+  Merged(const char* op, const Selection& s, const Where& where) : ordered(s.view), shape(s.view) {
+    const int count = static_cast<int>(s.axes.size());
+    const bool adjacent = s.axes.back() - s.axes.front() == count - 1;
+    axis = adjacent ? s.axes.front() : 0;
+    order.assign(s.axes.begin(), s.axes.end());
+    for (int i = 0; i < s.view.rank(); ++i) {
+      if (std::ranges::count(s.axes, i)) continue;
+      order.insert(i < axis ? order.begin() + i : order.end(), i);
+    }
+    inverse.resize(order.size());
+    for (size_t i = 0; i < order.size(); ++i) {
+      inverse[order[i]] = static_cast<int64_t>(i);
+      ordered[static_cast<int>(i)] = s.view[static_cast<int>(order[i])];
+    }
+    shape = ordered;
+    for (int i = 1; i < count; ++i) {
+      shape[axis] *= shape[axis + 1];
+      shape.erase(axis + 1);
+    }
+    if (count == 1) {
+      indices = s.tensors[0];
+      return;
+    }
+    Shape joint = s.tensors[0].shape();
+    int64_t stride = 1;
+    for (int i = count - 1; i >= 0; --i) {
+      try {
+        joint = broadcast(joint, s.tensors[i].shape());
+      } catch (const ShapeError&) {
+        fail(
+            op,
+            "index tensors do not broadcast: " + joint.str() + " and " + s.tensors[i].shape().str(),
+            where);
+      }
+      const int64_t size = s.view[s.axes[i]];
+      const Tensor part = check_index(s.tensors[i], size, where) * stride;
+      indices = indices.defined() ? indices + part : part;
+      stride *= size;
+    }
+  }
+
+  Tensor merge(const Tensor& view) const { return reshape(permute(view, order), shape); }
+  Tensor part(const Tensor& merged) const { return permute(reshape(merged, ordered), inverse); }
+};
+
+}  // namespace
+
+Tensor index(const Tensor& x, const std::vector<Index>& at, Where where) {
+  if (!x.defined()) fail("index", "the tensor is not defined", where);
+  const Selection s = Parser("index", x.shape(), where).parse(at);
+  const Tensor view = select_box(x, s, where);
+  if (s.tensors.empty()) return view;
+  const Merged m("index", s, where);
+  const Tensor out = take(m.merge(view), m.indices, m.axis, where);
+  return move_axes(out, m.axis, m.indices.rank(), s.leading ? 0 : m.axis);
+}
+
+Tensor index_update(const Tensor& x, const std::vector<Index>& at, const Tensor& value,
+                    Where where) {
+  if (!x.defined() || !value.defined()) fail("index_update", "a tensor is not defined", where);
+  const Selection s = Parser("index_update", x.shape(), where).parse(at);
+  Tensor part = cast(value, x.dtype());
+  if (s.tensors.empty()) {
+    part = expand(part, s.view, where);
+  } else {
+    const Merged m("index_update", s, where);
+    const int first = s.leading ? 0 : m.axis, count = m.indices.rank();
+    const Shape source = taken_shape(m.shape, m.axis, m.indices.shape());
+    Shape selected = source;
+    for (int i = 0; i < count; ++i) selected.erase(m.axis);
+    for (int i = 0; i < count; ++i) selected.insert(first + i, m.indices.shape()[i]);
+    part = move_axes(expand(part, selected, where), first, count, m.axis);
+    part = m.part(index_put(m.merge(select_box(x, s, where)), m.indices, part, m.axis, where));
+  }
+  Shape box;
+  std::vector<int64_t> starts, steps;
+  for (const Range& r : s.box) {
+    box.push_back(r.count);
+    starts.push_back(r.start);
+    steps.push_back(r.step);
+  }
+  part = flip(reshape(part, box, where), flipped_axes(s), where);
+  return part.shape() == x.shape() ? part : write_box(x, part, starts, steps, where);
+}
+
+}  // namespace glia

@@ -1,0 +1,152 @@
+// Running sums and products along an axis.
+#include "ops/private.h"
+
+namespace glia {
+namespace {
+
+constexpr int64_t kColumns = 64;
+
+// Calls f(first, last) for pieces of the columns of each outer slice: offsets of the first element
+// of a scan, whose next ones are `inner` apart.
+template <class F>
+void for_columns(const Lines& x, F&& f) {
+  const int64_t pieces = (x.inner + kColumns - 1) / kColumns;
+  parallel_for(x.outer * pieces, [&](int64_t piece) {
+    const int64_t base = piece / pieces * x.size * x.inner, first = piece % pieces * kColumns;
+    f(base + first, base + std::min(first + kColumns, x.inner));
+  });
+}
+
+template <class T>
+T multiply_add(T a, T b, T c) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b) +
+                          static_cast<uint64_t>(c));
+  } else {
+    return a * b + c;
+  }
+}
+
+template <class F>
+void with_sum_dtype(DType dtype, F&& f) {
+  if (dtype == kI64)
+    f(int64_t());
+  else if (dtype == kF64)
+    f(double());
+  else
+    f(float());
+}
+
+// ---- cumsum: attribute: axis ----
+
+void run_cumsum(const KernelCall& call) {
+  const Lines x(call.in[0].layout.shape, call.attributes[0]);
+  with_sum_dtype(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = call.in[0].as<const T>();
+    T* out = call.out[0].as<T>();
+    for_columns(x, [&](int64_t first, int64_t last) {
+      if (x.size == 0) return;
+      std::copy(in + first, in + last, out + first);
+      for (int64_t i = 1; i < x.size; ++i) {
+        const T* before = out + (i - 1) * x.inner;
+        for (int64_t k = first; k < last; ++k)
+          out[i * x.inner + k] = multiply_add(T(1), before[k], in[i * x.inner + k]);
+      }
+    });
+  });
+}
+void vjp_cumsum(Vjp& v) {
+  const int64_t axis = v.attribute(0);
+  v.set(0, flip(cumsum(flip(v.g(), {axis}), static_cast<int>(axis)), {axis}));
+}
+Tensor batch_cumsum(const Node& node, std::span<const Tensor> inputs, std::span<const bool>,
+                    int64_t) {
+  return cumsum(inputs[0], static_cast<int>(node.attributes[0]) + 1, node.where);
+}
+const Op kCumsum{.name = "cumsum",
+                 .kind = Kind::kKernel,
+                 .vjp = vjp_cumsum,
+                 .run = run_cumsum,
+                 .batch = batch_cumsum};
+
+// ---- recurrence(a, b): h[i] = a[i] h[i - 1] + b[i] with h[-1] = 0; attribute: axis ----
+
+void run_recurrence(const KernelCall& call) {
+  const Lines x(call.in[0].layout.shape, call.attributes[0]);
+  with_sum_dtype(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T *a = call.in[0].as<const T>(), *b = call.in[1].as<const T>();
+    T* out = call.out[0].as<T>();
+    for_columns(x, [&](int64_t first, int64_t last) {
+      if (x.size == 0) return;
+      std::copy(b + first, b + last, out + first);
+      for (int64_t i = 1; i < x.size; ++i) {
+        const T* before = out + (i - 1) * x.inner;
+        for (int64_t k = first; k < last; ++k) {
+          const int64_t at = i * x.inner + k;
+          out[at] = multiply_add(a[at], before[k], b[at]);
+        }
+      }
+    });
+  });
+}
+Tensor recurrence(const Tensor& a, const Tensor& b, int axis, const Where& where);
+
+// x[i - 1] along the axis, zero at the front.
+Tensor delayed(const Tensor& x, int axis) {
+  std::vector<std::pair<int64_t, int64_t>> pads(x.rank());
+  pads[axis].first = 1;
+  return pad(slice(x, axis, {0, x.shape()[axis] - 1, 1}), pads);
+}
+// The adjoint runs backwards: l[i] = g[i] + a[i + 1] l[i + 1].
+void vjp_recurrence(Vjp& v) {
+  const int64_t axis = v.attribute(0);
+  const int i = static_cast<int>(axis);
+  if (v.node().shape[i] == 0) return;
+  const Tensor after = delayed(flip(v.in(0), {axis}), i);
+  const Tensor l = flip(recurrence(after, flip(v.g(), {axis}), i, v.node().where), {axis});
+  if (v.needs(0)) v.set(0, l * delayed(v.out(), i));
+  if (v.needs(1)) v.set(1, l);
+}
+Tensor batch_recurrence(const Node& node, std::span<const Tensor> inputs,
+                        std::span<const bool> batched, int64_t size) {
+  return recurrence(with_batch_axis(inputs[0], batched[0], size),
+                    with_batch_axis(inputs[1], batched[1], size),
+                    static_cast<int>(node.attributes[0]) + 1, node.where);
+}
+const Op kRecurrence{.name = "recurrence",
+                     .kind = Kind::kKernel,
+                     .vjp = vjp_recurrence,
+                     .run = run_recurrence,
+                     .batch = batch_recurrence};
+Tensor recurrence(const Tensor& a, const Tensor& b, int axis, const Where& where) {
+  return record(kRecurrence, {a.node(), b.node()}, a.shape(), a.dtype(), {axis}, where);
+}
+
+const RegisterOp registered[] = {RegisterOp(kCumsum), RegisterOp(kRecurrence)};
+
+// The dtype of the result: as of a sum, but 16-bit floats stay.
+DType scanned_dtype(DType t) { return is_float(t) ? t : kI64; }
+
+}  // namespace
+
+Tensor cumsum(const Tensor& x, int axis, Where where) {
+  if (!x.defined()) fail("cumsum", "the operand is not defined", where);
+  const int i = checked_axis("cumsum", axis, x.rank(), where);
+  const Tensor in = cast(x, sum_dtype(x.dtype()));
+  return cast(record(kCumsum, {in.node()}, x.shape(), in.dtype(), {i}, where),
+              scanned_dtype(x.dtype()));
+}
+
+// The recurrence that begins with the first factor and adds nothing: right where factors are zero.
+Tensor cumprod(const Tensor& x, int axis, Where where) {
+  if (!x.defined()) fail("cumprod", "the operand is not defined", where);
+  const int i = checked_axis("cumprod", axis, x.rank(), where);
+  const Tensor a = cast(x, sum_dtype(x.dtype()));
+  const std::vector<int64_t> starts(x.rank(), 0), steps(x.rank(), 1);
+  const Tensor first = embed(slice(a, i, {0, 1, 1}), x.shape(), starts, steps, 0, where);
+  return cast(recurrence(a, first, i, where), scanned_dtype(x.dtype()));
+}
+
+}  // namespace glia

@@ -1,0 +1,228 @@
+// What all optimizers share: groups, state, one graph node for many parameters, saving.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "glia/ops.h"
+#include "glia/optim.h"
+#include "ops/foreach.h"
+
+namespace glia::optim {
+
+// ---- Groups and options -------------------------------------------------------------------------
+
+void Optimizer::add_group(const ParameterList& parameters, Options options) {
+  check(options);
+  if (parameters.empty()) throw ValueError(fmt::format("{}: no parameters", name_));
+  std::unordered_set<const Tensor*> known;
+  for (const Slot& slot : slots_) known.insert(&slot.parameter.tensor());
+  for (const Variable& p : parameters) {
+    if (p.dtype() != kF32 && p.dtype() != kF64)
+      throw ShapeError(fmt::format("{}: a parameter {} is {}, not f32 or f64", name_,
+                                   p.shape().str(), name(p.dtype())));
+    if (!known.insert(&p.tensor()).second)
+      throw ValueError(fmt::format("{}: a parameter {} is given twice", name_, p.shape().str()));
+  }
+  for (const Variable& p : parameters) slots_.push_back({groups_.size(), p.alias()});
+  groups_.push_back(std::move(options));
+}
+
+ParameterList Optimizer::parameters() const {
+  ParameterList out;
+  for (const Slot& slot : slots_) {
+    if (slot.parameter.trainable()) out.push_back(slot.parameter);
+  }
+  return out;
+}
+
+size_t Optimizer::option_index(std::string_view option, size_t group) const {
+  if (group >= groups_.size())
+    throw ValueError(fmt::format("{}: no group {} among {}", name_, group, groups_.size()));
+  const auto at = std::find(option_names_.begin(), option_names_.end(), option);
+  if (at == option_names_.end())
+    throw ValueError(fmt::format("{}: no option \"{}\"", name_, option));
+  return at - option_names_.begin();
+}
+
+void Optimizer::check_range(const Options& options, int i, double low, double high) const {
+  if (!(options[i] >= low && options[i] < high))
+    throw ValueError(
+        fmt::format("{}: {} = {} is out of range", name_, option_names_[i], options[i]));
+}
+
+double Optimizer::option(std::string_view name, size_t group) const {
+  const size_t i = option_index(name, group);
+  return groups_[group][i];
+}
+
+void Optimizer::set_option(std::string_view name, double value, size_t group) {
+  const size_t i = option_index(name, group);
+  Options changed = groups_[group];
+  changed[i] = value;
+  check(changed);
+  groups_[group] = std::move(changed);
+}
+
+void Optimizer::set_lr(double lr) {
+  for (size_t g = 0; g < groups_.size(); ++g) set_lr(lr, g);
+}
+
+// ---- A step -------------------------------------------------------------------------------------
+
+// What one node can update: parameters of one group, dtype and number of steps.
+struct Optimizer::Batch {
+  std::vector<Slot*> slots;
+  std::vector<std::vector<Tensor>> operands;  // the rule's, each for all parameters
+};
+
+std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& gradients) {
+  const size_t trainable = std::count_if(slots_.begin(), slots_.end(),
+                                         [](const Slot& s) { return s.parameter.trainable(); });
+  const bool for_all = gradients.size() == slots_.size();
+  if (!for_all && gradients.size() != trainable)
+    throw ShapeError(fmt::format("{}: {} gradients for {} parameters, of which {} are trainable",
+                                 name_, gradients.size(), slots_.size(), trainable));
+  std::vector<size_t> state_counts;
+  for (const Options& options : groups_) state_counts.push_back(state_names(options).size());
+
+  std::vector<Batch> out;
+  size_t next = 0;
+  for (Slot& slot : slots_) {
+    const Variable& p = slot.parameter;
+    if (!p.trainable()) {
+      next += for_all;
+      continue;
+    }
+    const Tensor& gradient = gradients[next++];
+    if (!gradient.defined()) continue;
+    if (gradient.shape() != p.shape() || gradient.dtype() != p.dtype())
+      throw ShapeError(fmt::format("{}: gradient {} is {} {}, its parameter {} {}", name_, next - 1,
+                                   name(gradient.dtype()), gradient.shape().str(), name(p.dtype()),
+                                   p.shape().str()));
+    if (const size_t count = state_counts[slot.group]; slot.state.size() != count) {
+      slot.state.assign(count, zeros(p.shape(), p.dtype()));
+      slot.steps = 0;
+    }
+    auto batch = std::find_if(out.begin(), out.end(), [&](const Batch& b) {
+      const Slot& other = *b.slots[0];
+      return other.group == slot.group && other.parameter.dtype() == p.dtype() &&
+             other.steps == slot.steps;
+    });
+    if (batch == out.end()) {
+      batch = out.emplace(batch);
+      batch->operands.resize(2 + slot.state.size());
+    }
+    batch->slots.push_back(&slot);
+    batch->operands[0].push_back(p);
+    batch->operands[1].push_back(gradient);
+    for (size_t k = 0; k < slot.state.size(); ++k) batch->operands[2 + k].push_back(slot.state[k]);
+  }
+  return out;
+}
+
+void Optimizer::record(const Batch& batch) {
+  const Slot& any = *batch.slots[0];
+  const Update u = update(groups_[any.group], any.steps + 1);
+  std::vector<const std::vector<Tensor>*> lists;
+  for (const auto& list : batch.operands) lists.push_back(&list);
+  const auto results = foreach (name_, u.rule, lists, u.scalars);
+  for (size_t j = 0; j < batch.slots.size(); ++j) {
+    const Slot& slot = *batch.slots[j];
+    slot.parameter.set(results[0][j]);
+    for (size_t k = 0; k < slot.state.size(); ++k) slot.state[k].set(results[1 + k][j]);
+  }
+}
+
+void Optimizer::step(std::vector<Tensor> gradients) {
+  const NoGrad off;
+  std::vector<Batch> all = batches(gradients);
+  std::vector<Slot*> updated;
+  for (const Batch& batch : all) {
+    record(batch);
+    updated.insert(updated.end(), batch.slots.begin(), batch.slots.end());
+  }
+  // Values that nobody holds any more give their memory to the new ones.
+  all.clear();
+  gradients.clear();
+  eval_variables();
+  for (Slot* slot : updated) ++slot->steps;
+  ++steps_;
+}
+
+// ---- Saving -------------------------------------------------------------------------------------
+
+StateDict Optimizer::state_dict() const {
+  StateDict out{{"step", tensor(steps_)}};
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    if (slot.steps == 0) continue;
+    const std::string prefix = fmt::format("state.{}.", i);
+    out.emplace_back(prefix + "step", tensor(slot.steps));
+    const auto names = state_names(groups_[slot.group]);
+    for (size_t k = 0; k < slot.state.size(); ++k)
+      out.emplace_back(prefix + std::string(names[k]), slot.state[k]);
+  }
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (size_t i = 0; i < option_names_.size(); ++i)
+      out.emplace_back(fmt::format("param_groups.{}.{}", g, option_names_[i]),
+                       tensor(groups_[g][i]));
+  }
+  return out;
+}
+
+void Optimizer::load_state_dict(const StateDict& values) {
+  std::unordered_map<std::string, Tensor> given;
+  std::vector<std::string> faults;
+  for (const auto& [key, value] : values) {
+    if (!value.defined()) throw Error(fmt::format("{}: {} has no value", name_, key));
+    if (!given.emplace(key, value).second) faults.push_back(key + " is given twice");
+  }
+  // Takes a value out of `given`; of the right shape in any case.
+  const auto take = [&](const std::string& key, const Shape& shape) -> Tensor {
+    const auto node = given.extract(key);
+    if (node.empty()) {
+      faults.push_back("no " + key);
+    } else if (node.mapped().shape() != shape) {
+      faults.push_back(
+          fmt::format("{} is {}, not {}", key, node.mapped().shape().str(), shape.str()));
+    } else {
+      return node.mapped();
+    }
+    return zeros(shape);
+  };
+
+  const int64_t steps = take("step", {}).item<int64_t>();
+  std::vector<Options> groups(groups_.size(), Options(option_names_.size()));
+  for (size_t g = 0; g < groups.size(); ++g) {
+    for (size_t i = 0; i < option_names_.size(); ++i)
+      groups[g][i] = take(fmt::format("param_groups.{}.{}", g, option_names_[i]), {}).item();
+    if (faults.empty()) check(groups[g]);
+  }
+  std::vector<std::pair<int64_t, std::vector<Tensor>>> states(slots_.size());
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    const std::string prefix = fmt::format("state.{}.", i);
+    if (!given.contains(prefix + "step")) continue;
+    states[i].first = take(prefix + "step", {}).item<int64_t>();
+    for (std::string_view name : state_names(groups[slot.group])) {
+      const Tensor value = take(prefix + std::string(name), slot.parameter.shape());
+      states[i].second.push_back(cast(value, slot.parameter.dtype()));
+    }
+  }
+  for (const auto& [key, value] : values) {
+    if (given.contains(key)) faults.push_back(key + " belongs to nothing here");
+  }
+  if (!faults.empty())
+    throw Error(fmt::format("{}: the state does not fit: {}", name_, fmt::join(faults, "; ")));
+
+  steps_ = steps;
+  groups_ = std::move(groups);
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].steps = states[i].first;
+    slots_[i].state.assign(states[i].second.begin(), states[i].second.end());
+  }
+}
+
+}  // namespace glia::optim

@@ -1,0 +1,66 @@
+// Gradient descent.
+#include <limits>
+
+#include "glia/ops.h"
+#include "glia/optim.h"
+
+namespace glia::optim {
+namespace {
+
+enum Option { kLr, kMomentum, kDampening, kWeightDecay, kNesterov, kMaximize };
+
+std::vector<double> values(const SGDOptions& o) {
+  return {o.lr, o.momentum, o.dampening, o.weight_decay, 1.0 * o.nesterov, 1.0 * o.maximize};
+}
+
+enum class Momentum { kNone, kPlain, kNesterov };
+
+// {p, g, velocity} with {lr, sign, weight decay, momentum, 1 - dampening}.
+template <Momentum momentum>
+std::vector<Tensor> descend(const std::vector<Tensor>& in, const std::vector<Tensor>& scalars) {
+  const Tensor &p = in[0], &lr = scalars[0], &sign = scalars[1], &decay = scalars[2];
+  const Tensor g = in[1] * sign + p * decay;
+  if constexpr (momentum == Momentum::kNone) {
+    return {p - lr * g};
+  } else {
+    const Tensor &factor = scalars[3], &share = scalars[4];
+    const Tensor velocity = in[2] * factor + g * share;
+    const Tensor direction = momentum == Momentum::kNesterov ? g + velocity * factor : velocity;
+    return {p - lr * direction, velocity};
+  }
+}
+
+}  // namespace
+
+SGD::SGD(const ParameterList& parameters, const SGDOptions& options)
+    : Optimizer("sgd", {"lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"}) {
+  add_param_group(parameters, options);
+}
+
+void SGD::add_param_group(const ParameterList& parameters, const SGDOptions& options) {
+  add_group(parameters, values(options));
+}
+
+void SGD::check(const Options& o) const {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (Option i : {kLr, kMomentum, kWeightDecay}) check_range(o, i, 0, kInfinity);
+  check_range(o, kDampening, -kInfinity, kInfinity);
+  if (o[kNesterov] != 0 && (o[kMomentum] == 0 || o[kDampening] != 0))
+    throw ValueError("sgd: nesterov needs momentum and no dampening");
+}
+
+std::vector<std::string_view> SGD::state_names(const Options& o) const {
+  if (o[kMomentum] == 0) return {};
+  return {"momentum_buffer"};
+}
+
+SGD::Update SGD::update(const Options& o, int64_t step) const {
+  const Rule rule = o[kMomentum] == 0   ? descend<Momentum::kNone>
+                    : o[kNesterov] == 0 ? descend<Momentum::kPlain>
+                                        : descend<Momentum::kNesterov>;
+  // The first velocity is the gradient, not dampened.
+  const double share = step == 1 ? 1 : 1 - o[kDampening];
+  return {rule, {o[kLr], o[kMaximize] != 0 ? -1.0 : 1.0, o[kWeightDecay], o[kMomentum], share}};
+}
+
+}  // namespace glia::optim

@@ -1,0 +1,819 @@
+// Readers and writers of files: round trips, files made by other programs, and damage.
+#include "glia/io.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <bit>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <numeric>
+#include <random>
+#include <set>
+
+#include "glia/ops.h"
+#include "io/elements.h"
+#include "io/zip.h"
+
+namespace glia::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr DType kEveryDType[] = {kBool, kU8, kI8, kI32, kI64, kF16, kBF16, kF32, kF64};
+const std::vector<Shape> kShapes = {{},     {1},       {0},       {5},
+                                    {2, 3}, {2, 0, 3}, {3, 1, 4}, {1, 2, 1, 3, 1, 2, 1, 2}};
+
+// Any bits at all, NaN included.
+Tensor noise(DType dtype, const Shape& shape, uint32_t seed = 1) {
+  std::mt19937 random(seed);
+  std::vector<uint8_t> bytes(shape.numel() * size_of(dtype));
+  for (uint8_t& byte : bytes) byte = dtype == kBool ? random() % 2 : random();
+  return from_bytes(bytes.data(), shape, dtype);
+}
+
+void expect_same(const Tensor& got, const Tensor& want) {
+  EXPECT_EQ(got.dtype(), want.dtype());
+  EXPECT_EQ(got.shape(), want.shape()) << got.shape().str() << " for " << want.shape().str();
+  EXPECT_EQ(text_of(raw_bytes(got)), text_of(raw_bytes(want)));
+}
+
+void expect_same(const NamedTensors& got, const NamedTensors& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].first, want[i].first);
+    expect_same(got[i].second, want[i].second);
+  }
+}
+
+// The message of the IoError that `action` must throw: one line that begins with the file.
+std::string fault(const std::string& path, const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const IoError& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(message.starts_with(path)) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    return message.substr(std::min(message.size(), path.size()));
+  }
+  ADD_FAILURE() << path << ": no IoError";
+  return "";
+}
+
+std::string from_hex(std::string_view hex) {
+  std::string out;
+  for (size_t at = 0; at + 1 < hex.size(); at += 2)
+    out += static_cast<char>(std::stoi(std::string(hex.substr(at, 2)), nullptr, 16));
+  return out;
+}
+
+class Io : public testing::Test {
+ protected:
+  Io() {
+    std::string name = (fs::temp_directory_path() / "glia-io-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~Io() override { fs::remove_all(folder_); }
+
+  std::string file(const std::string& name) const { return folder_ + "/" + name; }
+  std::string file(const std::string& name, std::string_view bytes) const {
+    std::ofstream(file(name), std::ios::binary) << bytes;
+    return file(name);
+  }
+  size_t files() const {
+    return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
+  }
+
+  std::string folder_;
+};
+
+// ---- Round trips ----------------------------------------------------------------------------
+
+TEST_F(Io, IdxRoundTrips) {
+  for (DType dtype : {kU8, kI8, kI32, kF32, kF64}) {
+    for (const Shape& shape : kShapes) {
+      for (const char* name : {"x.idx", "x.idx.gz"}) {
+        const Tensor x = noise(dtype, shape);
+        write_idx(file(name), x);
+        expect_same(read_idx(file(name)), x);
+      }
+    }
+  }
+  EXPECT_TRUE(read_file(file("x.idx.gz")).starts_with("\x1f\x8b"));
+  for (DType dtype : {kBool, kI64, kF16, kBF16})
+    EXPECT_NE(fault(file("y"), [&] { write_idx(file("y"), zeros({2}, dtype)); }), "");
+}
+
+TEST_F(Io, IdxIsBigEndianAndWidensShorts) {
+  const std::string head("\0\0\x0b\x01\0\0\0\x03", 8);
+  expect_same(read_idx(file("x", head + std::string("\x01\x02\xff\xfe\x80\x00", 6))),
+              tensor({258, -2, -32768}));
+  write_idx(file("y"), tensor({1}));
+  EXPECT_EQ(read_file(file("y")), std::string("\0\0\x0c\x01\0\0\0\x01\0\0\0\x01", 12));
+}
+
+TEST_F(Io, IdxReadsGzipFilesOfSeveralMembers) {
+  write_idx(file("x.gz"), arange(1000, kI32));
+  write_idx(file("y.gz"), tensor({7}));
+  const std::string x = read_file(file("x.gz"));
+  EXPECT_NE(fault(file("z.gz"), [&] { read_idx(file("z.gz", x + read_file(file("y.gz")))); })
+                .find("has more than"),
+            std::string::npos);
+}
+
+TEST_F(Io, SafetensorsRoundTrips) {
+  NamedTensors all;
+  for (DType dtype : kEveryDType)
+    for (const Shape& shape : kShapes)
+      all.emplace_back(name(dtype) + shape.str(), noise(dtype, shape));
+  const Metadata metadata = {{"a", "1"}, {"format", "pt"}, {"\"\n\xc3\xa9", ""}};
+  write_safetensors(file("x"), all, metadata);
+  Metadata read = {{"stale", ""}};
+  expect_same(read_safetensors(file("x"), &read), all);
+  EXPECT_EQ(std::set(read.begin(), read.end()), std::set(metadata.begin(), metadata.end()));
+  write_safetensors(file("x"), {});
+  expect_same(read_safetensors(file("x"), &read), NamedTensors{});
+  EXPECT_TRUE(read.empty());
+}
+
+TEST_F(Io, SafetensorsShareTheFileAndOutliveIt) {
+  const Tensor a = arange(1000, kF32), b = arange(10), c = ones({3}, kBool);
+  write_safetensors(file("x"), {{"c", c}, {"a", a}, {"b", b}});
+  NamedTensors read = read_safetensors(file("x"));
+  const auto address = [&](int i) {
+    return reinterpret_cast<uintptr_t>(raw_bytes(read[i].second).data());
+  };
+  EXPECT_EQ(address(2) % 64, 0u);  // the widest come first
+  EXPECT_EQ(address(1), address(2) + 80);
+  EXPECT_EQ(address(0), address(1) + 4000);
+  write_safetensors(file("x"), {{"a", zeros({1000})}});
+  fs::remove(file("x"));
+  read.erase(read.begin());
+  expect_same(read, {{"a", a}, {"b", b}});
+  // The mapping cannot be written: nothing computed from it may reuse its memory.
+  Tensor moved = std::move(read[0].second);
+  read.clear();
+  moved = moved + 1;
+  expect_same(moved, 1 + arange(1000, kF32));
+}
+
+TEST_F(Io, NpyRoundTrips) {
+  for (DType dtype : kEveryDType) {
+    for (const Shape& shape : kShapes) {
+      const Tensor x = noise(dtype, shape);
+      write_npy(file("x"), x);
+      expect_same(read_npy(file("x")), dtype == kBF16 ? cast(x, kF32) : x);
+      EXPECT_EQ((read_file(file("x")).size() - raw_bytes(read_npy(file("x"))).size()) % 64, 0u);
+    }
+  }
+}
+
+TEST_F(Io, NpzRoundTrips) {
+  NamedTensors all;
+  for (DType dtype : kEveryDType) {
+    if (dtype == kBF16) continue;
+    for (const Shape& shape : kShapes)
+      all.emplace_back(name(dtype) + shape.str(), noise(dtype, shape));
+  }
+  write_npz(file("x"), all);
+  expect_same(read_npz(file("x")), all);
+  write_npz(file("x"), {});
+  expect_same(read_npz(file("x")), NamedTensors{});
+}
+
+TEST_F(Io, ZipRoundTripsIn64Bits) {
+  const std::string a = "some bytes", b = "";
+  for (uint64_t from : {0, 1, 10, 60, 1000}) {
+    write_zip(file("x"), {{"a", {bytes_of(a), bytes_of(a)}}, {"b", {bytes_of(b)}}, {"c", {}}},
+              from);
+    const Content archive = load(file("x"));
+    const auto members = read_zip(archive);
+    ASSERT_EQ(members.size(), 3u);
+    EXPECT_EQ(text_of(members[0].content.bytes), a + a);
+    EXPECT_EQ(members[1].name, "b");
+    EXPECT_EQ(text_of(members[2].content.bytes), "");
+  }
+}
+
+TEST_F(Io, PngRoundTrips) {
+  for (const Shape& shape : {Shape{5, 7}, {5, 7, 1}, {4, 3, 2}, {3, 9, 3}, {8, 8, 4}, {1, 1, 3}}) {
+    const Tensor image = noise(kU8, shape);
+    write_png(file("x.png"), image);
+    EXPECT_EQ(read_file(file("x.png")), encode_png(image));
+    const Tensor read = read_png(file("x.png"));
+    ASSERT_EQ(read.rank(), 3);
+    EXPECT_EQ(read.size(2), shape.rank() == 3 ? shape[2] : 1);
+    EXPECT_EQ(text_of(raw_bytes(read)), text_of(raw_bytes(image)));
+  }
+  for (const Tensor& bad : {zeros({2, 2}), zeros({2}, kU8), zeros({2, 2, 5}, kU8),
+                            zeros({0, 2}, kU8), zeros({1, 2, 2, 3}, kU8), zeros({2, 2, 0}, kU8)})
+    EXPECT_NE(fault(file("y"), [&] { write_png(file("y"), bad); }), "");
+}
+
+TEST(Base64, IsThatOfTheStandard) {  // RFC 4648, section 10
+  EXPECT_EQ(base64(""), "");
+  EXPECT_EQ(base64("f"), "Zg==");
+  EXPECT_EQ(base64("fo"), "Zm8=");
+  EXPECT_EQ(base64("foo"), "Zm9v");
+  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(base64("\xfb\xff\xbf"), "+/+/");
+}
+
+// ---- Files of other programs ----------------------------------------------------------------
+
+// np.savez_compressed(..., a=[[0, 1, 2], [3, 4, 5]] in f32, b=[True, False])
+constexpr std::string_view kNumpyNpz =
+    "504b03042d0000000800000021004fe9002affffffffffffffff05001400612e6e707901001000980000000000"
+    "000055000000000000009bec17ea1b10c9c850c650ad9e925a9c5ca46ea5a06e9366a2aea3a09e965f54529498"
+    "179f5f94920a12774bcc294e058a17672416a402f91a463a0ac69a3a0ab50a64032e063068b007120e4004c40d"
+    "40bcc00100504b03042d000000080000002100ee19bb5dffffffffffffffff05001400622e6e70790100100082"
+    "0000000000000046000000000000009bec17ea1b10c9c850c650ad9e925a9c5ca46ea5a05e9364a8aea3a09e96"
+    "5f54529498179f5f94920a12774bcc294e058a17672416a402f91a463a9a3a0ab50a14002e460600504b01022d"
+    "032d0000000800000021004fe9002a5500000098000000050000000000000000000000800100000000612e6e70"
+    "79504b01022d032d000000080000002100ee19bb5d460000008200000005000000000000000000000080018c00"
+    "0000622e6e7079504b0506000000000200020066000000090100000000";
+// np.save of [[0, 1, 2], [3, 4, 5]] in big-endian i16 and Fortran order
+constexpr std::string_view kNumpyFortran =
+    "934e554d5059010076007b276465736372273a20273e6932272c2027666f727472616e5f6f72646572273a2054"
+    "7275652c20277368617065273a2028322c2033292c207d20202020202020202020202020202020202020202020"
+    "202020202020202020202020202020202020202020202020202020202020202020202020200a00000003000100"
+    "0400020005";
+// safetensors.numpy.save_file({"w": [[1.5, -2]] in f32, "n": 7}, metadata {"who": "python"})
+constexpr std::string_view kPythonSafetensors =
+    "90000000000000007b225f5f6d657461646174615f5f223a7b2277686f223a22707974686f6e227d2c226e223a"
+    "7b226474797065223a22493634222c227368617065223a5b5d2c22646174615f6f666673657473223a5b302c38"
+    "5d7d2c2277223a7b226474797065223a22463332222c227368617065223a5b312c325d2c22646174615f6f6666"
+    "73657473223a5b382c31365d7d7d20202007000000000000000000c03f000000c0";
+// TensorFlow's records of a scalar and of a text
+constexpr std::string_view kScalarRecord =
+    "1b000000000000001a0d9e130900001040fc54d94110ac022a0d0a0b0a046c6f737315cdcccc3d84d035c7";
+constexpr std::string_view kTextRecord =
+    "3a000000000000001295eae20900002040fc54d94110ffffffffffffffffff012a240a220a046e6f7465421008"
+    "0712041202080142062a2a68692a2a4a080a060a0474657874b1ed9fdc";
+
+TEST_F(Io, ReadsWhatNumpyWrites) {
+  const Tensor a = from_vector<float>({0, 1, 2, 3, 4, 5}, {2, 3});
+  expect_same(read_npz(file("x", from_hex(kNumpyNpz))), {{"a", a}, {"b", tensor({true, false})}});
+  expect_same(read_npy(file("y", from_hex(kNumpyFortran))), cast(a, kI32));
+}
+
+TEST_F(Io, ReadsWhatPythonsSafetensorsWrites) {
+  Metadata metadata;
+  expect_same(read_safetensors(file("x", from_hex(kPythonSafetensors)), &metadata),
+              {{"n", tensor(int64_t{7})}, {"w", tensor({{1.5f, -2.f}})}});
+  EXPECT_EQ(metadata, (Metadata{{"who", "python"}}));
+}
+
+TEST_F(Io, ReadsFashionMnist) {
+  const std::string folder = "/usr/share/datasets/fashion-mnist/t10k-";
+  if (!fs::exists(folder + "labels-idx1-ubyte.gz")) GTEST_SKIP() << "the data set is not there";
+  const Tensor images = read_idx(folder + "images-idx3-ubyte.gz"),
+               labels = read_idx(folder + "labels-idx1-ubyte.gz");
+  EXPECT_EQ(images.shape(), (Shape{10000, 28, 28}));
+  EXPECT_EQ(images.dtype(), kU8);
+  ASSERT_EQ(labels.shape(), (Shape{10000}));
+  int64_t count[256] = {};
+  for (uint8_t label : labels.data<uint8_t>()) ++count[label];
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(count[i], 1000);
+}
+
+// ---- npy in detail --------------------------------------------------------------------------
+
+std::string npy(std::string_view header, std::string_view values, int version = 1) {
+  std::string out = "\x93NUMPY";
+  put_little(out, version, 2);
+  put_little(out, header.size(), version == 1 ? 2 : 4);
+  return out.append(header).append(values);
+}
+
+TEST_F(Io, NpyHeadersVary) {
+  const Tensor want = tensor({258});
+  const std::string_view values("\2\1\0\0", 4);
+  for (std::string_view header : {
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), }\n",
+           "{\"shape\":(1,),\"fortran_order\":True,\"descr\":\"=i4\"}",
+           " { 'fortran_order' : False , 'shape' : ( 1L , ) , 'descr' : '<i4' } ",
+       }) {
+    for (int version : {1, 2, 3})
+      expect_same(read_npy(file("x", npy(header, values, version))), want);
+  }
+  for (std::string_view header : {
+           "",
+           "{",
+           "{}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (1,)",
+           "{'descr': '<i4', 'fortran_order': False}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), 'shape': (1,)}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), 'more': (1,)}",
+           "{'descr': '<i4', 'fortran_order': 0, 'shape': (1,)}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': 1}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (-1,)}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (1,)} x",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (999999999999999999,)}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (99999999999999999999,)}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (0,999999999999999999,99)}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (0,)}",
+           "{'descr': '<i4', 'fortran_order': False, 'shape': (2,)}",
+           "{'descr': '<i3', 'fortran_order': False, 'shape': (1,)}",
+           "{'descr': '<u8', 'fortran_order': False, 'shape': (0,)}",
+           "{'descr': '<c8', 'fortran_order': False, 'shape': (0,)}",
+           "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
+           "{'descr': '<U12', 'fortran_order': False, 'shape': (1,)}",
+           "{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,)}",
+       })
+    EXPECT_NE(fault(file("x"), [&] { read_npy(file("x", npy(header, values))); }), "") << header;
+  const std::string good = npy("{'descr': '<i4', 'fortran_order': False, 'shape': (1,)}", values);
+  EXPECT_EQ(fault(file("x"), [&] { read_npy(file("x", good + "x")); }),
+            ": 1 bytes follow its values");
+  EXPECT_NE(fault(file("x"), [&] { read_npy(file("x", npy("{}", "", 4))); }), "");
+}
+
+TEST_F(Io, NpyElements) {
+  const auto read = [&](const std::string& descr, std::string_view values, int count) {
+    return read_npy(file("x", npy("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" +
+                                      std::to_string(count) + ",)}",
+                                  values)));
+  };
+  using namespace std::string_view_literals;
+  expect_same(read("<u2", "\xff\xff\1\0"sv, 2), tensor({65535, 1}));
+  expect_same(read(">u2", "\xff\xff\0\1"sv, 2), tensor({65535, 1}));
+  expect_same(read("<u4", "\xff\xff\xff\xff"sv, 1), tensor({int64_t{4294967295}}));
+  expect_same(read(">i4", "\xff\xff\xff\xfe"sv, 1), tensor({-2}));
+  expect_same(read(">i8", "\0\0\0\0\0\0\1\0"sv, 1), tensor({int64_t{256}}));
+  expect_same(read(">f8", "\x3f\xf8\0\0\0\0\0\0"sv, 1), tensor({1.5}));
+  expect_same(read("|i1", "\xff"sv, 1), tensor({int8_t{-1}}));
+  EXPECT_NE(fault(file("x"), [&] { read("|b1", "\2"sv, 1); }).find("bool"), std::string::npos);
+}
+
+TEST_F(Io, NpyFortranOrder) {
+  const Tensor want = noise(kI64, {2, 3, 4});
+  const Tensor turned = permute(want, {2, 1, 0});
+  const std::string header = "{'descr': '<i8', 'fortran_order': True, 'shape': (2, 3, 4)}";
+  expect_same(read_npy(file("x", npy(header, text_of(raw_bytes(turned))))), want);
+}
+
+// ---- PNG in detail --------------------------------------------------------------------------
+
+// A PNG made without libpng: one chunk of compressed rows, each with its filter byte.
+std::string png(uint32_t width, uint32_t height, int depth, int color, std::string_view rows,
+                std::string_view palette = "", std::string_view alpha = "", int interlace = 0) {
+  std::string out = "\x89PNG\r\n\x1a\n";
+  const auto chunk = [&](std::string_view type, std::string_view data) {
+    put_big(out, data.size(), 4);
+    const std::string body = std::string(type).append(data);
+    out += body;
+    put_big(out, crc32_z(0, bytes_of(body).data(), body.size()), 4);
+  };
+  std::string header;
+  put_big(header, width, 4);
+  put_big(header, height, 4);
+  for (int byte : {depth, color, 0, 0, interlace}) header += static_cast<char>(byte);
+  chunk("IHDR", header);
+  if (!palette.empty()) chunk("PLTE", palette);
+  if (!alpha.empty()) chunk("tRNS", alpha);
+  uLongf size = compressBound(rows.size());
+  std::string packed(size, '\0');
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size, bytes_of(rows).data(), rows.size());
+  chunk("IDAT", packed.substr(0, size));
+  chunk("IEND", "");
+  return out;
+}
+
+TEST_F(Io, PngOfEveryKindBecomesBytes) {
+  using namespace std::string_view_literals;
+  const auto read = [&](const std::string& bytes) { return read_png(file("x", bytes)); };
+  const auto image = [](std::initializer_list<uint8_t> values, const Shape& shape) {
+    return from_vector(std::vector<uint8_t>(values), shape);
+  };
+  // Grey of 1, 2, 4 and 16 bits.
+  expect_same(read(png(3, 1, 1, 0, "\0\xa0"sv)), image({255, 0, 255}, {1, 3, 1}));
+  expect_same(read(png(4, 1, 2, 0, "\0\x1b"sv)), image({0, 85, 170, 255}, {1, 4, 1}));
+  expect_same(read(png(2, 1, 4, 0, "\0\x1f"sv)), image({17, 255}, {1, 2, 1}));
+  expect_same(read(png(2, 1, 16, 0, "\0\x80\x00\x01\xff"sv)), image({128, 2}, {1, 2, 1}));
+  // Palettes, without and with transparency.
+  expect_same(read(png(2, 1, 1, 3, "\0\x40"sv, "\1\2\3\4\5\6")),
+              image({1, 2, 3, 4, 5, 6}, {1, 2, 3}));
+  expect_same(read(png(2, 1, 8, 3, "\0\1\0"sv, "\1\2\3\4\5\6", "\x09")),
+              image({4, 5, 6, 255, 1, 2, 3, 9}, {1, 2, 4}));
+  // 16 bits with alpha; two interlaced rows.
+  expect_same(read(png(1, 1, 16, 4, "\0\xff\xff\0\0"sv)), image({255, 0}, {1, 1, 2}));
+  expect_same(read(png(2, 2, 8, 0, "\0\1\0\2\0\3\4"sv, "", "", 1)), image({1, 2, 3, 4}, {2, 2, 1}));
+}
+
+TEST_F(Io, PngThatClaimsTooMuch) {
+  EXPECT_NE(fault(file("x"), [&] { read_png(file("x", png(1000000, 1000000, 8, 6, "\0"))); }), "");
+  EXPECT_NE(fault(file("x"), [&] { read_png(file("x", png(0, 1, 8, 6, "\0"))); }), "");
+  EXPECT_NE(fault(file("x"), [&] { read_png(file("x", png(9, 1, 8, 3, "\0\1\2"))); }), "");
+  EXPECT_EQ(fault(file("x"), [&] { read_png(file("x", "GIF89a and more")); }), ": is no PNG file");
+}
+
+// ---- safetensors in detail ------------------------------------------------------------------
+
+std::string safetensors(std::string_view header, std::string_view data) {
+  std::string out;
+  put_little(out, header.size(), 8);
+  return out.append(header).append(data);
+}
+
+TEST_F(Io, SafetensorsOfOddAlignmentAreCopied) {
+  const std::string header = R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                             R"("w":{"dtype":"I32","shape":[2],"data_offsets":[1,9]}})";
+  using namespace std::string_view_literals;
+  for (size_t pad = 0; pad < 8; ++pad) {
+    const std::string padded = header + std::string(pad, ' ');
+    expect_same(read_safetensors(file("x", safetensors(padded, "\7\1\0\0\0\xff\xff\xff\xff"sv))),
+                {{"b", tensor({uint8_t{7}})}, {"w", tensor({1, -1})}});
+  }
+}
+
+TEST_F(Io, SafetensorsHeadersAreChecked) {
+  const auto entry = [](const std::string& shape, int begin, int end,
+                        const std::string& dtype = "U8") {
+    return R"({"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":[)" +
+           std::to_string(begin) + "," + std::to_string(end) + "]}";
+  };
+  const auto object = [](std::initializer_list<std::string> members) {
+    std::string out;
+    for (const std::string& member : members) out += (out.empty() ? "{" : ",") + member;
+    return out + "}";
+  };
+  const auto refused = [&](const std::string& header, const std::string& why) {
+    const std::string message =
+        fault(file("x"), [&] { read_safetensors(file("x", safetensors(header, "12345678"))); });
+    EXPECT_NE(message.find(why), std::string::npos) << header << message;
+  };
+  expect_same(read_safetensors(
+                  file("x", safetensors(object({R"("a":)" + entry("[8]", 0, 8)}), "12345678"))),
+              {{"a", from_bytes("12345678", {8}, kU8)}});
+  refused("", "JSON");
+  refused("[]", "no JSON object");
+  refused("5", "no JSON object");
+  refused("null", "no JSON object");
+  refused("{", "JSON");
+  refused("{}", "8 bytes follow");
+  refused("{}{}", "JSON");
+  refused("{\"\xff\":1}", "JSON");
+  refused(std::string(100000, '['), "nested too deep");
+  refused(R"({"a":{"b":{"c":{"d":{}}}}})", "nested too deep");
+  refused(R"({"a":5})", "no JSON object");
+  refused(R"({"a":[1]})", "no JSON object");
+  refused(R"({"a":{}})", "needs a dtype");
+  refused(R"({"a":{"dtype":5,"shape":[8],"data_offsets":[0,8]}})", "needs a dtype");
+  refused(R"({"a":{"dtype":"U8","shape":[-8],"data_offsets":[0,8]}})", "needs a dtype");
+  refused(R"({"a":{"dtype":"U8","shape":[8.0],"data_offsets":[0,8]}})", "needs a dtype");
+  refused(R"({"a":{"dtype":"U8","shape":8,"data_offsets":[0,8]}})", "needs a dtype");
+  refused(R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,4,8]}})", "needs a dtype");
+  refused(R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"x":1}})", "needs a dtype");
+  refused(R"({"a":{"dtype":"U8","shape":[8],"shape":[8],"data_offsets":[0,8]}})", "twice");
+  refused(object({R"("a":)" + entry("[4]", 0, 4), R"("a":)" + entry("[4]", 4, 8)}), "twice");
+  refused(object({R"("a":)" + entry("[4]", 0, 4), R"("b":)" + entry("[6]", 2, 8)}), "starts at");
+  refused(object({R"("a":)" + entry("[4]", 0, 4), R"("b":)" + entry("[3]", 5, 8)}), "starts at");
+  refused(object({R"("a":)" + entry("[8]", 0, 8), R"("b":)" + entry("[8]", 0, 8)}), "starts at");
+  refused(object({R"("a":)" + entry("[4]", 0, 4)}), "4 bytes follow");
+  refused(object({R"("a":)" + entry("[9]", 0, 9)}), "ends after");
+  refused(object({R"("a":)" + entry("[7]", 0, 8)}), "has bytes 0 to 8");
+  refused(object({R"("a":)" + entry("[8]", 8, 0)}), "has bytes 8 to 0");
+  refused(object({R"("a":)" + entry("[1,1,1,1,1,1,1,1,8]", 0, 8)}), "rank 9");
+  refused(object({R"("a":)" + entry("[4294967296,4294967296]", 0, 8)}), "impossible");
+  refused(object({R"("a":)" + entry("[9223372036854775807]", 0, 8, "F64")}), "impossible");
+  refused(object({R"("a":)" + entry("[18446744073709551615]", 0, 8)}), "needs a dtype");
+  for (const char* dtype : {"I16", "U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "f32", ""})
+    refused(object({R"("a":)" + entry("[4]", 0, 8, dtype)}), "has no dtype");
+  refused(object({R"("a":)" + entry("[8]", 0, 8, "BOOL")}), "bool");
+  refused(R"({"__metadata__":{"a":1}})", "is no text");
+  refused(R"({"__metadata__":"a"})", "no JSON object");
+}
+
+TEST_F(Io, SafetensorsHeaderLengthIsChecked) {
+  for (uint64_t size : {uint64_t{3}, uint64_t{99'999'999}, uint64_t{1} << 40, ~uint64_t{0}}) {
+    std::string bytes;
+    put_little(bytes, size, 8);
+    EXPECT_NE(fault(file("x"), [&] { read_safetensors(file("x", bytes + "{}")); }), "");
+  }
+}
+
+TEST_F(Io, SafetensorsNamesAreChecked) {
+  const Tensor x = zeros({1});
+  const auto refused = [&](const NamedTensors& tensors, const Metadata& metadata = {}) {
+    EXPECT_NE(fault(file("x"), [&] { write_safetensors(file("x"), tensors, metadata); }), "");
+  };
+  refused({{"a", x}, {"a", x}});
+  refused({{"__metadata__", x}});
+  refused({{"\xff", x}});
+  refused({}, {{"a", "\xff"}});
+  refused({}, {{"a", "1"}, {"a", "2"}});
+  EXPECT_EQ(files(), 0u);
+}
+
+// ---- zip in detail --------------------------------------------------------------------------
+
+TEST_F(Io, NpzMembersAreChecked) {
+  const Tensor x = arange(100, kI64);
+  EXPECT_NE(fault(file("x"), [&] { write_npz(file("x"), {{"a", x}, {"a", x}}); }), "");
+  EXPECT_EQ(files(), 0u);
+  write_zip(file("x"), {{"notes.txt", {}}});
+  EXPECT_EQ(fault(file("x"), [&] { read_npz(file("x")); }), ": notes.txt: is no npy member");
+  write_npz(file("x"), {{"a", x}});
+  const std::string good = read_file(file("x"));
+  const auto refused = [&](size_t at, std::string_view bytes, const std::string& why) {
+    std::string bad = good;
+    bad.replace(at, bytes.size(), bytes);
+    const std::string message = fault(file("x"), [&] { read_npz(file("x", bad)); });
+    EXPECT_NE(message.find(why), std::string::npos) << message;
+  };
+  const size_t central = good.rfind("PK\1\2");
+  using namespace std::string_view_literals;
+  refused(500, "x", "checksum");
+  refused(central + 8, "\1", "encrypted");
+  refused(central + 10, "\x0e", "method 14");
+  refused(central + 20, "\xff\xff\xff\x7f"sv, "corrupt");
+  refused(central + 42, "\xff\xff\xff\x7f"sv, "corrupt");
+  refused(good.size() - 12, "\xff\xff\xff\x7f"sv, "directory");
+}
+
+// ---- Damage ---------------------------------------------------------------------------------
+
+struct Sample {
+  std::string name, bytes;
+  std::function<void(const std::string&)> read;  // reads the file and looks at every value
+};
+
+class Damage : public Io {
+ protected:
+  Damage() {
+    const auto one = [](Tensor (*read)(const std::string&)) {
+      return [read](const std::string& path) { touch(read(path)); };
+    };
+    const auto many = [](const NamedTensors& tensors) {
+      for (const auto& [name, t] : tensors) touch(t);
+    };
+    const auto safetensors = [=](const std::string& path) {
+      Metadata metadata;
+      many(read_safetensors(path, &metadata));
+    };
+    const auto npz = [=](const std::string& path) { many(read_npz(path)); };
+    const Tensor x = noise(kF32, {3, 4}), b = ones({3}, kBool);
+    const auto add = [&](const std::string& name, auto read, const auto& write) {
+      write(file(name));
+      samples_.push_back({name, read_file(file(name)), read});
+    };
+    add("idx", one(read_idx), [&](const std::string& f) { write_idx(f, x); });
+    add("idx.gz", one(read_idx), [&](const std::string& f) { write_idx(f, x); });
+    add("png", one(read_png), [&](const std::string& f) { write_png(f, noise(kU8, {5, 4, 3})); });
+    add("palette.png", one(read_png), [&](const std::string& f) {
+      write_file_atomic(f, png(2, 2, 1, 3, std::string("\0\1\0\2\0\3\4", 7), "123456", "1", 1));
+    });
+    add("safetensors", safetensors, [&](const std::string& f) {
+      write_safetensors(f, {{"w", x}, {"b", b}}, {{"epoch", "3"}});
+    });
+    add("npy", one(read_npy), [&](const std::string& f) { write_npy(f, x); });
+    add("fortran.npy", one(read_npy),
+        [](const std::string& f) { write_file_atomic(f, from_hex(kNumpyFortran)); });
+    add("npz", npz, [&](const std::string& f) { write_npz(f, {{"w", x}, {"b", b}}); });
+    add("deflated.npz", npz,
+        [](const std::string& f) { write_file_atomic(f, from_hex(kNumpyNpz)); });
+    const std::string member = read_file(file("npy"));
+    add("zip64.npz", npz, [&](const std::string& f) {
+      write_zip(f, {{"w.npy", {bytes_of(member)}}}, 0);
+    });
+  }
+
+  static void touch(const Tensor& t) {
+    const Bytes bytes = raw_bytes(t);
+    sum_ = std::accumulate(bytes.begin(), bytes.end(), sum_);
+  }
+
+  std::vector<Sample> samples_;
+  static inline volatile int64_t sum_ = 0;
+};
+
+TEST_F(Damage, EveryTruncationIsAnError) {
+  for (const Sample& sample : samples_) {
+    ASSERT_NO_THROW(sample.read(file(sample.name))) << sample.name;
+    for (size_t size = 0; size < sample.bytes.size(); ++size) {
+      const std::string path = file("cut-" + sample.name, sample.bytes.substr(0, size));
+      fault(path, [&] { sample.read(path); });
+      if (HasFailure()) FAIL() << sample.name << " cut to " << size << " bytes";
+    }
+  }
+}
+
+TEST_F(Damage, RandomChangesAreReadOrRefused) {
+  // No claim in a header may ask for memory that the file cannot fill.
+  struct rlimit old, tight;
+  ASSERT_EQ(::getrlimit(RLIMIT_DATA, &old), 0);
+  tight = old;
+  tight.rlim_cur = size_t{2} << 30;
+#ifndef __SANITIZE_ADDRESS__
+  ASSERT_EQ(::setrlimit(RLIMIT_DATA, &tight), 0);
+#endif
+  std::mt19937 random(20240229);
+  int refused = 0, read = 0;
+  for (int round = 0; round < 600; ++round) {
+    for (const Sample& sample : samples_) {
+      std::string bytes = sample.bytes;
+      for (uint32_t flips = 1 + random() % 4; flips > 0; --flips) {
+        // Mostly in the header, where the structure is.
+        const size_t range = random() % 2 ? bytes.size() : std::min<size_t>(bytes.size(), 64);
+        char& byte = bytes[random() % range];
+        byte = random() % 2 ? byte ^ (1 << random() % 8) : "\0\x7f\xff\x80"[random() % 4];
+      }
+      const std::string path = file("bad-" + sample.name, bytes);
+      try {
+        sample.read(path);
+        ++read;
+      } catch (const IoError& error) {
+        ASSERT_TRUE(std::string(error.what()).starts_with(path)) << error.what();
+        ++refused;
+      } catch (const std::exception& error) {
+        FAIL() << sample.name << " in round " << round << ": " << error.what();
+      }
+    }
+  }
+  ::setrlimit(RLIMIT_DATA, &old);
+  EXPECT_GT(refused, 1000);
+  EXPECT_GT(read, 100);
+}
+
+TEST_F(Damage, ClaimsAreCheckedAgainstTheFile) {
+  using namespace std::string_view_literals;
+  const std::string claim("\0\0\x08\x03\x7f\xff\xff\xff\0\0\x7f\xff\0\0\0\xff", 16);
+  EXPECT_EQ(fault(file("x"), [&] { read_idx(file("x", claim)); }),
+            ": ends after 16 of 17,944,029,757,046,801 bytes");
+  write_idx(file("y.gz"), zeros({20}, kU8));
+  EXPECT_NE(fault(file("x"), [&] { read_idx(file("x", "\0\0\x08\xff"sv)); }), "");
+  const std::string overflow = std::string("\0\0\x0e\x08", 4) + std::string(32, '\xff');
+  EXPECT_NE(fault(file("x"), [&] { read_idx(file("x", overflow)); }).find("impossible"),
+            std::string::npos);
+}
+
+TEST_F(Damage, MissingFilesFoldersAndDevices) {
+  for (const Sample& sample : samples_) {
+    EXPECT_EQ(fault(file("none"), [&] { sample.read(file("none")); }),
+              ": No such file or directory");
+    EXPECT_EQ(fault(folder_, [&] { sample.read(folder_); }), ": is a folder");
+    EXPECT_EQ(fault("/dev/null", [&] { sample.read("/dev/null"); }), ": is not a regular file");
+  }
+}
+
+// ---- Writing that fails ---------------------------------------------------------------------
+
+TEST_F(Io, FilesAreReplacedWholeAndLinksAreFollowed) {
+  write_file_atomic(file("x"), "old");
+  EXPECT_EQ(read_file(file("x")), "old");
+  fs::create_symlink("x", file("link"));
+  write_file_atomic(file("link"), "new");
+  EXPECT_TRUE(fs::is_symlink(file("link")));
+  EXPECT_EQ(read_file(file("x")), "new");
+  EXPECT_EQ(files(), 2u);
+  const mode_t mask = ::umask(027);
+  write_file_atomic(file("y"), "");
+  ::umask(mask);
+  struct stat status;
+  ASSERT_EQ(::stat(file("y").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0640u);
+}
+
+TEST_F(Io, FilesAreWrittenInTheCurrentFolder) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  EXPECT_NO_THROW(write_file_atomic("x", "here"));
+  EXPECT_EQ(read_file("x"), "here");
+  fs::current_path(before);
+}
+
+TEST_F(Io, EveryWriterSaysThatItsFolderIsNone) {
+  write_file_atomic(file("x"), "");
+  const std::string path = file("x") + "/y";
+  const Tensor image = zeros({2, 2}, kU8);
+  const std::function<void()> writers[] = {
+      [&] { write_file_atomic(path, "bytes"); }, [&] { write_idx(path, image); },
+      [&] { write_png(path, image); },           [&] { write_safetensors(path, {{"a", image}}); },
+      [&] { write_npy(path, image); },           [&] { write_npz(path, {{"a", image}}); },
+  };
+  for (const auto& write : writers) EXPECT_EQ(fault(path, write), ": Not a directory");
+  EXPECT_EQ(fault(path, [&] { EventWriter{path}; }), ": Not a directory");
+  EXPECT_EQ(fault(folder_, [&] { write_file_atomic(folder_, "bytes"); }), ": is a folder");
+}
+
+TEST_F(Io, FullDevice) {
+  EXPECT_EQ(fault("/dev/full", [&] { write_npy("/dev/full", zeros({10})); }),
+            ": No space left on device");
+  EXPECT_TRUE(fs::is_character_file("/dev/full"));
+}
+
+// Lets files grow to `bytes` and no further while it lives.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(size_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit limit{bytes, old_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit old_;
+  void (*handler_)(int);
+};
+
+TEST_F(Io, TheOldFileStaysWholeWhenTheDiskIsFull) {
+  write_safetensors(file("x"), {{"a", ones({10})}});
+  {
+    FileSizeLimit limit(4096);
+    EXPECT_EQ(fault(file("x"),
+                    [&] {
+                      write_safetensors(file("x"), {{"a", zeros({10000})}});
+                    }),
+              ": File too large");
+    EXPECT_EQ(fault(file("y"),
+                    [&] {
+                      write_npz(file("y"), {{"a", zeros({10000})}});
+                    }),
+              ": File too large");
+  }
+  EXPECT_EQ(files(), 1u);
+  expect_same(read_safetensors(file("x")), {{"a", ones({10})}});
+}
+
+// ---- TensorBoard ----------------------------------------------------------------------------
+
+// CRC-32C bit by bit, masked as records want it.
+uint32_t masked_crc(std::string_view bytes) {
+  uint32_t crc = ~0u;
+  for (uint8_t byte : bytes) {
+    crc ^= byte;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+  }
+  crc = ~crc;
+  return (crc >> 15 | crc << 17) + 0xa282ead8;
+}
+
+std::vector<std::string> events_in(const std::string& path) {
+  const Content file = load(path);
+  Cursor cursor(path, file.bytes);
+  std::vector<std::string> events;
+  while (cursor.left() > 0) {
+    const Bytes length = cursor.take(8);
+    EXPECT_EQ(cursor.little(4), masked_crc(text_of(length)));
+    events.emplace_back(text_of(cursor.take(Cursor(path, length).little(8))));
+    EXPECT_EQ(cursor.little(4), masked_crc(events.back()));
+  }
+  return events;
+}
+
+TEST_F(Io, EventsAreTensorFlowsToTheByte) {
+  EventWriter writer(file("logs/run"));
+  EXPECT_TRUE(fs::path(writer.path()).filename().string().starts_with("events.out.tfevents."));
+  const std::string first = read_file(writer.path());
+  ASSERT_EQ(events_in(writer.path()).size(), 1u);
+  EXPECT_NE(first.find("brain.Event:2"), std::string::npos);
+  writer.scalar("loss", 300, 0.1, 1700000000.25);
+  writer.text("note", -1, "**hi**", 1700000000.5);
+  EXPECT_EQ(read_file(writer.path()), first);
+  writer.flush();
+  EXPECT_EQ(read_file(writer.path()), first + from_hex(kScalarRecord) + from_hex(kTextRecord));
+}
+
+TEST_F(Io, EventsOfALongRunAndOfImages) {
+  const Tensor image = noise(kU8, {4, 5, 3});
+  std::string path;
+  {
+    EventWriter first(folder_), second(folder_);
+    EXPECT_NE(first.path(), second.path());
+    first = std::move(second);
+    path = first.path();
+    for (int step = 0; step < 5000; ++step) first.scalar("loss", step, 1.0 / (step + 1));
+    EXPECT_GT(fs::file_size(path), 64u << 10);
+    first.image("picture", 1, image);
+  }
+  const std::vector<std::string> events = events_in(path);
+  ASSERT_EQ(events.size(), 5002u);
+  EXPECT_NE(events.back().find(encode_png(image)), std::string::npos);
+}
+
+TEST_F(Io, EventsGoOnAfterAFullDisk) {
+  EventWriter writer(folder_);
+  {
+    FileSizeLimit limit(1000);
+    writer.text("note", 1, std::string(3000, 'x'));
+    EXPECT_EQ(fault(writer.path(), [&] { writer.flush(); }), ": File too large");
+  }
+  writer.scalar("loss", 2, 0.5);
+  writer.flush();
+  EXPECT_EQ(events_in(writer.path()).size(), 3u);
+}
+
+}  // namespace
+}  // namespace glia::io
