@@ -180,8 +180,8 @@ void train_model(const TrainJob& job) {
   auto training = images.shuffle(seed)
                       .batch(settings["batch"])
                       .augment(seed,
-                               [](data::Random& random, const Tensor& x, const Tensor& y) {
-                                 return std::array{augmented(random, x), y};
+                               [shift](data::Random& random, const Tensor& x, const Tensor& y) {
+                                 return std::array{augmented(random, x, shift), y};
                                })
                       .prefetch(kPrefetch);
 

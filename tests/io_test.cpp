@@ -20,6 +20,7 @@
 
 #include "glia/ops.h"
 #include "io/elements.h"
+#include "io/inflate.h"
 #include "io/zip.h"
 
 namespace glia::io {
@@ -84,6 +85,7 @@ class Io : public testing::Test {
 
   std::string file(const std::string& name) const { return folder_ + "/" + name; }
   std::string file(const std::string& name, std::string_view bytes) const {
+    fs::remove(file(name));  // some file systems wait for the disk when a file is overwritten
     std::ofstream(file(name), std::ios::binary) << bytes;
     return file(name);
   }
@@ -120,12 +122,17 @@ TEST_F(Io, IdxIsBigEndianAndWidensShorts) {
 }
 
 TEST_F(Io, IdxReadsGzipFilesOfSeveralMembers) {
-  write_idx(file("x.gz"), arange(1000, kI32));
-  write_idx(file("y.gz"), tensor({7}));
-  const std::string x = read_file(file("x.gz"));
-  EXPECT_NE(fault(file("z.gz"), [&] { read_idx(file("z.gz", x + read_file(file("y.gz")))); })
-                .find("has more than"),
-            std::string::npos);
+  write_idx(file("x"), arange(1000, kI32));
+  const std::string whole = read_file(file("x")), half = whole.substr(0, 2000);
+  const std::string first = gzip("", {bytes_of(half)}),
+                    second = gzip("", {bytes_of(whole).subspan(2000)});
+  expect_same(read_idx(file("x.gz", first + second)), arange(1000, kI32));
+  EXPECT_EQ(fault(file("x.gz"), [&] { read_idx(file("x.gz", first)); }),
+            ": ends after 2,000 of 4,008 bytes");
+  EXPECT_EQ(fault(file("x.gz"), [&] { read_idx(file("x.gz", first + second + second)); }),
+            ": has more than the 4,008 bytes that its header claims");
+  EXPECT_EQ(fault(file("x.gz"), [&] { read_idx(file("x.gz", first + second + "junk")); }),
+            ": corrupt compressed data after 4,008 bytes");
 }
 
 TEST_F(Io, SafetensorsRoundTrips) {
@@ -448,7 +455,7 @@ TEST_F(Io, SafetensorsHeadersAreChecked) {
   const auto refused = [&](const std::string& header, const std::string& why) {
     const std::string message =
         fault(file("x"), [&] { read_safetensors(file("x", safetensors(header, "12345678"))); });
-    EXPECT_NE(message.find(why), std::string::npos) << header << message;
+    EXPECT_NE(message.find(why), std::string::npos) << header.substr(0, 200) << message;
   };
   expect_same(read_safetensors(
                   file("x", safetensors(object({R"("a":)" + entry("[8]", 0, 8)}), "12345678"))),
@@ -461,7 +468,7 @@ TEST_F(Io, SafetensorsHeadersAreChecked) {
   refused("{}", "8 bytes follow");
   refused("{}{}", "JSON");
   refused("{\"\xff\":1}", "JSON");
-  refused(std::string(100000, '['), "nested too deep");
+  refused(R"({"a":{"b":)" + std::string(100000, '['), "nested too deep");
   refused(R"({"a":{"b":{"c":{"d":{}}}}})", "nested too deep");
   refused(R"({"a":5})", "no JSON object");
   refused(R"({"a":[1]})", "no JSON object");
@@ -647,7 +654,7 @@ TEST_F(Damage, ClaimsAreCheckedAgainstTheFile) {
   using namespace std::string_view_literals;
   const std::string claim("\0\0\x08\x03\x7f\xff\xff\xff\0\0\x7f\xff\0\0\0\xff", 16);
   EXPECT_EQ(fault(file("x"), [&] { read_idx(file("x", claim)); }),
-            ": ends after 16 of 17,944,029,757,046,801 bytes");
+            ": ends after 16 of 17,943,482,148,618,511 bytes");
   write_idx(file("y.gz"), zeros({20}, kU8));
   EXPECT_NE(fault(file("x"), [&] { read_idx(file("x", "\0\0\x08\xff"sv)); }), "");
   const std::string overflow = std::string("\0\0\x0e\x08", 4) + std::string(32, '\xff');

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/cpu/matrix.h"
+#include "backend/cpu/simd/tile.h"
 #include "core/op.h"
 #include "glia/autodiff.h"
 #include "glia/ops.h"
@@ -720,16 +721,76 @@ TEST(MatrixOps, SameForAllThreads) {
   set_num_threads(before);
 }
 
-// The oracle: what the portable kernels give for the very calls that the fast ones take.
-TEST(MatrixOps, FastKernelsExistWhereExpected) {
-  for (const char* op : {"matmul", "conv2d", "conv2d_backward_data", "conv2d_backward_weight"}) {
-    EXPECT_NE(find_op(op), nullptr) << op;
-    for (DType dtype : {kF32, kBF16}) EXPECT_NE(fast_kernel(op, dtype), nullptr) << op;
-    EXPECT_EQ(fast_kernel(op, kF64), nullptr) << op;
+// One call of a kernel of f32 or f64 arrays filled from `seed`; inputs come first.
+struct RecordedCall {
+  const char* op;
+  std::vector<Shape> in;
+  Shape out;
+  std::vector<int64_t> attributes;
+
+  std::vector<double> run(RunFunction kernel, DType dtype) const {
+    std::vector<std::vector<char>> bytes;
+    std::vector<Array> arrays;
+    const auto add = [&](const Shape& shape) {
+      const size_t n = shape.numel() * size_of(dtype);
+      arrays.push_back(
+          {bytes.emplace_back(n, char(0xff)).data(), Layout::contiguous(shape), dtype});
+    };
+    Numbers numbers(1);
+    for (const Shape& shape : in) {
+      add(shape);
+      for (int64_t i = 0; i < shape.numel(); ++i) {
+        if (dtype == kF32)
+          arrays.back().as<float>()[i] = static_cast<float>(numbers.value());
+        else
+          arrays.back().as<double>()[i] = static_cast<float>(numbers.value());
+      }
+    }
+    add(out);
+    const std::span<const Array> all(arrays);
+    kernel({all.first(in.size()), all.last(1), attributes, nullptr});
+    std::vector<double> values(out.numel());
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = dtype == kF32 ? arrays.back().as<float>()[i] : arrays.back().as<double>()[i];
+    return values;
   }
-  for (const char* op : {"max_pool2d", "max_pool2d_backward", "max_pool2d_gather", "avg_pool2d",
-                         "avg_pool2d_backward"})
-    EXPECT_NE(find_op(op), nullptr) << op;
+};
+
+TEST(MatrixOps, PortableKernelsAgreeWithFastOnes) {
+  const Shape x{2, 9, 8, 4}, w{6, 3, 2, 2}, y{2, 5, 4, 6};
+  const std::vector<int64_t> conv{2, 2, 1, 0, 1, 1, 2};  // stride, padding, dilation, groups
+  const Shape image{2, 9, 8, 19}, pooled{2, 5, 4, 19};
+  const std::vector<int64_t> pool{3, 2, 2, 2, 1, 0};  // window, stride, padding
+  const RecordedCall calls[] = {
+      {"matmul", {{3, 7, 5}, {9, 5}}, {3, 7, 9}, {2}},
+      {"conv2d", {x, w}, y, conv},
+      {"conv2d_backward_data", {y, w}, x, conv},
+      {"conv2d_backward_weight", {x, y}, w, conv},
+      {"max_pool2d", {image}, pooled, pool},
+      {"max_pool2d_backward", {image, pooled}, image, pool},
+      {"max_pool2d_gather", {image, image}, pooled, pool},
+      {"avg_pool2d", {image}, pooled, pool},
+      {"avg_pool2d_backward", {pooled}, image, pool},
+  };
+  for (const RecordedCall& call : calls) {
+    ASSERT_NE(find_op(call.op), nullptr) << call.op;
+    const RunFunction portable = find_op(call.op)->run;
+    const std::vector<double> exact = call.run(portable, kF64);
+    for (DType dtype : {kF32, kF64})
+      for (const char* level : {"avx512", "avx2", "baseline"}) {
+        if (!cpu::set_level_for_test(level)) continue;
+        const RunFunction fast = fast_kernel(call.op, dtype);
+        for (RunFunction kernel : {portable, fast}) {
+          if (!kernel) continue;
+          const std::vector<double> got = call.run(kernel, dtype);
+          for (size_t i = 0; i < exact.size(); ++i)
+            ASSERT_NEAR(got[i], exact[i], 1e-5)
+                << call.op << " " << name(dtype) << (kernel == fast ? " fast " : " portable ")
+                << level << ", element " << i;
+        }
+      }
+    EXPECT_NE(fast_kernel(call.op, kF32), nullptr) << call.op;
+  }
 }
 
 }  // namespace

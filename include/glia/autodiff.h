@@ -15,6 +15,13 @@ using TensorFunction = std::function<Tensor(const std::vector<Tensor>&)>;
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
                               const Tensor& seed = {},
                               std::source_location where = std::source_location::current());
+// The same for a model's parameters. Holds on to none of their values, so that an optimizer's step
+// in the same expression can put the new ones in their place.
+inline std::vector<Tensor> gradients(
+    const Tensor& loss, const ParameterList& with_respect_to, const Tensor& seed = {},
+    std::source_location where = std::source_location::current()) {
+  return gradients(loss, with_respect_to.tensors(), seed, where);
+}
 
 // f's value and the directional derivative of f at `inputs` along `tangents` (forward mode).
 std::pair<Tensor, Tensor> jvp(const TensorFunction& f, const std::vector<Tensor>& inputs,

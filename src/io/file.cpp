@@ -37,7 +37,7 @@ void fail_short(const std::string& path, uint64_t have, uint64_t want) {
 }
 
 void put_little(std::string& out, uint64_t n, int size) {
-  for (int i = 0; i < size; ++i) out += static_cast<char>(n >> 8 * i);
+  for (; size > 0; --size, n >>= 8) out += static_cast<char>(n);
 }
 
 void put_big(std::string& out, uint64_t n, int size) {

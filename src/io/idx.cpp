@@ -24,7 +24,8 @@ constexpr Type kTypes[] = {
 
 // `take` gives the next bytes of the file.
 Tensor parse(const std::string& path, const std::function<Content(uint64_t)>& take) {
-  const Bytes magic = take(4).bytes;
+  const Content start = take(4);
+  const Bytes magic = start.bytes;
   const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
                                  [&](const Type& t) { return t.code == magic[2]; });
   if (magic[0] != 0 || magic[1] != 0 || type == std::end(kTypes)) fail(path, "is no idx file");

@@ -179,8 +179,9 @@ void write_npy(const std::string& path, const Tensor& values) {
 }
 
 NamedTensors read_npz(const std::string& path) {
+  const Content archive = load(path);
   NamedTensors tensors;
-  for (const auto& [name, content] : read_zip(load(path))) {
+  for (const auto& [name, content] : read_zip(archive)) {
     if (!name.ends_with(kSuffix)) fail(content.path, "is no npy member");
     tensors.emplace_back(name.substr(0, name.size() - kSuffix.size()), parse(content));
   }

@@ -13,10 +13,9 @@
 //   fma(a, b, c)                     a * b + c, rounded once
 //   sqrt, floor, ceil, round         round: half to even
 //   copysign(a, b)                   a with b's sign bit
-//   exponent(x), mantissa(x)         of a normal x > 0: x = mantissa * 2^exponent, 1 <= mantissa <
-//   2 scale(x, n)                      x * 2^n, rounded once; n whole, |n| up to twice the largest
-//   patch(mask, y, f, x...)          y, but the scalar f(x...) in double where the mask holds
-//   (rare)
+//   exponent(x), mantissa(x)         of a normal x > 0: x = m 2^e with 1 <= m < 2
+//   scale(x, n)                      x 2^n, rounded once; n whole, |n| to twice the largest e
+//   patch(mask, y, f, x...)          where the mask holds (rarely), f of x in double; else y
 // and for integers and bool
 //   bit_not, bit_and, bit_or, bit_xor
 //

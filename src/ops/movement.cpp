@@ -32,12 +32,14 @@ bool view_reshape(const Node& node, const Layout& in, Layout* out) {
     } while (old_size != new_size);
     // The old run must be one block: each stride the next axis's times its size.
     int64_t expected = 0, inner = 1;
+    bool innermost = true;
     for (int k = i - 1; k >= i0; --k) {
       if (in.shape[k] == 1) continue;
-      if (expected == 0)
+      if (innermost)
         inner = in.strides[k];
       else if (in.strides[k] != expected)
         return false;
+      innermost = false;
       expected = in.strides[k] * in.shape[k];
     }
     for (int k = j - 1; k >= j0; --k) {

@@ -43,8 +43,9 @@ inline Real python_remainder(Real a, Real b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 inline Real python_quotient(Real a, Real b) {
+  if (b == 0) return a / b;
   if (std::isinf(a)) return NAN;
-  if (b == 0 || std::isinf(b)) return std::floor(a / b);
+  if (std::isinf(b)) return std::floor(a / b);
   return std::round((a - python_remainder(a, b)) / b);
 }
 inline Wide whole_quotient(Wide a, Wide b) {

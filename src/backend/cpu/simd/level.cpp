@@ -7,6 +7,7 @@
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/targets.h"
 #include "glia/error.h"
+#include "glia/runtime.h"
 
 namespace glia::cpu {
 namespace {
@@ -78,3 +79,5 @@ TileFunction tile_function(Code code, DType dtype) {
 }
 
 }  // namespace glia::cpu
+
+std::string glia::cpu_level() { return cpu::level(); }
