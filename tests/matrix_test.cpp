@@ -772,6 +772,7 @@ TEST(MatrixOps, PortableKernelsAgreeWithFastOnes) {
       {"avg_pool2d", {image}, pooled, pool},
       {"avg_pool2d_backward", {pooled}, image, pool},
   };
+  const std::string level_before = cpu::level();
   for (const RecordedCall& call : calls) {
     ASSERT_NE(find_op(call.op), nullptr) << call.op;
     const RunFunction portable = find_op(call.op)->run;
@@ -791,6 +792,7 @@ TEST(MatrixOps, PortableKernelsAgreeWithFastOnes) {
       }
     EXPECT_NE(fast_kernel(call.op, kF32), nullptr) << call.op;
   }
+  cpu::set_level_for_test(level_before);
 }
 
 }  // namespace

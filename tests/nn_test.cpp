@@ -344,10 +344,10 @@ TEST(Module, SummaryListsLayersAndTotals) {
   m.heads.emplace_back(100, 20);
   m.block.norm.freeze();
   EXPECT_EQ(m.summary(),
-            "layer       type         parameters                      count\n"
-            "block.conv  Conv2d       weight (4, 3, 3, 2)                72\n"
+            "layer       type         parameters                            count\n"
+            "block.conv  Conv2d       weight (4, 3, 3, 2)                      72\n"
             "block.norm  BatchNorm2d  weight (4,) frozen, bias (4,) frozen      8\n"
-            "heads.0     Linear       weight (20, 100), bias (20,)    2,020\n"
+            "heads.0     Linear       weight (20, 100), bias (20,)          2,020\n"
             "Model: 2,100 parameters, 2,092 trainable, 3 buffers\n");
   EXPECT_EQ(m.parameter_count(), 2100);
   expect_text(nn::Linear(2, 1).summary(), "(self)  Linear");

@@ -391,12 +391,14 @@ TEST(Optimizers, ASchedulePlansNothingAnew) {
 
 TEST(Optimizers, LossesThatAreKeptDoNotKeepOldParameters) {
   const Parameter p{zeros({1 << 16})};
-  const ParameterList list = list_of({p});
+  ParameterList list;
+  list.push_back(p);
   optim::SGD sgd(list, {.lr = 0.1, .momentum = 0.9});
   std::vector<Tensor> losses;
   const auto step = [&] {
-    losses.push_back(mean(square(p - 1)));
+    losses.push_back(sum(square(p - 1)));
     sgd.step(gradients(losses.back(), list));
+    eval(losses.back());
   };
   for (int i = 0; i < 5; ++i) step();
   const int64_t before = memory_stats().in_use;

@@ -17,9 +17,9 @@ std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wit
                               std::source_location where = std::source_location::current());
 // The same for a model's parameters. Holds on to none of their values, so that an optimizer's step
 // in the same expression can put the new ones in their place.
-inline std::vector<Tensor> gradients(
-    const Tensor& loss, const ParameterList& with_respect_to, const Tensor& seed = {},
-    std::source_location where = std::source_location::current()) {
+inline std::vector<Tensor> gradients(const Tensor& loss, const ParameterList& with_respect_to,
+                                     const Tensor& seed = {},
+                                     std::source_location where = std::source_location::current()) {
   return gradients(loss, with_respect_to.tensors(), seed, where);
 }
 

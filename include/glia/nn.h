@@ -149,10 +149,9 @@ void visit_field(FieldVisitor& visitor, std::string_view name, const T& field) {
 template <class... Fields>
 void visit_each_field(FieldVisitor& visitor, std::string_view names, const Fields&... fields) {
   const auto next = [&names] {
-    const size_t comma = names.find(',');
-    const std::string_view name = names.substr(0, comma);
-    names.remove_prefix(comma == names.npos ? names.size()
-                                            : names.find_first_not_of(" ", comma + 1));
+    const std::string_view name = names.substr(0, names.find_first_of(" ,"));
+    const size_t rest = names.find_first_not_of(" ,", name.size());
+    names = rest == names.npos ? std::string_view() : names.substr(rest);
     return name;
   };
   (visit_field(visitor, next(), fields), ...);

@@ -35,13 +35,15 @@ Tensor nudged(const std::vector<double>& values, const Shape& shape, int64_t at,
   return from_vector(moved, shape);
 }
 
-std::vector<Tensor> with_variables(const std::vector<Tensor>& inputs, std::vector<Tensor>* by) {
-  std::vector<Tensor> out = inputs;
-  for (Tensor& x : out) {
-    if (is_float(x.dtype())) by->push_back(x = differentiable(x));
+// The inputs as f gets them, differentiable where they can be.
+struct At {
+  std::vector<Tensor> inputs, by;
+  explicit At(const std::vector<Tensor>& values) : inputs(values) {
+    for (Tensor& x : inputs) {
+      if (is_float(x.dtype())) by.push_back(x = differentiable(x));
+    }
   }
-  return out;
-}
+};
 
 }  // namespace
 
@@ -53,9 +55,8 @@ std::string gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs
                        "; differences need f64");
   }
   const Grad on(true);
-  std::vector<Tensor> by;
-  const Tensor loss = weighted_sum(f(with_variables(inputs, &by)), 0);
-  const std::vector<Tensor> grads = gradients(loss, by);
+  const At at_inputs(inputs);
+  const std::vector<Tensor> grads = gradients(weighted_sum(f(at_inputs.inputs), 0), at_inputs.by);
   for (size_t i = 0, k = 0; i < inputs.size(); ++i) {
     if (!is_float(inputs[i].dtype())) continue;
     const std::vector<double> analytic = grads[k++].to_vector<double>();
@@ -64,7 +65,7 @@ std::string gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs
       const auto loss_at = [&](double by_how_much) {
         std::vector<Tensor> moved = inputs;
         moved[i] = nudged(values, inputs[i].shape(), at, by_how_much);
-        return weighted_sum(f(moved), 0).item();
+        return weighted_sum(f(At(moved).inputs), 0).item();
       };
       const double numeric = (loss_at(options.eps) - loss_at(-options.eps)) / (2 * options.eps);
       const double found = analytic[static_cast<size_t>(at)];
@@ -81,10 +82,10 @@ std::string gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& in
                           const GradcheckOptions& options) {
   const TensorFunction first = [&f](const std::vector<Tensor>& at) {
     const Grad on(true);
-    std::vector<Tensor> by;
-    const Tensor loss = weighted_sum(f(with_variables(at, &by)), 1);
+    const At here(at);
     Tensor total = zeros({}, kF64);
-    for (const Tensor& g : gradients(loss, by)) total = total + weighted_sum(g, 2);
+    for (const Tensor& g : gradients(weighted_sum(f(here.inputs), 1), here.by))
+      total = total + weighted_sum(g, 2);
     return total;
   };
   return gradcheck(first, inputs, options);

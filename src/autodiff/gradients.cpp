@@ -162,6 +162,16 @@ class Walk {
   std::vector<std::vector<Tensor>> tuple_grads_;
 };
 
+// The gradient of the loss by itself. It names the loss as an input, so that a plan of gradients
+// computes a loss that is held in the same pass.
+Tensor start(const Tensor& loss, const Tensor& seed, const std::source_location& where) {
+  const Tensor g = seed.defined() ? cast(seed, loss.dtype()) : ones_like(loss);
+  const bool previous = set_grad_enabled(grad_enabled() && g.requires_grad());
+  Tensor started = record(kAliasOp, {g.node(), loss.node()}, g.shape(), g.dtype(), {}, where);
+  set_grad_enabled(previous);
+  return started;
+}
+
 }  // namespace
 
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
@@ -189,7 +199,7 @@ std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wit
           ", and its history has ended",
           where);
     const RecordingGradients recording;
-    grads = walk.run(seed.defined() ? cast(seed, loss.dtype()) : ones_like(loss));
+    grads = walk.run(start(loss, seed, where));
   }
   for (size_t i = 0; i < grads.size(); ++i) {
     if (!grads[i].defined()) grads[i] = zeros_like(with_respect_to[i]);

@@ -60,6 +60,16 @@ Tensor move_axes(const Tensor& x, int from, int count, int to) {
   return permute(x, order);
 }
 
+// Calls f(o, first, last) for the parts of the rows [begin, end) in each outer slice of `count`.
+template <class F>
+void for_slices(int64_t begin, int64_t end, int64_t count, F&& f) {
+  while (begin < end) {
+    const int64_t o = begin / count, last = std::min(end, (o + 1) * count);
+    f(o, begin, last);
+    begin = last;
+  }
+}
+
 // ---- check_index(indices): as i64 and wrapped; attribute: the axis's size ----
 
 void run_check_index(const KernelCall& call) {
@@ -96,10 +106,12 @@ void take_rows(const KernelCall& call, const Lines& x, int64_t row_bytes) {
   const char* from = call.in[0].as<const char>();
   char* to = call.out[0].as<char>();
   parallel_pieces(x.outer * count, (1 << 16) / bytes, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const int64_t p = position("take", indices[r % count], x.size);
-      std::memcpy(to + r * bytes, from + (r / count * x.size + p) * bytes, bytes);
-    }
+    for_slices(begin, end, count, [&](int64_t o, int64_t first, int64_t last) {
+      const char* slice = from + o * x.size * bytes;
+      for (int64_t r = first; r < last; ++r)
+        std::memcpy(to + r * bytes, slice + position("take", indices[r - o * count], x.size) * bytes,
+                    bytes);
+    });
   });
 }
 void run_take(const KernelCall& call) {
@@ -150,16 +162,16 @@ void gather_elements(const KernelCall& call) {
   const I* indices = call.in[1].as<const I>();
   const T* from = call.in[0].as<const T>();
   T* to = call.out[0].as<T>();
-  parallel_pieces(x.outer * count, (1 << 14) / std::max<int64_t>(x.inner, 1),
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t r = begin; r < end; ++r) {
-                      const T* slice = from + r / count * x.size * x.inner;
-                      for (int64_t k = 0; k < x.inner; ++k) {
-                        const int64_t i = r * x.inner + k;
-                        to[i] = slice[position("gather", indices[i], x.size) * x.inner + k];
-                      }
-                    }
-                  });
+  if (x.inner == 0) return;
+  parallel_pieces(x.outer * count, (1 << 14) / x.inner, [&](int64_t begin, int64_t end) {
+    for_slices(begin, end, count, [&](int64_t o, int64_t first, int64_t last) {
+      const T* slice = from + o * x.size * x.inner;
+      for (int64_t k = 0; k < x.inner; ++k) {
+        for (int64_t i = first * x.inner + k; i < last * x.inner; i += x.inner)
+          to[i] = slice[position("gather", indices[i], x.size) * x.inner + k];
+      }
+    });
+  });
 }
 void run_gather(const KernelCall& call) {
   with_index(call.in[1].dtype, [&](auto index) {

@@ -51,15 +51,28 @@ void copy_typed(const Pair& p, const T* from, T* to) {
   int64_t total = 1;
   for (int i = 0; i < p.rank; ++i) total *= p.sizes[i];
   parallel_pieces(total, kPieceElements, [&](int64_t begin, int64_t end) {
-    while (begin < end) {
-      const int64_t column = begin % n, count = std::min(n - column, end - begin);
-      int64_t f = column * p.from[last], t = column * p.to[last];
-      for (int64_t i = last - 1, row = begin / n; i >= 0; row /= p.sizes[i--]) {
-        f += row % p.sizes[i] * p.from[i];
-        t += row % p.sizes[i] * p.to[i];
-      }
+    int64_t at[kMaxRank], f = 0, t = 0;
+    for (int64_t i = last, rest = begin; i >= 0; rest /= p.sizes[i--]) {
+      at[i] = rest % p.sizes[i];
+      f += at[i] * p.from[i];
+      t += at[i] * p.to[i];
+    }
+    for (;;) {
+      const int64_t count = std::min(n - at[last], end - begin);
       copy_row(from + f, p.from[last], to + t, p.to[last], count);
       begin += count;
+      if (begin == end) return;
+      f -= at[last] * p.from[last];  // to the front of the next row
+      t -= at[last] * p.to[last];
+      at[last] = 0;
+      for (int i = last - 1;; --i) {
+        f += p.from[i];
+        t += p.to[i];
+        if (++at[i] < p.sizes[i]) break;
+        f -= at[i] * p.from[i];
+        t -= at[i] * p.to[i];
+        at[i] = 0;
+      }
     }
   });
 }
