@@ -131,28 +131,27 @@ void write_results(const Run& run, const train::Trainer& trainer, const Model& m
   const int64_t parameters = model.module->parameter_count();
   Settings summary = {{"recipe", kName}};
   summary.update(run.settings());
-  summary.update(Settings{{"version", version()},
-                          {"threads", num_threads()},
-                          {"processor", cpu_level()},
-                          {"parameters", parameters},
+  summary.update(
+      Settings{{"version", version()}, {"threads", num_threads()}, {"processor", cpu_level()}});
+  Report report;
+  for (const auto& [key, value] : summary.items())
+    report.settings.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+  summary.update(Settings{{"parameters", parameters},
                           {"steps", last.step},
                           {"seconds", last.seconds},
                           {"test_accuracy", accuracy},
                           {"test_loss", loss}});
   io::write_file_atomic(run.file(kSummary), summary.dump(2) + "\n");
 
-  Report report;
   report.title = "Fashion-MNIST, " + name;
-  report.subtitle = fmt::format("Trained by {} for {} epochs on {} images", version(), last.epoch,
-                                grouped(images));
+  report.subtitle = fmt::format("Trained by {} for {} epoch{} on {} images", version(), last.epoch,
+                                last.epoch == 1 ? "" : "s", grouped(images));
   report.highlights = {
       {"test accuracy", fmt::format("{:.2f} %", 100 * accuracy)},
       {"test loss", fmt::format("{:.4f}", loss)},
       {"parameters", grouped(parameters)},
       {"training time", duration(last.seconds)},
       {"images a second", grouped(std::lround(images * last.epoch / last.seconds))}};
-  for (const auto& [key, value] : summary.items())
-    report.settings.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
   const auto curve = [&](const char* title, const std::string& value, bool percent) {
     report.curves.push_back({title,
                              percent,

@@ -14,6 +14,7 @@
 #include "glia/runtime.h"
 #include "tests/support/array_cases.h"
 #include "tests/support/elementwise_cases.h"
+#include "tests/support/kernel_cases.h"
 
 namespace glia::test {
 namespace {
@@ -21,7 +22,9 @@ namespace {
 // Operations that only make sense within something larger, and the tests that hold that.
 const std::map<std::string, std::string>& covered_elsewhere() {
   static const std::map<std::string, std::string> all{
-      {"foreach", "optim_test: every optimizer against its formula"}};
+      {"barrier", "transforms_test: checkpoint"},
+      {"foreach", "optim_test: every optimizer against its formula"},
+      {"placeholder", "transforms_test: vmap"}};
   return all;
 }
 
@@ -30,6 +33,7 @@ const std::vector<OpCase>& all_cases() {
     std::vector<OpCase> all;
     add_elementwise(&all);
     add_arrays(&all);
+    add_kernels(&all);
     return all;
   }();
   return cases;
@@ -48,10 +52,11 @@ enum class Check {
   kThreads,
   kFirst,
   kSecond,
+  kVmap,
 };
-constexpr const char* kCheckNames[] = {"values",  "layouts",   "broadcast", "rank 0",
-                                       "rank 8",  "empty",     "NaN, inf",  "= eager",
-                                       "= fused", "= threads", "d",         "d²"};
+constexpr const char* kCheckNames[] = {"values", "layouts",  "broadcast", "rank 0",  "rank 8",
+                                       "empty",  "NaN, inf", "= eager",   "= fused", "= threads",
+                                       "d",      "d²",       "vmap"};
 constexpr int kChecks = std::size(kCheckNames);
 
 // What checking one operation has found.
@@ -188,7 +193,7 @@ class Checker {
         const std::vector<Host> in = form.inputs(dtype, numbers);
         const std::string where = std::string(name(dtype)) + ", " + form.what;
         // Large arrays show what threads do; the dtypes that run on one width behave alike.
-        if (elements(in) > 10000 && dtype != kF32 && dtype != kI64 && dtype != kBF16) continue;
+        if (elements(in) > 10000 && dtype != kF32 && dtype != kI64) continue;
         try {
           recorded = recorded || records(form.apply(upload(in)), case_.op);
           values(form, in, where);
@@ -197,7 +202,9 @@ class Checker {
             special_values(form, in, dtype, where);
           }
           same_bits(form, in, where);
-          if (dtype == case_.dtypes.back() && elements(in) <= 64) derivatives(form, in, where);
+          if (dtype != case_.dtypes.back() || elements(in) > 64) continue;
+          derivatives(form, in, where);
+          vmapped(form, in, form.inputs(dtype, numbers), where);
         } catch (const std::exception& error) {
           report_.faults.push_back(where + ": " + error.what());
         }
@@ -251,8 +258,8 @@ class Checker {
   void special_values(const Form& form, std::vector<Host> in, DType dtype,
                       const std::string& where) {
     if (!case_.special_values || !is_float(dtype)) return;
-    static const std::vector<Real> special{0.0,       -0.0, 1,   -1,   0.5, -2.5, 3,     INFINITY,
-                                           -INFINITY, NAN,  1e4, -1e4, -3,  1e30, -1e30, 1e-30};
+    std::vector<Real> special{0.0, -0.0, 1, -1, 0.5, -2.5, 3, INFINITY, -INFINITY, NAN, -3};
+    if (case_.extreme_values) special.insert(special.end(), {1e4, -1e4, 1e30, -1e30, 1e-30});
     // Each input steps through the list at its own pace, so that all pairs come up.
     for (size_t shift = 0; shift < special.size(); ++shift) {
       for (size_t i = 0; i < in.size(); ++i) {
@@ -351,6 +358,39 @@ class Checker {
     compare_slopes(where + ", second derivative", in, by, gradients(total, picked(x2, by)), second,
                    form.step, 1e-5);
     done(Check::kSecond);
+  }
+
+  // A function of single examples over two of them, with every input in turn shared by both.
+  void vmapped(const Form& form, const std::vector<Host>& first, const std::vector<Host>& second,
+               const std::string& where) {
+    for (const Host& h : first) {
+      if (h.shape.rank() == kMaxRank) return;
+    }
+    const int inputs = static_cast<int>(first.size());
+    for (int shared = -1; shared < (inputs > 1 ? inputs : 0); ++shared) {
+      std::vector<Host> batch = first, other = second;
+      std::vector<int> axes(first.size(), 0);
+      for (int i = 0; i < inputs; ++i) {
+        if (i == shared) {
+          axes[i] = -1;
+          other[i] = first[i];
+          continue;
+        }
+        batch[i].shape.insert(0, 2);
+        batch[i].values.insert(batch[i].values.end(), other[i].values.begin(),
+                               other[i].values.end());
+      }
+      Host want = form.reference(first);
+      if (want.shape.rank() == kMaxRank) return;
+      const Host got = host(vmap(form.apply, axes)(upload(batch)));
+      const Host more = form.reference(other);
+      want.shape.insert(0, 2);
+      want.values.insert(want.values.end(), more.values.begin(), more.values.end());
+      want.magnitude.insert(want.magnitude.end(), more.magnitude.begin(), more.magnitude.end());
+      report_.expect_same(where + ", vmap" + (shared < 0 ? "" : " sharing an input"),
+                          difference(got, want, case_.tolerance(want.dtype)));
+    }
+    done(Check::kVmap);
   }
 
   static std::vector<Tensor> prepared(const std::vector<Host>& in, const std::vector<size_t>& by) {
@@ -467,7 +507,8 @@ std::string table() {
          "fused**,\n"
          "**= threads**: alone, among neighbours and for 1, 2 and 4 threads, bit for bit but for\n"
          "the order of sums; **d**, **d²**: first and second derivative against differences in\n"
-         "f64. *none*: there is no gradient, and asking for one is an error that names the\n"
+         "f64; **vmap**: like a loop. *none*: there is no gradient, and asking for one is an error "
+         "that names the\n"
          "operation. An empty field: the question does not arise.\n";
   std::string family;
   for (const OpCase& c : all_cases()) {

@@ -149,9 +149,11 @@ void visit_field(FieldVisitor& visitor, std::string_view name, const T& field) {
 template <class... Fields>
 void visit_each_field(FieldVisitor& visitor, std::string_view names, const Fields&... fields) {
   const auto next = [&names] {
-    const std::string_view name = names.substr(0, names.find_first_of(" ,"));
-    const size_t rest = names.find_first_not_of(" ,", name.size());
-    names = rest == names.npos ? std::string_view() : names.substr(rest);
+    size_t end = 0;
+    while (end < names.size() && names[end] != ',' && names[end] != ' ') ++end;
+    const std::string_view name = names.substr(0, end);
+    while (end < names.size() && (names[end] == ',' || names[end] == ' ')) ++end;
+    names.remove_prefix(end);
     return name;
   };
   (visit_field(visitor, next(), fields), ...);

@@ -13,27 +13,38 @@ namespace {
 // What is pending is computed when it exceeds these, so that no loop can grow it without end.
 constexpr uint32_t kMaxDepth = 4096;
 constexpr int64_t kMaxPendingNodes = 1 << 16;
-constexpr size_t kMaxFreeNodes = 1 << 14;
+constexpr int64_t kMaxFreeNodes = 1 << 14;
 
 std::atomic<int64_t> allocated_nodes{0};
-thread_local bool thread_ended = false;
-
+// No constructor and no destructor, so that access costs nothing.
 struct ThreadState {
   bool grad_enabled = true;
   bool recording_gradients = false;
   bool symbolic = false;
+  bool ended = false;  // the thread's list of free nodes is gone
+  bool cleans_up = false;
   uint64_t sequence = 0;
   int64_t pending_nodes = 0;
   int64_t pending_bytes = 0;
-  std::vector<void*> free_nodes;
+  struct FreeNode {
+    FreeNode* next;
+  }* free_nodes = nullptr;
+  int64_t free_count = 0;
+};
+constinit thread_local ThreadState state;
 
-  ~ThreadState() {
-    thread_ended = true;
-    allocated_nodes.fetch_sub(static_cast<int64_t>(free_nodes.size()));
-    for (void* p : free_nodes) ::operator delete(p);
+// Gives the thread's free nodes back when it ends.
+struct CleanUp {
+  ~CleanUp() {
+    state.ended = true;
+    allocated_nodes.fetch_sub(state.free_count);
+    while (auto* node = state.free_nodes) {
+      state.free_nodes = node->next;
+      ::operator delete(node);
+    }
+    state.free_count = 0;
   }
 };
-thread_local ThreadState state;
 
 std::mutex history_mutex;
 Node* history_head = nullptr;
@@ -48,12 +59,14 @@ void leave_history(Node* node) {
 }
 
 Node* new_node() {
-  if (state.free_nodes.empty()) {
+  void* memory = state.free_nodes;
+  if (memory) {
+    state.free_nodes = state.free_nodes->next;
+    --state.free_count;
+  } else {
+    memory = ::operator new(sizeof(Node));
     allocated_nodes.fetch_add(1, std::memory_order_relaxed);
-    return ::new (::operator new(sizeof(Node))) Node;
   }
-  void* memory = state.free_nodes.back();
-  state.free_nodes.pop_back();
   return ::new (memory) Node;
 }
 
@@ -62,12 +75,18 @@ void delete_node(Node* node) {
   if (node->attributes != node->inline_attributes) delete[] node->attributes;
   delete node->custom;
   node->~Node();
-  if (!thread_ended && state.free_nodes.size() < kMaxFreeNodes) {
-    state.free_nodes.push_back(node);
-  } else {
+  if (state.ended || state.free_count >= kMaxFreeNodes) {
     ::operator delete(node);
     allocated_nodes.fetch_sub(1, std::memory_order_relaxed);
+    return;
   }
+  if (!state.cleans_up) {
+    static thread_local CleanUp at_thread_end;
+    (void)at_thread_end;
+    state.cleans_up = true;
+  }
+  state.free_nodes = ::new (node) ThreadState::FreeNode{state.free_nodes};
+  ++state.free_count;
 }
 
 bool drop_reference(Node* node, uint64_t count) {
@@ -119,9 +138,7 @@ int64_t saturate(double value) {
 
 }  // namespace
 
-int64_t live_nodes() {
-  return allocated_nodes.load() - static_cast<int64_t>(state.free_nodes.size());
-}
+int64_t live_nodes() { return allocated_nodes.load() - state.free_count; }
 
 int64_t physical_memory() {
   static const int64_t bytes =

@@ -49,19 +49,19 @@ class MemoryPlanner {
   // Whether the value that this input reads ends here, so that an output may lie over it.
   bool ends_here(const PlanArray& a, int64_t bytes, int s, bool to_result) const {
     const PlanValue& v = plan_.values[a.value];
-    if (a.byte_offset != 0 || v.bytes != bytes || v.last_step != s || taken(a.value)) return false;
+    if (a.byte_offset != 0 || v.bytes != bytes || v.last_step != s || taken_[a.value]) return false;
     if (v.place == PlanValue::Place::kArena) return true;
     // A leaf's bytes may go once no step can fail any more: its node could be computed again.
     return v.place == PlanValue::Place::kLeaf && to_result && graph_.donatable[v.source] &&
            s > last_throwing_ && !named_[a.value];
   }
-  bool taken(int value) const { return std::ranges::find(taken_, value) != taken_.end(); }
-
   void reuse_inputs() {
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
       PlanStep& step = plan_.steps[s];
       if (!step.program) continue;
-      taken_.clear();
+      taken_.assign(plan_.values.size(), 0);
+      reads_.assign(plan_.values.size(), 0);
+      for (const PlanArray& a : step.inputs) ++reads_[a.value];
       const size_t problems = step.many ? step.many->counts.size() : 1;
       const size_t ins = step.inputs.size() / problems, outs = step.outputs.size() / problems;
       std::vector<uint8_t> slot_used(ins, 0);
@@ -77,7 +77,7 @@ class MemoryPlanner {
             continue;
           bool any = false;
           for (size_t j = 0; j < problems; ++j)
-            any |= reuse(step.inputs[j * ins + in.slot], step.outputs[j * outs + o], s, step);
+            any |= reuse(step.inputs[j * ins + in.slot], step.outputs[j * outs + o], s);
           if (!any) continue;
           slot_used[in.slot] = 1;
           output.overwrites = in.slot;
@@ -87,14 +87,12 @@ class MemoryPlanner {
     }
   }
 
-  bool reuse(const PlanArray& in, const PlanArray& out, int s, const PlanStep& step) {
+  bool reuse(const PlanArray& in, const PlanArray& out, int s) {
     PlanValue& to = plan_.values[out.value];
     const bool result = to.place == PlanValue::Place::kHeld;
     if (!ends_here(in, to.bytes, s, result)) return false;
-    const auto reads =
-        std::ranges::count_if(step.inputs, [&](const PlanArray& a) { return a.value == in.value; });
-    if (reads != 1) return false;
-    taken_.push_back(in.value);
+    if (reads_[in.value] != 1) return false;
+    taken_[in.value] = 1;
     if (plan_.values[in.value].place == PlanValue::Place::kLeaf) {
       to.place = PlanValue::Place::kDonated;
       to.source = in.value;
@@ -192,7 +190,8 @@ class MemoryPlanner {
   const PendingGraph& graph_;
   std::vector<int> owner_;  // the value in whose block this one lies
   std::vector<uint8_t> named_;
-  std::vector<int> taken_;  // inputs of the current step that an output already lies over
+  std::vector<uint8_t> taken_;  // inputs of the current step that an output already lies over
+  std::vector<int> reads_;      // how many of the current step's inputs read a value
   std::vector<std::pair<int, int>> shared_;
   int last_throwing_ = -1;
 };

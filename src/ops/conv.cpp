@@ -210,10 +210,6 @@ const Op kBackwardWeight{.name = "conv2d_backward_weight",
 const RegisterOp registered[] = {RegisterOp(kConv2d), RegisterOp(kBackwardData),
                                  RegisterOp(kBackwardWeight)};
 
-std::string pair_text(std::pair<int64_t, int64_t> p) {
-  return "(" + std::to_string(p.first) + ", " + std::to_string(p.second) + ")";
-}
-
 }  // namespace
 
 ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
@@ -246,11 +242,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   if (xs.rank() != 4 || ws.rank() != 4)
     fail("conv2d", "needs x (N, H, W, C) and weight (O, kH, kW, C / groups), got " + shapes, where);
   const auto [stride, padding, dilation, groups] = options;
+  const auto pair = [](const auto& p) { return Shape{p.first, p.second}.str(); };
   if (std::min(stride.first, stride.second) < 1 || std::min(dilation.first, dilation.second) < 1 ||
       std::min(padding.first, padding.second) < 0 || groups < 1)
     fail("conv2d",
-         "stride " + pair_text(stride) + ", padding " + pair_text(padding) + ", dilation " +
-             pair_text(dilation) + " or groups " + std::to_string(groups) + " is out of range",
+         "stride " + pair(stride) + ", padding " + pair(padding) + ", dilation " + pair(dilation) +
+             " or groups " + std::to_string(groups) + " is out of range",
          where);
   if (xs[3] != ws[3] * groups || ws[0] % groups != 0)
     fail("conv2d", "channels do not fit with groups " + std::to_string(groups) + ": " + shapes,

@@ -109,8 +109,8 @@ void take_rows(const KernelCall& call, const Lines& x, int64_t row_bytes) {
     for_slices(begin, end, count, [&](int64_t o, int64_t first, int64_t last) {
       const char* slice = from + o * x.size * bytes;
       for (int64_t r = first; r < last; ++r)
-        std::memcpy(to + r * bytes, slice + position("take", indices[r - o * count], x.size) * bytes,
-                    bytes);
+        std::memcpy(to + r * bytes,
+                    slice + position("take", indices[r - o * count], x.size) * bytes, bytes);
     });
   });
 }
@@ -166,9 +166,14 @@ void gather_elements(const KernelCall& call) {
   parallel_pieces(x.outer * count, (1 << 14) / x.inner, [&](int64_t begin, int64_t end) {
     for_slices(begin, end, count, [&](int64_t o, int64_t first, int64_t last) {
       const T* slice = from + o * x.size * x.inner;
-      for (int64_t k = 0; k < x.inner; ++k) {
-        for (int64_t i = first * x.inner + k; i < last * x.inner; i += x.inner)
-          to[i] = slice[position("gather", indices[i], x.size) * x.inner + k];
+      const auto pick = [&](int64_t i, int64_t k) {
+        to[i] = slice[position("gather", indices[i], x.size) * x.inner + k];
+      };
+      if (x.inner == 1) {
+        for (int64_t i = first; i < last; ++i) pick(i, 0);
+      } else {
+        for (int64_t r = first; r < last; ++r)
+          for (int64_t k = 0; k < x.inner; ++k) pick(r * x.inner + k, k);
       }
     });
   });
@@ -208,36 +213,50 @@ const Op kGather{.name = "gather",
 
 // ---- Writing: out = x with `source` combined at the indices; attribute: axis ----
 
-// Destinations are disjoint between pieces, which are columns of the inner axes; within one, the
-// order is that of the indices. `each` element has its own index, or each slice along the axis.
+// The elements of an array in row-major order, copied if they lie otherwise.
+template <class T>
+class Contiguous {
+ public:
+  explicit Contiguous(const Array& a) : data_(a.as<const T>()) {
+    if (a.layout.is_contiguous()) return;
+    room_ = MemoryRef(allocate_memory(static_cast<size_t>(a.numel()) * sizeof(T)));
+    copy_elements(a, room_->data, Layout::contiguous(a.layout.shape));
+    data_ = static_cast<const T*>(room_->data);
+  }
+  const T& operator[](int64_t i) const { return data_[i]; }
+
+ private:
+  MemoryRef room_;
+  const T* data_;
+};
+
+// Pieces are columns of the inner axes, so that no two write to the same place; within one, the
+// order is that of the indices. With kEach every element has an index of its own.
 template <bool kEach, class T, class I, class Combine>
 void combine(const char* op, const KernelCall& call, Combine combine) {
   constexpr int64_t kColumns = 64;
-  const int64_t axis = call.attributes[0];
-  const Lines x(call.out[0].layout.shape, axis);
+  const Lines x(call.out[0].layout.shape, call.attributes[0]);
+  copy_elements(call.in[0], call.out[0].data, call.out[0].layout);
   const int64_t sources = x.outer * x.inner;
   if (sources == 0) return;
   const int64_t count = call.in[2].numel() / sources;
-  const T* from = call.in[0].as<const T>();
-  const I* indices = call.in[1].as<const I>();
-  const T* source = call.in[2].as<const T>();
+  const Contiguous<I> indices(call.in[1]);
+  const Contiguous<T> source(call.in[2]);
   T* out = call.out[0].as<T>();
-  const int64_t pieces = (x.inner + kColumns - 1) / kColumns;
-  parallel_for(x.outer * pieces, [&](int64_t piece) {
-    const int64_t o = piece / pieces;
-    const int64_t first = piece % pieces * kColumns, last = std::min(first + kColumns, x.inner);
-    if (x.size > 0 && pieces == 1) {
-      std::copy_n(from + o * x.size * x.inner, x.size * x.inner, out + o * x.size * x.inner);
-    } else {
-      for (int64_t r = o * x.size; r < (o + 1) * x.size; ++r)
-        std::copy(from + r * x.inner + first, from + r * x.inner + last, out + r * x.inner + first);
-    }
-    for (int64_t r = o * count; r < (o + 1) * count; ++r) {
-      int64_t p = kEach ? 0 : position(op, indices[r - o * count], x.size);
-      for (int64_t k = first; k < last; ++k) {
-        if (kEach) p = position(op, indices[r * x.inner + k], x.size);
-        T& to = out[(o * x.size + p) * x.inner + k];
-        to = combine(to, source[r * x.inner + k]);
+  const int64_t blocks = (x.inner + kColumns - 1) / kColumns;
+  const int64_t together = 4096 / (std::min(x.inner, kColumns) * std::max<int64_t>(count, 1));
+  parallel_pieces(x.outer * blocks, together, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t o = block / blocks, first = block % blocks * kColumns;
+      const int64_t last = std::min(first + kColumns, x.inner);
+      T* slice = out + o * x.size * x.inner;
+      for (int64_t r = o * count; r < (o + 1) * count; ++r) {
+        int64_t p = kEach ? 0 : position(op, indices[r - o * count], x.size);
+        for (int64_t k = first; k < last; ++k) {
+          if (kEach) p = position(op, indices[r * x.inner + k], x.size);
+          T& to = slice[p * x.inner + k];
+          to = combine(to, source[r * x.inner + k]);
+        }
       }
     }
   });
@@ -271,6 +290,7 @@ const Op kIndexAdd{.name = "index_add",
                    .kind = Kind::kKernel,
                    .vjp = vjp_add<false>,
                    .run = run_index_add,
+                   .strided = true,
                    .batch = batch_index_add,
                    .may_throw = true};
 
@@ -286,6 +306,7 @@ const Op kScatterAdd{.name = "scatter_add",
                      .kind = Kind::kKernel,
                      .vjp = vjp_add<true>,
                      .run = run_scatter_add,
+                     .strided = true,
                      .batch = batch_scatter_add,
                      .may_throw = true};
 
@@ -331,6 +352,7 @@ const Op kIndexPut{.name = "index_put",
                    .kind = Kind::kKernel,
                    .vjp = vjp_index_put,
                    .run = run_index_put,
+                   .strided = true,
                    .may_throw = true};
 Tensor index_put(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
                  const Where& where) {

@@ -6,14 +6,28 @@ namespace {
 
 constexpr int64_t kColumns = 64;
 
-// Calls f(first, last) for pieces of the columns of each outer slice: offsets of the first element
-// of a scan, whose next ones are `inner` apart.
-template <class F>
-void for_columns(const Lines& x, F&& f) {
-  const int64_t pieces = (x.inner + kColumns - 1) / kColumns;
-  parallel_for(x.outer * pieces, [&](int64_t piece) {
-    const int64_t base = piece / pieces * x.size * x.inner, first = piece % pieces * kColumns;
-    f(base + first, base + std::min(first + kColumns, x.inner));
+// Runs h[i] = next(h[i - 1], offset of i) from h[0] = first(offset) along every line of `out`.
+template <class T, class First, class Next>
+void scan(const Lines& x, T* out, First first, Next next) {
+  if (x.size == 0 || x.inner == 0) return;
+  const int64_t blocks = (x.inner + kColumns - 1) / kColumns;
+  const int64_t together = 4096 / (std::min(x.inner, kColumns) * x.size);
+  parallel_pieces(x.outer * blocks, together, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t column = block % blocks * kColumns;
+      const int64_t start = block / blocks * x.size * x.inner + column;
+      if (x.inner == 1) {  // the running value stays in a register
+        T h = out[start] = first(start);
+        for (int64_t i = start + 1; i < start + x.size; ++i) h = out[i] = next(h, i);
+        continue;
+      }
+      const int64_t width = std::min(kColumns, x.inner - column);
+      for (int64_t k = start; k < start + width; ++k) out[k] = first(k);
+      for (int64_t i = 1; i < x.size; ++i) {
+        const int64_t row = start + i * x.inner;
+        for (int64_t k = row; k < row + width; ++k) out[k] = next(out[k - x.inner], k);
+      }
+    }
   });
 }
 
@@ -44,16 +58,9 @@ void run_cumsum(const KernelCall& call) {
   with_sum_dtype(call.in[0].dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* in = call.in[0].as<const T>();
-    T* out = call.out[0].as<T>();
-    for_columns(x, [&](int64_t first, int64_t last) {
-      if (x.size == 0) return;
-      std::copy(in + first, in + last, out + first);
-      for (int64_t i = 1; i < x.size; ++i) {
-        const T* before = out + (i - 1) * x.inner;
-        for (int64_t k = first; k < last; ++k)
-          out[i * x.inner + k] = multiply_add(T(1), before[k], in[i * x.inner + k]);
-      }
-    });
+    scan(
+        x, call.out[0].as<T>(), [&](int64_t i) { return in[i]; },
+        [&](T h, int64_t i) { return multiply_add(T(1), h, in[i]); });
   });
 }
 void vjp_cumsum(Vjp& v) {
@@ -77,18 +84,9 @@ void run_recurrence(const KernelCall& call) {
   with_sum_dtype(call.in[0].dtype, [&](auto zero) {
     using T = decltype(zero);
     const T *a = call.in[0].as<const T>(), *b = call.in[1].as<const T>();
-    T* out = call.out[0].as<T>();
-    for_columns(x, [&](int64_t first, int64_t last) {
-      if (x.size == 0) return;
-      std::copy(b + first, b + last, out + first);
-      for (int64_t i = 1; i < x.size; ++i) {
-        const T* before = out + (i - 1) * x.inner;
-        for (int64_t k = first; k < last; ++k) {
-          const int64_t at = i * x.inner + k;
-          out[at] = multiply_add(a[at], before[k], b[at]);
-        }
-      }
-    });
+    scan(
+        x, call.out[0].as<T>(), [&](int64_t i) { return b[i]; },
+        [&](T h, int64_t i) { return multiply_add(a[i], h, b[i]); });
   });
 }
 Tensor recurrence(const Tensor& a, const Tensor& b, int axis, const Where& where);

@@ -137,6 +137,7 @@ inline OpCase reduce_case(const std::string& op, Reduction apply, Fold fold, dou
                }
                return out;
              }});
+  c.extreme_values = fold != fold_prod;
   if (sums) c.tolerance = [](DType) { return Tolerance{.ulps = 0.51, .of_magnitude = 4}; };
   return c;
 }

@@ -43,9 +43,9 @@ inline Real python_remainder(Real a, Real b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 inline Real python_quotient(Real a, Real b) {
-  if (b == 0) return a / b;
+  if (b == 0 || a != a) return a / b;
   if (std::isinf(a)) return NAN;
-  if (std::isinf(b)) return std::floor(a / b);
+  if (std::isinf(b)) return a != 0 && (a < 0) != (b < 0) ? -1 : 0;
   return std::round((a - python_remainder(a, b)) / b);
 }
 inline Wide whole_quotient(Wide a, Wide b) {

@@ -29,6 +29,7 @@ struct OpCase {
   std::function<Tolerance(DType)> tolerance = [](DType) { return Tolerance{}; };
   bool registered = true;      // false: a function composed of registered operations
   bool special_values = true;  // NaN and infinity give what the reference gives
+  bool extreme_values = true;  // so do numbers whose square overflows
   bool any_layout = true;      // inputs may be non-contiguous
 };
 
