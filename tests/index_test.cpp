@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "glia/autodiff.h"
@@ -148,16 +149,30 @@ TEST(Index, SaysWhatIsWrong) {
 
 TEST(Gather, IndicesOutOfRangeAreErrorsWhenComputed) {
   const Tensor x = reshape(arange(6), {2, 3}), bad = tensor({0, 3});
-  const std::vector<std::pair<const char*, Tensor>> all{
-      {"take", take(x, bad, 1)},
-      {"gather", gather(x, reshape(bad, {1, 2}), 1)},
-      {"index_add", index_add(x, bad, zeros({2, 2}), 1)},
-      {"scatter_add", scatter_add(x, reshape(bad, {1, 2}), zeros({1, 2}), 1)},
-      {"index", one_hot(bad, 3)},
-      {"index", index(x, {tensor({0, 0}), bad})},
-      {"index_update", index_update(x, {Slice{}, bad}, tensor(1))}};
-  for (const auto& [op, t] : all) {
-    const std::string message = message_of<ValueError>([&] { t.to_vector<double>(); });
+  const std::vector<std::pair<const char*, std::function<Tensor()>>> all{
+      {"take", [&] { return take(x, bad, 1); }},
+      {"gather",
+       [&] {
+         return gather(x, reshape(bad, {1, 2}), 1);
+       }},
+      {"index_add",
+       [&] {
+         return index_add(x, bad, zeros({2, 2}), 1);
+       }},
+      {"scatter_add",
+       [&] {
+         return scatter_add(x, reshape(bad, {1, 2}), zeros({1, 2}), 1);
+       }},
+      {"index", [&] { return one_hot(bad, 3); }},
+      {"index",
+       [&] {
+         return index(x, {tensor({0, 0}), bad});
+       }},
+      {"index_update", [&] {
+         return index_update(x, {Slice{}, bad}, tensor(1));
+       }}};
+  for (const auto& [op, f] : all) {
+    const std::string message = message_of<ValueError>([&] { f().to_vector<double>(); });
     EXPECT_NE(message.find(std::string(op) + ": index 3 is out of range for an axis of size 3"),
               std::string::npos)
         << op << ": " << message;

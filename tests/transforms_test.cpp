@@ -14,16 +14,20 @@ namespace {
 constexpr double kClose = 1e-10;
 using Tensors = std::vector<Tensor>;
 
+struct Eager {
+  bool before = eager();
+  explicit Eager(bool on) { set_eager(on); }
+  ~Eager() { set_eager(before); }
+};
+
 // Lazy and eager, since both must do.
 template <class F>
 void in_both_modes(F&& f) {
-  const bool before = eager();
   for (bool on : {false, true}) {
     SCOPED_TRACE(on ? "eager" : "lazy");
-    set_eager(on);
+    const Eager mode(on);
     f();
   }
-  set_eager(before);
 }
 
 // Two layers and a loss for each example.
@@ -444,6 +448,7 @@ TEST(Checkpoint, OfTrivialFunctions) {
 }
 
 TEST(Checkpoint, KeepsLessMemory) {
+  const Eager off(false);
   const auto peak = [](bool checkpointed) {
     const Tensor w = trainable(full({512, 512}, 0.01));
     Tensor h = w;

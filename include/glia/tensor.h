@@ -213,7 +213,7 @@ class Variable {
   // Freezes or unfreezes: a frozen variable gets no gradient.
   void set_trainable(bool on);
   // Replaces the value; its shape must stay. The history behind the old value ends.
-  void set(const Tensor& value) const;
+  void set(Tensor value) const;
 
   // A second handle on the same place.
   Variable alias() const;

@@ -72,7 +72,6 @@ Tensor replay(const Recording& recording, const std::vector<Tensor>& outside) {
       inputs.push_back(found == now.end() ? handle(in) : found->second);
     }
     last = record_again(*node, inputs);
-    if (node->custom) last.node()->custom = new CustomRule(*node->custom);
     now.emplace(node, last);
   }
   return last;

@@ -9,7 +9,9 @@ Tensor record_again(const Node& node, std::span<const Tensor> inputs, const Shap
   const Grad as_before(grad_enabled() && node.needs_grad && !node.trainable);
   std::vector<Node*> nodes;
   for (const Tensor& t : inputs) nodes.push_back(t.node());
-  return record(*node.op, nodes, shape, node.dtype, attributes, node.where);
+  Tensor out = record(*node.op, nodes, shape, node.dtype, attributes, node.where);
+  if (node.custom) out.node()->custom = new CustomRule(*node.custom);
+  return out;
 }
 
 Tensor differentiable(const Tensor& x) {

@@ -60,7 +60,8 @@ std::vector<Node*> recorded_since(uint64_t start, std::span<Node* const> roots, 
   return found;
 }
 
-// The node's operation on other inputs. It requires a gradient only if the node did.
+// The node's operation, with its own derivative if it has one, on other inputs. It requires a
+// gradient only if the node did.
 Tensor record_again(const Node& node, std::span<const Tensor> inputs, const Shape& shape,
                     std::span<const int64_t> attributes);
 inline Tensor record_again(const Node& node, std::span<const Tensor> inputs) {

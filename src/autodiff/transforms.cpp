@@ -22,7 +22,7 @@ const Op kPlaceholder{
 const RegisterOp registered(kPlaceholder);
 
 Tensor placeholder(const Shape& shape, DType dtype, bool needs_grad) {
-  const Symbolic off;
+  const Symbolic recording;
   Tensor t = record(kPlaceholder, {}, shape, dtype, {}, {});
   t.node()->needs_grad = needs_grad;
   return t;
@@ -34,12 +34,10 @@ Shape with_size(int64_t size, const Shape& shape) {
   return out;
 }
 
-// What a recorded node becomes: one tensor for all examples, batched if it has their axis in
-// front. A kernel with several results and no batch rule is computed for each example apart.
+// What a recorded node becomes: one tensor for all examples, batched if it has their axis in front.
 struct Batched {
   Tensor tensor;
   bool batched = false;
-  std::vector<Tensor> apart = {};
 };
 
 class Batch {
@@ -112,31 +110,27 @@ class Batch {
 
   Batched again(Node& node) {
     std::vector<Batched> in;
-    bool any = false;
+    bool any = false, same = true;
     for (Node* input : node.input_span()) {
       in.push_back(value(input));
       any |= in.back().batched;
+      same &= in.back().tensor.node() == input;
     }
-    if (!any) return {handle(&node)};
-    if (size_ == 0) return {zeros(with_size(0, node.shape), node.dtype), true};
-    if (!in[0].apart.empty() && node.op->kind == Kind::kOutput) {
-      std::vector<Tensor> results;
-      for (const Tensor& t : in[0].apart) results.push_back(record_again(node, {&t, 1}));
-      return {stack(results), true};
-    }
-    if (node.custom) return {custom(node, in), true};
+    if (!any && same) return {handle(&node)};
+    if (any && size_ == 0) return {zeros(with_size(0, node.shape), node.dtype), true};
+    if (node.custom && any) return {custom(node, in), true};
     std::vector<Tensor> tensors;
-    bool batched[Node::kInline];
-    std::vector<uint8_t> many(in.size() > Node::kInline ? in.size() : 0);
-    bool* const flags = many.empty() ? batched : reinterpret_cast<bool*>(many.data());
+    const auto batched = std::make_unique<bool[]>(in.size());
     for (size_t i = 0; i < in.size(); ++i) {
       tensors.push_back(in[i].tensor);
-      flags[i] = in[i].batched;
+      batched[i] = in[i].batched;
     }
-    return again(node, tensors, {flags, in.size()});
+    if (!any) return {record_again(node, tensors)};
+    return for_all(node, tensors, {batched.get(), in.size()});
   }
 
-  Batched again(const Node& node, std::span<Tensor> in, std::span<const bool> batched) {
+  // One operation, of whose inputs some are batched.
+  Batched for_all(const Node& node, std::span<Tensor> in, std::span<const bool> batched) {
     const Grad as_before(grad_enabled() && node.needs_grad && !node.trainable);
     if (node.op->batch) {
       Tensor out = node.op->batch(node, in, batched, size_);
@@ -154,7 +148,8 @@ class Batch {
         const int64_t mask = node.attributes[0] << 1;
         return {record_again(node, in, with_size(size_, node.shape), {&mask, 1}), true};
       }
-      case Kind::kView:
+      case Kind::kView:  // of its first input; any others only say what belongs together
+        if (!batched[0]) return {record_again(node, in.first(1))};
         return {view(node, in[0]), true};
       case Kind::kOutput:
         return {record_again(node, in, with_size(size_, node.shape), node.attribute_span()), true};
@@ -192,6 +187,8 @@ class Batch {
 
   // Each example apart.
   Batched each(const Node& node, std::span<const Tensor> in, std::span<const bool> batched) const {
+    if (node.op->outputs > 1)
+      throw Error("vmap: " + std::string(node.op->name) + " has no batch rule", node.where);
     std::vector<Tensor> results;
     for (int64_t e = 0; e < size_; ++e) {
       std::vector<Tensor> example(in.begin(), in.end());
@@ -200,8 +197,7 @@ class Batch {
       }
       results.push_back(record_again(node, example));
     }
-    if (node.op->outputs == 1) return {stack(results), true};
-    return {results[0], true, results};
+    return {stack(results), true};
   }
 
   // An alias with its own derivative gets the batched derivative: its rule is recorded for one
@@ -217,7 +213,7 @@ class Batch {
     auto rule = std::make_shared<ExampleRule>();
     std::vector<Tensor> wanted;
     {
-      const Symbolic off;
+      const Symbolic recording;
       const Grad on(true);
       for (size_t i = 0; i < arguments.size(); ++i) {
         const Node& argument = *node.inputs[i + 1];
@@ -357,7 +353,7 @@ std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>&
   batch.bind(row, {reshape(eye(n, y.dtype()), with_size(n, y.shape())), true});
   std::vector<Tensor> rows;
   {
-    const Symbolic off;
+    const Symbolic recording;
     rows = gradients(y, applied.by, row);
   }
   std::vector<Tensor> out = applied.for_inputs(batch.stacked(rows), y.shape());
@@ -395,7 +391,7 @@ TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes) {
       batch.bind(example[i], {inputs[i], true});
     }
     const Tensor result = [&] {
-      const Symbolic off;
+      const Symbolic recording;
       return f(example);
     }();
     return batch.stacked({&result, 1})[0];

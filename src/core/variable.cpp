@@ -21,12 +21,21 @@ namespace {
 // The variables this thread has set to something that is not computed yet.
 thread_local std::vector<std::weak_ptr<Variable::Cell>> pending;
 
-void put(const std::shared_ptr<Variable::Cell>& cell, const Tensor& value) {
+// The value as a leaf to which gradients flow; the same node where nothing else refers to it.
+Tensor as_trainable(Tensor value) {
+  Node* node = value.node();
+  if (node->references() != 1 || node->needs_grad || !is_float(node->dtype))
+    return glia::trainable(value);
+  node->trainable = node->needs_grad = true;
+  return value;
+}
+
+void put(const std::shared_ptr<Variable::Cell>& cell, Tensor value) {
   if (Node* old = cell->value.node(); old && old->is_computed()) {
     cell->computed = old;
     cell->sequence = old->sequence;
   }
-  cell->value = cell->trainable ? glia::trainable(value) : stop_gradient(value);
+  cell->value = cell->trainable ? as_trainable(std::move(value)) : stop_gradient(value);
   if (!cell->value.node()->is_computed()) pending.push_back(cell);
 }
 
@@ -93,12 +102,12 @@ void Variable::set_trainable(bool on) {
   put(cell_, cell_->value);
 }
 
-void Variable::set(const Tensor& value) const {
+void Variable::set(Tensor value) const {
   const Tensor& old = tensor();
   if (value.shape() != old.shape() || value.dtype() != old.dtype())
     throw ShapeError("a variable of " + std::string(name(old.dtype())) + " " + old.shape().str() +
                      " cannot be set to " + name(value.dtype()) + " " + value.shape().str());
-  put(cell_, value);
+  put(cell_, std::move(value));
 }
 
 Variable Variable::alias() const {

@@ -238,9 +238,11 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Conv2dOptions& options, Where where) {
   if (!x.defined() || !weight.defined()) fail("conv2d", "an operand is not defined", where);
   const Shape &xs = x.shape(), &ws = weight.shape();
-  const std::string shapes = "x " + xs.str() + ", weight " + ws.str();
+  const auto reject = [&](const std::string& why) {
+    fail("conv2d", why + ": x " + xs.str() + ", weight " + ws.str(), where);
+  };
   if (xs.rank() != 4 || ws.rank() != 4)
-    fail("conv2d", "needs x (N, H, W, C) and weight (O, kH, kW, C / groups), got " + shapes, where);
+    reject("needs x (N, H, W, C) and weight (O, kH, kW, C / groups)");
   const auto [stride, padding, dilation, groups] = options;
   const auto pair = [](const auto& p) { return Shape{p.first, p.second}.str(); };
   if (std::min(stride.first, stride.second) < 1 || std::min(dilation.first, dilation.second) < 1 ||
@@ -250,14 +252,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
              " or groups " + std::to_string(groups) + " is out of range",
          where);
   if (xs[3] != ws[3] * groups || ws[0] % groups != 0)
-    fail("conv2d", "channels do not fit with groups " + std::to_string(groups) + ": " + shapes,
-         where);
+    reject("channels do not fit with groups " + std::to_string(groups));
   if (bias.defined() && bias.shape() != Shape{ws[0]})
     fail("conv2d", "bias " + bias.shape().str() + " does not fit weight " + ws.str(), where);
   const auto out_size = [&](int64_t size, int64_t kernel, int64_t s, int64_t p, int64_t d) {
     const int64_t room = size + 2 * p - d * (kernel - 1) - 1;
-    if (room < 0 || kernel < 1)
-      fail("conv2d", "the kernel does not fit into the padded image: " + shapes, where);
+    if (room < 0 || kernel < 1) reject("the kernel does not fit into the padded image");
     return room / s + 1;
   };
   const Shape out{xs[0], out_size(xs[1], ws[1], stride.first, padding.first, dilation.first),

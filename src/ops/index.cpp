@@ -7,13 +7,16 @@
 namespace glia {
 namespace {
 
+[[noreturn]] void out_of_range(const char* op, int64_t index, int64_t size) {
+  throw ValueError(std::string(op) + ": index " + std::to_string(index) +
+                   " is out of range for an axis of size " + std::to_string(size));
+}
+
 // The position that an index names, negative ones counted from the end.
-template <class I>
-int64_t position(const char* op, I index, int64_t size) {
+inline int64_t position(const char* op, int64_t index, int64_t size) {
   const int64_t i = index < 0 ? index + size : index;
-  if (i < 0 || i >= size)
-    throw ValueError(std::string(op) + ": index " + std::to_string(index) +
-                     " is out of range for an axis of size " + std::to_string(size));
+  if (static_cast<uint64_t>(i) >= static_cast<uint64_t>(size)) [[unlikely]]
+    out_of_range(op, index, size);
   return i;
 }
 

@@ -198,16 +198,16 @@ MatmulLayout::MatmulLayout(const KernelCall& call) {
 
 Tensor matmul(const Tensor& a, const Tensor& b, Where where) {
   if (!a.defined() || !b.defined()) fail("matmul", "an operand is not defined", where);
-  const Shape &sa = a.shape(), &sb = b.shape();
-  const std::string shapes = sa.str() + " x " + sb.str();
-  if (a.rank() == 0 || b.rank() == 0) fail("matmul", "an operand has no axes: " + shapes, where);
+  const auto reject = [&](const char* why) {
+    fail("matmul", why + (": " + a.shape().str()) + " x " + b.shape().str(), where);
+  };
+  if (a.rank() == 0 || b.rank() == 0) reject("an operand has no axes");
   const Tensor left = a.rank() == 1 ? unsqueeze(a, 0, where) : a;
   const Tensor right = b.rank() == 1 ? unsqueeze(b, 1, where) : b;
-  if (left.size(-1) != right.size(-2)) fail("matmul", "inner sizes differ: " + shapes, where);
+  if (left.size(-1) != right.size(-2)) reject("inner sizes differ");
   for (int i = 3; i <= std::min(left.rank(), right.rank()); ++i) {
     const int64_t x = left.size(-i), y = right.size(-i);
-    if (x != y && x != 1 && y != 1)
-      fail("matmul", "leading axes do not broadcast: " + shapes, where);
+    if (x != y && x != 1 && y != 1) reject("leading axes do not broadcast");
   }
   Tensor out = promoted_product(left, right, 0, where);
   if (a.rank() == 1) out = squeeze(out, -2, where);

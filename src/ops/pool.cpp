@@ -92,6 +92,38 @@ const Op kAvgBackward = pool_op("avg_pool2d_backward", vjp_avg_backward, run_avg
 const RegisterOp registered[] = {RegisterOp(kMax), RegisterOp(kMaxBackward), RegisterOp(kMaxGather),
                                  RegisterOp(kAvg), RegisterOp(kAvgBackward)};
 
+Tensor pool2d(const Op& op, const Tensor& x, std::pair<int64_t, int64_t> window,
+              const PoolOptions& options, const Where& where) {
+  if (!x.defined()) fail(op.name, "the operand is not defined", where);
+  const Shape& in = x.shape();
+  if (in.rank() != 4) fail(op.name, "needs x (N, H, W, C), got " + in.str(), where);
+  const auto [pad_h, pad_w] = options.padding;
+  const int64_t stride_h = options.stride.first ? options.stride.first : window.first;
+  const int64_t stride_w = options.stride.second ? options.stride.second : window.second;
+  const auto reject = [&, pad_h = pad_h, pad_w = pad_w](const std::string& why) {
+    fail(op.name,
+         why + ": x " + in.str() + ", window " + Shape{window.first, window.second}.str() +
+             ", stride " + Shape{stride_h, stride_w}.str() + ", padding " +
+             Shape{pad_h, pad_w}.str(),
+         where);
+  };
+  if (std::min({window.first, window.second, stride_h, stride_w}) < 1 ||
+      std::min(pad_h, pad_w) < 0 || 2 * pad_h > window.first || 2 * pad_w > window.second)
+    reject("sizes must be positive and padding at most half the window");
+  const int64_t room_h = in[1] + 2 * pad_h - window.first;
+  const int64_t room_w = in[2] + 2 * pad_w - window.second;
+  if (std::min(room_h, room_w) < 0 || in[1] == 0 || in[2] == 0)
+    reject("the window does not fit into the image");
+  if (!is_float(x.dtype()))
+    fail(op.name, std::string("needs floats, got ") + name(x.dtype()), where);
+  const bool half = x.dtype() == kF16 || x.dtype() == kBF16;
+  const Tensor wide = half ? cast(Operand(x, where), kF32) : x;
+  const Tensor y =
+      record(op, {wide.node()}, {in[0], room_h / stride_h + 1, room_w / stride_w + 1, in[3]},
+             wide.dtype(), {window.first, window.second, stride_h, stride_w, pad_h, pad_w}, where);
+  return cast(Operand(y, where), x.dtype());
+}
+
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, std::pair<int64_t, int64_t> window, const PoolOptions& options,

@@ -98,18 +98,6 @@ void copy_elements(const Array& from, void* to, const Layout& layout) {
   }
 }
 
-std::vector<Tensor> record_outputs(const Op& op, std::span<Node* const> inputs,
-                                   const std::vector<Shape>& shapes,
-                                   const std::vector<DType>& dtypes,
-                                   std::span<const int64_t> attributes, const Where& where) {
-  const Tensor all = record(op, inputs, shapes[0], dtypes[0], attributes, where);
-  std::vector<Tensor> results;
-  for (size_t i = 0; i < shapes.size(); ++i)
-    results.push_back(
-        record(kOutputOp, {all.node()}, shapes[i], dtypes[i], {static_cast<int64_t>(i)}, where));
-  return results;
-}
-
 Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, CustomRule rule,
                  const Where& where) {
   const auto needs = [](const Tensor& t) { return t.requires_grad(); };

@@ -21,12 +21,6 @@ Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& st
 Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>& starts,
                  const std::vector<int64_t>& steps, Where where);
 
-// Records a kernel with several results, one of each shape and dtype.
-std::vector<Tensor> record_outputs(const Op& op, std::span<Node* const> inputs,
-                                   const std::vector<Shape>& shapes,
-                                   const std::vector<DType>& dtypes,
-                                   std::span<const int64_t> attributes, const Where& where);
-
 // `value`, a function of the arguments, with `rule` as its derivative. Record the value under
 // NoGrad: its own graph is not differentiated.
 Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, CustomRule rule,

@@ -127,11 +127,11 @@ void Optimizer::record(const Batch& batch) {
   const Update u = update(groups_[any.group], any.steps + 1);
   std::vector<const std::vector<Tensor>*> lists;
   for (const auto& list : batch.operands) lists.push_back(&list);
-  const auto results = foreach (name_, u.rule, lists, u.scalars);
+  auto results = foreach (name_, u.rule, lists, u.scalars);
   for (size_t j = 0; j < batch.slots.size(); ++j) {
     const Slot& slot = *batch.slots[j];
-    slot.parameter.set(results[0][j]);
-    for (size_t k = 0; k < slot.state.size(); ++k) slot.state[k].set(results[1 + k][j]);
+    slot.parameter.set(std::move(results[0][j]));
+    for (size_t k = 0; k < slot.state.size(); ++k) slot.state[k].set(std::move(results[1 + k][j]));
   }
 }
 
