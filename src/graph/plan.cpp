@@ -254,15 +254,26 @@ class Planner {
       split = row_split(me.shape, g->space);
     } else {
       const Reduced r = reduced_axes(i);
-      if (node(inputs_[i][0]).shape != g->space || r.inner != 1 || r.reduced > kMaxResidentColumns)
-        return false;
-      split = stripped(g->space, r.first);
+      const Shape& in = node(inputs_[i][0]).shape;
+      if (r.inner != 1 || r.reduced > kMaxResidentColumns) return false;
+      if (in != g->space && !becomes_rows(*g, me.shape, in)) return false;
+      g->space = in;
+      split = stripped(in, r.first);
     }
     if (split < 0 || (g->split >= 0 && g->split != split)) return false;
     if (g->space.numel() == 0 || split == g->space.rank()) return false;
     g->split = split;
     if (kind(i) == Kind::kReduce) g->resident = true;
     return true;
+  }
+
+  // Whether a group over the results of a row reduction can become one over the rows themselves.
+  bool becomes_rows(const Group& g, const Shape& result, const Shape& in) const {
+    const auto is_uniform = [&](int i) {
+      return node(i).op->code == static_cast<int>(Code::kUniform);
+    };
+    return g.space == result && g.split < 0 && g.sink == Program::Sink::kStore && in.numel() != 0 &&
+           row_split(result, in) >= 0 && std::ranges::none_of(g.members, is_uniform);
   }
 
   // ---- Steps ----

@@ -529,9 +529,7 @@ class Interpreter final : public FusedKernel {
         gather(strided_[i.strided], at[i.to], *frame, t.row * program_.cols + t.column, n, i.size);
         break;
       case Instruction::Do::kSpread:
-        for (int64_t r = 0; r < t.rows; ++r)
-          cpu::fill_tile(at[i.to] + r * t.columns * i.size, at[i.a] + r * i.size, t.columns,
-                         i.size);
+        cpu::spread_tile(at[i.to], at[i.a], t.rows, t.columns, i.size);
         break;
       case Instruction::Do::kReduceRow:
         i.fold(at[i.to], at[i.a], t.rows, t.columns);

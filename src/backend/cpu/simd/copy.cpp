@@ -15,7 +15,40 @@ void copy_elements(char* out, int64_t out_stride, const char* in, int64_t in_str
   }
 }
 
+// Rows too short for fill_tile to pay.
+template <class T>
+void spread_short(T* out, const T* in, int64_t rows, int64_t columns) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const T value = in[r];
+    for (int64_t c = 0; c < columns; ++c) *out++ = value;
+  }
+}
+constexpr int64_t kShortRow = 32;
+
 }  // namespace
+
+void spread_tile(void* out, const void* in, int64_t rows, int64_t columns, int64_t size) {
+  if (columns > kShortRow) {
+    for (int64_t r = 0; r < rows; ++r) {
+      fill_tile(static_cast<char*>(out) + r * columns * size,
+                static_cast<const char*>(in) + r * size, columns, size);
+    }
+    return;
+  }
+  const auto as = [&]<class T>(T) {
+    spread_short(static_cast<T*>(out), static_cast<const T*>(in), rows, columns);
+  };
+  switch (size) {
+    case 1:
+      return as(uint8_t());
+    case 2:
+      return as(uint16_t());
+    case 4:
+      return as(uint32_t());
+    default:
+      return as(uint64_t());
+  }
+}
 
 void fill_tile(void* out, const void* value, int64_t n, int64_t size) {
   if (n <= 0) return;

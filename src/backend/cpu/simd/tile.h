@@ -40,6 +40,8 @@ void fill_identity(ReduceCode code, DType dtype, void* out, int64_t n);
 
 // Fills n elements of `size` bytes with copies of one.
 void fill_tile(void* out, const void* value, int64_t n, int64_t size);
+// out[r * columns + c] = in[r].
+void spread_tile(void* out, const void* in, int64_t rows, int64_t columns, int64_t size);
 // out[i * out_stride] = in[i * in_stride] for i < n; strides in elements of `size` bytes.
 void copy_strided(void* out, int64_t out_stride, const void* in, int64_t in_stride, int64_t n,
                   int64_t size);
