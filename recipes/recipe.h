@@ -24,11 +24,11 @@ struct Setting {
 };
 
 struct TrainJob {
-  Settings given;                     // what the user set; the recipe's defaults fill in the rest
-  std::string out;                    // the folder to fill; empty: a new one under runs/
-  bool resume = false;                // go on from the checkpoint in `out`
-  bool overwrite = false;             // whatever run `out` holds is replaced
-  std::function<bool()> interrupted;  // asked after each step
+  Settings given = Settings::object();  // what the user set; the rest has defaults
+  std::string out;                      // the folder to fill; empty: a new one under runs/
+  bool resume = false;                  // go on from the checkpoint in `out`
+  bool overwrite = false;               // whatever run `out` holds is replaced
+  std::function<bool()> interrupted;    // asked after each step
 };
 
 struct PredictJob {

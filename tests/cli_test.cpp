@@ -191,6 +191,14 @@ TEST_F(Cli, TrainsAndLeavesItsFiles) {
   expect_error("predict fashion-mnist --model " + run + " small.png missing.png", "missing.png: ");
 }
 
+TEST_F(Cli, NeedsNoOption) {
+  const Output o = glia("train fashion-mnist");
+  ASSERT_EQ(o.status, 0) << o.err;
+  const auto summary = nlohmann::json::parse(io::read_file("runs/fashion-mnist-cnn/summary.json"));
+  EXPECT_EQ(summary.at("model"), "cnn");
+  EXPECT_LT(summary.at("parameters"), 100000);
+}
+
 TEST_F(Cli, AFolderWithARunIsKept) {
   ASSERT_EQ(glia(kQuick + "--out run").status, 0);
   const std::string model = io::read_file("run/model.safetensors");

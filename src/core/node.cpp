@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "core/op.h"
 #include "glia/runtime.h"
@@ -49,13 +50,15 @@ struct CleanUp {
 std::mutex history_mutex;
 Node* history_head = nullptr;
 
-void leave_history(Node* node) {
+// Gives back the source that the node held on to.
+Node* leave_history(Node* node) {
   std::lock_guard hold(history_mutex);
-  if (!node->in_history) return;
+  if (!node->in_history) return nullptr;
   (node->history_previous ? node->history_previous->history_next : history_head) =
       node->history_next;
   if (node->history_next) node->history_next->history_previous = node->history_previous;
   node->in_history = false;
+  return std::exchange(node->history_source, nullptr);
 }
 
 Node* new_node() {
@@ -97,7 +100,10 @@ bool drop_reference(Node* node, uint64_t count) {
 void free_graph(Node* node) {
   std::vector<Node*> dead;
   for (;;) {
-    if (node->in_history) leave_history(node);
+    if (node->in_history) {
+      Node* source = leave_history(node);
+      if (drop_reference(source, 1)) dead.push_back(source);
+    }
     for (Node* in : node->input_span()) {
       if (drop_reference(in, 1)) dead.push_back(in);
     }
@@ -170,16 +176,18 @@ void release(Node* node, uint64_t count) {
 }
 
 void drop_inputs(Node* node) {
-  if (node->in_history) leave_history(node);
+  if (node->in_history) release(leave_history(node));
   const int32_t count = std::exchange(node->input_count, 0);
   for (int32_t i = 0; i < count; ++i) release(node->inputs[i]);
   delete node->custom;
   node->custom = nullptr;
 }
 
-void keep_history(Node* node) {
+void keep_history(Node* node, Node* source) {
   std::lock_guard hold(history_mutex);
   if (node->in_history) return;
+  source->retain();
+  node->history_source = source;
   node->in_history = true;
   node->history_previous = nullptr;
   node->history_next = history_head;
@@ -187,7 +195,7 @@ void keep_history(Node* node) {
   history_head = node;
 }
 
-bool history_alive(std::span<Node* const> nodes) {
+Node* history_source(std::span<Node* const> nodes) {
   const uint64_t mark = next_mark();
   std::vector<Node*> stack(nodes.begin(), nodes.end());
   while (!stack.empty()) {
@@ -195,13 +203,12 @@ bool history_alive(std::span<Node* const> nodes) {
     stack.pop_back();
     if (!node->needs_grad || node->mark == mark) continue;
     node->mark = mark;
-    if (!node->trainable) {
-      stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
-    } else if (node->handles() > 0) {
-      return true;
-    }
+    // What was found for a listed node holds for all that is made from it.
+    Node* source = node->trainable ? node : node->history_source;
+    if (source && source->handles() > 0) return source;
+    if (!node->trainable) stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
   }
-  return false;
+  return nullptr;
 }
 
 void end_dead_histories() {
@@ -216,8 +223,9 @@ void end_dead_histories() {
       if (static_cast<uint32_t>(counts) != 0) listed.push_back(node);
     }
   }
-  for (Node* node : listed) {
-    if (!history_alive({&node, 1})) {
+  // The oldest first: what ends there is not searched again from what was made of it.
+  for (Node* node : std::views::reverse(listed)) {
+    if (!history_source({&node, 1})) {
       node->history_ended = true;
       drop_inputs(node);
     }
@@ -252,7 +260,8 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   Tensor result = handle(node);
   static const int64_t bytes_limit = physical_memory() / 2;
   state.pending_nodes += 1;
-  if (op.kind != Kind::kView) state.pending_bytes += node->bytes();
+  const int64_t bytes = node->bytes();  // throws if there are too many elements
+  if (op.kind != Kind::kView) state.pending_bytes += bytes;
   const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
                         state.pending_bytes > bytes_limit;
   const bool single = op.outputs == 1 && op.kind != Kind::kOutput;

@@ -85,9 +85,11 @@ struct Node {
   uint32_t plan_id = 0;
   uint32_t plan_index = 0;
 
-  // Links of the list of computed nodes that keep their inputs for gradients.
+  // Links of the list of computed nodes that keep their inputs for gradients, and the trainable
+  // tensor for whose sake this one does.
   Node* history_next = nullptr;
   Node* history_previous = nullptr;
+  Node* history_source = nullptr;
   bool in_history = false;
 
   // Scratch of graph walks, guarded by graph_lock().
@@ -117,12 +119,14 @@ struct Node {
 void release(Node* node, uint64_t count = 1);
 // Lets go of the inputs: the node is a leaf from now on. Under graph_lock().
 void drop_inputs(Node* node);
-// Lists a computed node whose inputs gradients() may still ask for. Under graph_lock().
-void keep_history(Node* node);
+// Lists a computed node whose inputs gradients() may still ask for, as long as `source` is held.
+// Under graph_lock().
+void keep_history(Node* node, Node* source);
 // Drops the inputs of listed nodes through which no held trainable tensor can be reached.
 void end_dead_histories();
-// Whether gradients could be asked through any of these nodes. Under graph_lock().
-bool history_alive(std::span<Node* const> nodes);
+// A held trainable tensor behind these nodes, for which gradients() could be asked through them,
+// or null. Under graph_lock().
+Node* history_source(std::span<Node* const> nodes);
 
 inline Tensor handle(Node* node) {
   node->counts.fetch_add(Node::kHandle, std::memory_order_relaxed);

@@ -6,6 +6,8 @@
 
 namespace glia {
 
+constexpr int64_t kMaxElements = int64_t{1} << 59;  // bytes fit 63 bits whatever the dtype
+
 Shape::Shape(std::span<const int64_t> sizes) {
   if (sizes.size() > kMaxRank)
     throw ShapeError("shape: rank " + std::to_string(sizes.size()) + " is above the limit of " +
@@ -29,7 +31,7 @@ int64_t Shape::numel() const {
     if (size == 0) return 0;
     overflow |= __builtin_mul_overflow(n, size, &n);
   }
-  if (overflow) throw ShapeError("shape " + str() + " has too many elements");
+  if (overflow || n > kMaxElements) throw ShapeError("shape " + str() + " has too many elements");
   return n;
 }
 

@@ -123,6 +123,14 @@ void walk(std::span<Node* const> roots, PendingGraph* graph) {
 
 bool is_leaf(const Node& node) { return node.is_computed() || node.op->kind == Kind::kScalar; }
 
+// What must be kept for a node that is held. A view is free to make again and may be far larger
+// than what it shows, so that is kept instead.
+Node* to_keep(Node* node) {
+  while (!is_leaf(*node) && node->op->kind == Kind::kView && !node->needs_grad)
+    node = node->inputs[0];
+  return node;
+}
+
 // Which values outlive the plan, and which leaves die with it.
 void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
   const size_t n = graph->nodes.size();
@@ -131,14 +139,20 @@ void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
   for (Node* root : roots) {
     if (!root->is_computed()) graph->wanted[root->index] = 1;
   }
-  std::vector<Node*> differentiable;
   for (size_t i = 0; i < n; ++i) {
     Node* node = graph->nodes[i];
     if (is_leaf(*node)) continue;
-    if (node->references() > node->uses && node->op->outputs == 1) graph->wanted[i] = 1;
+    if (node->references() > node->uses && node->op->outputs == 1) {
+      const Node* kept = to_keep(node);
+      if (!is_leaf(*kept)) graph->wanted[kept->index] = 1;
+    }
+  }
+  std::vector<Node*> differentiable;
+  for (size_t i = 0; i < n; ++i) {
+    Node* node = graph->nodes[i];
     if (graph->wanted[i] && node->needs_grad && !node->trainable) differentiable.push_back(node);
   }
-  graph->history_lives = history_alive(differentiable);
+  graph->history_lives = history_source(differentiable) != nullptr;
   if (graph->history_lives) return;  // gradients may read the leaves again
   for (size_t i = 0; i < n; ++i) {
     Node* node = graph->nodes[i];
@@ -371,10 +385,11 @@ void evaluate(std::span<Node* const> asked) {
   bool kept = false;
   for (const PlanResult& result : plan.results) {
     Node* node = graph.nodes[result.node];
-    const bool keep = graph.history_lives && node->needs_grad && !node->trainable &&
-                      history_alive({&node, 1});
-    if (keep) keep_history(node);
-    kept |= keep;
+    if (!graph.history_lives || !node->needs_grad || node->trainable) continue;
+    if (Node* source = history_source({&node, 1})) {
+      keep_history(node, source);
+      kept = true;
+    }
   }
   if (kept) {
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
