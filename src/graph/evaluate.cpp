@@ -143,8 +143,11 @@ void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
     Node* node = graph->nodes[i];
     if (is_leaf(*node)) continue;
     if (node->references() > node->uses && node->op->outputs == 1) {
-      const Node* kept = to_keep(node);
-      if (!is_leaf(*kept)) graph->wanted[kept->index] = 1;
+      Node* kept = to_keep(node);
+      if (is_leaf(*kept))
+        --kept->uses;  // the view still reads it: not to be given away
+      else
+        graph->wanted[kept->index] = 1;
     }
   }
   std::vector<Node*> differentiable;
