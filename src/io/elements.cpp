@@ -34,12 +34,12 @@ void widen(Bytes from, Elements e, uint8_t* to, int size) {
 
 }  // namespace
 
-Shape checked_shape(const std::string& path, std::span<const int64_t> sizes, int element_size) {
+Shape checked_shape(const std::string& path, std::span<const int64_t> sizes) {
   if (sizes.size() > kMaxRank)
     fail(path, "rank " + std::to_string(sizes.size()) + " is above the limit of " +
                    std::to_string(kMaxRank));
-  // Empty axes count as 1: strides must fit as well.
-  int64_t bytes = element_size;
+  // Below 2^59 elements, which Shape::numel() allows. Empty axes count as 1: strides must fit too.
+  int64_t bytes = 16;
   for (int64_t size : sizes) {
     if (size < 0 || __builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes))
       fail(path, "shape " + Shape(sizes).str() + " is impossible");

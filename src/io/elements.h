@@ -16,7 +16,7 @@ struct Elements {
 };
 
 // Checks that sizes read from a file make a shape whose bytes can be counted; IoError if not.
-Shape checked_shape(const std::string& path, std::span<const int64_t> sizes, int element_size);
+Shape checked_shape(const std::string& path, std::span<const int64_t> sizes);
 
 // The tensor in `content`, which must hold exactly its bytes; shares them if they are right as
 // they lie and have an owner. 16-bit integers become i32 and u32 becomes i64; IoError for

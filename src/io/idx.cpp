@@ -33,7 +33,7 @@ Tensor parse(const std::string& path, const std::function<Content(uint64_t)>& ta
   const Content header = take(4 * sizes.size());
   Cursor cursor(path, header.bytes);
   for (int64_t& size : sizes) size = static_cast<int64_t>(cursor.big(4));
-  const Shape shape = checked_shape(path, sizes, type->elements.size);
+  const Shape shape = checked_shape(path, sizes);
   return decode(take(shape.numel() * type->elements.size), shape, type->elements);
 }
 

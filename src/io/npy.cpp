@@ -131,7 +131,7 @@ Tensor parse(const Content& content) {
   const Header header = HeaderParser(content.path, text_of(cursor.take(header_size))).parse();
 
   const int element = header.elements->size;
-  Shape shape = checked_shape(content.path, *header.sizes, element);
+  Shape shape = checked_shape(content.path, *header.sizes);
   const Bytes values = cursor.take(shape.numel() * element);
   if (cursor.left() > 0) fail(content.path, grouped(cursor.left()) + " bytes follow its values");
   if (!*header.fortran_order || shape.rank() < 2)

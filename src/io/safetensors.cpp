@@ -49,7 +49,7 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
   if (found == std::end(kNames)) fail(path, label + " is " + dtype + ", which has no dtype here");
   const int element = static_cast<int>(size_of(static_cast<DType>(found - kNames)));
   Entry out{name, static_cast<DType>(found - kNames),
-            checked_shape(path, entry["shape"].get<std::vector<int64_t>>(), element),
+            checked_shape(path, entry["shape"].get<std::vector<int64_t>>()),
             entry["data_offsets"][0], entry["data_offsets"][1]};
   if (out.begin > out.end || out.end - out.begin != uint64_t(out.shape.numel()) * element)
     fail(path, label + " has bytes " + grouped(out.begin) + " to " + grouped(out.end) + " for " +

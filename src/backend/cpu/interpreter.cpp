@@ -363,6 +363,9 @@ class Interpreter final : public FusedKernel {
     rows_per_chunk_ = divide_up(std::max<int64_t>(row_tiles, 1), row_chunks_) * tile_rows_;
     columns_per_chunk_ =
         divide_up(std::max<int64_t>(column_tiles, 1), column_chunks_) * tile_columns_;
+    // Chunks of whole tiles may reach the end before their number does.
+    row_chunks_ = std::max<int64_t>(divide_up(segment_rows_, rows_per_chunk_), 1);
+    column_chunks_ = std::max<int64_t>(divide_up(program_.cols, columns_per_chunk_), 1);
     column_tiles_ = std::max<int64_t>(column_tiles, 1);
     tiles_ = divide_up(program_.rows, tile_rows_) * column_tiles;
   }
