@@ -446,6 +446,17 @@ TEST(Donation, ViewsOfADyingInputAreSafe) {
   EXPECT_FLOAT_EQ(w.data<float>()[3], before[3] * 2 + before[96]);
 }
 
+TEST(Donation, WhatAHeldPendingViewReadsIsKept) {
+  Tensor w = ramp({3}) + 1;
+  eval(w);
+  const auto before = numbers(w);
+  const Tensor view = permute(w, {0});
+  w = view * 0.5 + 1;
+  eval(w);
+  EXPECT_EQ(numbers(concat({view, view})).size(), 6u);
+  EXPECT_EQ(numbers(view), before);
+}
+
 TEST(Donation, ASharedInputServesTwoResults) {
   Tensor w = ramp({64}) + 1;
   eval(w);
@@ -828,6 +839,17 @@ TEST(Shapes, EmptyAndSingle) {
   EXPECT_EQ(gradients(sum(w * w), {w})[0].shape(), Shape({0, 3}));
   EXPECT_EQ(sum(ones({1, 1, 1, 1, 1, 1, 1, 1})).item(), 1);
   EXPECT_THROW(ones({1, 1, 1, 1, 1, 1, 1, 1, 1}), ShapeError);
+}
+
+TEST(Shapes, WideColumnsAreCutIntoWholePieces) {
+  // More pieces of work than the columns fill when each is rounded up to whole tiles.
+  for (int64_t rows : {7, 23, 29, 50}) {
+    for (int64_t columns : {8886, 18000, 30000}) {
+      const auto sums = sum(ones({rows, columns}, kF64) * ramp({columns}, kF64), {0});
+      const auto want = ramp({columns}, kF64), got = sums / static_cast<double>(rows);
+      EXPECT_LE(max(abs(got - want)).item(), 1e-12) << rows << " x " << columns;
+    }
+  }
 }
 
 TEST(Shapes, NaNAndInfinityPassThroughPlans) {
