@@ -24,7 +24,7 @@ namespace {
 constexpr const char* kName = "fashion-mnist";
 constexpr int64_t kSide = 28;
 constexpr int kPrefetch = 4;
-constexpr double kWeightDecay = 0.05, kLabelSmoothing = 0.1;
+constexpr double kWeightDecay = 0.05, kLabelSmoothing = 0.05;
 constexpr int64_t kTestBatch = 500;
 
 // A network whose kind is known at run time.

@@ -36,12 +36,13 @@ struct ConvBlock : nn::Module {
 };
 
 struct Cnn : nn::Module {
-  ConvBlock block1{1, 32, true}, block2{32, 48, true}, block3{48, 64, false}, block4{64, 64, false};
-  nn::Linear fc{576, 10};
+  ConvBlock block1{1, 32, true}, block2{32, 32, false}, block3{32, 48, true}, block4{48, 80, true};
+  nn::Linear fc{720, 10};
 
   Tensor operator()(const Tensor& x) const {
-    auto h = block3(block2(block1(x)));  // (N, 7, 7, 64)
-    h = max_pool2d(h + block4(h), 2);    // (N, 3, 3, 64)
+    auto h = block1(x);     // (N, 14, 14, 32)
+    h = h + block2(h);      // (N, 14, 14, 32)
+    h = block4(block3(h));  // (N, 3, 3, 80)
     return fc(flatten(h, 1));
   }
   GLIA_FIELDS(block1, block2, block3, block4, fc)
