@@ -1,0 +1,187 @@
+// Glia's side of the comparison with PyTorch: reads what parity.py has written to a folder,
+// computes, and writes the results there.
+//   parity ops FOLDER               inputs.safetensors -> outputs.safetensors
+//   parity train mlp|cnn FOLDER     initial and batches -> losses, final state, logits
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "glia/autodiff.h"
+#include "glia/io.h"
+#include "glia/ops.h"
+#include "glia/optim.h"
+#include "recipes/fashion_mnist.h"
+
+namespace glia {
+namespace {
+
+using Function = std::function<Tensor(const std::vector<Tensor>&)>;
+
+const std::map<std::string, Function>& functions() {
+#define F(expression) [](const std::vector<Tensor>& t) -> Tensor { return expression; }
+  static const std::map<std::string, Function> all{
+      {"neg", F(-t[0])},
+      {"abs", F(abs(t[0]))},
+      {"sign", F(sign(t[0]))},
+      {"square", F(square(t[0]))},
+      {"reciprocal", F(reciprocal(t[0]))},
+      {"sqrt", F(sqrt(t[0]))},
+      {"rsqrt", F(rsqrt(t[0]))},
+      {"exp", F(exp(t[0]))},
+      {"expm1", F(expm1(t[0]))},
+      {"log", F(log(t[0]))},
+      {"log1p", F(log1p(t[0]))},
+      {"sin", F(sin(t[0]))},
+      {"cos", F(cos(t[0]))},
+      {"tanh", F(tanh(t[0]))},
+      {"erf", F(erf(t[0]))},
+      {"floor", F(floor(t[0]))},
+      {"ceil", F(ceil(t[0]))},
+      {"round", F(round(t[0]))},
+      {"relu", F(relu(t[0]))},
+      {"leaky_relu", F(leaky_relu(t[0]))},
+      {"elu", F(elu(t[0]))},
+      {"sigmoid", F(sigmoid(t[0]))},
+      {"log_sigmoid", F(log_sigmoid(t[0]))},
+      {"softplus", F(softplus(t[0]))},
+      {"silu", F(silu(t[0]))},
+      {"gelu", F(gelu(t[0]))},
+      {"clamp", F(clamp(t[0], -1, 1.5))},
+      {"add", F(t[0] + t[1])},
+      {"sub", F(t[0] - t[1])},
+      {"mul", F(t[0] * t[1])},
+      {"div", F(t[0] / t[1])},
+      {"pow", F(pow(t[0], t[1]))},
+      {"maximum", F(maximum(t[0], t[1]))},
+      {"minimum", F(minimum(t[0], t[1]))},
+      {"atan2", F(atan2(t[0], t[1]))},
+      {"floor_divide", F(floor_divide(t[0], t[1]))},
+      {"remainder", F(remainder(t[0], t[1]))},
+      {"less", F(t[0] < t[1])},
+      {"where", F(where(t[0] < t[1], t[0], t[1]))},
+      {"sum", F(sum(t[0], {0, 2}))},
+      {"prod", F(prod(t[0], {1}))},
+      {"max", F(max(t[0], {1}))},
+      {"min", F(min(t[0], {-1}, true))},
+      {"mean", F(mean(t[0], {-1}))},
+      {"var", F(var(t[0], {0, 1}))},
+      {"argmax", F(argmax(t[0], 1))},
+      {"cumsum", F(cumsum(t[0], 1))},
+      {"cumprod", F(cumprod(t[0], 1))},
+      {"sort", F(sort(t[0], 1).first)},
+      {"argsort", F(argsort(t[0], 1, true))},
+      {"topk", F(topk(t[0], 2, 1).first)},
+      {"permute", F(permute(t[0], {2, 0, 1}))},
+      {"slice", F(slice(t[0], 1, {1, Slice::kNone, 2}))},
+      {"flip", F(flip(t[0], {0, 2}))},
+      {"pad", F(pad(t[0], {{0, 1}, {2, 0}, {1, 1}}, 0.5))},
+      {"concat", F(concat({t[0], t[1]}, 1))},
+      {"take", F(take(t[0], t[1], 1))},
+      {"gather", F(gather(t[0], t[1], 1))},
+      {"index_add", F(index_add(t[0], t[1], t[2], 1))},
+      {"scatter_add", F(scatter_add(t[0], t[1], t[2], 1))},
+      {"matmul", F(matmul(t[0], t[1]))},
+      {"matmul_batched", F(matmul(t[0], t[1]))},
+      {"linear", F(linear(t[0], t[1], t[2]))},
+      {"conv2d", F(conv2d(t[0], t[1], t[2], {.stride = {2, 1}, .padding = {1, 1}}))},
+      {"conv2d_groups", F(conv2d(t[0], t[1], {}, {.dilation = {1, 2}, .groups = 2}))},
+      {"max_pool2d", F(max_pool2d(t[0], {3, 2}, {.stride = {2, 2}, .padding = {1, 1}}))},
+      {"avg_pool2d", F(avg_pool2d(t[0], {2, 2}))},
+      {"softmax", F(softmax(t[0], 1))},
+      {"log_softmax", F(log_softmax(t[0]))},
+      {"logsumexp", F(logsumexp(t[0], {1}))},
+      {"cross_entropy", F(cross_entropy(t[0], t[1]))},
+      {"cross_entropy_smooth", F(cross_entropy(t[0], t[1], {.label_smoothing = 0.1}))},
+      {"nll_loss", F(nll_loss(log_softmax(t[0]), t[1]))},
+      {"mse_loss", F(mse_loss(t[0], t[1]))},
+      {"l1_loss", F(l1_loss(t[0], t[1]))},
+      {"smooth_l1_loss", F(smooth_l1_loss(t[0], t[1], 0.7))},
+      {"bce_with_logits", F(binary_cross_entropy_with_logits(t[0], t[1]))},
+      {"layer_norm", F(layer_norm(t[0], t[1], t[2]))},
+      {"batch_norm", F(batch_norm(t[0], t[1], t[2]).out)},
+  };
+#undef F
+  return all;
+}
+
+// Tensors under "CASE/in0", "CASE/in1", ... and "CASE/weight", which the result's gradient is.
+// CASE is a function's name, then "." and what distinguishes it.
+void compute_ops(const std::string& folder) {
+  struct Case {
+    std::vector<Tensor> in;
+    Tensor weight;
+  };
+  std::map<std::string, Case> cases;
+  for (const auto& [key, value] : io::read_safetensors(folder + "/inputs.safetensors")) {
+    const size_t slash = key.find('/');
+    Case& c = cases[key.substr(0, slash)];
+    if (key.substr(slash + 1) == "weight")
+      c.weight = value;
+    else
+      c.in.push_back(is_float(value.dtype()) ? trainable(value) : value);
+  }
+  io::NamedTensors results;
+  for (const auto& [name, c] : cases) {
+    const auto function = functions().find(name.substr(0, name.find('.')));
+    if (function == functions().end()) throw Error("no function for " + name);
+    const Tensor y = function->second(c.in);
+    results.emplace_back(name + "/out", y);
+    if (!c.weight.defined()) continue;
+    std::vector<Tensor> by;
+    for (const Tensor& t : c.in) {
+      if (t.requires_grad()) by.push_back(t);
+    }
+    const std::vector<Tensor> g = gradients(y, by, c.weight);
+    for (size_t i = 0, k = 0; i < c.in.size(); ++i) {
+      if (c.in[i].requires_grad()) results.emplace_back(name + "/grad" + std::to_string(i), g[k++]);
+    }
+  }
+  io::write_safetensors(folder + "/outputs.safetensors", results);
+}
+
+template <class Model>
+void train(const std::string& folder) {
+  Model model;
+  model.load_state_dict(io::read_safetensors(folder + "/initial.safetensors"));
+  optim::AdamW optimizer(model.parameters(), {.lr = 1e-3});
+  Tensor images, labels;
+  for (const auto& [key, value] : io::read_safetensors(folder + "/batches.safetensors"))
+    (key == "images" ? images : labels) = value;
+  std::vector<double> losses;
+  for (int64_t i = 0; i < images.size(0); ++i) {
+    const Tensor loss = cross_entropy(model(index(images, {i})), index(labels, {i}));
+    optimizer.step(gradients(loss, model.parameters()));
+    losses.push_back(loss.item());
+  }
+  io::write_npy(folder + "/losses.npy", from_vector(losses, {static_cast<int64_t>(losses.size())}));
+  io::write_safetensors(folder + "/final.safetensors", model.state_dict());
+  model.eval();
+  io::write_npy(folder + "/logits.npy", model(index(images, {0})));
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 2 && arguments[0] == "ops") {
+    compute_ops(arguments[1]);
+  } else if (arguments.size() == 3 && arguments[0] == "train" && arguments[1] == "mlp") {
+    train<recipes::Mlp>(arguments[2]);
+  } else if (arguments.size() == 3 && arguments[0] == "train" && arguments[1] == "cnn") {
+    train<recipes::Cnn>(arguments[2]);
+  } else {
+    std::fprintf(stderr, "usage: parity ops FOLDER | parity train mlp|cnn FOLDER\n");
+    return 2;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace glia
+
+int main(int argc, char** argv) {
+  try {
+    return glia::run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "parity: %s\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,257 @@
+"""PyTorch's side of the comparison: makes inputs, runs Glia's program on them, compares.
+
+    parity.py PROGRAM FOLDER
+"""
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import tensors
+
+PROGRAM, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
+STEPS, BATCH = 20, 64
+# Of the largest value of a result: sums are made in another order.
+TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-12}
+LOSS_TOLERANCE = 1e-5
+
+generator = torch.Generator().manual_seed(20)
+faults = []
+
+
+def check(name, good, text=""):
+    if not good:
+        faults.append(f"{name}: {text}")
+
+
+def check_close(name, got, want, tolerance):
+    got, want = torch.as_tensor(got), want.detach()
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return check(name, False, f"{got.dtype} {tuple(got.shape)}, "
+                                  f"not {want.dtype} {tuple(want.shape)}")
+    if not want.dtype.is_floating_point:
+        return check(name, torch.equal(got, want), "integers differ")
+    scale = max(want.abs().max().item() if want.numel() else 0, 1e-30)
+    error = (got - want).abs().max().item() / scale if want.numel() else 0
+    check(name, error <= tolerance, f"{error:.2e} of the largest value")
+
+
+# ---- Operations -----------------------------------------------------------------------------
+
+def uniform(*shape, low=-3.0, high=3.0):
+    return low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def positive(*shape):
+    return uniform(*shape, low=0.2)
+
+
+def indices(size, *shape):
+    return torch.randint(0, size, shape, generator=generator)
+
+
+def nhwc(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def nchw(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def conv(x, w, *rest, **options):
+    """NHWC images, weights (O, kH, kW, C)."""
+    return nhwc(F.conv2d(nchw(x), nchw(w), *rest, **options))
+
+
+def unary(function, make=uniform):
+    return function, lambda: [make(4, 3, 5)]
+
+
+def binary(function, make=uniform):
+    return function, lambda: [make(4, 3, 5), make(3, 1)]
+
+
+# Name in parity.cpp: PyTorch's function, and what makes its inputs.
+OPS = {
+    "neg": unary(torch.neg), "abs": unary(torch.abs), "sign": unary(torch.sign),
+    "square": unary(torch.square), "reciprocal": unary(torch.reciprocal, positive),
+    "sqrt": unary(torch.sqrt, positive), "rsqrt": unary(torch.rsqrt, positive),
+    "exp": unary(torch.exp), "expm1": unary(torch.expm1), "log": unary(torch.log, positive),
+    "log1p": unary(torch.log1p, positive), "sin": unary(torch.sin), "cos": unary(torch.cos),
+    "tanh": unary(torch.tanh), "erf": unary(torch.erf), "floor": unary(torch.floor),
+    "ceil": unary(torch.ceil), "round": unary(torch.round), "relu": unary(torch.relu),
+    "leaky_relu": unary(F.leaky_relu), "elu": unary(F.elu), "sigmoid": unary(torch.sigmoid),
+    "log_sigmoid": unary(F.logsigmoid), "softplus": unary(F.softplus), "silu": unary(F.silu),
+    "gelu": unary(F.gelu), "clamp": unary(lambda x: torch.clamp(x, -1, 1.5)),
+    "add": binary(torch.add), "sub": binary(torch.sub), "mul": binary(torch.mul),
+    "div": binary(torch.div, positive), "pow": binary(torch.pow, positive),
+    "maximum": binary(torch.maximum), "minimum": binary(torch.minimum),
+    "atan2": binary(torch.atan2), "floor_divide": binary(torch.floor_divide, positive),
+    "remainder": binary(torch.remainder), "less": binary(torch.less),
+    "where": binary(lambda a, b: torch.where(a < b, a, b)),
+    "sum": unary(lambda x: x.sum((0, 2))), "prod": unary(lambda x: x.prod(1)),
+    "max": unary(lambda x: x.amax(1)), "min": unary(lambda x: x.amin(-1, keepdim=True)),
+    "mean": unary(lambda x: x.mean(-1)), "var": unary(lambda x: x.var((0, 1))),
+    "argmax": unary(lambda x: x.argmax(1)), "cumsum": unary(lambda x: x.cumsum(1)),
+    "cumprod": unary(lambda x: x.cumprod(1)), "sort": unary(lambda x: x.sort(1).values),
+    "argsort": unary(lambda x: x.argsort(1, descending=True)),
+    "topk": unary(lambda x: x.topk(2, 1).values), "permute": unary(lambda x: x.permute(2, 0, 1)),
+    "slice": unary(lambda x: x[:, 1::2]), "flip": unary(lambda x: x.flip(0, 2)),
+    "pad": unary(lambda x: F.pad(x, (1, 1, 2, 0, 0, 1), value=0.5)),
+    "concat": (lambda a, b: torch.cat([a, b], 1), lambda: [uniform(2, 3, 4), uniform(2, 2, 4)]),
+    "take": (lambda x, i: x[:, i], lambda: [uniform(3, 6, 2), indices(6, 4)]),
+    "gather": (lambda x, i: x.gather(1, i), lambda: [uniform(3, 6), indices(6, 3, 4)]),
+    "index_add": (lambda x, i, s: x.index_add(1, i, s),
+                  lambda: [uniform(3, 6, 2), indices(6, 8), uniform(3, 8, 2)]),
+    "scatter_add": (lambda x, i, s: x.scatter_add(1, i, s),
+                    lambda: [uniform(3, 6), indices(6, 3, 9), uniform(3, 9)]),
+    "matmul": (torch.matmul, lambda: [uniform(65, 130), uniform(130, 33)]),
+    "matmul_batched": (torch.matmul, lambda: [uniform(2, 1, 5, 7), uniform(3, 7, 4)]),
+    "linear": (F.linear, lambda: [uniform(4, 6, 7), uniform(5, 7), uniform(5)]),
+    "conv2d": (lambda x, w, b: conv(x, w, b, stride=(2, 1), padding=1),
+               lambda: [uniform(2, 9, 8, 3), uniform(6, 3, 2, 3), uniform(6)]),
+    "conv2d_groups": (lambda x, w: conv(x, w, dilation=(1, 2), groups=2),
+                      lambda: [uniform(2, 6, 7, 4), uniform(6, 3, 3, 2)]),
+    "max_pool2d": (lambda x: nhwc(F.max_pool2d(nchw(x), (3, 2), 2, (1, 1))),
+                   lambda: [uniform(2, 7, 6, 3)]),
+    "avg_pool2d": (lambda x: nhwc(F.avg_pool2d(nchw(x), 2)), lambda: [uniform(2, 6, 8, 3)]),
+    "softmax": unary(lambda x: x.softmax(1)), "log_softmax": unary(lambda x: x.log_softmax(-1)),
+    "logsumexp": unary(lambda x: x.logsumexp(1)),
+    "cross_entropy": (F.cross_entropy, lambda: [uniform(9, 5), indices(5, 9)]),
+    "cross_entropy_smooth": (lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1),
+                             lambda: [uniform(9, 5), indices(5, 9)]),
+    "nll_loss": (lambda x, y: F.nll_loss(x.log_softmax(-1), y),
+                 lambda: [uniform(9, 5), indices(5, 9)]),
+    "mse_loss": (F.mse_loss, lambda: [uniform(4, 5), uniform(4, 5)]),
+    "l1_loss": (F.l1_loss, lambda: [uniform(4, 5), uniform(4, 5)]),
+    "smooth_l1_loss": (lambda a, b: F.smooth_l1_loss(a, b, beta=0.7),
+                       lambda: [uniform(4, 5), uniform(4, 5)]),
+    "bce_with_logits": (F.binary_cross_entropy_with_logits,
+                        lambda: [uniform(4, 5), torch.rand((4, 5), generator=generator).double()]),
+    "layer_norm": (lambda x, w, b: F.layer_norm(x, (6,), w, b),
+                   lambda: [uniform(4, 3, 6), uniform(6), uniform(6)]),
+    "batch_norm": (lambda x, w, b: nhwc(F.batch_norm(nchw(x), None, None, w, b, training=True)),
+                   lambda: [uniform(3, 4, 5, 6), uniform(6), uniform(6)]),
+}
+NO_GRADIENT = {"floor_divide"}  # in PyTorch; zero in Glia
+
+
+def compare_ops():
+    inputs, wanted = {}, {}
+    for op, (function, make) in OPS.items():
+        for dtype in (torch.float32, torch.float64):
+            name = f"{op}.{str(dtype).split('.')[1]}"
+            given = [x.to(dtype) if x.dtype.is_floating_point else x for x in make()]
+            for x in given:
+                x.requires_grad_(x.dtype.is_floating_point)
+            out = function(*given)
+            for i, x in enumerate(given):
+                inputs[f"{name}/in{i}"] = x.detach().numpy()
+            wanted[f"{name}/out"] = (out, dtype)
+            if not out.dtype.is_floating_point or op in NO_GRADIENT:
+                continue
+            weight = uniform(*out.shape).to(dtype)
+            inputs[f"{name}/weight"] = weight.numpy()
+            out.backward(weight)
+            for i, x in enumerate(given):
+                if x.requires_grad:
+                    wanted[f"{name}/grad{i}"] = (x.grad, dtype)
+    tensors.save(FOLDER / "inputs.safetensors", inputs)
+    subprocess.run([PROGRAM, "ops", FOLDER], check=True)
+    got = tensors.load(FOLDER / "outputs.safetensors")
+    check("results", got.keys() == wanted.keys(), str(sorted(got.keys() ^ wanted.keys())))
+    for name in got.keys() & wanted.keys():
+        want, dtype = wanted[name]
+        check_close(name, got[name], want, TOLERANCE[dtype])
+    print(f"{len(OPS)} operations, {len(wanted)} results and gradients")
+
+
+# ---- The Fashion-MNIST models, as recipes/fashion_mnist.h has them -----------------------------
+
+class Mlp(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(784, 256), nn.Linear(256, 128)
+        self.fc3, self.fc4 = nn.Linear(128, 64), nn.Linear(64, 10)
+
+    def forward(self, x):
+        h = F.relu(self.fc1(x.flatten(1)))
+        return self.fc4(F.relu(self.fc3(F.relu(self.fc2(h)))))
+
+
+class ConvBlock(nn.Module):
+    def __init__(self, channels_in, channels_out, pools):
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels_out)
+        self.pools = pools
+
+    def forward(self, x):
+        h = self.conv(x)
+        return F.relu(self.norm(F.max_pool2d(h, 2) if self.pools else h))
+
+
+class Cnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block1, self.block2 = ConvBlock(1, 32, True), ConvBlock(32, 32, False)
+        self.block3, self.block4 = ConvBlock(32, 48, True), ConvBlock(48, 80, True)
+        self.fc = nn.Linear(720, 10)
+
+    def forward(self, x):
+        h = self.block1(nchw(x))
+        h = self.block4(self.block3(h + self.block2(h)))
+        return self.fc(nhwc(h).flatten(1))
+
+
+def compare_training(name, model):
+    torch.manual_seed(5)
+    model = model()
+    images = torch.randn((STEPS, BATCH, 28, 28, 1), generator=generator)
+    labels = indices(10, STEPS, BATCH)
+    tensors.save(FOLDER / "initial.safetensors",
+                 {k: v.numpy() for k, v in model.state_dict().items()})
+    tensors.save(FOLDER / "batches.safetensors",
+                 {"images": images.numpy(), "labels": labels.numpy()})
+    subprocess.run([PROGRAM, "train", name, FOLDER], check=True)
+
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    losses = []
+    for x, y in zip(images, labels):
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    got = np.load(FOLDER / "losses.npy")
+    worst = np.max(np.abs(got - losses) / np.abs(losses))
+    check(name, worst <= LOSS_TOLERANCE, f"losses differ by {worst:.2e}")
+    print(f"{name}: {STEPS} losses from {losses[0]:.4f} to {losses[-1]:.4f}, "
+          f"largest relative difference {worst:.1e}")
+
+    # Glia's state dict in PyTorch's model gives Glia's predictions.
+    final = {k: torch.as_tensor(v) for k, v in tensors.load(FOLDER / "final.safetensors").items()}
+    check(name, list(final) == list(model.state_dict()), "names or order of the state dicts")
+    model.load_state_dict(final)
+    model.eval()
+    with torch.no_grad():
+        check_close(f"{name}, logits of Glia's state dict", np.load(FOLDER / "logits.npy"),
+                    model(images[0]), 2e-5)
+
+
+def main():
+    compare_ops()
+    compare_training("mlp", Mlp)
+    compare_training("cnn", Cnn)
+    for fault in faults:
+        print("FAILED", fault)
+    print("parity with PyTorch", torch.__version__, "FAILED" if faults else "holds")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
