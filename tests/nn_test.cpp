@@ -293,6 +293,19 @@ TEST(StateDicts, ValuesAreConverted) {
   EXPECT_EQ(numbers(layer.bias), (Numbers{1}));
 }
 
+TEST(Module, ToConvertsFloatsInPlace) {
+  nn::BatchNorm2d layer(2);
+  const ParameterList before = layer.parameters();
+  layer.to(kF64);
+  EXPECT_EQ(layer.weight.dtype(), kF64);
+  EXPECT_EQ(layer.running_var.dtype(), kF64);
+  EXPECT_EQ(layer.num_batches_tracked.dtype(), kI64);
+  EXPECT_TRUE(before[0].same_place(layer.weight));
+  EXPECT_TRUE(layer.weight.trainable());
+  EXPECT_EQ(layer(uniform({3, 2}, 0, 1, kF64)).dtype(), kF64);
+  EXPECT_THROW(layer.to(kI32), Error);
+}
+
 // ---- Modes, freezing, walking -------------------------------------------------------------------
 
 TEST(Module, ModesReachEveryLayer) {

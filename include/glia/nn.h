@@ -88,6 +88,10 @@ class Module {
   void freeze() { set_trainable(false); }
   void unfreeze() { set_trainable(true); }
 
+  // Converts the parameters and buffers that are floats to another float dtype. Make optimizers
+  // afterwards: what they keep for a parameter has its dtype.
+  void to(DType dtype);
+
   // Calls f for each module below, children first, and for this one last.
   void apply(const std::function<void(Module&)>& f);
 

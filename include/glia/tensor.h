@@ -214,6 +214,8 @@ class Variable {
   void set_trainable(bool on);
   // Replaces the value; its shape must stay. The history behind the old value ends.
   void set(Tensor value) const;
+  // The same for a value of any shape and dtype.
+  void replace(Tensor value) const;
 
   // A second handle on the same place.
   Variable alias() const;

@@ -110,6 +110,11 @@ void Variable::set(Tensor value) const {
   put(cell_, std::move(value));
 }
 
+void Variable::replace(Tensor value) const {
+  if (!cell_) throw Error("replace: the variable has no value");
+  put(cell_, std::move(value));
+}
+
 Variable Variable::alias() const {
   Variable v;
   v.cell_ = cell_;

@@ -240,6 +240,15 @@ void Module::set_trainable(bool on) {
   each_parameter(*this, [on](const Found& found) { found.variable.alias().set_trainable(on); });
 }
 
+void Module::to(DType dtype) {
+  if (!is_float(dtype)) throw Error(fmt::format("Module::to: {} is not a float", name(dtype)));
+  FieldWalk::variables(*this, [dtype](const Found& found) {
+    const Variable& v = found.variable;
+    if (is_float(v.dtype()) && v.dtype() != dtype)
+      v.replace(cast(stop_gradient(v.tensor()), dtype));
+  });
+}
+
 void Module::apply(const std::function<void(Module&)>& f) {
   // The walk is const for the sake of const models; this one is not, so neither are its layers.
   FieldWalk::modules(

@@ -1,7 +1,7 @@
 // Glia's side of the comparison with PyTorch: reads what parity.py has written to a folder,
 // computes, and writes the results there.
 //   parity ops FOLDER               inputs.safetensors -> outputs.safetensors
-//   parity train mlp|cnn FOLDER     initial and batches -> losses, final state, logits
+//   parity train mlp|cnn FOLDER     states and batches -> losses, final state, logits
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -140,16 +140,21 @@ void compute_ops(const std::string& folder) {
   io::write_safetensors(folder + "/outputs.safetensors", results);
 }
 
+// States are named "STEP/KEY", and loaded before that step. The dtype is that of the images.
 template <class Model>
 void train(const std::string& folder) {
   Model model;
-  model.load_state_dict(io::read_safetensors(folder + "/initial.safetensors"));
-  optim::AdamW optimizer(model.parameters(), {.lr = 1e-3});
   Tensor images, labels;
   for (const auto& [key, value] : io::read_safetensors(folder + "/batches.safetensors"))
     (key == "images" ? images : labels) = value;
+  model.to(images.dtype());
+  std::map<int64_t, StateDict> states;
+  for (const auto& [key, value] : io::read_safetensors(folder + "/states.safetensors"))
+    states[std::stoll(key)].emplace_back(key.substr(key.find('/') + 1), value);
+  optim::AdamW optimizer(model.parameters(), {.lr = 1e-3});
   std::vector<double> losses;
   for (int64_t i = 0; i < images.size(0); ++i) {
+    if (states.contains(i)) model.load_state_dict(states[i]);
     const Tensor loss = cross_entropy(model(index(images, {i})), index(labels, {i}));
     optimizer.step(gradients(loss, model.parameters()));
     losses.push_back(loss.item());
