@@ -4,7 +4,9 @@
 #include <cstring>
 #include <memory>
 
+#include "backend/cpu/jit/kernel.h"
 #include "backend/cpu/simd/tile.h"
+#include "backend/cpu/strided.h"
 #include "core/node.h"
 #include "runtime/backend.h"
 #include "runtime/threads.h"
@@ -12,6 +14,7 @@
 namespace glia {
 namespace {
 
+using cpu::StridedInput;
 using cpu::TileFunction;
 using Extent = Program::Extent;
 using Sink = Program::Sink;
@@ -46,13 +49,6 @@ struct Instruction {
   int strided = -1;                     // kGather: which input layout
   int output = -1;                      // kSink
   DType dtype = kF32;                   // kUniform
-};
-
-// A strided input's axes, merged where they lie densely over each other.
-struct StridedInput {
-  int slot = 0;
-  int rank = 0;
-  int64_t sizes[kMaxRank], strides[kMaxRank];  // elements
 };
 
 // The part of the space that one call of a tile computes.
@@ -323,20 +319,7 @@ class Interpreter final : public FusedKernel {
   }
 
   int add_strided(const Program::Value& v) {
-    StridedInput s;
-    s.slot = v.slot;
-    for (int axis = 0; axis < program_.space.rank(); ++axis) {
-      const int64_t size = program_.space[axis], stride = v.strides[axis];
-      if (size == 1) continue;
-      if (s.rank > 0 && s.strides[s.rank - 1] == stride * size) {
-        s.sizes[s.rank - 1] *= size;
-        s.strides[s.rank - 1] = stride;
-      } else {
-        s.sizes[s.rank] = size;
-        s.strides[s.rank++] = stride;
-      }
-    }
-    strided_.push_back(s);
+    strided_.push_back({v.slot, StridedInput(program_.space, v)});
     return static_cast<int>(strided_.size()) - 1;
   }
 
@@ -529,7 +512,8 @@ class Interpreter final : public FusedKernel {
                           t.row * program_.cols + t.column, n);
         break;
       case Instruction::Do::kGather:
-        gather(strided_[i.strided], at[i.to], *frame, t.row * program_.cols + t.column, n, i.size);
+        strided_[i.strided].input.gather(frame->ins[strided_[i.strided].slot], at[i.to],
+                                         t.row * program_.cols + t.column, n, i.size);
         break;
       case Instruction::Do::kSpread:
         cpu::spread_tile(at[i.to], at[i.a], t.rows, t.columns, i.size);
@@ -542,34 +526,6 @@ class Interpreter final : public FusedKernel {
         break;
       case Instruction::Do::kSink:
         break;
-    }
-  }
-
-  // Elements [first, first + n) of the space, read through strides.
-  void gather(const StridedInput& s, char* out, const Frame& frame, int64_t first, int64_t n,
-              int64_t size) const {
-    if (n == 0) return;  // sizes may be 0
-    const char* in = static_cast<const char*>(frame.ins[s.slot]);
-    int64_t at[kMaxRank] = {}, offset = 0;
-    int64_t rest = first;
-    for (int axis = s.rank - 1; axis >= 0; --axis) {
-      at[axis] = rest % s.sizes[axis];
-      rest /= s.sizes[axis];
-      offset += at[axis] * s.strides[axis];
-    }
-    const int last = s.rank - 1;
-    while (n > 0) {
-      const int64_t run = std::min(n, s.sizes[last] - at[last]);
-      cpu::copy_strided(out, 1, in + offset * size, s.strides[last], run, size);
-      out += run * size;
-      n -= run;
-      at[last] += run;
-      offset += run * s.strides[last];
-      for (int axis = last; axis > 0 && at[axis] == s.sizes[axis]; --axis) {
-        offset += s.strides[axis - 1] - s.sizes[axis] * s.strides[axis];
-        at[axis] = 0;
-        ++at[axis - 1];
-      }
     }
   }
 
@@ -613,7 +569,11 @@ class Interpreter final : public FusedKernel {
   std::vector<int64_t> partial_offsets_;
   int64_t partial_bytes_ = 0;
   std::vector<Instruction> invariants_, instructions_;
-  std::vector<StridedInput> strided_;
+  struct Strided {
+    int slot;
+    StridedInput input;
+  };
+  std::vector<Strided> strided_;
   int64_t scratch_bytes_ = 0;
   // Used while translating.
   std::vector<int> rows_at_, full_at_;
@@ -624,6 +584,7 @@ class Interpreter final : public FusedKernel {
 }  // namespace
 
 std::unique_ptr<FusedKernel> compile(const Program& program) {
+  if (auto generated = cpu::jit::compile(program)) return generated;
   return std::make_unique<Interpreter>(program);
 }
 

@@ -379,58 +379,9 @@ HWY_INLINE Lane<T, D> patch(Mask<D> mask, Lane<T, D> y, F f, X... x) {
 
 #include "ops/lanes.h"
 
-// ---- The table's operations: a functor and a domain for each code
-
-// Defines struct kAdd_ { inputs, types, value } for kAdd, and so on.
-enum class Types { Float, Number, Integral, Any };
-#define DOMAIN(types, low, high) Types::types
-#define UNARY(code, domain, expression, gradient) \
-  struct code##_ {                                \
-    static constexpr int kInputs = 1;             \
-    static constexpr Types kTypes = domain;       \
-    template <class V>                            \
-    static HWY_INLINE V value(V x, V) {           \
-      return expression;                          \
-    }                                             \
-  };
-#define BINARY(code, domain, expression, gradient_a, gradient_b) \
-  struct code##_ {                                               \
-    static constexpr int kInputs = 2;                            \
-    static constexpr Types kTypes = domain;                      \
-    template <class V>                                           \
-    static HWY_INLINE V value(V a, V b) {                        \
-      return expression;                                         \
-    }                                                            \
-  };
-#define COMPARE(code, domain, expression)    \
-  struct code##_ {                           \
-    static constexpr int kInputs = 2;        \
-    static constexpr Types kTypes = domain;  \
-    template <class V>                       \
-    static HWY_INLINE bool value(V a, V b) { \
-      return expression;                     \
-    }                                        \
-  };
-#include "ops/elementwise_table.h"
-#undef DOMAIN
-#undef UNARY
-#undef BINARY
-#undef COMPARE
-
-template <class T>
-constexpr bool defined_on(Types types) {
-  switch (types) {
-    case Types::Float:
-      return std::is_floating_point_v<T>;
-    case Types::Number:
-      return !std::is_same_v<T, bool>;
-    case Types::Integral:
-      return std::is_integral_v<T>;
-    case Types::Any:
-      return true;
-  }
-  return false;
-}
+#define GLIA_INLINE HWY_INLINE
+#include "ops/elementwise_functors.h"
+#undef GLIA_INLINE
 
 // f(i) for i < n, in blocks that the compiler vectorises; f has no dependence between elements.
 template <class F>

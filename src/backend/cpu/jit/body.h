@@ -1,0 +1,98 @@
+// The straight-line program that a loop of generated code runs for each vector of elements.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "glia/dtype.h"
+#include "ops/elementwise.h"
+
+namespace glia::cpu::jit {
+
+// An instruction gives a vector of 32-bit lanes (floats or integers, as its users see it) or a
+// mask, except those at the end, which leave something behind.
+enum class Do : uint8_t {
+  // What is there before the body runs. Bools are masks, 16-bit floats are f32.
+  kConstant,    // `bits` in all lanes
+  kScalar,      // the element of array `index`, of `type`, in all lanes
+  kRowSlot,     // the row's value `index`, of `type`, in all lanes
+  kRunning,     // the running reduction `index`
+  kLoad,        // array `index`, of `type`, at the element
+  kLoadColumn,  // the same at the column
+  kLoadKept,    // kept values `index` at the column
+  // Arithmetic of floats.
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMin,
+  kMax,
+  kFma,
+  kSqrt,
+  kRound,
+  kScale,  // kRound: mode in `bits`
+  // Of bits and integers; shifts by `bits`.
+  kAnd,
+  kOr,
+  kXor,
+  kShiftLeft,
+  kShiftRight,
+  kAddInt,
+  kIntToFloat,
+  kRoundToHalf,
+  // Comparisons: predicate in `bits`; masks.
+  kCompare,
+  kCompareInt,
+  kMaskAnd,
+  kMaskOr,
+  kMaskNot,
+  kSelect,  // a ? b : c
+  kInside,  // a where the lane is part of the array, else b
+  // Effects, on value a.
+  kStore,        // to array `index`, of `type`, at the element
+  kStoreColumn,  // to array `index`, f32, at the column
+  kKeep,         // to kept values `index` at the column
+  kSetRunning,   // to running reduction `index`
+  kSetRowSlot,   // to the row's value `index`, of `type`
+};
+inline bool is_effect(Do what) { return what >= Do::kStore; }
+
+// Predicates of kCompare (as in the instruction vcmpps) and kCompareInt (vpcmpd).
+enum : uint32_t { kFloatEq = 0x00, kFloatNe = 0x04, kFloatLt = 0x11, kFloatLe = 0x12 };
+enum : uint32_t { kIntEq = 0, kIntLt = 1, kIntLe = 2, kIntNe = 4 };
+
+struct Instruction {
+  Do what;
+  DType type = kF32;  // of an array's elements
+  int a = -1, b = -1, c = -1;
+  int index = -1;
+  uint32_t bits = 0;
+  auto operator<=>(const Instruction&) const = default;
+};
+
+struct Body {
+  std::vector<Instruction> code;
+  bool has_scale = false;    // the processor has kScale
+  bool unsupported = false;  // an operation was recorded that only a kernel can compute
+
+  // The place of an equal instruction, or of this one at the end.
+  int add(const Instruction& i);
+  int constant(float value);
+  int constant_bits(uint32_t bits) { return add({.what = Do::kConstant, .bits = bits}); }
+  bool is_mask(int value) const;
+
+ private:
+  std::map<Instruction, int> known_;
+};
+
+// Appends code(a, b, c) of operands of a dtype (of b and c for kWhere); its result. Sets
+// `unsupported` where generated code cannot say it. Not for kCast and kUniform.
+int append(Body* body, Code code, DType dtype, int a, int b, int c);
+int append_cast(Body* body, DType from, DType to, int a);
+// Appends reduce(a, b) of f32.
+int append_reduction(Body* body, ReduceCode code, int a, int b);
+// What a reduction starts from.
+float identity_of(ReduceCode code);
+
+}  // namespace glia::cpu::jit

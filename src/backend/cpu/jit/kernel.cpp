@@ -1,0 +1,261 @@
+#include "backend/cpu/jit/kernel.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "backend/cpu/jit/loops.h"
+#include "backend/cpu/simd/tile.h"
+#include "backend/cpu/strided.h"
+#include "core/node.h"
+#include "glia/error.h"
+#include "runtime/threads.h"
+
+namespace glia::cpu::jit {
+namespace {
+
+using Sink = Program::Sink;
+
+constexpr int64_t kChunkElements = 1 << 15;  // the least that is worth a thread's while
+constexpr int64_t kMaxChunks = 64;
+constexpr int64_t kMadeElements = 4096;  // of an array made for a part of the space
+constexpr int64_t kWideColumns = 4096;   // columns that are cut rather than rows
+constexpr int64_t kAlignment = 64;       // elements; columns are cut at multiples
+
+int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Memory of this thread, at least so large, until the next call.
+char* thread_memory(int64_t bytes) {
+  thread_local std::vector<char> memory;
+  if (static_cast<int64_t>(memory.size()) < bytes + 64) memory.resize(bytes + 64);
+  const auto at = reinterpret_cast<uintptr_t>(memory.data());
+  return memory.data() + (64 - at % 64) % 64;
+}
+
+// Parts of the space that one call of the code computes; a chunk of them is one thread's.
+class Generated final : public FusedKernel {
+ public:
+  Generated(const Program& p, std::unique_ptr<Loops> loops)
+      : program_(p), loops_(std::move(loops)), ins_(p.input_arrays), outs_(p.outputs.size()) {
+    for (const auto& made : loops_->made) {
+      const Program::Value& v = p.values[made.value];
+      strided_.push_back(made.random ? StridedInput() : StridedInput(p.space, v));
+    }
+    if (p.many) return;
+    cut();
+    place_partials();
+  }
+
+  void run(void* const* inputs, void* const* outputs) const override {
+    MemoryRef partials;
+    if (partial_bytes_) partials = MemoryRef(allocate_memory(partial_bytes_));
+    const Arrays arrays{inputs, outputs, partials ? static_cast<char*>(partials->data) : nullptr};
+    const auto chunks = static_cast<int64_t>(chunks_.size()) - 1;
+    if (chunks == 1)
+      run_chunk(0, arrays);
+    else
+      parallel_for(chunks, [&](int64_t i) { run_chunk(i, arrays); });
+    if (partial_bytes_) combine(arrays);
+  }
+
+  void run_many(int64_t problems, const int64_t* counts, void* const* const* inputs,
+                void* const* const* outputs) const override {
+    struct Piece {
+      int64_t problem, first, end;
+    };
+    const auto run_piece = [&](const Piece& p) {
+      thread_local std::vector<void*> arrays;
+      arrays.resize(ins_ + outs_);
+      std::copy_n(inputs[p.problem], ins_, arrays.data());
+      std::copy_n(outputs[p.problem], outs_, arrays.data() + ins_);
+      const Arguments a{0, 1, p.first, p.end, nullptr, arrays.data()};
+      loops_->function(&a);
+    };
+    int64_t total = 0;
+    for (int64_t j = 0; j < problems; ++j) total += counts[j];
+    if (total < 2 * kChunkElements) {
+      for (int64_t j = 0; j < problems; ++j) run_piece({j, 0, counts[j]});
+      return;
+    }
+    std::vector<Piece> pieces;
+    for (int64_t j = 0; j < problems; ++j) {
+      for (int64_t first = 0; first < counts[j]; first += kChunkElements)
+        pieces.push_back({j, first, std::min(counts[j], first + kChunkElements)});
+    }
+    parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t i) { run_piece(pieces[i]); });
+  }
+
+ private:
+  struct Part {
+    int64_t row, row_end, column, column_end;
+    int64_t group;  // of rows whose columns are reduced together
+  };
+  struct Arrays {
+    void* const* inputs;
+    void* const* outputs;
+    char* partials;
+  };
+
+  bool reduces(Sink sink) const {
+    return std::ranges::any_of(program_.outputs, [&](const auto& o) { return o.sink == sink; });
+  }
+
+  // Cuts the space by its shape alone, so that sums do not depend on the number of threads.
+  void cut() {
+    for (const auto& output : program_.outputs) {
+      if (output.sink == Sink::kReduceColumns) segments_ = output.segments;
+    }
+    const int64_t cols = loops_->cols, rows = loops_->rows / segments_;
+    const int64_t wanted = std::clamp<int64_t>(rows * cols / kChunkElements, 1,
+                                               std::max<int64_t>(kMaxChunks / segments_, 1));
+    const bool resident = loops_->kind == Loops::Kind::kResident;
+    int64_t chunk_rows = divide_up(rows, wanted), chunk_cols = cols;
+    if (reduces(Sink::kReduceRows)) {
+      chunk_rows = 1;
+      chunk_cols = std::max(divide_up(cols, wanted), kChunkElements);
+    } else if (!resident &&
+               (reduces(Sink::kReduceColumns) ? cols >= kWideColumns : rows < wanted)) {
+      chunk_rows = rows;
+      chunk_cols = divide_up(cols, wanted);
+    }
+    const int64_t unit = loops_->kind == Loops::Kind::kColumns ? loops_->column_tile : kAlignment;
+    const auto whole_units = [&](int64_t columns) {
+      return std::min(cols, divide_up(columns, unit) * unit);
+    };
+    chunk_cols = whole_units(chunk_cols);
+
+    // Arrays that are made for a part lie there as in the whole: it has whole rows, or one.
+    int64_t part_rows = chunk_rows, part_cols = chunk_cols;
+    if (!loops_->made.empty()) {
+      if (!resident) part_cols = std::min(chunk_cols, whole_units(kMadeElements));
+      part_rows = part_cols == cols ? std::clamp<int64_t>(kMadeElements / cols, 1, chunk_rows) : 1;
+      made_stride_ = aligned(part_rows * part_cols * 4) + 64;
+    }
+
+    groups_ = 0;
+    for (int64_t s = 0; s < segments_; ++s) {
+      for (int64_t r = 0; r < rows; r += chunk_rows, ++groups_) {
+        for (int64_t c = 0; c < cols; c += chunk_cols) {
+          chunks_.push_back(parts_.size());
+          const int64_t row_end = s * rows + std::min(rows, r + chunk_rows);
+          const int64_t column_end = std::min(cols, c + chunk_cols);
+          for (int64_t i = s * rows + r; i < row_end; i += part_rows) {
+            for (int64_t j = c; j < column_end; j += part_cols)
+              parts_.push_back({i, std::min(row_end, i + part_rows), j,
+                                std::min(column_end, j + part_cols), groups_});
+          }
+        }
+      }
+    }
+    chunks_.push_back(parts_.size());
+  }
+
+  // Columns are reduced into the output where one group has all their rows; everything else leaves
+  // a result for each part, or for the columns of each group.
+  void place_partials() {
+    for (const auto& output : program_.outputs) {
+      const bool columns = output.sink == Sink::kReduceColumns;
+      const bool in_place = output.sink == Sink::kStore || (columns && groups_ == segments_);
+      partial_offsets_.push_back(in_place ? -1 : partial_bytes_);
+      if (in_place) continue;
+      const auto count = columns ? groups_ * loops_->cols : static_cast<int64_t>(parts_.size());
+      partial_bytes_ += aligned(count * 4);
+    }
+  }
+  float* partial(size_t o, const Arrays& arrays) const {
+    return reinterpret_cast<float*>(arrays.partials + partial_offsets_[o]);
+  }
+
+  void run_chunk(int64_t chunk, const Arrays& arrays) const {
+    thread_local std::vector<void*> addresses;
+    addresses.resize(ins_ + outs_ + loops_->made.size());
+    std::copy_n(arrays.inputs, ins_, addresses.data());
+    void** const out = addresses.data() + ins_;
+    std::copy_n(arrays.outputs, outs_, out);
+    const Part& first = parts_[chunks_[chunk]];
+    for (size_t o = 0; o < outs_; ++o) {
+      const auto& output = program_.outputs[o];
+      if (output.sink != Sink::kReduceColumns) continue;
+      float* const to =
+          (partial_offsets_[o] < 0 ? static_cast<float*>(arrays.outputs[o]) : partial(o, arrays)) +
+          first.group * loops_->cols;
+      // The chunk's parts have the same columns from its first part's to its last one's.
+      const int64_t end = parts_[chunks_[chunk + 1] - 1].column_end;
+      fill_identity(output.reduce, kF32, to + first.column, end - first.column);
+      out[o] = to;
+    }
+    char* const memory =
+        thread_memory(loops_->kept_bytes + made_stride_ * static_cast<int64_t>(strided_.size()));
+    for (size_t p = chunks_[chunk]; p < chunks_[chunk + 1]; ++p) {
+      for (size_t o = 0; o < outs_; ++o) {
+        const Sink sink = program_.outputs[o].sink;
+        if (sink != Sink::kReduceAll && sink != Sink::kReduceRows) continue;
+        out[o] = partial(o, arrays) + p;
+        fill_identity(program_.outputs[o].reduce, kF32, out[o], 1);
+      }
+      const Part& part = parts_[p];
+      for (size_t m = 0; m < strided_.size(); ++m)
+        out[outs_ + m] = make(m, part, arrays, memory + loops_->kept_bytes + m * made_stride_);
+      const Arguments a{part.row,        part.row_end, part.column,
+                        part.column_end, memory,       addresses.data()};
+      loops_->function(&a);
+    }
+  }
+
+  // Fills a made array for a part. Where its first element of all would lie.
+  void* make(size_t m, const Part& p, const Arrays& arrays, char* to) const {
+    const Program::Value& v = program_.values[loops_->made[m].value];
+    const auto size = static_cast<int64_t>(size_of(v.dtype));
+    const int64_t first = p.row * loops_->cols + p.column;
+    const int64_t count = (p.row_end - p.row) * (p.column_end - p.column);
+    if (loops_->made[m].random)
+      uniform_tile(to, v.dtype,
+                   static_cast<const uint64_t*>(arrays.inputs[program_.values[v.a].slot]), first,
+                   count);
+    else
+      strided_[m].gather(static_cast<const char*>(arrays.inputs[v.slot]), to, first, count, size);
+    return to - first * size;
+  }
+
+  void combine(const Arrays& arrays) const {
+    const int64_t cols = loops_->cols, per_segment = groups_ / segments_;
+    for (size_t o = 0; o < outs_; ++o) {
+      if (partial_offsets_[o] < 0) continue;
+      const auto& output = program_.outputs[o];
+      const float* const from = partial(o, arrays);
+      if (output.sink == Sink::kReduceColumns) {
+        for (int64_t s = 0; s < segments_; ++s) {
+          float* const to = static_cast<float*>(arrays.outputs[o]) + s * cols;
+          fill_identity(output.reduce, kF32, to, cols);
+          column_function(output.reduce, kF32)(to, from + s * per_segment * cols, per_segment,
+                                               cols);
+        }
+      } else {
+        const int64_t rows = output.sink == Sink::kReduceRows ? loops_->rows : 1;
+        row_function(output.reduce, kF32)(arrays.outputs[o], from, rows,
+                                          static_cast<int64_t>(parts_.size()) / rows);
+      }
+    }
+  }
+
+  const Program program_;
+  const std::unique_ptr<Loops> loops_;
+  const size_t ins_, outs_;
+  std::vector<StridedInput> strided_;  // of each made array
+  int64_t segments_ = 1, groups_ = 0, made_stride_ = 0;
+  std::vector<Part> parts_;
+  std::vector<size_t> chunks_;  // the first part of each, then the number of parts
+  std::vector<int64_t> partial_offsets_;
+  int64_t partial_bytes_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<FusedKernel> compile(const Program& program) {
+  const std::string_view has = level();
+  if (has != "avx512" && has != "avx2") return nullptr;
+  std::unique_ptr<Loops> loops = generate(program, has == "avx512");
+  return loops ? std::make_unique<Generated>(program, std::move(loops)) : nullptr;
+}
+
+}  // namespace glia::cpu::jit

@@ -1,0 +1,614 @@
+#include "backend/cpu/jit/loops.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include "glia/error.h"
+
+namespace glia::cpu::jit {
+namespace {
+
+using Xbyak::Label;
+using Action = Program::Action;
+using Extent = Program::Extent;
+using Sink = Program::Sink;
+
+constexpr int64_t kRunningSums = 64, kFewRunningSums = 16;  // elements of a row summed apart
+constexpr int64_t kShortestRow = 4;
+constexpr int kCheap = 8;   // instructions that are repeated rather than their result kept
+constexpr int kCostly = 8;  // what a division or a root counts for
+constexpr size_t kLongestBody = 4000;
+
+bool has_code(DType t) { return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32; }
+
+class Generator {
+ public:
+  Generator(const Program& program, bool avx512)
+      : program_(program), avx512_(avx512), lanes_(avx512 ? 16 : 8), loops_(new Loops) {}
+
+  std::unique_ptr<Loops> make() {
+    if (!choose_kind() || !find_levels()) return nullptr;
+    choose_kept();
+    if (!choose_running() || !write_bodies()) return nullptr;
+    Emitter::Needs needs{.avx512 = avx512_,
+                         .running = running_,
+                         .row_slots = static_cast<int>(slots_.size()),
+                         .arrays = arrays() + static_cast<int>(loops_->made.size()),
+                         .kept_bytes = kept_stride()};
+    loops_->kept_bytes = kept_stride() * static_cast<int64_t>(kept_.size());
+    std::vector<const Body*> bodies;
+    for (const Stage& s : stages_) {
+      for (const Body* b : {&s.rows, &s.whole, &s.part}) bodies.push_back(b);
+    }
+    loops_->emitter = std::make_unique<Emitter>(needs, bodies);
+    emit();
+    return std::move(loops_);
+  }
+
+ private:
+  // One loop over the columns of a row, and what is computed for the row before it.
+  struct Stage {
+    Body rows, whole, part;
+    std::vector<int> slots_read;  // row inputs to be loaded before
+    struct Reduced {
+      ReduceCode code;
+      int value;
+      int to;      // the row's value that it gives, or
+      int output;  // the output that it goes into
+    };
+    std::vector<Reduced> reduced;
+    int64_t copies = 1;  // vectors of one pass, each with its own running reductions
+  };
+
+  const Program::Value& value(int v) const { return program_.values[v]; }
+  int values() const { return static_cast<int>(program_.values.size()); }
+  int arrays() const { return program_.input_arrays + static_cast<int>(program_.outputs.size()); }
+  int output_array(size_t o) const { return program_.input_arrays + static_cast<int>(o); }
+  bool is_made(int v) const {
+    return (value(v).action == Action::kInput && value(v).strided) ||
+           (value(v).action == Action::kCompute && value(v).code == Code::kUniform);
+  }
+  bool is_row(int v) const { return value(v).extent == Extent::kRow; }
+  bool resident() const { return loops_->kind == Loops::Kind::kResident; }
+
+  // ---- Analysis ----
+
+  bool choose_kind() {
+    bool two_axes = false, columns = false, rows = false;
+    std::vector<bool> is_key(values());
+    for (const auto& v : program_.values) {
+      if (v.action == Action::kCompute && v.code == Code::kUniform) is_key[v.a] = true;
+    }
+    for (int v = 0; v < values(); ++v) {
+      const Program::Value& x = value(v);
+      if (is_key[v]) continue;
+      if (!has_code(x.dtype)) return false;
+      two_axes |= x.extent == Extent::kRow || x.extent == Extent::kColumn;
+      if (x.action == Action::kReduceRow && x.dtype != kF32) return false;
+    }
+    for (const auto& output : program_.outputs) {
+      if (output.sink == Sink::kStore) continue;
+      if (value(output.value).dtype != kF32) return false;
+      columns |= output.sink == Sink::kReduceColumns;
+      rows |= output.sink == Sink::kReduceRows;
+    }
+    if (!program_.many && program_.rows * program_.cols == 0) return false;
+    loops_->rows = program_.rows;
+    loops_->cols = program_.cols;
+    if (program_.row_resident) {
+      loops_->kind = Loops::Kind::kResident;
+      if (rows || program_.cols < kShortestRow) return false;
+    } else if (columns) {
+      loops_->kind = Loops::Kind::kColumns;
+    } else if (two_axes || rows) {
+      loops_->kind = Loops::Kind::kRows;
+      if (program_.cols < kShortestRow) return false;
+    } else {
+      loops_->cols = program_.rows * program_.cols;
+      loops_->rows = 1;
+    }
+    return true;
+  }
+
+  // The stage in which a value can be known: after as many reductions of the row.
+  bool find_levels() {
+    levels_.assign(values(), 0);
+    for (int v = 0; v < values(); ++v) {
+      const Program::Value& x = value(v);
+      if (is_row(v)) slots_.emplace(v, static_cast<int>(slots_.size()));
+      for (int y : {x.a, x.b, x.c}) {
+        if (y >= 0) levels_[v] = std::max(levels_[v], levels_[y]);
+      }
+      if (is_made(v)) {
+        levels_[v] = 0;
+        made_at_[v] = arrays() + static_cast<int>(loops_->made.size());
+        loops_->made.push_back({v, x.action == Action::kCompute});
+        if (x.action == Action::kCompute && x.dtype != kF32) return false;
+      }
+      if (x.action == Action::kReduceRow) ++levels_[v];
+    }
+    int last = 0;
+    for (int v = 0; v < values(); ++v) {
+      if (value(v).action == Action::kReduceRow) last = std::max(last, levels_[v] - 1);
+    }
+    for (const auto& output : program_.outputs) last = std::max(last, levels_[output.value]);
+    stages_.resize(last + 1);
+    // An output that lies over an input is stored when nothing reads that any more.
+    for (const auto& output : program_.outputs)
+      stored_at_.push_back(output.overwrites >= 0 ? last : levels_[output.value]);
+    return true;
+  }
+
+  // Whether the full values of a stage are needed in a later one and too costly to repeat.
+  void choose_kept() {
+    if (!resident()) return;
+    costs_.assign(values(), 0);
+    for (size_t s = 0; s < stages_.size(); ++s) {
+      for (int root : roots(static_cast<int>(s))) find_kept(root, static_cast<int>(s));
+    }
+  }
+
+  std::vector<int> roots(int stage) const {
+    std::vector<int> out;
+    for (int v = 0; v < values(); ++v) {
+      if (value(v).action == Action::kReduceRow && levels_[v] == stage + 1)
+        out.push_back(value(v).a);
+    }
+    for (size_t o = 0; o < program_.outputs.size(); ++o) {
+      if (stored_at_[o] == stage) out.push_back(program_.outputs[o].value);
+    }
+    return out;
+  }
+
+  bool is_full_result(int v) const {
+    return value(v).action == Action::kCompute && !is_row(v) && !is_made(v);
+  }
+
+  void find_kept(int v, int stage) {
+    if (!is_full_result(v) || kept_.contains(v)) return;
+    if (levels_[v] < stage && cost(v) > kCheap && value(v).dtype != kBool &&
+        value(v).dtype != kI32) {
+      kept_.emplace(v, static_cast<int>(kept_.size()));
+      return;
+    }
+    for (int x : {value(v).a, value(v).b, value(v).c}) {
+      if (x >= 0) find_kept(x, stage);
+    }
+  }
+
+  // Instructions that computing the value from arrays and row values takes.
+  int cost(int v) {
+    if (!is_full_result(v)) return 1;
+    if (costs_[v] > 0) return costs_[v];
+    Body body;
+    body.has_scale = true;
+    const Program::Value& x = value(v);
+    int total = 0;
+    std::vector<int> operands;
+    for (int y : {x.a, x.b, x.c}) {
+      if (y < 0) continue;
+      total += cost(y);
+      operands.push_back(body.add(
+          {.what = Do::kLoad, .type = value(y).dtype, .index = static_cast<int>(operands.size())}));
+    }
+    operands.resize(3, -1);
+    const size_t before = body.code.size();
+    compute(&body, v, operands);
+    for (size_t i = before; i < body.code.size(); ++i) {
+      const Do what = body.code[i].what;
+      total += what == Do::kDiv || what == Do::kSqrt ? kCostly : what != Do::kConstant;
+    }
+    return costs_[v] = std::min(total, 1 << 20);
+  }
+
+  // How many running reductions there are, and how many vectors a loop goes forward at once.
+  bool choose_running() {
+    const int most = avx512_ ? 16 : 8;
+    if (loops_->kind == Loops::Kind::kColumns) {
+      int sinks = 0;
+      for (const auto& output : program_.outputs) sinks += output.sink == Sink::kReduceColumns;
+      const int64_t vectors = (loops_->cols + lanes_ - 1) / lanes_;
+      const int64_t copies = std::min<int64_t>(vectors, most / sinks);
+      if (copies == 0) return false;
+      stages_[0].copies = copies;
+      running_ = static_cast<int>(copies) * sinks;
+      loops_->column_tile = copies * lanes_;
+      return true;
+    }
+    for (size_t s = 0; s < stages_.size(); ++s) {
+      Stage& stage = stages_[s];
+      for (int v = 0; v < values(); ++v) {
+        if (value(v).action == Action::kReduceRow && levels_[v] == static_cast<int>(s) + 1)
+          stage.reduced.push_back({value(v).reduce, value(v).a, v, -1});
+      }
+      for (size_t o = 0; o < program_.outputs.size(); ++o) {
+        const auto& output = program_.outputs[o];
+        if (stored_at_[o] == static_cast<int>(s) && output.sink != Sink::kStore &&
+            output.sink != Sink::kReduceColumns)
+          stage.reduced.push_back({output.reduce, output.value, -1, static_cast<int>(o)});
+      }
+      if (stage.reduced.empty()) continue;
+      const auto count = static_cast<int64_t>(stage.reduced.size());
+      const int64_t sums =
+          loops_->cols >= kRunningSums || !resident() ? kRunningSums : kFewRunningSums;
+      stage.copies = sums / lanes_;
+      while (stage.copies > 1 && stage.copies * count > most) stage.copies /= 2;
+      if (stage.copies * count > most) return false;
+      running_ = std::max(running_, static_cast<int>(stage.copies * count));
+    }
+    return true;
+  }
+
+  // ---- Bodies ----
+
+  int64_t kept_stride() const { return (loops_->cols * 4 + 64 + 63) / 64 * 64; }
+
+  void compute(Body* body, int v, const std::vector<int>& operands) const {
+    const Program::Value& x = value(v);
+    const DType from = value(x.code == Code::kWhere ? x.b : x.a).dtype;
+    result_ = x.code == Code::kCast
+                  ? append_cast(body, from, x.dtype, operands[0])
+                  : append(body, x.code, from, operands[0], operands[1], operands[2]);
+  }
+
+  int slot(int v) const { return slots_.at(v); }
+
+  // The value in a body of a stage; of the row's own body if `rows`.
+  int lower(Body* body, int v, int stage, bool rows) {
+    auto& known = rows ? lowered_rows_ : lowered_;
+    if (const auto found = known.find(v); found != known.end()) return found->second;
+    return known[v] = lower_new(body, v, stage, rows);
+  }
+  int lower_new(Body* body, int v, int stage, bool rows) {
+    const Program::Value& x = value(v);
+    const bool here = rows && x.action == Action::kCompute && levels_[v] == stage;
+    if (is_row(v) && !here) {
+      if (x.action == Action::kInput) read_slots_.push_back(v);
+      return body->add({.what = Do::kRowSlot, .type = x.dtype, .index = slot(v)});
+    }
+    if (is_made(v)) return body->add({.what = Do::kLoad, .type = x.dtype, .index = made_at_[v]});
+    if (x.action == Action::kInput) {
+      const Do what = x.extent == Extent::kScalar   ? Do::kScalar
+                      : x.extent == Extent::kColumn ? Do::kLoadColumn
+                                                    : Do::kLoad;
+      return body->add({.what = what, .type = x.dtype, .index = x.slot});
+    }
+    const auto kept = kept_.find(v);
+    if (kept != kept_.end() && levels_[v] < stage)
+      return body->add({.what = Do::kLoadKept, .index = kept->second});
+    std::vector<int> operands;
+    for (int y : {x.a, x.b, x.c}) operands.push_back(y < 0 ? -1 : lower(body, y, stage, rows));
+    compute(body, v, operands);
+    return result_;
+  }
+
+  bool write_bodies() {
+    for (size_t s = 0; s < stages_.size(); ++s) {
+      read_slots_.clear();
+      const int stage = static_cast<int>(s);
+      write_rows(stage);
+      write_columns(stage, false);
+      write_columns(stage, true);
+      stages_[s].slots_read = read_slots_;
+      for (const Body* b : {&stages_[s].rows, &stages_[s].whole, &stages_[s].part}) {
+        if (b->unsupported || b->code.size() > kLongestBody) return false;
+      }
+    }
+    // Row inputs are loaded once, before the first stage.
+    std::vector<int>& first = stages_[0].slots_read;
+    for (size_t s = 1; s < stages_.size(); ++s) {
+      first.insert(first.end(), stages_[s].slots_read.begin(), stages_[s].slots_read.end());
+      stages_[s].slots_read.clear();
+    }
+    std::sort(first.begin(), first.end());
+    first.erase(std::unique(first.begin(), first.end()), first.end());
+    return true;
+  }
+
+  void write_rows(int stage) {
+    Body& body = stages_[stage].rows;
+    body.has_scale = avx512_;
+    lowered_rows_.clear();
+    for (int v = 0; v < values(); ++v) {
+      if (!is_row(v) || value(v).action != Action::kCompute || levels_[v] != stage) continue;
+      const int result = lower(&body, v, stage, true);
+      body.add({.what = Do::kSetRowSlot, .type = value(v).dtype, .a = result, .index = slot(v)});
+    }
+  }
+
+  void write_columns(int stage, bool part) {
+    Body& body = part ? stages_[stage].part : stages_[stage].whole;
+    body.has_scale = avx512_;
+    lowered_.clear();
+    const auto reduce = [&](ReduceCode code, int v, int running) {
+      int x = lower(&body, v, stage, false);
+      if (part) x = body.add({.what = Do::kInside, .a = x, .b = body.constant(identity_of(code))});
+      const int before = body.add({.what = Do::kRunning, .index = running});
+      body.add({.what = Do::kSetRunning,
+                .a = append_reduction(&body, code, before, x),
+                .index = running});
+    };
+    for (const auto& [v, index] : kept_) {
+      if (levels_[v] != stage) continue;
+      body.add({.what = Do::kKeep, .a = lower(&body, v, stage, false), .index = index});
+    }
+    int running = 0;
+    for (const auto& r : stages_[stage].reduced) reduce(r.code, r.value, running++);
+    for (size_t o = 0; o < program_.outputs.size(); ++o) {
+      const auto& output = program_.outputs[o];
+      if (stored_at_[o] != stage || output.sink != Sink::kReduceColumns) continue;
+      if (!resident()) {
+        reduce(output.reduce, output.value, running++);
+        continue;
+      }
+      const int x = lower(&body, output.value, stage, false);
+      const int before = body.add({.what = Do::kLoadColumn, .index = output_array(o)});
+      body.add({.what = Do::kStoreColumn,
+                .a = append_reduction(&body, output.reduce, before, x),
+                .index = output_array(o)});
+    }
+    // Those that lie over inputs come last.
+    for (const bool over : {false, true}) {
+      for (size_t o = 0; o < program_.outputs.size(); ++o) {
+        const auto& output = program_.outputs[o];
+        if (stored_at_[o] != stage || output.sink != Sink::kStore || stores_row(output) ||
+            (output.overwrites >= 0) != over)
+          continue;
+        body.add({.what = Do::kStore,
+                  .type = value(output.value).dtype,
+                  .a = lower(&body, output.value, stage, false),
+                  .index = output_array(o)});
+      }
+    }
+  }
+
+  // A computed row value leaves as one element a row.
+  bool stores_row(const Program::Output& output) const {
+    return output.sink == Sink::kStore && is_row(output.value) &&
+           value(output.value).action != Action::kInput;
+  }
+
+  // ---- Code ----
+
+  void emit() {
+    Emitter& e = *loops_->emitter;
+    e.begin();
+    e.mov(e.column_end, e.ptr[e.arguments + offsetof(Arguments, column_end)]);
+    if (loops_->kind == Loops::Kind::kColumns)
+      emit_column_tiles();
+    else
+      emit_rows();
+    loops_->function = e.finish();
+  }
+
+  void emit_rows() {
+    Emitter& e = *loops_->emitter;
+    Label next_row;
+    if (resident() && loops_->cols % lanes_ != 0) e.set_part(loops_->cols % lanes_);
+    if (!resident()) start_running(stages_[0]);
+    e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
+    e.L(next_row);
+    for (size_t s = 0; s < stages_.size(); ++s) {
+      Stage& stage = stages_[s];
+      for (int v : stage.slots_read) e.load_row_slot(slot(v), value(v).slot, value(v).dtype);
+      e.emit(stage.rows, {});
+      if (is_empty(stage)) continue;
+      if (resident()) {
+        start_running(stage);
+        emit_whole_row(stage);
+        finish_running(stage);
+      } else {
+        emit_range(stage);
+      }
+    }
+    for (size_t o = 0; o < program_.outputs.size(); ++o) {
+      const auto& output = program_.outputs[o];
+      if (stores_row(output))
+        e.store_row_slot(slot(output.value), output_array(o), value(output.value).dtype);
+    }
+    e.inc(e.row);
+    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
+    e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
+    if (!resident()) finish_running(stages_[0]);
+  }
+
+  static bool is_empty(const Stage& stage) {
+    return std::none_of(stage.whole.code.begin(), stage.whole.code.end(),
+                        [](const Instruction& i) { return is_effect(i.what); });
+  }
+
+  void start_running(const Stage& stage) {
+    Emitter& e = *loops_->emitter;
+    int first = 0;
+    for (const auto& r : stage.reduced) {
+      for (int64_t k = 0; k < stage.copies; ++k)
+        e.vmovups(e.running(first++), e.constant(std::bit_cast<uint32_t>(identity_of(r.code))));
+    }
+  }
+
+  // Each reduction's vectors pairwise into its first, and the lanes of that into one number: the
+  // row's value, or more of an output.
+  void finish_running(const Stage& stage) {
+    Emitter& e = *loops_->emitter;
+    const int copies = static_cast<int>(stage.copies);
+    int first = 0;
+    for (const auto& r : stage.reduced) {
+      for (int half = copies / 2; half > 0; half /= 2) {
+        for (int k = first; k < first + half; ++k)
+          e.reduce(r.code, e.running(k), e.running(k), e.running(k + half));
+      }
+      e.fold(r.code, first);
+      first += copies;
+      if (r.to >= 0) {
+        e.vbroadcastss(e.vector(0), Xbyak::Xmm(0));
+        e.vmovups(e.row_slot(slot(r.to)), e.vector(0));
+      } else {
+        const Xbyak::Address to = e.dword[e.array(output_array(r.output))];
+        e.vmovss(Xbyak::Xmm(1), to);
+        e.reduce(r.code, Xbyak::Xmm(0), Xbyak::Xmm(1), Xbyak::Xmm(0));
+        e.vmovss(to, Xbyak::Xmm(0));
+      }
+    }
+  }
+
+  Emitter::Place place(const Stage& stage, int64_t copy, bool part = false) const {
+    return {.at = copy * lanes_,
+            .part = part,
+            .first_running = static_cast<int>(copy),
+            .running_stride = static_cast<int>(stage.copies)};
+  }
+
+  // element = row * cols + column.
+  void locate_element() {
+    Emitter& e = *loops_->emitter;
+    e.mov(e.element, loops_->cols);
+    e.imul(e.element, e.row);
+    e.add(e.element, e.column);
+  }
+  void go_forward(int64_t elements) {
+    Emitter& e = *loops_->emitter;
+    e.add(e.column, static_cast<int>(elements));
+    e.add(e.element, static_cast<int>(elements));
+  }
+
+  // All columns, whose number is known.
+  void emit_whole_row(const Stage& stage) {
+    Emitter& e = *loops_->emitter;
+    const int64_t step = stage.copies * lanes_, passes = loops_->cols / step;
+    e.xor_(e.column.cvt32(), e.column.cvt32());
+    locate_element();
+    if (passes > 0) {
+      Label loop;
+      e.L(loop);
+      for (int64_t k = 0; k < stage.copies; ++k) e.emit(stage.whole, place(stage, k));
+      go_forward(step);
+      if (passes > 1) {
+        e.cmp(e.column, static_cast<int>(passes * step));
+        e.jl(loop, Xbyak::CodeGenerator::T_NEAR);
+      }
+    }
+    const int64_t left = loops_->cols % step;
+    for (int64_t k = 0; k < left / lanes_; ++k) e.emit(stage.whole, place(stage, k));
+    if (left % lanes_ != 0) e.emit(stage.part, place(stage, left / lanes_, true));
+  }
+
+  // The columns of the arguments.
+  void emit_range(const Stage& stage) {
+    Emitter& e = *loops_->emitter;
+    e.mov(e.column, e.ptr[e.arguments + offsetof(Arguments, column)]);
+    if (loops_->kind == Loops::Kind::kFlat)
+      e.mov(e.element, e.column);
+    else
+      locate_element();
+    const auto loop_of = [&](int64_t copies) {
+      Label loop, end;
+      e.L(loop);
+      e.lea(e.temporary, e.ptr[e.column + static_cast<int>(copies * lanes_)]);
+      e.cmp(e.temporary, e.column_end);
+      e.jg(end, Xbyak::CodeGenerator::T_NEAR);
+      for (int64_t k = 0; k < copies; ++k) e.emit(stage.whole, place(stage, k));
+      go_forward(copies * lanes_);
+      e.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
+      e.L(end);
+    };
+    loop_of(stage.copies);
+    if (stage.copies > 1) loop_of(1);
+    Label none;
+    e.mov(e.temporary2, e.column_end);
+    e.sub(e.temporary2, e.column);
+    e.jle(none, Xbyak::CodeGenerator::T_NEAR);
+    e.set_part(e.temporary2);
+    e.emit(stage.part, place(stage, 0, true));
+    e.L(none);
+  }
+
+  // Tiles of columns, each down the rows with its running reductions in registers.
+  void emit_column_tiles() {
+    Emitter& e = *loops_->emitter;
+    const Stage& stage = stages_[0];
+    const int64_t tile = loops_->column_tile, left = loops_->cols % tile;
+    if (left % lanes_ != 0) e.set_part(left % lanes_);
+    e.mov(e.column, e.ptr[e.arguments + offsetof(Arguments, column)]);
+    Label loop, rest, end;
+    if (loops_->cols >= tile) {
+      e.L(loop);
+      e.lea(e.temporary, e.ptr[e.column + static_cast<int>(tile)]);
+      e.cmp(e.temporary, e.column_end);
+      e.jg(rest, Xbyak::CodeGenerator::T_NEAR);
+      emit_tile(stage.copies, false);
+      e.add(e.column, static_cast<int>(tile));
+      e.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
+    }
+    e.L(rest);
+    if (left != 0) {
+      e.cmp(e.column, e.column_end);
+      e.jge(end, Xbyak::CodeGenerator::T_NEAR);
+      emit_tile(left / lanes_, left % lanes_ != 0);
+    }
+    e.L(end);
+  }
+
+  void emit_tile(int64_t whole, bool part) {
+    Emitter& e = *loops_->emitter;
+    const Stage& stage = stages_[0];
+    const int64_t count = whole + part;
+    // What the reductions so far have given is in the outputs.
+    const auto each_running = [&](bool out) {
+      int running = 0;
+      for (size_t o = 0; o < program_.outputs.size(); ++o) {
+        if (program_.outputs[o].sink != Sink::kReduceColumns) continue;
+        Body body;
+        if (out)
+          body.add({.what = Do::kStoreColumn,
+                    .a = body.add({.what = Do::kRunning, .index = running}),
+                    .index = output_array(o)});
+        else
+          body.add({.what = Do::kSetRunning,
+                    .a = body.add({.what = Do::kLoadColumn, .index = output_array(o)}),
+                    .index = running});
+        for (int64_t k = 0; k < count; ++k) e.emit(body, place(stage, k, k == whole));
+        ++running;
+      }
+    };
+    each_running(false);
+    e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
+    locate_element();
+    Label next_row;
+    e.L(next_row);
+    for (int v : stage.slots_read) e.load_row_slot(slot(v), value(v).slot, value(v).dtype);
+    e.emit(stage.rows, {});
+    for (int64_t k = 0; k < count; ++k)
+      e.emit(k == whole ? stage.part : stage.whole, place(stage, k, k == whole));
+    e.add(e.element, static_cast<int>(loops_->cols));
+    e.inc(e.row);
+    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
+    e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
+    each_running(true);
+  }
+
+  const Program& program_;
+  const bool avx512_;
+  const int lanes_;
+  std::unique_ptr<Loops> loops_;
+  std::vector<int> levels_, stored_at_, costs_;
+  std::map<int, int> kept_, slots_, made_at_;
+  std::vector<Stage> stages_;
+  int running_ = 0;
+  // While a body is written.
+  std::map<int, int> lowered_, lowered_rows_;
+  std::vector<int> read_slots_;
+  mutable int result_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Loops> generate(const Program& program, bool avx512) {
+  try {
+    return Generator(program, avx512).make();
+  } catch (const TooManyValues&) {
+    return nullptr;
+  }
+}
+
+}  // namespace glia::cpu::jit

@@ -1,0 +1,294 @@
+// Operations as instructions: the formulas of ops/lanes.h and the elementwise table, evaluated on
+// a type that writes down what is computed instead of computing it.
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "backend/cpu/jit/body.h"
+#include "backend/cpu/simd/tile.h"
+
+namespace glia::cpu::jit {
+namespace {
+
+// The body being recorded. Recording is short and touches nothing else.
+thread_local Body* body = nullptr;
+
+int emit(Do what, int a, int b = -1, int c = -1, uint32_t bits = 0) {
+  return body->add({.what = what, .a = a, .b = b, .c = c, .bits = bits});
+}
+
+namespace recorded {
+
+struct Mask {
+  int id;
+};
+inline Mask operator&(Mask a, Mask b) { return {emit(Do::kMaskAnd, a.id, b.id)}; }
+inline Mask operator|(Mask a, Mask b) { return {emit(Do::kMaskOr, a.id, b.id)}; }
+inline Mask operator!(Mask a) { return {emit(Do::kMaskNot, a.id)}; }
+
+// A vector of f32.
+struct Vector {
+  using Element = float;
+  int id;
+  Vector() = default;
+  explicit Vector(double c) : id(body->constant(static_cast<float>(c))) {}
+  static Vector of(int id) {
+    Vector v;
+    v.id = id;
+    return v;
+  }
+  static Vector bits(uint32_t b) { return of(body->constant_bits(b)); }
+};
+constexpr uint32_t kSign = 0x80000000u;
+
+inline Vector operator+(Vector a, Vector b) { return Vector::of(emit(Do::kAdd, a.id, b.id)); }
+inline Vector operator-(Vector a, Vector b) { return Vector::of(emit(Do::kSub, a.id, b.id)); }
+inline Vector operator*(Vector a, Vector b) { return Vector::of(emit(Do::kMul, a.id, b.id)); }
+inline Vector operator/(Vector a, Vector b) { return Vector::of(emit(Do::kDiv, a.id, b.id)); }
+inline Vector operator-(Vector a) {
+  return Vector::of(emit(Do::kXor, a.id, Vector::bits(kSign).id));
+}
+inline Mask compare(Vector a, Vector b, uint32_t predicate) {
+  return {emit(Do::kCompare, a.id, b.id, -1, predicate)};
+}
+inline Mask operator<(Vector a, Vector b) { return compare(a, b, kFloatLt); }
+inline Mask operator<=(Vector a, Vector b) { return compare(a, b, kFloatLe); }
+inline Mask operator==(Vector a, Vector b) { return compare(a, b, kFloatEq); }
+inline Mask operator!=(Vector a, Vector b) { return compare(a, b, kFloatNe); }
+inline Vector select(Mask m, Vector a, Vector b) {
+  return Vector::of(emit(Do::kSelect, m.id, a.id, b.id));
+}
+inline Vector lesser(Vector a, Vector b) { return Vector::of(emit(Do::kMin, a.id, b.id)); }
+inline Vector greater(Vector a, Vector b) { return Vector::of(emit(Do::kMax, a.id, b.id)); }
+inline Vector both(Vector a, Vector b) { return Vector::of(emit(Do::kAnd, a.id, b.id)); }
+inline Vector either(Vector a, Vector b) { return Vector::of(emit(Do::kOr, a.id, b.id)); }
+inline Vector abs(Vector a) { return both(a, Vector::bits(~kSign)); }
+inline Vector copysign(Vector a, Vector b) { return either(abs(a), both(b, Vector::bits(kSign))); }
+inline Vector fma(Vector a, Vector b, Vector c) {
+  return Vector::of(emit(Do::kFma, a.id, b.id, c.id));
+}
+inline Vector sqrt(Vector a) { return Vector::of(emit(Do::kSqrt, a.id)); }
+inline Vector rounded(Vector a, uint32_t mode) {
+  return Vector::of(emit(Do::kRound, a.id, -1, -1, mode));
+}
+inline Vector round(Vector a) { return rounded(a, 0); }
+inline Vector floor(Vector a) { return rounded(a, 1); }
+inline Vector ceil(Vector a) { return rounded(a, 2); }
+
+constexpr uint32_t kMantissaBits = 23;
+// As in simd/lane-inl.h: the exponent's bits, put into the mantissa of 2^23, are added to it.
+inline Vector exponent(Vector x) {
+  const Vector end(8388608.0), e = Vector::of(emit(Do::kShiftRight, x.id, -1, -1, kMantissaBits));
+  return either(e, end) - (end + Vector(127));
+}
+inline Vector mantissa(Vector x) {
+  return either(both(x, Vector::bits((1u << kMantissaBits) - 1)), Vector(1));
+}
+// 2^n within the normal range.
+inline Vector power_of_two(Vector n) {
+  const Vector biased = n + Vector(1.5 * 8388608.0 + 127);
+  return Vector::of(emit(Do::kShiftLeft, biased.id, -1, -1, kMantissaBits));
+}
+inline Vector scale(Vector x, Vector n) {
+  if (body->has_scale) return Vector::of(emit(Do::kScale, x.id, n.id));
+  const Vector half = floor(n * Vector(0.5));
+  return x * power_of_two(half) * power_of_two(n - half);
+}
+template <class F, class... X>
+Vector patch(Mask, Vector y, F, X...) {
+  body->unsupported = true;
+  return y;
+}
+// Bits of floats are no matter of the table.
+inline Vector bit_not(Vector a) { return a; }
+inline Vector bit_and(Vector a, Vector) { return a; }
+inline Vector bit_or(Vector a, Vector) { return a; }
+inline Vector bit_xor(Vector a, Vector) { return a; }
+
+#include "ops/lanes.h"
+#define GLIA_INLINE
+#include "ops/elementwise_functors.h"
+#undef GLIA_INLINE
+
+}  // namespace recorded
+
+int unsupported() {
+  body->unsupported = true;
+  return body->constant(0);
+}
+
+using recorded::Vector;
+
+template <class Operation>
+int of_floats(int a, int b) {
+  const Vector x = Vector::of(a);
+  if constexpr (recorded::defined_on<float>(Operation::kTypes)) {
+    return Operation::value(x, Operation::kInputs == 2 ? Vector::of(b) : x).id;
+  } else {
+    return unsupported();
+  }
+}
+
+int of_floats(Code code, int a, int b) {
+  switch (code) {
+#define GLIA_CASE(code) \
+  case Code::code:      \
+    return of_floats<recorded::code##_>(a, b);
+#define UNARY(code, ...) GLIA_CASE(code)
+#define BINARY(code, ...) GLIA_CASE(code)
+#define COMPARE(code, ...) GLIA_CASE(code)
+#include "ops/elementwise_table.h"
+#undef UNARY
+#undef BINARY
+#undef COMPARE
+#undef GLIA_CASE
+    default:
+      return unsupported();
+  }
+}
+
+int of_masks(Code code, int a, int b) {
+  switch (code) {
+    case Code::kBitNot:
+      return emit(Do::kMaskNot, a);
+    case Code::kBitAnd:
+      return emit(Do::kMaskAnd, a, b);
+    case Code::kBitOr:
+      return emit(Do::kMaskOr, a, b);
+    case Code::kBitXor:
+    case Code::kNotEqual:
+      return emit(Do::kMaskOr, emit(Do::kMaskAnd, a, emit(Do::kMaskNot, b)),
+                  emit(Do::kMaskAnd, b, emit(Do::kMaskNot, a)));
+    default:
+      return unsupported();
+  }
+}
+
+int of_integers(Code code, int a, int b) {
+  switch (code) {
+    case Code::kLess:
+      return emit(Do::kCompareInt, a, b, -1, kIntLt);
+    case Code::kLessEqual:
+      return emit(Do::kCompareInt, a, b, -1, kIntLe);
+    case Code::kEqual:
+      return emit(Do::kCompareInt, a, b, -1, kIntEq);
+    case Code::kNotEqual:
+      return emit(Do::kCompareInt, a, b, -1, kIntNe);
+    case Code::kAdd:
+      return emit(Do::kAddInt, a, b);
+    default:
+      return unsupported();
+  }
+}
+
+int where(DType dtype, int mask, int a, int b) {
+  if (dtype != kBool) return emit(Do::kSelect, mask, a, b);
+  return emit(Do::kMaskOr, emit(Do::kMaskAnd, mask, a),
+              emit(Do::kMaskAnd, b, emit(Do::kMaskNot, mask)));
+}
+
+// To the nearest bf16, half to even, as f32; NaN stays one.
+int rounded_to_bf16(int x) {
+  const auto bits = [](uint32_t b) { return body->constant_bits(b); };
+  const int odd = emit(Do::kAnd, emit(Do::kShiftRight, x, -1, -1, 16), bits(1));
+  const int sum = emit(Do::kAddInt, emit(Do::kAddInt, x, odd), bits(0x7fff));
+  const int quiet = emit(Do::kOr, x, bits(0x400000));
+  const int nan = emit(Do::kCompare, x, x, -1, kFloatNe);
+  return emit(Do::kAnd, emit(Do::kSelect, nan, quiet, sum), bits(0xffff0000u));
+}
+
+int rounded_to(DType dtype, int x) {
+  if (dtype == kBF16) return rounded_to_bf16(x);
+  if (dtype == kF16) return emit(Do::kRoundToHalf, x);
+  return x;
+}
+
+// 16-bit floats are f32 lanes here.
+bool is_lane_float(DType t) { return t == kF32 || t == kBF16 || t == kF16; }
+
+class Recording {
+ public:
+  explicit Recording(Body* b) { body = b; }
+  ~Recording() { body = nullptr; }
+};
+
+}  // namespace
+
+int Body::add(const Instruction& i) {
+  if (!is_effect(i.what)) {
+    if (const auto found = known_.find(i); found != known_.end()) return found->second;
+    known_.emplace(i, static_cast<int>(code.size()));
+  }
+  code.push_back(i);
+  return static_cast<int>(code.size()) - 1;
+}
+
+int Body::constant(float value) { return constant_bits(std::bit_cast<uint32_t>(value)); }
+
+bool Body::is_mask(int value) const {
+  const Instruction& i = code[value];
+  switch (i.what) {
+    case Do::kCompare:
+    case Do::kCompareInt:
+    case Do::kMaskAnd:
+    case Do::kMaskOr:
+    case Do::kMaskNot:
+      return true;
+    case Do::kScalar:
+    case Do::kRowSlot:
+    case Do::kLoad:
+    case Do::kLoadColumn:
+      return i.type == kBool;
+    default:
+      return false;
+  }
+}
+
+int append(Body* to, Code code, DType dtype, int a, int b, int c) {
+  const Recording recording(to);
+  if (code == Code::kWhere) return where(dtype, a, b, c);
+  if (dtype == kBool) return of_masks(code, a, b);
+  if (dtype == kI32) return of_integers(code, a, b);
+  if (!is_lane_float(dtype)) return unsupported();
+  const int result = of_floats(code, a, b);
+  return to->is_mask(result) ? result : rounded_to(dtype, result);
+}
+
+int append_cast(Body* to, DType from, DType result, int a) {
+  const Recording recording(to);
+  if (from == result) return a;
+  if (from == kBool && is_lane_float(result))
+    return emit(Do::kSelect, a, to->constant(1), to->constant(0));
+  if (from == kBool && result == kI32)
+    return emit(Do::kSelect, a, to->constant_bits(1), to->constant_bits(0));
+  if (is_lane_float(from) && result == kBool)
+    return emit(Do::kCompare, a, to->constant(0), -1, kFloatNe);
+  if (is_lane_float(from) && is_lane_float(result)) return rounded_to(result, a);
+  if (from == kI32 && is_lane_float(result)) return rounded_to(result, emit(Do::kIntToFloat, a));
+  return unsupported();
+}
+
+int append_reduction(Body* to, ReduceCode code, int a, int b) {
+  const Recording recording(to);
+  const Vector x = Vector::of(a), y = Vector::of(b);
+  switch (code) {
+    case ReduceCode::kSum:
+      return (x + y).id;
+    case ReduceCode::kProd:
+      return (x * y).id;
+    case ReduceCode::kMax:
+      return recorded::max(x, y).id;
+    case ReduceCode::kMin:
+      break;
+  }
+  return recorded::min(x, y).id;
+}
+
+float identity_of(ReduceCode code) {
+  float value;
+  fill_identity(code, kF32, &value, 1);
+  return value;
+}
+
+}  // namespace glia::cpu::jit

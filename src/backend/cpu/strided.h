@@ -1,0 +1,25 @@
+// An input of a fused group that is not contiguous.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/backend.h"
+
+namespace glia::cpu {
+
+// The axes of the space as such an input lies over them, merged where they lie densely over each
+// other.
+class StridedInput {
+ public:
+  StridedInput() = default;
+  StridedInput(const Shape& space, const Program::Value& value);
+
+  // Elements [first, first + n) of the space, one after the other.
+  void gather(const void* in, void* out, int64_t first, int64_t n, int64_t size) const;
+
+ private:
+  int rank_ = 0;
+  int64_t sizes_[kMaxRank], strides_[kMaxRank];  // elements
+};
+
+}  // namespace glia::cpu
