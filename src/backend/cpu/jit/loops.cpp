@@ -348,19 +348,21 @@ class Generator {
                 .a = append_reduction(&body, output.reduce, before, x),
                 .index = output_array(o)});
     }
-    // Those that lie over inputs come last.
-    for (const bool over : {false, true}) {
-      for (size_t o = 0; o < program_.outputs.size(); ++o) {
-        const auto& output = program_.outputs[o];
-        if (stored_at_[o] != stage || output.sink != Sink::kStore || stores_row(output) ||
-            (output.overwrites >= 0) != over)
-          continue;
-        body.add({.what = Do::kStore,
-                  .type = value(output.value).dtype,
-                  .a = lower(&body, output.value, stage, false),
-                  .index = output_array(o)});
-      }
+    // What lies over an input is stored when everything has been read.
+    std::vector<Instruction> last;
+    for (size_t o = 0; o < program_.outputs.size(); ++o) {
+      const auto& output = program_.outputs[o];
+      if (stored_at_[o] != stage || output.sink != Sink::kStore || stores_row(output)) continue;
+      const Instruction store{.what = Do::kStore,
+                              .type = value(output.value).dtype,
+                              .a = lower(&body, output.value, stage, false),
+                              .index = output_array(o)};
+      if (output.overwrites < 0)
+        body.add(store);
+      else
+        last.push_back(store);
     }
+    for (const Instruction& store : last) body.add(store);
   }
 
   // A computed row value leaves as one element a row.
