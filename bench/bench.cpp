@@ -38,7 +38,7 @@ Start::Start(const Options& options) {
 }
 
 Tensor Start::operator()(const std::string& name, const Shape& shape) const {
-  if (!from_file()) {
+  if (tensors_.empty()) {
     const Tensor values = randn(shape);
     eval(values);
     return values;
@@ -49,6 +49,11 @@ Tensor Start::operator()(const std::string& name, const Shape& shape) const {
     throw Error("start: " + name + " is " + value.shape().str() + ", not f32 " + shape.str());
   }
   throw Error("start: no tensor named " + name);
+}
+
+void Start::load(nn::Module& model) const {
+  if (!tensors_.empty() && !model.load_state_dict(tensors_, false).missing.empty())
+    throw Error("start: the file lacks weights");
 }
 
 }  // namespace glia::bench

@@ -37,22 +37,28 @@ class Start {
   explicit Start(const Options& options);
   // The f32 tensor of that name; throws Error if the file's has another shape or there is none.
   Tensor operator()(const std::string& name, const Shape& shape) const;
-  bool from_file() const { return !tensors_.empty(); }
-  const io::NamedTensors& tensors() const { return tensors_; }
+  // Gives the model the file's weights, if there is one; throws Error if it lacks any.
+  void load(nn::Module& model) const;
 
  private:
   io::NamedTensors tensors_;
 };
 
-Result chain(const Options&);        // 1,000 dependent products of 16 elements
-Result chain_grad(const Options&);   // 100 of them, summed, and the gradient
-Result node(const Options&);         // cost of recording, planning and freeing one node
-Result dqn_step(const Options&);     // 4-120-84-2, batch 128, Adam
-Result mlp_small(const Options&);    // 784-512-512-10, batch 128, SGD with momentum
-Result mlp_large(const Options&);    // 4096-4096-4096-1000, batch 256
-Result adamw_small(const Options&);  // 200 parameters of 64 elements
-Result adamw_large(const Options&);  // 50 parameters of 200,000 elements
-Result start(const Options&);        // new process: load a 10 MB model, predict once
-Result peak(const Options&);         // what the machine can do: the floor of the others
+Result chain(const Options&);             // 1,000 dependent products of 16 elements
+Result chain_grad(const Options&);        // 100 of them, summed, and the gradient
+Result node(const Options&);              // cost of recording, planning and freeing one node
+Result dqn_step(const Options&);          // 4-120-84-2, batch 128, Adam
+Result mlp_small(const Options&);         // 784-512-512-10, batch 128, SGD with momentum
+Result mlp_large(const Options&);         // 4096-4096-4096-1000, batch 256
+Result adamw_small(const Options&);       // 200 parameters of 64 elements
+Result adamw_large(const Options&);       // 50 parameters of 200,000 elements
+Result resnet20_train(const Options&);    // ResNet-20, batch 128, SGD with momentum
+Result resnet20_infer1(const Options&);   // the same in evaluation mode, one image
+Result resnet20_infer64(const Options&);  // 64 images
+Result bandwidth(const Options&);         // layer norm, gelu, dropout, softmax and gradients
+Result add16m(const Options&);            // a sum of 16 M elements
+Result gelu16m(const Options&);           // gelu of 16 M elements
+Result start(const Options&);             // new process: load a 10 MB model, predict once
+Result peak(const Options&);              // what the machine can do: the floor of the others
 
 }  // namespace glia::bench

@@ -12,15 +12,21 @@ namespace {
 using namespace glia;
 
 const std::map<std::string, bench::Workload> kWorkloads = {
+    {"add16m", bench::add16m},
     {"adamw_large", bench::adamw_large},
     {"adamw_small", bench::adamw_small},
+    {"bandwidth", bench::bandwidth},
     {"chain", bench::chain},
     {"chain_grad", bench::chain_grad},
     {"dqn_step", bench::dqn_step},
+    {"gelu16m", bench::gelu16m},
     {"mlp_large", bench::mlp_large},
     {"mlp_small", bench::mlp_small},
     {"node", bench::node},
     {"peak", bench::peak},
+    {"resnet20_infer1", bench::resnet20_infer1},
+    {"resnet20_infer64", bench::resnet20_infer64},
+    {"resnet20_train", bench::resnet20_train},
     {"start", bench::start},
 };
 

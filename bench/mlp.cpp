@@ -11,8 +11,7 @@ nn::Sequential network(const std::vector<int64_t>& sizes, const Start& start) {
     if (i > 0) model.push_back(relu);
     model.push_back(nn::Linear(sizes[i], sizes[i + 1]));
   }
-  if (start.from_file() && !model.load_state_dict(start.tensors(), false).missing.empty())
-    throw Error("start: the file lacks weights");
+  start.load(model);
   return model;
 }
 

@@ -6,6 +6,7 @@ usage: peers.py WORKLOAD eager            time it: one line of JSON, {"workload"
        peers.py list
 Needs torch and numpy. OMP_NUM_THREADS sets the threads (default 2).
 """
+import functools
 import json
 import os
 import statistics
@@ -46,7 +47,7 @@ def write_safetensors(path, tensors):
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for value in tensors.values():
-            file.write(value.detach().contiguous().numpy().tobytes())
+            file.write(value.detach().float().contiguous().numpy().tobytes())
 
 
 def read_safetensors(path):
@@ -63,17 +64,11 @@ def read_safetensors(path):
     return result
 
 
-class Training:
-    """A network, its inputs and loss; `optimizers` are the settings of which the fastest counts."""
+class Model:
+    """A network and its inputs."""
 
-    def __init__(self, sizes, batch, optimizer, settings, lr):
-        import torch
-        layers = []
-        for i, (rows, columns) in enumerate(zip(sizes, sizes[1:])):
-            layers += [torch.nn.ReLU()] * (i > 0) + [torch.nn.Linear(rows, columns)]
-        self.model = torch.nn.Sequential(*layers)
-        self.inputs = {"x": torch.randn(batch, sizes[0])}
-        self.optimizer, self.settings, self.lr = optimizer, settings, lr
+    def __init__(self, model, inputs):
+        self.model, self.inputs = model, inputs
 
     def tensors(self):
         return {**self.model.state_dict(), **self.inputs}
@@ -82,6 +77,14 @@ class Training:
         self.inputs = {name: tensors[name] for name in self.inputs}
         self.model.load_state_dict({name: value for name, value in tensors.items()
                                     if name not in self.inputs})
+
+
+class Training(Model):
+    """With an optimizer; `settings` are what it is tried with, and the fastest counts."""
+
+    def __init__(self, model, inputs, optimizer, settings, lr):
+        super().__init__(model, inputs)
+        self.optimizer, self.settings, self.lr = optimizer, settings, lr
 
     def step(self, setting, lr=None):
         optimizer = self.optimizer(self.model.parameters(), lr=lr or self.lr, **setting)
@@ -95,11 +98,20 @@ class Training:
         return run
 
 
+def linear_layers(sizes):
+    import torch
+    layers = []
+    for i, (rows, columns) in enumerate(zip(sizes, sizes[1:])):
+        layers += [torch.nn.ReLU()] * (i > 0) + [torch.nn.Linear(rows, columns)]
+    return torch.nn.Sequential(*layers)
+
+
 class Mlp(Training):
     def __init__(self, sizes, batch):
         import torch
-        super().__init__(sizes, batch, lambda parameters, **options: torch.optim.SGD(
-            parameters, momentum=0.9, **options), [{"foreach": True}, {"fused": True}], 1e-6)
+        super().__init__(linear_layers(sizes), {"x": torch.randn(batch, sizes[0])},
+                         functools.partial(torch.optim.SGD, momentum=0.9),
+                         [{"foreach": True}, {"fused": True}], 1e-6)
         self.target = torch.arange(batch) % sizes[-1]
 
     def loss(self):
@@ -110,15 +122,140 @@ class Mlp(Training):
 class Dqn(Training):
     def __init__(self):
         import torch
-        super().__init__([4, 120, 84, 2], 128, torch.optim.Adam,
+        super().__init__(linear_layers([4, 120, 84, 2]),
+                         {"x": torch.randn(128, 4), "target": torch.randn(128)}, torch.optim.Adam,
                          [{}, {"fused": True}, {"foreach": True}], 1e-7)
-        self.inputs["target"] = torch.randn(128)
         self.action = (torch.arange(128) % 2)[:, None]
 
     def loss(self):
         import torch
         value = self.model(self.inputs["x"]).gather(1, self.action).squeeze(1)
         return torch.nn.functional.mse_loss(value, self.inputs["target"])
+
+
+def resnet20():
+    import torch
+    nn, functional = torch.nn, torch.nn.functional
+
+    class Block(nn.Module):
+        def __init__(self, channels, out, stride):
+            super().__init__()
+            self.c1 = nn.Conv2d(channels, out, 3, stride, 1, bias=False)
+            self.b1 = nn.BatchNorm2d(out)
+            self.c2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
+            self.b2 = nn.BatchNorm2d(out)
+            self.stride, self.half = stride, (out - channels) // 2
+
+        def forward(self, x):
+            h = self.b2(self.c2(functional.relu(self.b1(self.c1(x)))))
+            if self.stride > 1:
+                x = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.half, self.half))
+            return functional.relu(h + x)
+
+    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    channels = 16
+    for out in (16, 32, 64):
+        for i in range(3):
+            layers.append(Block(channels, out, 2 if i == 0 and out > 16 else 1))
+            channels = out
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+class ResNetTraining(Training):
+    def __init__(self):
+        import torch
+        super().__init__(resnet20(), {"x": torch.randn(128, 3, 32, 32)},
+                         functools.partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4),
+                         [{"channels_last": False}, {"channels_last": True}], 1e-6)
+        self.target = torch.arange(128) % 10
+
+    def step(self, setting, lr=None):
+        import torch
+        if setting.get("channels_last"):
+            self.model.to(memory_format=torch.channels_last)
+            self.inputs["x"] = self.inputs["x"].contiguous(memory_format=torch.channels_last)
+        return super().step({}, lr)
+
+    def loss(self):
+        import torch
+        return torch.nn.functional.cross_entropy(self.model(self.inputs["x"]), self.target)
+
+
+class ResNetInference(Model):
+    settings = [{"channels_last": False}, {"channels_last": True}]
+
+    def __init__(self, batch):
+        import torch
+        super().__init__(resnet20(), {"x": torch.randn(batch, 3, 32, 32)})
+        with torch.no_grad():  # running statistics of something
+            self.model(torch.randn(16, 3, 32, 32))
+        self.model.eval()
+
+    def step(self, setting, lr=None):
+        import torch
+        model, x = self.model, self.inputs["x"]
+        if setting.get("channels_last"):
+            model = model.to(memory_format=torch.channels_last)
+            x = x.contiguous(memory_format=torch.channels_last)
+
+        def run():
+            with torch.inference_mode():
+                return model(x)
+        return run
+
+
+class Inputs:
+    """Work on tensors alone."""
+    settings = [{}]
+
+    def __init__(self, **shapes):
+        import torch
+        self.inputs = {name: torch.randn(*shape) for name, shape in shapes.items()}
+
+    def tensors(self):
+        return self.inputs
+
+    def load(self, tensors):
+        self.inputs = tensors
+
+
+class Bandwidth(Inputs):
+    def __init__(self):
+        shape = (4096, 1024)
+        super().__init__(x=shape, r=shape, dy=shape)
+
+    def step(self, setting, lr=None):
+        import torch
+        functional = torch.nn.functional
+        x, r = (self.inputs[name].requires_grad_() for name in "xr")
+        g, c, b = (torch.full((1024,), value, requires_grad=True) for value in (1.0, 0.0, 0.0))
+        leaves = [x, r, g, c, b]
+        shown = iter(range(1 << 62))
+
+        def run():
+            for leaf in leaves:
+                leaf.grad = None
+            h = functional.gelu(functional.layer_norm(x, (1024,), g, c) + b)
+            y = functional.softmax(functional.dropout(h, 0 if lr else 0.1) + r, -1)
+            y.backward(self.inputs["dy"])
+            i = next(shown)  # the proof sees the value and the gradients in turn
+            return y if i == 0 else leaves[(i - 1) % 5].grad
+        return run
+
+
+class Elementwise(Inputs):
+    def __init__(self, operands, function):
+        super().__init__(**{f"x{i}": (1 << 24,) for i in range(operands)})
+        self.function = function
+
+    def step(self, setting, lr=None):
+        import torch
+        operands = list(self.inputs.values())
+
+        def run():
+            with torch.inference_mode():
+                return self.function(torch, *operands)
+        return run
 
 
 class AdamW:
@@ -187,6 +324,12 @@ WORKLOADS = {
     "mlp_large": lambda: Mlp([4096, 4096, 4096, 1000], 256),
     "adamw_small": lambda: AdamW(200, 64),
     "adamw_large": lambda: AdamW(50, 200_000),
+    "resnet20_train": ResNetTraining,
+    "resnet20_infer1": lambda: ResNetInference(1),
+    "resnet20_infer64": lambda: ResNetInference(64),
+    "bandwidth": Bandwidth,
+    "add16m": lambda: Elementwise(2, lambda torch, a, b: a + b),
+    "gelu16m": lambda: Elementwise(1, lambda torch, x: torch.nn.functional.gelu(x)),
 }
 
 PREDICT = """
