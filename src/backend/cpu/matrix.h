@@ -28,12 +28,12 @@ bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col);
 // has all columns or a multiple of 8 that starts at a multiple of 8, or is the last of its rows.
 struct Epilogue {
   void* context = nullptr;
-  void (*run)(void* context, int64_t row, int64_t rows, int64_t column,
-              int64_t columns) = nullptr;
+  void (*run)(void* context, int64_t row, int64_t rows, int64_t column, int64_t columns) = nullptr;
 };
 
 // out (batch, m, n), contiguous; product i multiplies the matrices that start a_offsets[i] and
-// b_offsets[i] elements after a and b. Both spans have `batch` entries; an epilogue is for a batch of one.
+// b_offsets[i] elements after a and b. Both spans have `batch` entries; an epilogue is for a batch
+// of one.
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
             const Epilogue* epilogue = nullptr);

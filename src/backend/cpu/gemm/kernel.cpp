@@ -212,12 +212,12 @@ void dots_tile(const Dots& p, int64_t t, int64_t w) {
     repeat<kThin>([&](auto i) HWY_ATTR { left[i] = load(x + i * p.x_row + l); });
     repeat<kWide>([&](auto j) HWY_ATTR {
       const V right = load(y + j * p.y_row + l);
-      repeat<kThin>([&](auto i) HWY_ATTR {
-        sum[i * kWide + j] = fma(left[i], right, sum[i * kWide + j]);
-      });
+      repeat<kThin>([&](auto i)
+                        HWY_ATTR { sum[i * kWide + j] = fma(left[i], right, sum[i * kWide + j]); });
     });
   };
-  for (; l + kLanes <= p.k; l += kLanes) step([](const float* from) HWY_ATTR { return V::load(from); });
+  for (; l + kLanes <= p.k; l += kLanes)
+    step([](const float* from) HWY_ATTR { return V::load(from); });
   if (const int64_t left = p.k - l; left > 0) {
     step([left](const float* from) HWY_ATTR { return V::load_first(left, from, V(0)); });
   }

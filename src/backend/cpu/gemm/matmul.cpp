@@ -11,12 +11,12 @@
 namespace glia::cpu::gemm {
 namespace {
 
-constexpr int64_t kThin = 8;           // fewer rows or columns: reading the other matrix is the work
-constexpr int64_t kDepth = 256;        // of k that a block of B has
-constexpr int64_t kWidth = 256;        // columns that a packed block of B has
-constexpr int64_t kDotDepth = 64;      // from here on dot products pay
-constexpr int64_t kPart = 1 << 14;     // elements of the output handed on at a time
-constexpr int64_t kStreamed = 1 << 17; // elements of B that no cache keeps until they come again
+constexpr int64_t kThin = 8;        // fewer rows or columns: reading the other matrix is the work
+constexpr int64_t kDepth = 256;     // of k that a block of B has
+constexpr int64_t kWidth = 256;     // columns that a packed block of B has
+constexpr int64_t kDotDepth = 64;   // from here on dot products pay
+constexpr int64_t kPart = 1 << 14;  // elements of the output handed on at a time
+constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
 
 // c (m, n), rows `c_row` apart, = a (m, k) b (k, n).
 struct Product {
@@ -83,8 +83,7 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
   const bool streamed = direct && p.m < kThin && p.k * p.n > kStreamed;
   const int64_t depth =
       streamed ? 16 : divide_up(p.k, divide_up(p.k, p.k < 2 * kDepth ? 384 : kDepth));
-  const int64_t width =
-      direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
+  const int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
   const bool compact = rows_collide(p.a_col == 1 ? p.a_row : p.a_col) && p.m > 1 && p.n > 2 * lanes;
   int64_t height = p.m;
   if (compact) height = std::min(height, 8 * kernels.rows);
