@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <string_view>
 
-#include "backend/cpu/matrix.h"
+#include "backend/cpu/onednn/onednn.h"
 #include "backend/cpu/simd/tile.h"
 #include "runtime/threads.h"
 
-namespace glia::cpu {
-namespace onednn {
+namespace glia::cpu::onednn {
 namespace {
 
 constexpr int64_t kBlock = 4096;  // elements that one step of an elementwise pass handles
@@ -88,14 +87,12 @@ void convert(const void* in, DType from, void* out, DType to, int64_t n) {
   });
 }
 
-}  // namespace onednn
-
-void trim_matrix_cache() {
-  onednn::trim_matmul();
-  onednn::trim_conv();
+void trim() {
+  trim_matmul();
+  trim_conv();
   const int capacity = dnnl::get_primitive_cache_capacity();
   dnnl::set_primitive_cache_capacity(0);  // empties the library's own
   dnnl::set_primitive_cache_capacity(capacity);
 }
 
-}  // namespace glia::cpu
+}  // namespace glia::cpu::onednn

@@ -2,13 +2,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backend/cpu/matrix.h"
 #include "backend/cpu/onednn/common.h"
+#include "backend/cpu/onednn/onednn.h"
 #include "runtime/threads.h"
 
-namespace glia::cpu {
+namespace glia::cpu::onednn {
 
-using namespace onednn;
 using dnnl::memory;
 
 namespace {
@@ -282,6 +281,6 @@ void conv2d_backward_weight(const ConvShape& s, const void* x, const void* dy, v
   if (!direct) sum_partials(sums, count, size, dw, s.dtype);
 }
 
-void onednn::trim_conv() { cache().clear(); }
+void trim_conv() { cache().clear(); }
 
-}  // namespace glia::cpu
+}  // namespace glia::cpu::onednn

@@ -2,14 +2,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backend/cpu/matrix.h"
 #include "backend/cpu/onednn/common.h"
+#include "backend/cpu/onednn/onednn.h"
 #include "backend/cpu/simd/tile.h"
 #include "runtime/threads.h"
 
-namespace glia::cpu {
+namespace glia::cpu::onednn {
 
-using namespace onednn;
 using dnnl::memory;
 
 namespace {
@@ -193,10 +192,6 @@ MemoryRef transposed(const float* b, int64_t ld, int64_t k, int64_t n) {
 
 }  // namespace
 
-bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col) {
-  return rows_contiguous(rows, cols, row, col) || rows_contiguous(cols, rows, col, row);
-}
-
 void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out) {
   const int64_t batch = static_cast<int64_t>(a_offsets.size()), size = s.m * s.n;
@@ -255,6 +250,6 @@ void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
     sum_partials(static_cast<float*>(partials->data), c.k.count, batch * size, out, s.dtype);
 }
 
-void onednn::trim_matmul() { cache().clear(); }
+void trim_matmul() { cache().clear(); }
 
-}  // namespace glia::cpu
+}  // namespace glia::cpu::onednn

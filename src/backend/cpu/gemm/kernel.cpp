@@ -1,0 +1,266 @@
+// Tiles of C live in registers: for each l, one row of B is loaded and each element of A's column
+// multiplies all of it.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/gemm/kernel.cpp"
+#include "backend/cpu/simd/targets.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "backend/cpu/gemm/kernel.h"
+#include "backend/cpu/simd/functions.h"
+#include "backend/cpu/simd/lane-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace glia::cpu::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+
+const gemm::Kernels* kernel_table() { return nullptr; }
+
+#else
+
+using gemm::Block;
+using gemm::Dots;
+using V = Lane<float>;
+
+constexpr int64_t kLanes = V::kLanes;
+constexpr int kMostVectors = 4, kMostRows = 14;
+
+// Rows of a tile of so many vectors. AVX-512 has 32 registers, the others 16; B and one element of
+// A need some of them.
+constexpr int most_rows(int vectors) {
+  constexpr int kRows[2][kMostVectors] = {{6, 6, 4, 2}, {14, 14, 8, 6}};
+  return kRows[HWY_TARGET == HWY_AVX3][vectors - 1];
+}
+
+// f(0), f(1), ... with constants: loops would keep a tile's sums from living in registers.
+template <class F, int... kIndex>
+HWY_INLINE void repeat(std::integer_sequence<int, kIndex...>, F f) {
+  (f(std::integral_constant<int, kIndex>()), ...);
+}
+template <int kCount, class F>
+HWY_INLINE void repeat(F f) {
+  repeat(std::make_integer_sequence<int, kCount>(), f);
+}
+
+// One tile. `kAcross`: a_row is 1, else a_col is. `last`: how many columns the last vector has.
+template <int kRows, int kVectors, bool kAcross, bool kMasked>
+void tile(const Block& p, const float* a, const float* b, float* c, int64_t last) {
+  V sum[kRows * kVectors];
+  repeat<kRows * kVectors>([&](auto i) HWY_ATTR { sum[i] = V(0); });
+  const int64_t row = p.a_row, row3 = 3 * row, panel = p.b_panel, k = p.k;
+  const int64_t a_col = kAcross ? p.a_col : 1, b_row = p.b_row;
+  for (int64_t i = 0; i < p.batch; ++i, a += p.a_batch, b += p.b_batch) {
+    const float *x = a, *x5 = x + 5 * row, *x10 = x + 10 * row, *y = b;
+    for (int64_t l = 0; l < k; ++l) {
+      V right[kVectors];
+      repeat<kVectors>([&](auto v) HWY_ATTR {
+        right[v] = kMasked ? V::load_first(last, y + v * panel, V(0)) : V::load(y + v * panel);
+      });
+      repeat<kRows>([&](auto r) HWY_ATTR {
+        const float* from;
+        if constexpr (kAcross) {
+          from = x + r;
+        } else {
+          const float* base = r < 5 ? x : r < 10 ? x5 : x10;
+          from = base + (r % 5 == 3 ? row3 : row * (r % 5));
+        }
+        const V left = V::of(*from);
+        repeat<kVectors>([&](auto v) HWY_ATTR {
+          sum[r * kVectors + v] = fma(left, right[v], sum[r * kVectors + v]);
+        });
+      });
+      x += a_col, x5 += a_col, x10 += a_col;
+      y += b_row;
+    }
+  }
+  repeat<kRows>([&](auto r) HWY_ATTR {
+    repeat<kVectors>([&](auto v) HWY_ATTR {
+      V& s = sum[r * kVectors + v];
+      float* const out = c + r * p.c_row + v * kLanes;
+      if (v + 1 == kVectors && last < kLanes) {
+        if (p.add) s = s + V::load_first(last, out, V(0));
+        s.store_first(last, out);
+      } else {
+        if (p.add) s = s + V::load(out);
+        s.store(out);
+      }
+    });
+  });
+}
+
+using TileFunction = void (*)(const Block&, const float*, const float*, float*, int64_t);
+
+// of[vectors - 1][rows - 1]; the last one: a single vector, loaded by mask.
+template <bool kAcross>
+struct Tiles {
+  std::array<std::array<TileFunction, kMostRows>, kMostVectors + 1> of{};
+
+  template <int kVectors, bool kMasked, int... kRow>
+  constexpr void fill(std::integer_sequence<int, kRow...>) {
+    ((of[kMasked ? kMostVectors : kVectors - 1][kRow] = tile<kRow + 1, kVectors, kAcross, kMasked>),
+     ...);
+  }
+  constexpr Tiles() {
+    fill<1, false>(std::make_integer_sequence<int, most_rows(1)>());
+    fill<2, false>(std::make_integer_sequence<int, most_rows(2)>());
+    fill<3, false>(std::make_integer_sequence<int, most_rows(3)>());
+    fill<4, false>(std::make_integer_sequence<int, most_rows(4)>());
+    fill<1, true>(std::make_integer_sequence<int, most_rows(1)>());
+  }
+};
+template <bool kAcross>
+constexpr Tiles<kAcross> kTiles;
+
+int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
+// All rows of `vectors` vectors of columns, in tiles as equal as can be.
+template <bool kAcross>
+void multiply_columns(const Block& p, int64_t first, int64_t vectors, int64_t last, bool masked) {
+  const auto& tiles = kTiles<kAcross>.of[masked ? kMostVectors : vectors - 1];
+  const int64_t count = divide_up(p.rows, most_rows(static_cast<int>(vectors)));
+  const float* const b = p.b + first * p.b_panel;
+  float* const c = p.c + first * kLanes;
+  int64_t start = 0;
+  for (int64_t t = 1; t <= count; ++t) {
+    const int64_t end = t * p.rows / count;
+    tiles[end - start - 1](p, p.a + start * p.a_row, b, c + start * p.c_row, last);
+    start = end;
+  }
+}
+
+template <bool kAcross>
+void multiply_block(const Block& p) {
+  // With few rows to a tile, more vectors to a row keep the processor busy.
+  const int64_t height = divide_up(p.rows, divide_up(p.rows, most_rows(2)));
+  const int64_t at_once = height <= most_rows(4) ? 4 : height <= most_rows(3) ? 3 : 2;
+  const int64_t left = p.columns % kLanes;
+  const bool masked = left > 0 && !p.padded;
+  const int64_t vectors = p.columns / kLanes + (left > 0 && p.padded);
+  const int64_t groups = divide_up(vectors, at_once);
+  int64_t first = 0;
+  for (int64_t g = 1; g <= groups; ++g) {
+    const int64_t end = g * vectors / groups;
+    const int64_t last = left > 0 && p.padded && g == groups ? left : kLanes;
+    multiply_columns<kAcross>(p, first, end - first, last, false);
+    first = end;
+  }
+  if (masked) multiply_columns<kAcross>(p, vectors, 1, left, true);
+}
+
+void block(const Block& p) { p.a_col == 1 ? multiply_block<false>(p) : multiply_block<true>(p); }
+
+// ---- Transposing
+
+using Quad = hn::FixedTag<float, 4>;
+
+// `count` rows of four elements each, one behind the other in a vector.
+template <class D>
+HWY_INLINE hn::Vec<D> gather_quads(D d, const float* in, int64_t row) {
+  if constexpr (hn::MaxLanes(d) == 4) {
+    return hn::LoadU(d, in);
+  } else {
+    constexpr int64_t kHalf = hn::MaxLanes(d) / 2;
+    const hn::Half<D> half;
+    return hn::Combine(d, gather_quads(half, in + kHalf * row, row), gather_quads(half, in, row));
+  }
+}
+
+void transpose(float* out, int64_t out_row, const float* in, int64_t in_row, int64_t rows,
+               int64_t columns) {
+  const hn::ScalableTag<float> d;
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float* from = in + r;
+    float* to = out + r * out_row;
+    int64_t c = 0;
+    for (; c + kLanes <= columns; c += kLanes) {
+      // Vector i has rows r .. r + 3 of columns c + i, c + 4 + i, ...: 4 x 4 blocks to transpose.
+      const float* quads = from + c * in_row;
+      const auto v0 = gather_quads(d, quads, in_row), v1 = gather_quads(d, quads + in_row, in_row),
+                 v2 = gather_quads(d, quads + 2 * in_row, in_row),
+                 v3 = gather_quads(d, quads + 3 * in_row, in_row);
+      const auto low02 = hn::InterleaveLower(d, v0, v2), low13 = hn::InterleaveLower(d, v1, v3);
+      const auto high02 = hn::InterleaveUpper(d, v0, v2), high13 = hn::InterleaveUpper(d, v1, v3);
+      hn::StoreU(hn::InterleaveLower(d, low02, low13), d, to + c);
+      hn::StoreU(hn::InterleaveUpper(d, low02, low13), d, to + out_row + c);
+      hn::StoreU(hn::InterleaveLower(d, high02, high13), d, to + 2 * out_row + c);
+      hn::StoreU(hn::InterleaveUpper(d, high02, high13), d, to + 3 * out_row + c);
+    }
+    for (; c < columns; ++c) {
+      for (int64_t i = 0; i < 4; ++i) to[i * out_row + c] = from[c * in_row + i];
+    }
+  }
+  for (; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) out[r * out_row + c] = in[c * in_row + r];
+  }
+}
+
+// ---- Dot products
+
+template <int kThin, int kWide>
+void dots_tile(const Dots& p, int64_t t, int64_t w) {
+  const float* const x = p.x + t * p.x_row;
+  const float* const y = p.y + w * p.y_row;
+  V sum[kThin * kWide];
+  repeat<kThin * kWide>([&](auto i) HWY_ATTR { sum[i] = V(0); });
+  int64_t l = 0;
+  const auto step = [&](auto load) HWY_ATTR {
+    V left[kThin];
+    repeat<kThin>([&](auto i) HWY_ATTR { left[i] = load(x + i * p.x_row + l); });
+    repeat<kWide>([&](auto j) HWY_ATTR {
+      const V right = load(y + j * p.y_row + l);
+      repeat<kThin>([&](auto i)
+                        HWY_ATTR { sum[i * kWide + j] = fma(left[i], right, sum[i * kWide + j]); });
+    });
+  };
+  for (; l + kLanes <= p.k; l += kLanes)
+    step([](const float* from) HWY_ATTR { return V::load(from); });
+  if (const int64_t left = p.k - l; left > 0) {
+    step([left](const float* from) HWY_ATTR { return V::load_first(left, from, V(0)); });
+  }
+  repeat<kThin>([&](auto i) HWY_ATTR {
+    repeat<kWide>([&](auto j) HWY_ATTR {
+      p.c[(t + i) * p.c_thin + (w + j) * p.c_wide] =
+          hn::GetLane(hn::SumOfLanes(hn::ScalableTag<float>(), sum[i * kWide + j].v));
+    });
+  });
+}
+
+template <int kThin>
+void dots_rows(const Dots& p, int64_t t) {
+  constexpr int kWide = kThin > 2 ? 2 : 4;
+  int64_t w = 0;
+  for (; w + kWide <= p.wide; w += kWide) dots_tile<kThin, kWide>(p, t, w);
+  for (; w < p.wide; ++w) dots_tile<kThin, 1>(p, t, w);
+}
+
+void dots(const Dots& p) {
+  int64_t t = 0;
+  for (; t + 4 <= p.thin; t += 4) dots_rows<4>(p, t);
+  if (p.thin - t == 3) dots_rows<3>(p, t);
+  if (p.thin - t == 2) dots_rows<2>(p, t);
+  if (p.thin - t == 1) dots_rows<1>(p, t);
+}
+
+const gemm::Kernels* kernel_table() {
+  static constexpr gemm::Kernels kTable{kLanes, most_rows(2), block, transpose, dots};
+  return &kTable;
+}
+
+#endif
+
+}  // namespace glia::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace glia::cpu {
+
+HWY_EXPORT(kernel_table);
+
+const gemm::Kernels* gemm::kernels() { return GLIA_DISPATCH(kernel_table)(); }
+
+}  // namespace glia::cpu
+#endif

@@ -1,0 +1,285 @@
+// Matrix products of any size: pieces of the output, each computed by one thread in blocks that
+// stay in its caches.
+#include <algorithm>
+#include <cstring>
+
+#include "backend/cpu/gemm/gemm.h"
+#include "backend/cpu/gemm/pack.h"
+#include "core/node.h"
+#include "runtime/threads.h"
+
+namespace glia::cpu::gemm {
+namespace {
+
+constexpr int64_t kThin = 8;        // fewer rows or columns: reading the other matrix is the work
+constexpr int64_t kDepth = 256;     // of k that a block of B has
+constexpr int64_t kWidth = 256;     // columns that a packed block of B has
+constexpr int64_t kDotDepth = 64;   // from here on dot products pay
+constexpr int64_t kPart = 1 << 14;  // elements of the output handed on at a time
+constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
+
+// c (m, n), rows `c_row` apart, = a (m, k) b (k, n).
+struct Product {
+  int64_t m = 0, n = 0, k = 0;
+  const float* a = nullptr;
+  int64_t a_row = 0, a_col = 1;
+  const float* b = nullptr;
+  int64_t b_row = 0, b_col = 1;
+  float* c = nullptr;
+  int64_t c_row = 0;
+};
+
+// Hands on parts of a piece that starts at (row, column) of the output; `turned`: of its transpose.
+struct Finish {
+  const Epilogue* epilogue = nullptr;
+  int64_t row = 0, column = 0;
+  bool turned = false;
+
+  void operator()(int64_t i, int64_t rows, int64_t j, int64_t columns) const {
+    if (!epilogue) return;
+    i += row;
+    j += column;
+    turned ? epilogue->run(epilogue->context, j, columns, i, rows)
+           : epilogue->run(epilogue->context, i, rows, j, columns);
+  }
+};
+
+// Both matrices with contiguous rows of k, one of them with few.
+bool dots_fit(const Product& p) {
+  if (p.k < kDotDepth || std::min(p.m, p.n) >= kThin) return false;
+  return p.m < kThin ? p.b_row == 1 && p.b_col != 1 : p.a_col == 1;
+}
+
+void multiply_by_dots(const Kernels& kernels, const Product& p, const Finish& finish) {
+  Dots d{.thin = p.m, .wide = p.n, .k = p.k, .x = p.a, .x_row = p.a_row, .y = p.b};
+  d.y_row = p.b_col;
+  d.c = p.c;
+  d.c_thin = p.c_row;
+  d.c_wide = 1;
+  int64_t x_col = p.a_col;
+  if (p.m >= kThin) {
+    d = {.thin = p.n, .wide = p.m, .k = p.k, .x = p.b, .x_row = p.b_col, .y = p.a};
+    d.y_row = p.a_row;
+    d.c = p.c;
+    d.c_thin = 1;
+    d.c_wide = p.c_row;
+    x_col = p.b_row;
+  }
+  if (x_col != 1) {
+    float* const copy = workspace(d.thin * d.k);
+    for (int64_t t = 0; t < d.thin; ++t)
+      for (int64_t l = 0; l < d.k; ++l) copy[t * d.k + l] = d.x[t * d.x_row + l * x_col];
+    d.x = copy;
+    d.x_row = d.k;
+  }
+  kernels.dots(d);
+  finish(0, p.m, 0, p.n);
+}
+
+// Blocks of k outermost, then of columns; B is packed where its rows serve more than two tiles.
+void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& finish) {
+  const int64_t lanes = kernels.lanes;
+  const bool direct = p.b_col == 1 && p.m <= 2 * kernels.rows;
+  const bool streamed = direct && p.m < kThin && p.k * p.n > kStreamed;
+  const int64_t depth =
+      streamed ? 16 : divide_up(p.k, divide_up(p.k, p.k < 2 * kDepth ? 384 : kDepth));
+  const int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
+  const bool compact = rows_collide(p.a_col == 1 ? p.a_row : p.a_col) && p.m > 1 && p.n > 2 * lanes;
+  int64_t height = p.m;
+  if (compact) height = std::min(height, 8 * kernels.rows);
+  if (finish.epilogue) {
+    const int64_t part = std::max(kernels.rows, kPart / std::min(width, p.n));
+    height = std::min(height, round_up(part, kernels.rows));
+  }
+
+  const int64_t packed_b = direct ? 0 : depth * round_up(width, lanes);
+  const int64_t a_line = p.a_col == 1 ? depth + 16 : round_up(height, 16) + 16;
+  const int64_t packed_a = !compact ? 0 : p.a_col == 1 ? height * a_line : depth * a_line;
+  float* const to_b = packed_a + packed_b > 0 ? workspace(packed_a + packed_b) : nullptr;
+  float* const to_a = to_b + packed_b;
+
+  for (int64_t l = 0; l < p.k; l += depth) {
+    const int64_t k = std::min(depth, p.k - l);
+    for (int64_t j = 0; j < p.n; j += width) {
+      const float* const b = p.b + l * p.b_row + j * p.b_col;
+      Block block{.columns = std::min(width, p.n - j), .k = k};
+      if (direct) {
+        block.b = b;
+        block.b_row = p.b_row;
+        block.b_panel = lanes;
+      } else {
+        pack_columns(kernels, b, p.b_row, p.b_col, k, block.columns, to_b);
+        block.b = to_b;
+        block.b_row = lanes;
+        block.b_panel = k * lanes;
+        block.padded = true;
+      }
+      block.add = l > 0;
+      block.c_row = p.c_row;
+      for (int64_t i = 0; i < p.m; i += height) {
+        block.rows = std::min(height, p.m - i);
+        block.a = p.a + i * p.a_row + l * p.a_col;
+        block.a_row = p.a_row;
+        block.a_col = p.a_col;
+        if (compact) {
+          if (p.a_col == 1) {
+            copy_rows(to_a, a_line, block.a, p.a_row, block.rows, k);
+            block.a_row = a_line;
+          } else {
+            copy_rows(to_a, a_line, block.a, p.a_col, k, block.rows);
+            block.a_col = a_line;
+          }
+          block.a = to_a;
+        }
+        block.c = p.c + i * p.c_row + j;
+        kernels.block(block);
+        if (l + k == p.k) finish(i, block.rows, j, block.columns);
+      }
+    }
+  }
+}
+
+void multiply(const Kernels& kernels, const Product& p, const Finish& finish) {
+  dots_fit(p) ? multiply_by_dots(kernels, p, finish) : multiply_by_blocks(kernels, p, finish);
+}
+
+// ---- Cutting
+
+struct Axis {
+  int64_t size, step = size, count = 1;
+  // Into so many pieces at most, of a multiple of `unit`.
+  void into(int64_t pieces, int64_t unit) {
+    step = round_up(divide_up(size, std::max<int64_t>(1, pieces)), unit);
+    count = divide_up(size, step);
+  }
+};
+
+// How a batch of products is cut, by shape alone: whole products in groups, or each into blocks of
+// its output, and of k where the output is too small to be cut.
+struct Cut {
+  int64_t group = 1;
+  Axis m, n, k;
+};
+
+Cut cut(const Kernels& kernels, const Product& p, int64_t batch) {
+  constexpr double kLeast = 1e6, kLarge = 128e6;  // operations of a piece: of eight, and of more
+  Cut c{.m = {p.m}, .n = {p.n}, .k = {p.k}};
+  const double m = p.m, n = p.n, k = p.k;
+  // Reading an element costs about as much as ten operations on it.
+  const double work = batch * (2 * m * n * k + 10 * (m * k + k * n + m * n));
+  const double few = std::min(work / kLeast, 8.0), many = std::min(work / kLarge, 32.0);
+  const int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
+  if (batch >= pieces) {
+    c.group = divide_up(batch, pieces);
+    return c;
+  }
+  const int64_t wanted = divide_up(pieces, batch), lines = 4 * kernels.rows;
+  constexpr int64_t kColumns = 64;
+  if (p.m < kThin || p.n < kThin) {
+    Axis& wide = p.m < p.n ? c.n : c.m;
+    wide.into(std::min(wanted, wide.size / kColumns), kColumns);
+    c.k.into(std::min(wanted / wide.count, p.k / 4096), 64);
+    return c;
+  }
+  while (c.m.count * c.n.count < wanted) {  // halve the longer side
+    if (c.n.step >= 2 * kColumns && (c.n.step >= c.m.step || c.m.step < 2 * lines)) {
+      c.n.into(2 * c.n.count, kColumns);
+    } else if (c.m.step >= 2 * lines) {
+      c.m.into(2 * c.m.count, kernels.rows);
+    } else {
+      break;
+    }
+  }
+  c.k.into(std::min(wanted / (c.m.count * c.n.count), p.k / 512), 8);
+  return c;
+}
+
+// out = the sum of the partial outputs, in parts of whole rows or of one row.
+void add_up(const float* partials, int64_t count, int64_t m, int64_t n, float* out,
+            const Finish& finish) {
+  const int64_t columns = std::min(n, kPart), rows = std::max<int64_t>(1, kPart / n);
+  const int64_t across = divide_up(n, columns);
+  parallel_for(divide_up(m, rows) * across, [&](int64_t part) {
+    const int64_t i = part / across * rows, j = part % across * columns;
+    const int64_t height = std::min(rows, m - i), width = std::min(columns, n - j);
+    add_partials(partials + i * n + j, count, m * n, out + i * n + j, height * width);
+    finish(i, height, j, width);
+  });
+}
+
+}  // namespace
+
+bool carries(const MatmulShape& s) { return s.dtype == kF32 && kernels(); }
+
+void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
+            std::span<const int64_t> b_offsets, const float* a, const float* b, float* out,
+            const Epilogue* epilogue) {
+  const int64_t batch = static_cast<int64_t>(a_offsets.size()), size = s.m * s.n;
+  if (batch * size == 0) return;
+  const Kernels& kernels = *gemm::kernels();
+  Product whole{.m = s.m, .n = s.n, .k = s.k, .a = a, .a_row = s.a_row, .a_col = s.a_col, .b = b};
+  whole.b_row = s.b_row;
+  whole.b_col = s.b_col;
+  whole.c_row = s.n;
+  Finish finish{.epilogue = epilogue};
+  if (s.n == 1 && s.m > 1) {  // as a row: c^T = b^T a^T
+    std::swap(whole.m, whole.n);
+    std::swap(whole.a, whole.b);
+    std::swap(a_offsets, b_offsets);
+    whole.a_row = 0;
+    whole.a_col = s.b_row;
+    whole.b_row = s.a_col;
+    whole.b_col = s.a_row;
+    whole.c_row = s.m;
+    finish.turned = true;
+  }
+  // Axes of size 1 have strides of no meaning; what is left has one of 1.
+  if (whole.k == 1) whole.a_col = 1;
+  if (whole.n == 1) whole.b_col = 1;
+  if (whole.m == 1 && whole.a_col != 1) whole.a_row = 1;
+
+  if (whole.k == 0) {
+    std::memset(out, 0, batch * size * sizeof(float));
+    return finish(0, whole.m, 0, whole.n);
+  }
+  const Cut c = cut(kernels, whole, batch);
+  const int64_t blocks = c.m.count * c.n.count * c.k.count;
+  if (blocks == 1) {
+    return parallel_for(divide_up(batch, c.group), [&](int64_t piece) {
+      const int64_t end = std::min(batch, (piece + 1) * c.group);
+      for (int64_t i = piece * c.group; i < end; ++i) {
+        Product p = whole;
+        p.a += a_offsets[i];
+        p.b += b_offsets[i];
+        p.c = out + i * size;
+        multiply(kernels, p, finish);
+      }
+    });
+  }
+
+  MemoryRef partials;  // (k pieces, batch, m, n)
+  if (c.k.count > 1) partials = MemoryRef(allocate_memory(c.k.count * batch * size * 4));
+  float* const to = partials ? static_cast<float*>(partials->data) : out;
+  parallel_for(batch * blocks, [&](int64_t piece) {
+    const int64_t slot = piece / (c.n.count * c.m.count), product = slot % batch;
+    const int64_t i = piece / c.n.count % c.m.count * c.m.step;
+    const int64_t j = piece % c.n.count * c.n.step;
+    const int64_t l = slot / batch * c.k.step;
+    Product p = whole;
+    p.m = std::min(c.m.step, whole.m - i);
+    p.n = std::min(c.n.step, whole.n - j);
+    p.k = std::min(c.k.step, whole.k - l);
+    p.a += a_offsets[product] + i * whole.a_row + l * whole.a_col;
+    p.b += b_offsets[product] + l * whole.b_row + j * whole.b_col;
+    p.c = to + slot * size + i * whole.c_row + j;
+    Finish part = finish;
+    part.row = i;
+    part.column = j;
+    if (partials) part.epilogue = nullptr;
+    multiply(kernels, p, part);
+  });
+  if (!partials) return;
+  add_up(static_cast<float*>(partials->data), c.k.count, batch * whole.m, whole.n, out, finish);
+}
+
+}  // namespace glia::cpu::gemm
