@@ -50,6 +50,8 @@ Result node(const Options&);              // cost of recording, planning and fre
 Result dqn_step(const Options&);          // 4-120-84-2, batch 128, Adam
 Result mlp_small(const Options&);         // 784-512-512-10, batch 128, SGD with momentum
 Result mlp_large(const Options&);         // 4096-4096-4096-1000, batch 256
+Result lstm_train(const Options&);        // 128-256, 100 steps, batch 32, clipped SGD
+Result lstm_b1(const Options&);           // 24-32, 63 steps, batch 1, forward
 Result adamw_small(const Options&);       // 200 parameters of 64 elements
 Result adamw_large(const Options&);       // 50 parameters of 200,000 elements
 Result resnet20_train(const Options&);    // ResNet-20, batch 128, SGD with momentum

@@ -20,6 +20,8 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"chain_grad", bench::chain_grad},
     {"dqn_step", bench::dqn_step},
     {"gelu16m", bench::gelu16m},
+    {"lstm_b1", bench::lstm_b1},
+    {"lstm_train", bench::lstm_train},
     {"mlp_large", bench::mlp_large},
     {"mlp_small", bench::mlp_small},
     {"node", bench::node},

@@ -158,6 +158,33 @@ Tensor matmul(const Tensor& a, const Tensor& b, Where where = Where::current());
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               Where where = Where::current());
 
+// ---- Recurrent layers -------------------------------------------------------------------------
+// One layer in one direction over sequences x (T, N, in), with PyTorch's weights: weight_ih
+// (G H, in), weight_hh (G H, H), biases (G H) or both undefined, G gates in PyTorch's order.
+// Initial states (N, H) are zero where undefined. `out` has every step's state (T, N, H), h and c
+// the last ones (N, H).
+
+struct LSTMResult {
+  Tensor out, h, c;
+};
+// Gates i, f, g, o (Hochreiter & Schmidhuber 1997, Gers et al. 2000).
+LSTMResult lstm(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
+                const Tensor& bias_ih = {}, const Tensor& bias_hh = {}, const Tensor& h0 = {},
+                const Tensor& c0 = {}, Where where = Where::current());
+struct RNNResult {
+  Tensor out, h;
+};
+// Gates r, z, n; r scales the state's product, as in PyTorch (Cho et al. 2014).
+RNNResult gru(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
+              const Tensor& bias_ih = {}, const Tensor& bias_hh = {}, const Tensor& h0 = {},
+              Where where = Where::current());
+enum class RNNNonlinearity { kTanh, kReLU };
+// h' = tanh(W_ih x + b_ih + W_hh h + b_hh) (Elman 1990).
+RNNResult rnn(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
+              const Tensor& bias_ih = {}, const Tensor& bias_hh = {}, const Tensor& h0 = {},
+              RNNNonlinearity nonlinearity = RNNNonlinearity::kTanh,
+              Where where = Where::current());
+
 // ---- Convolution and pooling ----------------------------------------------------------------
 
 struct Conv2dOptions {

@@ -165,6 +165,7 @@ uint64_t next_mark() {
 bool grad_enabled() { return state.grad_enabled; }
 bool set_grad_enabled(bool on) { return std::exchange(state.grad_enabled, on); }
 bool set_symbolic(bool on) { return std::exchange(state.symbolic, on); }
+bool symbolic() { return state.symbolic; }
 bool& recording_gradients() { return state.recording_gradients; }
 void reset_pending() { state.pending_nodes = state.pending_bytes = 0; }
 

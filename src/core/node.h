@@ -158,6 +158,7 @@ bool grad_enabled();
 bool set_grad_enabled(bool on);  // returns the previous setting
 // While on, this thread's records are never computed at once: their structure is what matters.
 bool set_symbolic(bool on);
+bool symbolic();
 // Counts recorded gradients of nodes that a plan computed but did not keep; see graph/cache.
 bool& recording_gradients();
 

@@ -81,9 +81,12 @@ struct Op {
   void (*vjp)(Vjp&) = nullptr;
   // Of a kView: false when no strides can say it, and the input must be copied first.
   bool (*view)(const Node& node, const Layout& in, Layout* out) = nullptr;
-  // Of a kKernel: the value. Outputs are contiguous; inputs too unless strided.
+  // Of a kKernel: the value. Outputs are contiguous; inputs too unless strided. Null: recorded only
+  // where fast_kernel() has one.
   void (*run)(const KernelCall&) = nullptr;
   bool strided = false;
+  // Output 0 may lie over input 0 where that is of its size and ends there.
+  bool in_place = false;
   // Null: each example apart, then stacked.
   BatchRule batch = nullptr;
   // Of a kElementwise: its Code (ops/elementwise.h); of a kReduce: its ReduceCode.

@@ -55,13 +55,21 @@ class MemoryPlanner {
     return v.place == PlanValue::Place::kLeaf && to_result && graph_.donatable[v.source] &&
            s > last_throwing_ && !named_[a.value];
   }
+  bool may_overwrite(const PlanStep& step) const {
+    return graph_.nodes[step.node]->op->in_place && step.run && step.outputs[0].value >= 0 &&
+           step.in_arrays[0].layout.is_contiguous();
+  }
   void reuse_inputs() {
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
       PlanStep& step = plan_.steps[s];
-      if (!step.program) continue;
+      if (!step.program && !may_overwrite(step)) continue;
       taken_.assign(plan_.values.size(), 0);
       reads_.assign(plan_.values.size(), 0);
       for (const PlanArray& a : step.inputs) ++reads_[a.value];
+      if (!step.program) {
+        reuse(step.inputs[0], step.outputs[0], s);
+        continue;
+      }
       const size_t problems = step.many ? step.many->counts.size() : 1;
       const size_t ins = step.inputs.size() / problems, outs = step.outputs.size() / problems;
       std::vector<uint8_t> slot_used(ins, 0);

@@ -81,6 +81,7 @@ void copy_typed(const Pair& p, const T* from, T* to) {
 
 void copy_elements(const Array& from, void* to, const Layout& layout) {
   if (from.numel() == 0) return;
+  if (from.data == to && layout.is_contiguous() && from.layout.is_contiguous()) return;
   const Pair p(from.layout, layout);
   const auto as = [&](auto zero) {
     using T = decltype(zero);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,13 @@ Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>
 // NoGrad: its own graph is not differentiated.
 Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, CustomRule rule,
                  const Where& where);
+
+// Gradients of the sum of f(inputs)[i] * seeds[i], undefined seeds left out, by each input that
+// requires one: the derivative of a macro op by the composition that defines it. Implemented by
+// src/autodiff.
+using Composition = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+std::vector<Tensor> gradients_of(const Composition& f, const std::vector<Tensor>& inputs,
+                                 const std::vector<Tensor>& seeds);
 
 // The operand as a floating-point tensor: integers become f32.
 Tensor as_float(const char* op, const Operand& x);
