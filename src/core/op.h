@@ -63,11 +63,12 @@ struct Array {
     return static_cast<T*>(data);
   }
 };
+struct CompiledFormula;  // ops/foreach.h
 struct KernelCall {
   std::span<const Array> in;
   std::span<const Array> out;
   std::span<const int64_t> attributes;
-  void* scratch = nullptr;  // of the size that Op::scratch_bytes gave
+  const CompiledFormula* formula = nullptr;  // of an op that carries one
 };
 
 // vmap: this op on inputs that carry a new axis 0 where batched[i], giving an output with one.
@@ -92,6 +93,11 @@ struct Op {
   int outputs = 1;
   // The kernel checks values (indices) and may throw ValueError.
   bool may_throw = false;
+  // Of a kKernel: output i may lie in the memory of input overwrites(node, i), -1: of none. The
+  // kernel then finds both at one address.
+  int (*overwrites)(const Node& node, int output) = nullptr;
+  // Not computed when it is recorded, in eager mode neither: it may never be needed.
+  bool deferred = false;
 };
 
 // Every op there is, for tests, tables and docs. `add_op` runs before main().

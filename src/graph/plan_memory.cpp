@@ -58,10 +58,18 @@ class MemoryPlanner {
   void reuse_inputs() {
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
       PlanStep& step = plan_.steps[s];
-      if (!step.program) continue;
+      const Node& node = *graph_.nodes[step.node];
+      if (step.run ? !node.op->overwrites : !step.program) continue;
       taken_.assign(plan_.values.size(), 0);
       reads_.assign(plan_.values.size(), 0);
       for (const PlanArray& a : step.inputs) ++reads_[a.value];
+      if (step.run) {
+        for (int o = 0; o < static_cast<int>(step.outputs.size()); ++o) {
+          const int in = node.op->overwrites(node, o);
+          if (in >= 0 && step.outputs[o].value >= 0) reuse(step.inputs[in], step.outputs[o], s);
+        }
+        continue;
+      }
       const size_t problems = step.many ? step.many->counts.size() : 1;
       const size_t ins = step.inputs.size() / problems, outs = step.outputs.size() / problems;
       std::vector<uint8_t> slot_used(ins, 0);
