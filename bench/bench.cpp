@@ -38,7 +38,7 @@ Start::Start(const Options& options) {
 }
 
 Tensor Start::operator()(const std::string& name, const Shape& shape) const {
-  if (tensors_.empty()) {
+  if (!from_file()) {
     const Tensor values = randn(shape);
     eval(values);
     return values;
@@ -52,7 +52,7 @@ Tensor Start::operator()(const std::string& name, const Shape& shape) const {
 }
 
 void Start::load(nn::Module& model) const {
-  if (!tensors_.empty() && !model.load_state_dict(tensors_, false).missing.empty())
+  if (from_file() && !model.load_state_dict(tensors_, false).missing.empty())
     throw Error("start: the file lacks weights");
 }
 

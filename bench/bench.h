@@ -37,6 +37,7 @@ class Start {
   explicit Start(const Options& options);
   // The f32 tensor of that name; throws Error if the file's has another shape or there is none.
   Tensor operator()(const std::string& name, const Shape& shape) const;
+  bool from_file() const { return !tensors_.empty(); }
   // Gives the model the file's weights, if there is one; throws Error if it lacks any.
   void load(nn::Module& model) const;
 
@@ -60,6 +61,8 @@ Result resnet20_infer64(const Options&);  // 64 images
 Result bandwidth(const Options&);         // layer norm, gelu, dropout, softmax and gradients
 Result add16m(const Options&);            // a sum of 16 M elements
 Result gelu16m(const Options&);           // gelu of 16 M elements
+Result embedding_bag(const Options&);     // 4096 bags of 20 of 1 M rows, Adagrad
+Result gcn(const Options&);               // an epoch on a graph as large as Cora, Adam
 Result start(const Options&);             // new process: load a 10 MB model, predict once
 Result peak(const Options&);              // what the machine can do: the floor of the others
 

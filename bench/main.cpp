@@ -19,6 +19,8 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"chain", bench::chain},
     {"chain_grad", bench::chain_grad},
     {"dqn_step", bench::dqn_step},
+    {"embedding_bag", bench::embedding_bag},
+    {"gcn", bench::gcn},
     {"gelu16m", bench::gelu16m},
     {"lstm_b1", bench::lstm_b1},
     {"lstm_train", bench::lstm_train},

@@ -289,6 +289,79 @@ class AdamW:
         return run
 
 
+class EmbeddingBag(Training):
+    def __init__(self):
+        import numpy
+        import torch
+        nn, rng = torch.nn, numpy.random.default_rng(0)
+        size = 1_000_000
+        weight = 1 / numpy.arange(1, size + 1) ** 1.05
+        below = numpy.cumsum(weight / weight.sum())
+        ids = numpy.stack([numpy.searchsorted(below, rng.random((4096, 20))).clip(0, size - 1)
+                           for _ in range(16)])
+        target = (rng.random(4096) < 0.5).astype("f4")
+        model = nn.ModuleDict({"table": nn.EmbeddingBag(size, 64, mode="sum", sparse=True),
+                               "out": nn.Linear(64, 1)})
+        super().__init__(model, {"ids": torch.from_numpy(ids), "target": torch.from_numpy(target)},
+                         torch.optim.Adagrad, [{"sparse": True}, {"sparse": False}], 0.01)
+
+    def step(self, setting, lr=None):
+        self.model["table"].sparse = setting.get("sparse", True)
+        self.batches = list(self.inputs["ids"].long())
+        self.calls = 0
+        return super().step({}, lr)
+
+    def loss(self):
+        import torch
+        ids = self.batches[self.calls % 16]
+        self.calls += 1
+        logits = self.model["out"](self.model["table"](ids))[:, 0]
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits, self.inputs["target"])
+
+
+class Gcn(Training):
+    nodes, edges, features, classes = 2708, 5278, 1433, 7
+
+    def __init__(self):
+        import torch
+        nodes = self.nodes
+        x = (torch.rand(nodes, self.features) < 0.0127).float()
+        model = torch.nn.ParameterDict({
+            "w1": torch.randn(self.features, 16) * 0.05, "b1": torch.zeros(16),
+            "w2": torch.randn(16, self.classes) * 0.3, "b2": torch.zeros(self.classes)})
+        super().__init__(model, {"from": torch.randint(nodes, (self.edges,)),
+                                 "to": torch.randint(nodes, (self.edges,)),
+                                 "x": x / x.sum(1, keepdim=True).clip(1),
+                                 "label": torch.randint(self.classes, (nodes,))},
+                         functools.partial(torch.optim.Adam, weight_decay=5e-4),
+                         [{"mode": "scatter"}, {"mode": "csr"}], 0.01)
+
+    def step(self, setting, lr=None):
+        import torch
+        sides = [self.inputs[name].long() for name in ("from", "to")]
+        self_loops = torch.arange(self.nodes)
+        source = torch.cat([*sides, self_loops])
+        target = torch.cat([sides[1], sides[0], self_loops])
+        degree = torch.bincount(target, minlength=self.nodes).float()
+        value = (degree[source] * degree[target]).rsqrt()
+        if setting.get("mode") == "csr":
+            graph = torch.sparse_coo_tensor(torch.stack([target, source]), value,
+                                            (self.nodes, self.nodes)).to_sparse_csr()
+            self.gather = lambda h: graph @ h
+        else:
+            self.gather = lambda h: torch.zeros(self.nodes, h.shape[1]).index_add_(
+                0, target, h[source] * value[:, None])
+        self.dropout = 0 if lr else 0.5
+        return super().step({}, lr)
+
+    def loss(self):
+        from torch.nn import functional
+        x, p, label = self.inputs["x"], self.model, self.inputs["label"].long()
+        h = functional.relu(self.gather(functional.dropout(x, self.dropout) @ p["w1"]) + p["b1"])
+        z = self.gather(functional.dropout(h, self.dropout) @ p["w2"]) + p["b2"]
+        return functional.cross_entropy(z[:140], label[:140])
+
+
 class Chain:
     """Dependent products of 16 elements; with_gradient: then their sum's gradient."""
     settings = [{}]
@@ -329,6 +402,8 @@ WORKLOADS = {
     "resnet20_infer64": lambda: ResNetInference(64),
     "bandwidth": Bandwidth,
     "add16m": lambda: Elementwise(2, lambda torch, a, b: a + b),
+    "embedding_bag": EmbeddingBag,
+    "gcn": Gcn,
     "gelu16m": lambda: Elementwise(1, lambda torch, x: torch.nn.functional.gelu(x)),
 }
 

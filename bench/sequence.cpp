@@ -2,20 +2,11 @@
 #include "bench.h"
 
 namespace glia::bench {
-namespace {
-
-void load(nn::Module* model, const Start& start) {
-  if (start.from_file() && !model->load_state_dict(start.tensors(), false).missing.empty())
-    throw Error("start: the file lacks weights");
-}
-
-}  // namespace
-
 Result lstm_train(const Options& options) {
   constexpr int64_t kSteps = 100, kBatch = 32, kIn = 128, kHidden = 256;
   const Start start(options);
   nn::LSTM model(kIn, kHidden);
-  load(&model, start);
+  start.load(model);
   const Tensor x = start("x", {kSteps, kBatch, kIn});
   const ParameterList parameters = model.parameters();
   optim::SGD optimizer(parameters, {.lr = options.lr > 0 ? options.lr : 0.1});
@@ -33,7 +24,7 @@ Result lstm_b1(const Options& options) {
   constexpr int64_t kSteps = 63, kIn = 24, kHidden = 32;
   const Start start(options);
   nn::LSTM model(kIn, kHidden);
-  load(&model, start);
+  start.load(model);
   const Tensor x = start("x", {kSteps, 1, kIn});
   Result result = run(options, [&] {
     const NoGrad off;

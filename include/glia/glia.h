@@ -9,5 +9,6 @@
 #include "glia/optim.h"
 #include "glia/random.h"
 #include "glia/runtime.h"
+#include "glia/sparse.h"
 #include "glia/tensor.h"
 #include "glia/train.h"

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "glia/ops.h"
+#include "glia/sparse.h"
 #include "glia/tensor.h"
 
 namespace glia::nn {
@@ -353,16 +354,33 @@ struct Dropout : Module {
   double p;
 };
 
-struct EmbeddingOptions {
-  // The row of this index starts as zeros and gets no gradient; negative: from the end.
-  std::optional<int64_t> padding_idx = {};
-};
+// padding_idx: its row starts as zeros and gets no gradient. sparse: see glia/sparse.h.
+using EmbeddingOptions = LookupOptions;
 // Rows of the weight: indices (...), i32 or i64 -> (..., features).
 struct Embedding : Module {
   Embedding(int64_t count, int64_t features, const EmbeddingOptions& options = {});
-  Tensor operator()(const Tensor& indices, Where where = Where::current()) const;
+  Tensor operator()(const Tensor& indices, Where where = Where::current()) const {
+    return embedding(indices, weight, options, where);
+  }
 
-  std::optional<int64_t> padding_idx;
+  EmbeddingOptions options;
+  Parameter weight;  // (count, features)
+  GLIA_FIELDS(weight)
+};
+
+using EmbeddingBagOptions = BagOptions;
+// The mean, sum or largest value of the rows of each bag: see embedding_bag.
+struct EmbeddingBag : Module {
+  EmbeddingBag(int64_t count, int64_t features, const EmbeddingBagOptions& options = {});
+  Tensor operator()(const Tensor& indices, Where where = Where::current()) const {
+    return embedding_bag(indices, weight, {}, {}, options, where);
+  }
+  Tensor operator()(const Tensor& indices, const Tensor& offsets,
+                    const Tensor& per_sample_weights = {}, Where where = Where::current()) const {
+    return embedding_bag(indices, weight, offsets, per_sample_weights, options, where);
+  }
+
+  EmbeddingBagOptions options;
   Parameter weight;  // (count, features)
   GLIA_FIELDS(weight)
 };

@@ -70,6 +70,16 @@ class Optimizer {
   virtual std::vector<std::string_view> state_names(const Options& options) const = 0;
   // What to do in a parameter's update number `step`, counted from 1.
   virtual Update update(const Options& options, int64_t step) const = 0;
+  // What each number of the state is at first.
+  virtual double initial_state(const Options&) const { return 0; }
+  // Row-sparse gradients (glia/sparse.h): an update that leaves rows without a gradient as they are
+  // may go over the others alone.
+  enum class SparseRows {
+    kDensified,  // every row changes
+    kUpdated,    // only rows with a gradient change
+    kRequired    // only rows with a gradient shall change: a dense one is an error
+  };
+  virtual SparseRows sparse_rows(const Options&) const { return SparseRows::kDensified; }
 
  private:
   struct Slot {
@@ -105,6 +115,7 @@ class SGD final : public Optimizer {
   void check(const Options& options) const override;
   std::vector<std::string_view> state_names(const Options& options) const override;
   Update update(const Options& options, int64_t step) const override;
+  SparseRows sparse_rows(const Options& options) const override;
 };
 
 struct AdamOptions {
@@ -141,6 +152,43 @@ class AdamW final : public Adam {
 
  private:
   Update update(const Options& options, int64_t step) const override;
+};
+
+struct AdagradOptions {
+  double lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10;
+  bool maximize = false;
+};
+// Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
+class Adagrad final : public Optimizer {
+ public:
+  explicit Adagrad(const ParameterList& parameters, const AdagradOptions& options = {});
+  void add_param_group(const ParameterList& parameters, const AdagradOptions& options);
+
+ private:
+  void check(const Options& options) const override;
+  std::vector<std::string_view> state_names(const Options& options) const override;
+  Update update(const Options& options, int64_t step) const override;
+  double initial_state(const Options& options) const override;
+  SparseRows sparse_rows(const Options& options) const override;
+};
+
+struct SparseAdamOptions {
+  double lr = 1e-3;
+  std::pair<double, double> betas{0.9, 0.999};
+  double eps = 1e-8;
+  bool maximize = false;
+};
+// Adam for row-sparse gradients: moments and parameters change only in the rows that have one.
+class SparseAdam final : public Optimizer {
+ public:
+  explicit SparseAdam(const ParameterList& parameters, const SparseAdamOptions& options = {});
+  void add_param_group(const ParameterList& parameters, const SparseAdamOptions& options);
+
+ private:
+  void check(const Options& options) const override;
+  std::vector<std::string_view> state_names(const Options& options) const override;
+  Update update(const Options& options, int64_t step) const override;
+  SparseRows sparse_rows(const Options&) const override { return SparseRows::kRequired; }
 };
 
 // ---- Clipping ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "core/op.h"
 #include "glia/autodiff.h"
 #include "glia/ops.h"
+#include "ops/rows.h"
 
 namespace glia {
 namespace {
@@ -132,7 +133,7 @@ class Walk {
       const Node& in = *nodes_[inputs[k]];
       Tensor g = unbroadcast(cast(results[k], in.dtype), in.shape);
       Tensor& total = grads_[inputs[k]];
-      total = total.defined() ? total + g : std::move(g);
+      total = total.defined() ? add_gradients(total, g) : std::move(g);
     }
     finish(i);
   }

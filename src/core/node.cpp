@@ -262,10 +262,10 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   static const int64_t bytes_limit = physical_memory() / 2;
   state.pending_nodes += 1;
   const int64_t bytes = node->bytes();  // throws if there are too many elements
-  if (op.kind != Kind::kView) state.pending_bytes += bytes;
+  if (op.kind != Kind::kView && !op.deferred) state.pending_bytes += bytes;
   const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
                         state.pending_bytes > bytes_limit;
-  const bool single = op.outputs == 1 && op.kind != Kind::kOutput;
+  const bool single = op.outputs == 1 && op.kind != Kind::kOutput && !op.deferred;
   if (single && !state.symbolic && (too_much || eager())) evaluate({&node, 1});
   return result;
 }

@@ -63,11 +63,12 @@ struct Array {
     return static_cast<T*>(data);
   }
 };
+struct CompiledFormula;  // ops/foreach.h
 struct KernelCall {
   std::span<const Array> in;
   std::span<const Array> out;
   std::span<const int64_t> attributes;
-  void* scratch = nullptr;  // of the size that Op::scratch_bytes gave
+  const CompiledFormula* formula = nullptr;  // of an op that carries one
 };
 
 // vmap: this op on inputs that carry a new axis 0 where batched[i], giving an output with one.
@@ -85,8 +86,9 @@ struct Op {
   // where fast_kernel() has one.
   void (*run)(const KernelCall&) = nullptr;
   bool strided = false;
-  // Output 0 may lie over input 0 where that is of its size and ends there.
-  bool in_place = false;
+  // Of a kKernel: output i may lie in the memory of input overwrites(node, i), -1: of none. The
+  // kernel then finds both at one address.
+  int (*overwrites)(const Node& node, int output) = nullptr;
   // Null: each example apart, then stacked.
   BatchRule batch = nullptr;
   // Of a kElementwise: its Code (ops/elementwise.h); of a kReduce: its ReduceCode.
@@ -95,6 +97,11 @@ struct Op {
   int outputs = 1;
   // The kernel checks values (indices) and may throw ValueError.
   bool may_throw = false;
+  // Comes behind everything that does not need it: where nothing can fail any more, a parameter may
+  // be updated in place.
+  bool last = false;
+  // Not computed when it is recorded, in eager mode neither: it may never be needed.
+  bool deferred = false;
 };
 
 // Every op there is, for tests, tables and docs. `add_op` runs before main().
@@ -103,6 +110,9 @@ const Op* find_op(std::string_view name);
 struct RegisterOp {
   explicit RegisterOp(const Op& op);
 };
+
+// An Op::overwrites: output 0 may lie over input 0.
+int first_over_first(const Node& node, int output);
 
 extern const Op kLeafOp, kScalarOp, kOutputOp, kAliasOp;
 

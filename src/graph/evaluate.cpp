@@ -264,7 +264,7 @@ class Run {
 
   void compute(const PlanStep& step) {
     if (step.many) return compute_many(step);
-    if (step.fused) {
+    if (!step.run) {
       pointers_.clear();
       for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
       for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
@@ -275,7 +275,10 @@ class Run {
     for (size_t i = 0; i < in_.size(); ++i) in_[i].data = address(step.inputs[i]);
     for (size_t i = 0; i < out_.size(); ++i)
       out_[i].data = step.outputs[i].value < 0 ? nullptr : address(step.outputs[i]);
-    step.run({.in = in_, .out = out_, .attributes = graph_.nodes[step.node]->attribute_span()});
+    step.run({.in = in_,
+              .out = out_,
+              .attributes = graph_.nodes[step.node]->attribute_span(),
+              .formula = step.formula.get()});
   }
 
   // Inputs are laid out problem by problem, as are outputs.

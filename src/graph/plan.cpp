@@ -5,8 +5,6 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "ops/foreach.h"
-
 namespace glia {
 namespace {
 
@@ -68,6 +66,7 @@ class Planner {
       if (!step.program) continue;
       step.fused = compile(*step.program);
       step.program.reset();
+      if (step.formula) step.formula->kernel = step.fused.get();
     }
     return std::move(plan_);
   }
@@ -124,7 +123,7 @@ class Planner {
   }
 
   // Orders what is needed: as recorded, but a reduction right behind its operand, so that both
-  // can share a pass.
+  // can share a pass, and updates last: where nothing can fail any more, they may be in place.
   void arrange() {
     const int n = static_cast<int>(graph_.nodes.size());
     users_.resize(n);
@@ -146,11 +145,20 @@ class Planner {
       position_[i] = static_cast<int>(order_.size());
       order_.push_back(i);
     };
+    std::vector<uint8_t> late(n, 0);
     for (int i = 0; i < n; ++i) {
-      if (same_[i] != i || !live[i] || is_leaf(i) || position_[i] >= 0) continue;
-      place(i);
-      for (int user : users_[i]) {
-        if (kind(user) == Kind::kReduce && position_[user] < 0) place(user);
+      if (same_[i] != i || !live[i] || is_leaf(i)) continue;
+      late[i] = node(i).op->last || node(i).op == &kForeachOp ||
+                std::ranges::any_of(inputs_[i], [&](int in) { return late[in]; });
+    }
+    for (const bool last : {false, true}) {
+      for (int i = 0; i < n; ++i) {
+        if (same_[i] != i || !live[i] || is_leaf(i) || position_[i] >= 0 || late[i] != last)
+          continue;
+        place(i);
+        for (int user : users_[i]) {
+          if (kind(user) == Kind::kReduce && position_[user] < 0) place(user);
+        }
       }
     }
   }
@@ -397,14 +405,15 @@ class Planner {
       }
       tuple_outputs_[i] = std::move(values);
     }
+    if (me.op == &kForeachRowsOp) {
+      step.formula = std::make_unique<CompiledFormula>();
+      step.program = plan_formula(foreach_formula(me.attributes[0]), step.formula.get());
+    }
     plan_->steps.push_back(std::move(step));
   }
 
-  // A foreach node runs its formula's one fused step on every problem.
-  void emit_foreach(int i) {
-    const Node& me = node(i);
-    const ForeachFormula& f = foreach_formula(me.attributes[0]);
-    const int64_t problems = me.attributes[1];
+  // A formula's one fused step, and what its kernel reads and writes.
+  static std::unique_ptr<Program> plan_formula(const ForeachFormula& f, CompiledFormula* out) {
     PendingGraph graph;
     std::unordered_map<const Node*, int> known;
     std::vector<std::pair<Node*, int>> stack;
@@ -437,52 +446,64 @@ class Planner {
     if (inner.steps.size() != 1 || !inner.steps[0].program)
       throw Error("foreach: the rule is not a single elementwise pass");
     PlanStep& model = inner.steps[0];
+    const auto find = [](const std::vector<Tensor>& list, const Node* n) {
+      const auto at = std::ranges::find(list, n, &Tensor::node);
+      return at == list.end() ? -1 : static_cast<int>(at - list.begin());
+    };
+    for (const PlanArray& a : model.inputs) {
+      const Node* source = graph.nodes[inner.values[a.value].source];
+      CompiledFormula::Slot slot{.operand = find(f.operands, source),
+                                 .scalar = find(f.scalars, source)};
+      // A number written in the rule.
+      if (slot.operand < 0 && slot.scalar < 0) slot.constant = source->attributes;
+      out->inputs.push_back(slot);
+    }
+    out->outputs = static_cast<int>(model.outputs.size());
+    for (const Tensor& r : f.results) {
+      const PlanResult& result = *std::ranges::find_if(
+          inner.results, [&](const PlanResult& x) { return graph.nodes[x.node] == r.node(); });
+      const auto at = std::ranges::find(model.outputs, result.value, &PlanArray::value);
+      out->results.push_back(static_cast<int>(at - model.outputs.begin()));
+    }
+    model.program->many = true;
+    return std::move(model.program);
+  }
 
+  // A foreach node runs its formula on every problem.
+  void emit_foreach(int i) {
+    const Node& me = node(i);
+    const ForeachFormula& f = foreach_formula(me.attributes[0]);
+    const int64_t problems = me.attributes[1];
+    CompiledFormula formula;
     PlanStep step;
     step.node = i;
+    step.program = plan_formula(f, &formula);
     step.many = std::make_unique<PlanStep::Many>();
     const int scalars = static_cast<int>(f.scalars.size());
     const int operands = static_cast<int>(f.operands.size());
-    std::vector<int> made(problems * f.results.size(), -1);
+    std::vector<int> made;
     for (int64_t j = 0; j < problems; ++j) {
       const int first = scalars + static_cast<int>(j) * operands;
-      step.many->counts.push_back(node(inputs_[i][first]).shape.numel());
-      for (const PlanArray& a : model.inputs) {
-        Node* source = graph.nodes[inner.values[a.value].source];
-        const auto at = [&](const std::vector<Tensor>& list) {
-          for (size_t k = 0; k < list.size(); ++k) {
-            if (list[k].node() == source) return static_cast<int>(k);
-          }
-          return -1;
-        };
-        if (const int k = at(f.operands); k >= 0) {
-          Located from = locate(inputs_[i][first + k]);
-          if (!from.layout.is_contiguous()) from = copy(from, me.dtype);
-          step.inputs.push_back(array(from, me.dtype));
-        } else if (const int s = at(f.scalars); s >= 0) {
-          step.inputs.push_back(array(locate(inputs_[i][s]), me.dtype));
-        } else {  // a number written in the rule
+      const int64_t count = node(inputs_[i][first]).shape.numel();
+      step.many->counts.push_back(count);
+      for (const CompiledFormula::Slot& slot : formula.inputs) {
+        if (slot.constant) {
           const int v = new_value(PlanValue::Place::kConstant, sizeof(int64_t));
-          plan_->values[v].constant = source->attributes;
+          plan_->values[v].constant = slot.constant;
           step.inputs.push_back({v, 0});
+          continue;
         }
+        Located from = locate(inputs_[i][slot.operand >= 0 ? first + slot.operand : slot.scalar]);
+        if (slot.operand >= 0 && !from.layout.is_contiguous()) from = copy(from, me.dtype);
+        step.inputs.push_back(array(from, me.dtype));
       }
-      // The formula's outputs in the order of its results; one output may serve several.
-      for (const PlanArray& a : model.outputs) {
-        const int v = new_value(PlanValue::Place::kArena,
-                                step.many->counts.back() * (int64_t)size_of(me.dtype));
-        step.outputs.push_back({v, 0});
-        for (size_t r = 0; r < f.results.size(); ++r) {
-          const PlanResult& result = *std::ranges::find_if(inner.results, [&](const PlanResult& x) {
-            return graph.nodes[x.node] == f.results[r].node();
-          });
-          if (result.value == a.value) made[j * f.results.size() + r] = v;
-        }
-      }
+      const int output = static_cast<int>(step.outputs.size());
+      for (int o = 0; o < formula.outputs; ++o)
+        step.outputs.push_back(
+            {new_value(PlanValue::Place::kArena, count * (int64_t)size_of(me.dtype)), 0});
+      for (int result : formula.results) made.push_back(step.outputs[output + result].value);
     }
     tuple_outputs_[i] = std::move(made);
-    step.program = std::move(model.program);
-    step.program->many = true;
     plan_->steps.push_back(std::move(step));
   }
 

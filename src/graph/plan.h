@@ -8,6 +8,7 @@
 
 #include "core/node.h"
 #include "core/op.h"
+#include "ops/foreach.h"
 #include "runtime/backend.h"
 
 namespace glia {
@@ -52,6 +53,7 @@ struct PlanStep {
   std::shared_ptr<const FusedKernel> fused;
   std::unique_ptr<Program> program;  // of `fused`, until it is compiled
   RunFunction run = nullptr;
+  std::unique_ptr<CompiledFormula> formula;  // that `run` applies: then `fused` is its kernel
   struct Many {  // `fused` over many problems: see FusedKernel::run_many
     std::vector<int64_t> counts;
   };

@@ -55,19 +55,20 @@ class MemoryPlanner {
     return v.place == PlanValue::Place::kLeaf && to_result && graph_.donatable[v.source] &&
            s > last_throwing_ && !named_[a.value];
   }
-  bool may_overwrite(const PlanStep& step) const {
-    return graph_.nodes[step.node]->op->in_place && step.run && step.outputs[0].value >= 0 &&
-           step.in_arrays[0].layout.is_contiguous();
-  }
   void reuse_inputs() {
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
       PlanStep& step = plan_.steps[s];
-      if (!step.program && !may_overwrite(step)) continue;
+      const Node& node = *graph_.nodes[step.node];
+      if (step.run ? !node.op->overwrites : !step.program) continue;
       taken_.assign(plan_.values.size(), 0);
       reads_.assign(plan_.values.size(), 0);
       for (const PlanArray& a : step.inputs) ++reads_[a.value];
-      if (!step.program) {
-        reuse(step.inputs[0], step.outputs[0], s);
+      if (step.run) {
+        for (int o = 0; o < static_cast<int>(step.outputs.size()); ++o) {
+          const int in = node.op->overwrites(node, o);
+          if (in >= 0 && step.outputs[o].value >= 0 && step.in_arrays[in].layout.is_contiguous())
+            reuse(step.inputs[in], step.outputs[o], s);
+        }
         continue;
       }
       const size_t problems = step.many ? step.many->counts.size() : 1;

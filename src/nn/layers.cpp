@@ -28,6 +28,18 @@ PoolOptions pool_options(const char* layer, const Size2d& window, const Pool2dOp
   return {.stride = options.stride, .padding = options.padding};
 }
 
+// A standard normal table whose padding row is zeros.
+Tensor table(const char* layer, int64_t count, int64_t features, const LookupOptions& options) {
+  require_positive(layer, "count", count);
+  require_positive(layer, "features", features);
+  const Tensor rows = randn({count, features});
+  if (!options.padding_idx) return rows;
+  const int64_t i = *options.padding_idx;
+  require(i >= -count && i < count, layer,
+          fmt::format("padding_idx {} is no index among {}", i, count));
+  return where(unsqueeze(arange(count), 1) == (i < 0 ? i + count : i), 0, rows);
+}
+
 // Means of `count` windows along one axis.
 Tensor pool_axis(const Tensor& x, int axis, int64_t count, const Where& where) {
   const int64_t size = x.size(axis);
@@ -159,24 +171,10 @@ Tensor Dropout::operator()(const Tensor& x, Where where) const {
 }
 
 Embedding::Embedding(int64_t count, int64_t features, const EmbeddingOptions& options)
-    : padding_idx(options.padding_idx) {
-  require_positive("Embedding", "count", count);
-  require_positive("Embedding", "features", features);
-  Tensor rows = randn({count, features});
-  if (padding_idx) {
-    require(*padding_idx >= -count && *padding_idx < count, "Embedding",
-            fmt::format("padding_idx {} is no index among {}", *padding_idx, count));
-    if (*padding_idx < 0) *padding_idx += count;
-    rows = where(unsqueeze(arange(count), 1) == *padding_idx, 0, rows);
-  }
-  weight = rows;
-}
+    : options(options), weight(table("Embedding", count, features, options)) {}
 
-Tensor Embedding::operator()(const Tensor& indices, Where where) const {
-  const Tensor rows = take(weight, indices, 0, where);
-  if (!padding_idx) return rows;
-  return glia::where(unsqueeze(indices, -1) == *padding_idx, stop_gradient(rows), rows);
-}
+EmbeddingBag::EmbeddingBag(int64_t count, int64_t features, const EmbeddingBagOptions& options)
+    : options(options), weight(table("EmbeddingBag", count, features, options)) {}
 
 MaxPool2d::MaxPool2d(Size2d window, const Pool2dOptions& options)
     : window(window), options(pool_options("MaxPool2d", window, options)) {}

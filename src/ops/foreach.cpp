@@ -13,8 +13,16 @@ std::deque<ForeachFormula>& formulas() {
   return *all;
 }
 
-int64_t formula_index(const char* name, ForeachRule rule, DType dtype, size_t operands,
-                      size_t scalars, const std::source_location& where) {
+const RegisterOp registered(kForeachOp);
+
+}  // namespace
+
+const Op kForeachOp{.name = "foreach", .kind = Kind::kKernel, .outputs = 2};
+
+const ForeachFormula& foreach_formula(int64_t index) { return formulas()[index]; }
+
+int64_t foreach_formula_index(const char* name, ForeachRule rule, DType dtype, size_t operands,
+                              size_t scalars, const std::source_location& where) {
   std::lock_guard hold(graph_lock());
   auto& all = formulas();
   for (size_t i = 0; i < all.size(); ++i) {
@@ -37,14 +45,6 @@ int64_t formula_index(const char* name, ForeachRule rule, DType dtype, size_t op
   all.push_back(std::move(f));
   return static_cast<int64_t>(all.size()) - 1;
 }
-
-const RegisterOp registered(kForeachOp);
-
-}  // namespace
-
-const Op kForeachOp{.name = "foreach", .kind = Kind::kKernel, .outputs = 2};
-
-const ForeachFormula& foreach_formula(int64_t index) { return formulas()[index]; }
 
 std::vector<std::vector<Tensor>> foreach (const char* name, ForeachRule rule,
                                           const std::vector<const std::vector<Tensor>*>& lists,
@@ -73,7 +73,8 @@ std::vector<std::vector<Tensor>> foreach (const char* name, ForeachRule rule,
       inputs.push_back(t.node());
     }
   }
-  const int64_t formula = formula_index(name, rule, dtype, lists.size(), scalars.size(), where);
+  const int64_t formula =
+      foreach_formula_index(name, rule, dtype, lists.size(), scalars.size(), where);
   const size_t results = foreach_formula(formula).results.size();
   std::vector<std::vector<Tensor>> out(results);
   if (problems == 0) return out;

@@ -8,6 +8,8 @@
 
 namespace glia {
 
+class FusedKernel;
+
 // rule(operands, scalars) -> results: elementwise operations on tensors of one shape and on
 // rank-0 scalars. Recorded once, on placeholders, for each dtype.
 using ForeachRule = std::vector<Tensor> (*)(const std::vector<Tensor>& operands,
@@ -31,5 +33,23 @@ struct ForeachFormula {
   std::vector<Tensor> operands, scalars, results;  // the recorded placeholders
 };
 const ForeachFormula& foreach_formula(int64_t index);
+// The number of the rule's formula, which is recorded if it is new.
+int64_t foreach_formula_index(const char* name, ForeachRule rule, DType dtype, size_t operands,
+                              size_t scalars, const std::source_location& where);
+
+// A formula as the backend compiled it, for the kernel of a node that carries one: its attribute
+// 0 is the formula, its first inputs are the scalars.
+struct CompiledFormula {
+  struct Slot {  // what the kernel reads there: one of these
+    int operand = -1, scalar = -1;
+    const void* constant = nullptr;
+  };
+  const FusedKernel* kernel = nullptr;
+  std::vector<Slot> inputs;
+  int outputs = 0;
+  std::vector<int> results;  // which output is result r
+};
+// Applies a formula to some rows of its operands (ops/rows.h).
+extern const Op kForeachRowsOp;
 
 }  // namespace glia

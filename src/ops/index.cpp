@@ -294,7 +294,7 @@ const Op kIndexAdd{.name = "index_add",
                    .vjp = vjp_add<false>,
                    .run = run_index_add,
                    .strided = true,
-                   .in_place = true,
+                   .overwrites = first_over_first,
                    .batch = batch_index_add,
                    .may_throw = true};
 
@@ -311,7 +311,7 @@ const Op kScatterAdd{.name = "scatter_add",
                      .vjp = vjp_add<true>,
                      .run = run_scatter_add,
                      .strided = true,
-                     .in_place = true,
+                     .overwrites = first_over_first,
                      .batch = batch_scatter_add,
                      .may_throw = true};
 
@@ -358,7 +358,7 @@ const Op kIndexPut{.name = "index_put",
                    .vjp = vjp_index_put,
                    .run = run_index_put,
                    .strided = true,
-                   .in_place = true,
+                   .overwrites = first_over_first,
                    .may_throw = true};
 Tensor index_put(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
                  const Where& where) {

@@ -88,7 +88,7 @@ const Op kWriteBox{.name = "write_box",
                    .vjp = vjp_write_box,
                    .run = run_write_box,
                    .strided = true,
-                   .in_place = true,
+                   .overwrites = first_over_first,
                    .batch = batch_write_box};
 
 const RegisterOp registered[] = {RegisterOp(kConcat), RegisterOp(kWriteBox)};

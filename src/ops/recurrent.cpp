@@ -7,9 +7,12 @@
 namespace glia {
 namespace {
 
-const Op kRecurrent{.name = "recurrent", .kind = Kind::kKernel, .in_place = true, .outputs = 3};
-const Op kRecurrentBackward{
-    .name = "recurrent_backward", .kind = Kind::kKernel, .in_place = true, .outputs = 3};
+const Op kRecurrent{
+    .name = "recurrent", .kind = Kind::kKernel, .overwrites = first_over_first, .outputs = 3};
+const Op kRecurrentBackward{.name = "recurrent_backward",
+                            .kind = Kind::kKernel,
+                            .overwrites = first_over_first,
+                            .outputs = 3};
 const RegisterOp registered[] = {RegisterOp(kRecurrent), RegisterOp(kRecurrentBackward)};
 
 // ---- What a recurrence takes ----
@@ -250,23 +253,23 @@ LSTMResult layer(const char* op, Recurrence::Cell cell, const Operands& in, cons
 LSTMResult lstm(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
                 const Tensor& bias_ih, const Tensor& bias_hh, const Tensor& h0, const Tensor& c0,
                 Where where) {
-  return layer("lstm", Recurrence::kLSTM,
-               {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0}, where);
+  return layer("lstm", Recurrence::kLSTM, {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0},
+               where);
 }
 
 RNNResult gru(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
               const Tensor& bias_ih, const Tensor& bias_hh, const Tensor& h0, Where where) {
-  const LSTMResult r = layer("gru", Recurrence::kGRU,
-                             {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, {}}, where);
+  const LSTMResult r =
+      layer("gru", Recurrence::kGRU, {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, {}}, where);
   return {r.out, r.h};
 }
 
 RNNResult rnn(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
               const Tensor& bias_ih, const Tensor& bias_hh, const Tensor& h0,
               RNNNonlinearity nonlinearity, Where where) {
-  const LSTMResult r = layer(
-      "rnn", nonlinearity == RNNNonlinearity::kTanh ? Recurrence::kTanh : Recurrence::kReLU,
-      {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, {}}, where);
+  const LSTMResult r =
+      layer("rnn", nonlinearity == RNNNonlinearity::kTanh ? Recurrence::kTanh : Recurrence::kReLU,
+            {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, {}}, where);
   return {r.out, r.h};
 }
 

@@ -1,4 +1,4 @@
-// Adam and AdamW.
+// Adam, AdamW and SparseAdam.
 #include <cmath>
 #include <limits>
 
@@ -36,6 +36,15 @@ std::vector<double> scalars(const std::vector<double>& o, int64_t step, double g
       o[kMaximize] != 0 ? -1.0 : 1.0, gradient_decay,       1 - o[kBeta1], o[kBeta2], 1 - o[kBeta2],
       1 / std::sqrt(correction2),     o[kLr] / correction1, o[kEps],       shrinkage};
 }
+
+// {p, g, mean, square} with {sign, 1 - beta1, 1 - beta2, step size, eps}.
+std::vector<Tensor> adapt_rows(const std::vector<Tensor>& in, const std::vector<Tensor>& s) {
+  const Tensor g = in[1] * s[0];
+  const Tensor mean = in[2] + (g - in[2]) * s[1];
+  const Tensor square = in[3] + (g * g - in[3]) * s[2];
+  return {in[0] - s[3] * mean / (sqrt(square) + s[4]), mean, square};
+}
+enum SparseOption { kSparseLr, kSparseBeta1, kSparseBeta2, kSparseEps, kSparseMaximize };
 
 AdamOptions with_decoupled_decay(const AdamWOptions& o) {
   return {o.lr, o.betas, o.eps, o.weight_decay, o.amsgrad, o.maximize};
@@ -77,6 +86,33 @@ void AdamW::add_param_group(const ParameterList& parameters, const AdamWOptions&
 AdamW::Update AdamW::update(const Options& o, int64_t step) const {
   return {o[kAmsgrad] == 0 ? adapt<false> : adapt<true>,
           scalars(o, step, 0, 1 - o[kLr] * o[kWeightDecay])};
+}
+
+SparseAdam::SparseAdam(const ParameterList& parameters, const SparseAdamOptions& options)
+    : Optimizer("sparse_adam", {"lr", "betas.0", "betas.1", "eps", "maximize"}) {
+  add_param_group(parameters, options);
+}
+
+void SparseAdam::add_param_group(const ParameterList& parameters, const SparseAdamOptions& o) {
+  add_group(parameters, {o.lr, o.betas.first, o.betas.second, o.eps, 1.0 * o.maximize});
+}
+
+void SparseAdam::check(const Options& o) const {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (SparseOption i : {kSparseLr, kSparseEps}) check_range(o, i, 0, kInfinity);
+  for (SparseOption i : {kSparseBeta1, kSparseBeta2}) check_range(o, i, 0, 1);
+}
+
+std::vector<std::string_view> SparseAdam::state_names(const Options&) const {
+  return {"exp_avg", "exp_avg_sq"};
+}
+
+SparseAdam::Update SparseAdam::update(const Options& o, int64_t step) const {
+  const double beta1 = o[kSparseBeta1], beta2 = o[kSparseBeta2];
+  const double size =
+      o[kSparseLr] * std::sqrt(1 - std::pow(beta2, step)) / (1 - std::pow(beta1, step));
+  return {adapt_rows,
+          {o[kSparseMaximize] != 0 ? -1.0 : 1.0, 1 - beta1, 1 - beta2, size, o[kSparseEps]}};
 }
 
 }  // namespace glia::optim

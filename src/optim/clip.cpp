@@ -4,6 +4,7 @@
 
 #include "glia/ops.h"
 #include "glia/optim.h"
+#include "ops/rows.h"
 
 namespace glia::optim {
 namespace {
@@ -20,8 +21,9 @@ std::vector<Tensor> map(const std::vector<Tensor>& gradients, F&& f) {
 Tensor total_norm(const std::vector<Tensor>& gradients, double norm_type) {
   const bool largest = std::isinf(norm_type);
   std::vector<Tensor> parts;
-  for (const Tensor& g : gradients) {
-    if (!g.defined()) continue;
+  for (const Tensor& given : gradients) {
+    if (!given.defined()) continue;
+    const Tensor g = is_row_sparse(given) ? rows_of(given) : given;
     parts.push_back(largest          ? max(abs(g))
                     : norm_type == 2 ? sum(square(g))
                                      : sum(pow(abs(g), norm_type)));
@@ -41,13 +43,20 @@ ClippedGradients clip_grad_norm(const std::vector<Tensor>& gradients, double max
                      std::to_string(norm_type));
   const Tensor norm = total_norm(gradients, norm_type);
   const Tensor factor = minimum(max_norm / (norm + 1e-6), 1);
-  return {map(gradients, [&](const Tensor& g) { return g * cast(factor, g.dtype()); }), norm};
+  return {map(gradients,
+              [&](const Tensor& g) {
+                const Tensor f = cast(factor, g.dtype());
+                return is_row_sparse(g) ? scale_rows(g, f) : g * f;
+              }),
+          norm};
 }
 
 std::vector<Tensor> clip_grad_value(const std::vector<Tensor>& gradients, double clip_value) {
   if (!(clip_value >= 0))
     throw ValueError("clip_grad_value: " + std::to_string(clip_value) + " is negative");
-  return map(gradients, [&](const Tensor& g) { return clamp(g, -clip_value, clip_value); });
+  const auto clip = [&](const Tensor& g) { return clamp(g, -clip_value, clip_value); };
+  return map(gradients,
+             [&](const Tensor& g) { return is_row_sparse(g) ? map_rows(g, clip) : clip(g); });
 }
 
 }  // namespace glia::optim

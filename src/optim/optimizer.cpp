@@ -8,6 +8,7 @@
 #include "glia/ops.h"
 #include "glia/optim.h"
 #include "ops/foreach.h"
+#include "ops/rows.h"
 
 namespace glia::optim {
 
@@ -75,6 +76,7 @@ void Optimizer::set_lr(double lr) {
 struct Optimizer::Batch {
   std::vector<Slot*> slots;
   std::vector<std::vector<Tensor>> operands;  // the rule's, each for all parameters
+  bool by_rows = false;                       // one parameter, whose gradient is row-sparse
 };
 
 std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& gradients) {
@@ -102,17 +104,25 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
                                    name(gradient.dtype()), gradient.shape().str(), name(p.dtype()),
                                    p.shape().str()));
     if (const size_t count = state_counts[slot.group]; slot.state.size() != count) {
-      slot.state.assign(count, zeros(p.shape(), p.dtype()));
+      slot.state.assign(count, full(p.shape(), initial_state(groups_[slot.group]), p.dtype()));
       slot.steps = 0;
     }
+    const SparseRows rows = sparse_rows(groups_[slot.group]);
+    const bool by_rows = rows != SparseRows::kDensified && is_row_sparse(gradient);
+    if (rows == SparseRows::kRequired && !by_rows)
+      throw ValueError(
+          fmt::format("{}: gradient {} is dense: it is for embeddings with sparse = "
+                      "true",
+                      name_, next - 1));
     auto batch = std::find_if(out.begin(), out.end(), [&](const Batch& b) {
       const Slot& other = *b.slots[0];
-      return other.group == slot.group && other.parameter.dtype() == p.dtype() &&
-             other.steps == slot.steps;
+      return !by_rows && !b.by_rows && other.group == slot.group &&
+             other.parameter.dtype() == p.dtype() && other.steps == slot.steps;
     });
     if (batch == out.end()) {
       batch = out.emplace(batch);
       batch->operands.resize(2 + slot.state.size());
+      batch->by_rows = by_rows;
     }
     batch->slots.push_back(&slot);
     batch->operands[0].push_back(p);
@@ -125,9 +135,18 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
 void Optimizer::record(const Batch& batch) {
   const Slot& any = *batch.slots[0];
   const Update u = update(groups_[any.group], any.steps + 1);
-  std::vector<const std::vector<Tensor>*> lists;
-  for (const auto& list : batch.operands) lists.push_back(&list);
-  auto results = foreach (name_, u.rule, lists, u.scalars);
+  std::vector<std::vector<Tensor>> results;
+  if (batch.by_rows) {
+    std::vector<Tensor> state;
+    for (size_t k = 2; k < batch.operands.size(); ++k) state.push_back(batch.operands[k][0]);
+    for (Tensor& result :
+         foreach_rows(name_, u.rule, batch.operands[0][0], batch.operands[1][0], state, u.scalars))
+      results.push_back({std::move(result)});
+  } else {
+    std::vector<const std::vector<Tensor>*> lists;
+    for (const auto& list : batch.operands) lists.push_back(&list);
+    results = foreach (name_, u.rule, lists, u.scalars);
+  }
   for (size_t j = 0; j < batch.slots.size(); ++j) {
     const Slot& slot = *batch.slots[j];
     slot.parameter.set(std::move(results[0][j]));

@@ -63,4 +63,8 @@ SGD::Update SGD::update(const Options& o, int64_t step) const {
   return {rule, {o[kLr], o[kMaximize] != 0 ? -1.0 : 1.0, o[kWeightDecay], o[kMomentum], share}};
 }
 
+SGD::SparseRows SGD::sparse_rows(const Options& o) const {
+  return o[kMomentum] == 0 && o[kWeightDecay] == 0 ? SparseRows::kUpdated : SparseRows::kDensified;
+}
+
 }  // namespace glia::optim

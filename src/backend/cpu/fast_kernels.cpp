@@ -2,6 +2,7 @@
 #include "backend/cpu/matrix.h"
 #include "backend/cpu/pool.h"
 #include "backend/cpu/recurrent.h"
+#include "backend/cpu/rows.h"
 #include "backend/cpu/simd/tile.h"
 #include "ops/conv.h"
 #include "ops/matmul.h"
@@ -72,6 +73,7 @@ void run_backward_weight(const KernelCall& call) {
 RunFunction fast_kernel(std::string_view op, DType dtype) {
   if (dtype == kF32 || dtype == kF64) {
     if (const RunFunction pool = cpu::pool_kernel(op)) return pool;
+    if (const RunFunction rows = cpu::rows_kernel(op)) return rows;
   }
   if (dtype == kF32) {
     if (const RunFunction recurrent = cpu::recurrent_kernel(op)) return recurrent;
