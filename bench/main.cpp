@@ -22,6 +22,7 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"embedding_bag", bench::embedding_bag},
     {"gcn", bench::gcn},
     {"gelu16m", bench::gelu16m},
+    {"loader", bench::loader},
     {"mlp_large", bench::mlp_large},
     {"mlp_small", bench::mlp_small},
     {"node", bench::node},
