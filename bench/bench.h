@@ -63,6 +63,7 @@ Result add16m(const Options&);            // a sum of 16 M elements
 Result gelu16m(const Options&);           // gelu of 16 M elements
 Result embedding_bag(const Options&);     // 4096 bags of 20 of 1 M rows, Adagrad
 Result gcn(const Options&);               // an epoch on a graph as large as Cora, Adam
+Result loader(const Options&);            // an epoch of augmented images
 Result start(const Options&);             // new process: load a 10 MB model, predict once
 Result peak(const Options&);              // what the machine can do: the floor of the others
 

@@ -24,6 +24,7 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"gelu16m", bench::gelu16m},
     {"lstm_b1", bench::lstm_b1},
     {"lstm_train", bench::lstm_train},
+    {"loader", bench::loader},
     {"mlp_large", bench::mlp_large},
     {"mlp_small", bench::mlp_small},
     {"node", bench::node},

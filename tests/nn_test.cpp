@@ -535,7 +535,7 @@ TEST(Layers, DropoutWorksInTrainingOnly) {
 
 TEST(Layers, EmbeddingTakesRows) {
   nn::Embedding embedding(4, 2, {.padding_idx = -1});
-  EXPECT_EQ(embedding.padding_idx, 3);
+  EXPECT_EQ(embedding.options.padding_idx, 3);
   embedding.weight = tensor({{0.f, 1.f}, {2.f, 3.f}, {4.f, 5.f}, {6.f, 7.f}});
   const Tensor indices = tensor<int64_t>({{2, 3}, {2, 0}});
   const Tensor rows = embedding(indices);

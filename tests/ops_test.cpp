@@ -22,9 +22,18 @@ namespace {
 // Operations that only make sense within something larger, and the tests that hold that.
 const std::map<std::string, std::string>& covered_elsewhere() {
   static const std::map<std::string, std::string> all{
+      {"bag_argmax", "sparse_test: embedding_bag"},
+      {"bag_starts", "sparse_test: embedding_bag"},
       {"barrier", "transforms_test: checkpoint"},
+      {"dot_rows", "sparse_test: embedding_bag, spmm"},
       {"foreach", "optim_test: every optimizer against its formula"},
-      {"placeholder", "transforms_test: vmap"}};
+      {"foreach_rows", "sparse_test: optimizers with row-sparse gradients"},
+      {"group_rows", "sparse_test: embedding_bag"},
+      {"placeholder", "transforms_test: vmap"},
+      {"row_numbers", "sparse_test: embedding_bag"},
+      {"sparse_rows", "sparse_test: row-sparse gradients"},
+      {"spread_rows", "sparse_test: embedding_bag"},
+      {"sum_rows", "sparse_test: embedding_bag, spmm"}};
   return all;
 }
 

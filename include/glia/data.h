@@ -194,6 +194,17 @@ Dataset<sizeof...(Tensors)> from_tensors(const Tensors&... tensors) {
   return Dataset<sizeof...(Tensors)>(in_memory({tensors...}));
 }
 
+// ---- Images -----------------------------------------------------------------------------------
+
+struct ImageOptions {
+  int64_t padding = 0;            // a random crop of the image's size after so many zeros around it
+  bool flip = false;              // a mirror image with probability 1/2
+  std::vector<double> mean, std;  // of each channel, for values in [0, 1]; empty: 0 and 1
+};
+// Images (N, H, W, C) u8 -> f32, each with a crop and flip of its own, then (x / 255 - mean) / std.
+// For augment() behind batch(). Throws ShapeError for other images.
+Tensor augment_images(Random& random, const Tensor& images, const ImageOptions& options);
+
 // ---- Data sets --------------------------------------------------------------------------------
 
 enum Split { Train, Test };

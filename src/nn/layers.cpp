@@ -28,16 +28,17 @@ PoolOptions pool_options(const char* layer, const Size2d& window, const Pool2dOp
   return {.stride = options.stride, .padding = options.padding};
 }
 
-// A standard normal table whose padding row is zeros.
-Tensor table(const char* layer, int64_t count, int64_t features, const LookupOptions& options) {
+// A standard normal table whose padding row is zeros; the row is then counted from the front.
+Tensor table(const char* layer, int64_t count, int64_t features, LookupOptions* options) {
   require_positive(layer, "count", count);
   require_positive(layer, "features", features);
   const Tensor rows = randn({count, features});
-  if (!options.padding_idx) return rows;
-  const int64_t i = *options.padding_idx;
+  if (!options->padding_idx) return rows;
+  int64_t& i = *options->padding_idx;
   require(i >= -count && i < count, layer,
           fmt::format("padding_idx {} is no index among {}", i, count));
-  return where(unsqueeze(arange(count), 1) == (i < 0 ? i + count : i), 0, rows);
+  if (i < 0) i += count;
+  return where(unsqueeze(arange(count), 1) == i, 0, rows);
 }
 
 // Means of `count` windows along one axis.
@@ -171,10 +172,10 @@ Tensor Dropout::operator()(const Tensor& x, Where where) const {
 }
 
 Embedding::Embedding(int64_t count, int64_t features, const EmbeddingOptions& options)
-    : options(options), weight(table("Embedding", count, features, options)) {}
+    : options(options), weight(table("Embedding", count, features, &this->options)) {}
 
 EmbeddingBag::EmbeddingBag(int64_t count, int64_t features, const EmbeddingBagOptions& options)
-    : options(options), weight(table("EmbeddingBag", count, features, options)) {}
+    : options(options), weight(table("EmbeddingBag", count, features, &this->options)) {}
 
 MaxPool2d::MaxPool2d(Size2d window, const Pool2dOptions& options)
     : window(window), options(pool_options("MaxPool2d", window, options)) {}

@@ -11,6 +11,8 @@
 
 namespace glia {
 
+inline constexpr int64_t kNoIndex = INT64_MIN;  // what no index equals
+
 // Where occurrences of equal indices are. Row u of the groups, u < indices.numel(), is about
 // ids[u] and has the occurrences perm[starts[u]] .. perm[starts[u + 1] - 1] in rising order. Behind
 // the last group follow empty ones, whose id is the size. All are i32.
@@ -58,7 +60,7 @@ std::vector<Tensor> foreach_rows(const char* name, ForeachRule rule, const Tenso
 // rise from 0 to K at most. The dense operand's gradient is row-sparse if `sparse`.
 struct SumRows {
   Tensor starts, cols, values;
-  int64_t dropped = -1;
+  int64_t dropped = kNoIndex;
   bool sparse = false;
 };
 Tensor sum_rows(const SumRows& s, const Tensor& dense, const Where& where);

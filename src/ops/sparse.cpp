@@ -101,10 +101,10 @@ void require_lookup(const char* op, const Tensor& indices, const Tensor& weight,
          where);
 }
 
-// Counted from the front; -1 if there is none.
+// Counted from the front; kNoIndex if there is none.
 int64_t padding_index(const char* op, const LookupOptions& options, int64_t size,
                       const Where& where) {
-  if (!options.padding_idx) return -1;
+  if (!options.padding_idx) return kNoIndex;
   const int64_t i = *options.padding_idx;
   if (i < -size || i >= size)
     fail(op, fmt::format("padding_idx {} is no index among {}", i, size), where);
@@ -193,7 +193,8 @@ Tensor embedding_bag(const Tensor& indices, const Tensor& weight, const Tensor& 
     return out / std::max<int64_t>(indices.shape()[1], 1);
   // How many of each bag count.
   SumRows ones_of = bags;
-  ones_of.cols = glia::where(bags.cols == bags.dropped, -1, 0);
+  ones_of.cols = zeros({count}, kI32);
+  if (bags.dropped >= 0) ones_of.cols = glia::where(bags.cols == bags.dropped, -1, ones_of.cols);
   ones_of.dropped = -1;
   const Tensor counted = sum_rows(ones_of, ones({1, 1}, dtype), where);
   return out / cast(maximum(counted, 1), weight.dtype());
