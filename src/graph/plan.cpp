@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "ops/foreach.h"
+#include "runtime/profiler.h"
 
 namespace glia {
 namespace {
@@ -66,6 +67,8 @@ class Planner {
     plan_memory(plan_.get(), held_, graph_);
     for (PlanStep& step : plan_->steps) {
       if (!step.program) continue;
+      step.work =
+          profiler::work_of(*step.program, step.many ? step.many->counts : std::vector<int64_t>());
       step.fused = compile(*step.program);
       step.program.reset();
     }
@@ -599,6 +602,7 @@ class Planner {
     Program& p = *step.program;
     const int mine = group_of_[g.root];
     std::vector<int> members(g.members.rbegin(), g.members.rend());
+    step.members = members;
     std::vector<const Located*> outside;
     for (int i : members) {
       for (int in : inputs_[i]) {

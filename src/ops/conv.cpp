@@ -111,6 +111,16 @@ void dispatch(const KernelCall& call, F&& f) {
   dtype == kF64 ? f(double{}) : f(float{});
 }
 
+// Nominal: products with the padding count.
+template <int kX, int kW, int kY>
+Work work_of(const KernelCall& call) {
+  Work work = traffic(call);
+  const ConvShape s = shape_of<kX, kW, kY>(call);
+  work.flops = 2.0 * static_cast<double>(s.n * s.oh * s.ow * s.o) *
+               static_cast<double>(s.kh * s.kw * (s.c / s.groups));
+  return work;
+}
+
 void run_conv2d(const KernelCall& call) {
   dispatch(call, [&]<class T>(T) {
     forward<T>(shape_of<0, 1, 2>(call), call.in[0].as<T>(), call.in[1].as<T>(),
@@ -196,17 +206,20 @@ const Op kConv2d{.name = "conv2d",
                  .kind = Kind::kKernel,
                  .vjp = vjp_conv2d,
                  .run = run_conv2d,
-                 .batch = batch_images};
+                 .batch = batch_images,
+                 .work = work_of<0, 1, 2>};
 const Op kBackwardData{.name = "conv2d_backward_data",
                        .kind = Kind::kKernel,
                        .vjp = vjp_backward_data,
                        .run = run_backward_data,
-                       .batch = batch_images};
+                       .batch = batch_images,
+                       .work = work_of<2, 1, 0>};
 const Op kBackwardWeight{.name = "conv2d_backward_weight",
                          .kind = Kind::kKernel,
                          .vjp = vjp_backward_weight,
                          .run = run_backward_weight,
-                         .batch = batch_apart};
+                         .batch = batch_apart,
+                         .work = work_of<0, 2, 1>};
 const RegisterOp registered[] = {RegisterOp(kConv2d), RegisterOp(kBackwardData),
                                  RegisterOp(kBackwardWeight)};
 

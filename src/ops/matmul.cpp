@@ -85,6 +85,14 @@ void run_matmul(const KernelCall& call) {
   }
 }
 
+Work work_of_matmul(const KernelCall& call) {
+  Work work = traffic(call);
+  const Array& a = call.in[0];
+  const int k = a.layout.shape.rank() - (call.attributes[0] & kTransposeA ? 2 : 1);
+  work.flops = 2.0 * static_cast<double>(call.out[0].numel() * a.layout.shape[k]);
+  return work;
+}
+
 // ---- Recording and gradient ----
 
 extern const Op kMatmul;
@@ -140,7 +148,8 @@ const Op kMatmul{.name = "matmul",
                  .vjp = vjp_matmul,
                  .run = run_matmul,
                  .strided = true,
-                 .batch = batch_matmul};
+                 .batch = batch_matmul,
+                 .work = work_of_matmul};
 const RegisterOp registered(kMatmul);
 
 // The dtype in which a product of this dtype is computed; integers wrap as their own type would.
