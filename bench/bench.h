@@ -44,12 +44,14 @@ class Start {
   io::NamedTensors tensors_;
 };
 
-Result chain(const Options&);        // 1,000 dependent products of 16 elements
-Result chain_grad(const Options&);   // 100 of them, summed, and the gradient
-Result node(const Options&);         // cost of recording, planning and freeing one node
-Result dqn_step(const Options&);     // 4-120-84-2, batch 128, Adam
-Result mlp_small(const Options&);    // 784-512-512-10, batch 128, SGD with momentum
-Result mlp_large(const Options&);    // 4096-4096-4096-1000, batch 256
+Result chain(const Options&);           // 1,000 dependent products of 16 elements
+Result chain_grad(const Options&);      // 100 of them, summed, and the gradient
+Result node(const Options&);            // cost of recording, planning and freeing one node
+Result dqn_step(const Options&);        // 4-120-84-2, batch 128, Adam
+Result mlp_small(const Options&);       // 784-512-512-10, batch 128, SGD with momentum
+Result mlp_large(const Options&);       // 4096-4096-4096-1000, batch 256
+Result mlp_small_bf16(const Options&);  // the same under Autocast(kBF16)
+Result mlp_large_bf16(const Options&);
 Result adamw_small(const Options&);  // 200 parameters of 64 elements
 Result adamw_large(const Options&);  // 50 parameters of 200,000 elements
 Result start(const Options&);        // new process: load a 10 MB model, predict once

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "glia/ops.h"
+#include "ops/autocast.h"
 #include "runtime/threads.h"
 
 namespace glia {
@@ -276,19 +277,19 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   const Shape out{xs[0], out_size(xs[1], ws[1], stride.first, padding.first, dilation.first),
                   out_size(xs[2], ws[2], stride.second, padding.second, dilation.second), ws[0]};
 
-  const DType dtype = promote(x.dtype(), weight.dtype());
+  const DType dtype = product_dtype(promote(x.dtype(), weight.dtype()));
   if (!is_float(dtype))
     fail("conv2d",
          std::string("needs floats, got ") + name(x.dtype()) + " and " + name(weight.dtype()),
          where);
   const DType in = dtype == kF16 ? kF32 : dtype;
-  const Tensor cast_x = cast(Operand(x, where), in), cast_w = cast(Operand(weight, where), in);
+  const Tensor cast_x = product_operand(x, in, where), cast_w = product_operand(weight, in, where);
   Tensor y = record(kConv2d, {cast_x.node(), cast_w.node()}, out, in,
                     {stride.first, stride.second, padding.first, padding.second, dilation.first,
                      dilation.second, groups},
                     where);
   y = cast(Operand(y, where), dtype);
-  return bias.defined() ? Operand(y, where) + Operand(bias, where) : y;
+  return bias.defined() ? with_bias(y, bias, where) : y;
 }
 
 }  // namespace glia

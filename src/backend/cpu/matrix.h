@@ -30,6 +30,8 @@ void conv2d(const ConvShape& shape, const void* x, const void* w, void* y);
 void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx);
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw);
 
+// Whether the processor has instructions for products in bf16.
+bool has_bf16_products();
 // Forgets cached primitives.
 void trim_matrix_cache();
 

@@ -90,6 +90,13 @@ void convert(const void* in, DType from, void* out, DType to, int64_t n) {
 
 }  // namespace onednn
 
+bool has_bf16_products() {
+  onednn::engine();
+  static const int isa = static_cast<int>(dnnl::get_effective_cpu_isa());
+  constexpr int kNeeded = static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
+  return (isa & kNeeded) == kNeeded;
+}
+
 void trim_matrix_cache() {
   onednn::trim_matmul();
   onednn::trim_conv();
