@@ -45,12 +45,14 @@ class Start {
   io::NamedTensors tensors_;
 };
 
-Result chain(const Options&);             // 1,000 dependent products of 16 elements
-Result chain_grad(const Options&);        // 100 of them, summed, and the gradient
-Result node(const Options&);              // cost of recording, planning and freeing one node
-Result dqn_step(const Options&);          // 4-120-84-2, batch 128, Adam
-Result mlp_small(const Options&);         // 784-512-512-10, batch 128, SGD with momentum
-Result mlp_large(const Options&);         // 4096-4096-4096-1000, batch 256
+Result chain(const Options&);           // 1,000 dependent products of 16 elements
+Result chain_grad(const Options&);      // 100 of them, summed, and the gradient
+Result node(const Options&);            // cost of recording, planning and freeing one node
+Result dqn_step(const Options&);        // 4-120-84-2, batch 128, Adam
+Result mlp_small(const Options&);       // 784-512-512-10, batch 128, SGD with momentum
+Result mlp_large(const Options&);       // 4096-4096-4096-1000, batch 256
+Result mlp_small_bf16(const Options&);  // the same under Autocast(kBF16)
+Result mlp_large_bf16(const Options&);
 Result lstm_train(const Options&);        // 128-256, 100 steps, batch 32, clipped SGD
 Result lstm_b1(const Options&);           // 24-32, 63 steps, batch 1, forward
 Result adamw_small(const Options&);       // 200 parameters of 64 elements

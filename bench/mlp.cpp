@@ -22,7 +22,8 @@ double training_flops(const std::vector<int64_t>& sizes, int64_t batch) {
   return 2.0 * batch * (3 * weights - sizes[0] * sizes[1]);
 }
 
-Result mlp(const Options& options, const std::vector<int64_t>& sizes, int64_t batch) {
+Result mlp(const Options& options, const std::vector<int64_t>& sizes, int64_t batch,
+           DType dtype = kF32) {
   const Start start(options);
   nn::Sequential model = network(sizes, start);
   const Tensor x = start("x", {batch, sizes.front()});
@@ -30,6 +31,7 @@ Result mlp(const Options& options, const std::vector<int64_t>& sizes, int64_t ba
   const ParameterList parameters = model.parameters();
   optim::SGD optimizer(parameters, {.lr = options.lr > 0 ? options.lr : 1e-6, .momentum = 0.9});
   Result result = run(options, [&] {
+    const Autocast products(dtype);
     const Tensor loss = cross_entropy(model(x), target);
     optimizer.step(gradients(loss, parameters));
     return loss;
@@ -42,6 +44,12 @@ Result mlp(const Options& options, const std::vector<int64_t>& sizes, int64_t ba
 
 Result mlp_small(const Options& options) { return mlp(options, {784, 512, 512, 10}, 128); }
 Result mlp_large(const Options& options) { return mlp(options, {4096, 4096, 4096, 1000}, 256); }
+Result mlp_small_bf16(const Options& options) {
+  return mlp(options, {784, 512, 512, 10}, 128, kBF16);
+}
+Result mlp_large_bf16(const Options& options) {
+  return mlp(options, {4096, 4096, 4096, 1000}, 256, kBF16);
+}
 
 Result dqn_step(const Options& options) {
   constexpr int64_t kBatch = 128;

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <sstream>
 
@@ -41,6 +43,7 @@ class Help : public CLI::Formatter {
       if (option->get_positional() && !option->get_group().empty())
         usage +=
             " " + option->get_type_name() + (option->get_items_expected_max() > 1 ? "..." : "");
+    if (app->get_prefix_command()) usage += " COMMAND...";
     return usage + "\n";
   }
   std::string make_option(const CLI::Option* option, bool positional) const override {
@@ -202,7 +205,60 @@ int fail(const std::string& message) {
   return kFailure;
 }
 
-int run(int argc, char** argv) {
+int run(std::vector<std::string> words);
+
+// `profile WORDS...`: runs what the words say under the profiler.
+void add_profile(CLI::App& app, int* status) {
+  struct Job {
+    std::string trace;
+    int top = 20;
+    ProfileOptions options;
+  };
+  auto job = std::make_shared<Job>();
+  CLI::App* command =
+      app.add_subcommand("profile", "Runs another command and says where its time goes.");
+  command
+      ->add_option("--trace", job->trace,
+                   "Writes every kernel to this file, for ui.perfetto.dev or chrome://tracing.")
+      ->type_name("FILE");
+  command
+      ->add_option_function<std::string>(
+          "--top",
+          [job](const std::string& text) {
+            job->top = parse_setting({.name = "top", .low = 1, .high = 1e6}, text).get<int>();
+          },
+          "Rows of the table.")
+      ->type_name("N")
+      ->default_str("20");
+  command
+      ->add_option_function<std::string>(
+          "--floor",
+          [job](const std::string& text) {
+            const size_t comma = text.find(',');
+            const recipes::Setting part{.name = "floor", .kind = recipes::Setting::kNumber};
+            ProfileOptions& o = job->options;
+            o.gb_per_s = parse_setting(part, text.substr(0, comma));
+            o.gflop_per_s = parse_setting(part, comma < text.size() ? text.substr(comma + 1) : "");
+          },
+          "What the machine can do in GB/s and, for f32, GFLOP/s, instead of measuring it.")
+      ->type_name("B,F");
+  command->prefix_command();
+  command->footer(
+      "\nThe command and its options follow those of profile:\n"
+      "  glia profile --trace trace.json train fashion-mnist --model mlp --epochs 1");
+  command->callback([command, job, status] {
+    std::vector<std::string> words = command->remaining();
+    if (words.empty()) throw Error("profile: no command is named");
+    if (!job->trace.empty() && !std::ofstream(job->trace, std::ios::app))
+      throw IoError(job->trace + ": the trace cannot be written");
+    profile_start(job->options);
+    *status = run(std::move(words));
+    const Profile profile = profile_stop(job->trace);
+    if (*status != kFailure) fmt::print("\n{}", profile.table(job->top));
+  });
+}
+
+int run(std::vector<std::string> words) {
   CLI::App app("Glia: deep learning in C++.", "glia");
   app.set_version_flag("--version", version(), "Prints the version.");
   app.set_help_flag("-h,--help", "Prints this help.");
@@ -214,13 +270,16 @@ int run(int argc, char** argv) {
     for (const recipes::Recipe* recipe : recipes::all())
       fmt::print("{:<20}{}\n", recipe->name, recipe->description);
   });
+  int status = 0;
+  add_profile(app, &status);
   app.footer(
       "\nExamples:\n"
       "  glia train fashion-mnist --model cnn\n"
       "  glia train fashion-mnist --resume runs/fashion-mnist-cnn\n"
       "  glia predict fashion-mnist --model runs/fashion-mnist-cnn shoe.png");
   try {
-    app.parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // as the library wants them
+    app.parse(std::move(words));
     if (app.get_subcommands().empty()) fmt::print("{}", app.help());
   } catch (const CLI::Success& e) {
     app.exit(e);
@@ -235,10 +294,10 @@ int run(int argc, char** argv) {
     return fail(e.what());
   }
   if (std::fflush(stdout) != 0) return fail("standard output: cannot be written");
-  return 0;
+  return status;
 }
 
 }  // namespace
 }  // namespace glia
 
-int main(int argc, char** argv) { return glia::run(argc, argv); }
+int main(int argc, char** argv) { return glia::run({argv + 1, argv + argc}); }

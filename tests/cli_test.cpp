@@ -94,7 +94,7 @@ class Cli : public testing::Test {
 };
 
 TEST_F(Cli, HelpIsComplete) {
-  for (const char* arguments : {"--help", "", "train --help", "predict --help"})
+  for (const char* arguments : {"--help", "", "train --help", "predict --help", "profile --help"})
     EXPECT_EQ(glia(arguments).status, 0) << arguments;
   const std::string train = glia("train fashion-mnist --help").out;
   for (const char* option : {"--model", "--epochs", "--batch", "--lr", "--seed", "--threads",
@@ -119,6 +119,11 @@ TEST_F(Cli, WrongUseIsOneLineAndStatus2) {
   expect_error("train fashion-mnist --threads 0", "--threads: '0'");
   expect_error("train fashion-mnist --resume a --out b", "--out");
   expect_error("predict fashion-mnist x.png", "--model");
+  expect_error("profile", "no command");
+  expect_error("profile --top none list", "--top: 'none'");
+  expect_error("profile --top 3 bogus", "bogus");
+  expect_error("profile --floor 40 list", "--floor: '' is");
+  expect_error("profile --trace nowhere/trace.json list", "nowhere/trace.json: ");
 }
 
 TEST_F(Cli, BadFilesAreNamed) {
@@ -197,6 +202,28 @@ TEST_F(Cli, NeedsNoOption) {
   const auto summary = nlohmann::json::parse(io::read_file("runs/fashion-mnist-cnn/summary.json"));
   EXPECT_EQ(summary.at("model"), "cnn");
   EXPECT_LT(summary.at("parameters"), 100000);
+}
+
+TEST_F(Cli, Profiles) {
+  const auto events = [](const std::string& path) {
+    return nlohmann::json::parse(io::read_file(path)).at("traceEvents").size();
+  };
+  ASSERT_EQ(glia(kQuick + "--out plain").status, 0);
+  const Output o =
+      glia("profile --trace trace.json --top 3 --floor 40,200 " + kQuick + "--out run");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_NE(o.out.find("Floors: 40.0 GB/s, 200 GFLOP/s"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("matmul"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("more kernels"), std::string::npos) << o.out;
+  EXPECT_GT(events("trace.json"), 500u);
+  EXPECT_EQ(io::read_file("run/model.safetensors"), io::read_file("plain/model.safetensors"));
+
+  const Output p = glia(kQuick + "--out other", "GLIA_PROFILE=other.json");
+  ASSERT_EQ(p.status, 0) << p.err;
+  EXPECT_NE(p.err.find("matmul"), std::string::npos) << p.err;
+  EXPECT_EQ(p.out.find("matmul"), std::string::npos) << "the table mixes with the program's output";
+  EXPECT_GT(events("other.json"), 500u);
+  EXPECT_EQ(glia("profile list").status, 0);
 }
 
 TEST_F(Cli, AFolderWithARunIsKept) {

@@ -185,6 +185,25 @@ RNNResult rnn(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
               RNNNonlinearity nonlinearity = RNNNonlinearity::kTanh,
               Where where = Where::current());
 
+// ---- Mixed precision --------------------------------------------------------------------------
+
+// While one lives, this thread's matmul, linear and conv2d take f32 and 16-bit operands in bf16,
+// sum in f32 and give bf16; losses, norms, softmax and sums take and give f32; other operations go
+// by the dtypes they are given (Micikevicius et al. 2018; Kalamkar et al. 2019). Parameters stay
+// f32 and so do their gradients. May be nested: Autocast(kF32) suspends an outer one. Throws Error
+// for other dtypes. Where the processor has no bf16 instructions, results are right and slow, and
+// it says so.
+class Autocast {
+ public:
+  explicit Autocast(DType dtype);
+  ~Autocast();
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  DType previous_;
+};
+
 // ---- Convolution and pooling ----------------------------------------------------------------
 
 struct Conv2dOptions {

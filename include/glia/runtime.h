@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace glia {
 
@@ -38,6 +39,46 @@ struct GraphStats {
   double last_planning_ms = 0;
 };
 GraphStats graph_stats();
+
+// ---- Profiles ---------------------------------------------------------------------------------
+// Where the time goes: docs/profiling.md. GLIA_PROFILE=FILE profiles a whole program.
+
+struct ProfileOptions {
+  int64_t max_events = 200'000;  // kept for the trace, and different kernels; more are counted
+  // What the machine can do; 0: measured at the first boundary, with the threads then set.
+  double gb_per_s = 0, gflop_per_s = 0, bf16_gflop_per_s = 0;
+};
+
+// One kind of step of plans: equal operations, shapes and source line. Sums over all its calls.
+struct ProfileRow {
+  std::string ops;     // "matmul", or the operations of a fused group: "add, relu"
+  std::string shapes;  // "(128, 784), (512, 784) -> (128, 512)"
+  std::string where;   // "train.cpp:41"
+  int64_t calls = 0;
+  double ms = 0;
+  double bytes_read = 0, bytes_written = 0, flops = 0;  // at least needed, by shapes
+  double floor_ms = 0;  // that memory and arithmetic units need for them
+};
+
+struct Profile {
+  double ms = 0;  // from start to stop: kernels, planning, boundaries, and the program's own
+  double kernels_ms = 0, planning_ms = 0;
+  double boundaries_ms = 0;  // finding plans, handing out memory, freeing nodes
+  int64_t boundaries = 0, plans_made = 0;
+  int64_t events = 0, dropped = 0;  // of the trace
+  double gb_per_s = 0, gflop_per_s = 0, bf16_gflop_per_s = 0;
+  std::vector<ProfileRow> rows;  // the costliest first; their ms sum to kernels_ms
+
+  // For people: the `top` costliest rows and what else took time.
+  std::string table(int top = 20) const;
+};
+
+// Throws Error if a profile is running already.
+void profile_start(const ProfileOptions& options = {});
+bool profiling();
+// Ends the profile. `trace` names a file for chrome://tracing or ui.perfetto.dev; empty: none.
+// Throws Error if none is running, IoError if the file cannot be written.
+Profile profile_stop(const std::string& trace = "");
 
 // "Glia 0.1.0"
 const char* version();

@@ -131,7 +131,7 @@ class Walk {
     for (size_t k = 0; k < inputs.size(); ++k) {
       if (inputs[k] < 0 || !results[k].defined()) continue;
       const Node& in = *nodes_[inputs[k]];
-      Tensor g = unbroadcast(cast(results[k], in.dtype), in.shape);
+      Tensor g = cast(unbroadcast(cast(results[k], in.dtype), in.shape), in.dtype);
       Tensor& total = grads_[inputs[k]];
       total = total.defined() ? add_gradients(total, g) : std::move(g);
     }

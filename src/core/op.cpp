@@ -46,6 +46,15 @@ int checked_axis(const char* op, int64_t axis, int rank, const std::source_locat
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
+Work traffic(const KernelCall& call) {
+  const auto bytes = [](std::span<const Array> arrays) {
+    double sum = 0;
+    for (const Array& a : arrays) sum += static_cast<double>(a.numel() * (int64_t)size_of(a.dtype));
+    return sum;
+  };
+  return {.read = bytes(call.in), .written = bytes(call.out)};
+}
+
 Layout Layout::contiguous(const Shape& shape) {
   Layout l;
   l.shape = shape;

@@ -71,6 +71,13 @@ struct KernelCall {
   const CompiledFormula* formula = nullptr;  // of an op that carries one
 };
 
+// What a kernel has to do at least: bytes to read and write, and operations on numbers.
+struct Work {
+  double read = 0, written = 0, flops = 0;
+};
+// Every element of every array once, and no arithmetic.
+Work traffic(const KernelCall& call);
+
 // vmap: this op on inputs that carry a new axis 0 where batched[i], giving an output with one.
 using BatchRule = Tensor (*)(const Node& node, std::span<const Tensor> inputs,
                              std::span<const bool> batched, int64_t size);
@@ -102,6 +109,8 @@ struct Op {
   bool last = false;
   // Not computed when it is recorded, in eager mode neither: it may never be needed.
   bool deferred = false;
+  // Of a kKernel, for profiles; null: traffic(). Layouts and dtypes are known, data are not.
+  Work (*work)(const KernelCall&) = nullptr;
 };
 
 // Every op there is, for tests, tables and docs. `add_op` runs before main().

@@ -9,6 +9,7 @@
 #include "glia/runtime.h"
 #include "graph/plan.h"
 #include "runtime/clock.h"
+#include "runtime/profiler.h"
 
 namespace glia {
 namespace {
@@ -232,8 +233,10 @@ class Run {
   }
 
   void compute() {
+    const int* site = profiler::on() ? profile_sites(plan_, graph_).data() : nullptr;
     for (const PlanStep& step : plan_.steps) {
       try {
+        const profiler::KernelSpan span(site ? *site++ : -1);
         compute(step);
       } catch (const ValueError& error) {
         throw ValueError(error.what(), graph_.nodes[step.node]->where);
@@ -328,6 +331,7 @@ Entry* entry_for(PendingGraph* graph) {
   }
   ++e.stats.plans_built;
   e.stats.last_planning_ms = milliseconds() - start;
+  if (profiler::on()) profiler::planned(start);
   return entry;
 }
 
@@ -366,6 +370,7 @@ void evaluate(std::span<Node* const> asked) {
   }
   if (roots.empty()) return;
 
+  profiler::Boundary boundary;
   Evaluator& e = evaluator();
   PendingGraph graph;
   if (!e.spare.empty()) {
@@ -374,6 +379,7 @@ void evaluate(std::span<Node* const> asked) {
     graph.nodes.clear();
   }
   walk(roots, &graph);
+  boundary.nodes = graph.nodes.size();
   find_borders(roots, &graph);
   Entry* entry = entry_for(&graph);
   const Plan& plan = *entry->plan;

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "runtime/profiler.h"
+
 namespace glia {
 namespace {
 
@@ -64,6 +66,8 @@ class Planner {
     plan_memory(plan_.get(), held_, graph_);
     for (PlanStep& step : plan_->steps) {
       if (!step.program) continue;
+      step.work =
+          profiler::work_of(*step.program, step.many ? step.many->counts : std::vector<int64_t>());
       step.fused = compile(*step.program);
       step.program.reset();
       if (step.formula) step.formula->kernel = step.fused.get();
@@ -620,6 +624,7 @@ class Planner {
     Program& p = *step.program;
     const int mine = group_of_[g.root];
     std::vector<int> members(g.members.rbegin(), g.members.rend());
+    step.members = members;
     std::vector<const Located*> outside;
     for (int i : members) {
       for (int in : inputs_[i]) {

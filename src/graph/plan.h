@@ -59,10 +59,18 @@ struct PlanStep {
   };
   std::unique_ptr<Many> many;
 
-  int node = -1;  // position of a node it computes, for error messages and profiles
+  int node = -1;             // position of a node it computes, for error messages
+  std::vector<int> members;  // positions of all it computes, for profiles
+  Work work;                 // of `fused`, for profiles
   std::vector<PlanArray> inputs, outputs;
   // Of a kernel: ready but for the addresses.
   std::vector<Array> in_arrays, out_arrays;
+};
+
+// What the profiler calls the steps, and in which profile.
+struct PlanSites {
+  uint64_t profile = 0;
+  std::vector<int> of_step;
 };
 
 struct PlanResult {
@@ -76,12 +84,16 @@ struct Plan {
   std::vector<PlanStep> steps;
   std::vector<PlanResult> results;
   int64_t arena_bytes = 0;
+  mutable PlanSites sites;
 };
 
 // Simplifies, groups, chooses kernels and lays out memory.
 std::unique_ptr<Plan> make_plan(const PendingGraph& graph);
 // The last part: decides where every value lies.
 void plan_memory(Plan* plan, const std::vector<uint8_t>& held, const PendingGraph& graph);
+
+// For the running profile: what it calls each step, in order.
+const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& graph);
 
 // Makes every structure hash alike, so that tests can see that plans are compared in full.
 void force_hash_collisions(bool on);

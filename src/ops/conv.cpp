@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "glia/ops.h"
+#include "ops/autocast.h"
 #include "runtime/threads.h"
 
 namespace glia {
@@ -111,6 +112,16 @@ void dispatch(const KernelCall& call, F&& f) {
   dtype == kF64 ? f(double{}) : f(float{});
 }
 
+// Nominal: products with the padding count.
+template <int kX, int kW, int kY>
+Work work_of(const KernelCall& call) {
+  Work work = traffic(call);
+  const ConvShape s = shape_of<kX, kW, kY>(call);
+  work.flops = 2.0 * static_cast<double>(s.n * s.oh * s.ow * s.o) *
+               static_cast<double>(s.kh * s.kw * (s.c / s.groups));
+  return work;
+}
+
 void run_conv2d(const KernelCall& call) {
   dispatch(call, [&]<class T>(T) {
     forward<T>(shape_of<0, 1, 2>(call), call.in[0].as<T>(), call.in[1].as<T>(),
@@ -196,17 +207,20 @@ const Op kConv2d{.name = "conv2d",
                  .kind = Kind::kKernel,
                  .vjp = vjp_conv2d,
                  .run = run_conv2d,
-                 .batch = batch_images};
+                 .batch = batch_images,
+                 .work = work_of<0, 1, 2>};
 const Op kBackwardData{.name = "conv2d_backward_data",
                        .kind = Kind::kKernel,
                        .vjp = vjp_backward_data,
                        .run = run_backward_data,
-                       .batch = batch_images};
+                       .batch = batch_images,
+                       .work = work_of<2, 1, 0>};
 const Op kBackwardWeight{.name = "conv2d_backward_weight",
                          .kind = Kind::kKernel,
                          .vjp = vjp_backward_weight,
                          .run = run_backward_weight,
-                         .batch = batch_apart};
+                         .batch = batch_apart,
+                         .work = work_of<0, 2, 1>};
 const RegisterOp registered[] = {RegisterOp(kConv2d), RegisterOp(kBackwardData),
                                  RegisterOp(kBackwardWeight)};
 
@@ -263,19 +277,19 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   const Shape out{xs[0], out_size(xs[1], ws[1], stride.first, padding.first, dilation.first),
                   out_size(xs[2], ws[2], stride.second, padding.second, dilation.second), ws[0]};
 
-  const DType dtype = promote(x.dtype(), weight.dtype());
+  const DType dtype = product_dtype(promote(x.dtype(), weight.dtype()));
   if (!is_float(dtype))
     fail("conv2d",
          std::string("needs floats, got ") + name(x.dtype()) + " and " + name(weight.dtype()),
          where);
   const DType in = dtype == kF16 ? kF32 : dtype;
-  const Tensor cast_x = cast(Operand(x, where), in), cast_w = cast(Operand(weight, where), in);
+  const Tensor cast_x = product_operand(x, in, where), cast_w = product_operand(weight, in, where);
   Tensor y = record(kConv2d, {cast_x.node(), cast_w.node()}, out, in,
                     {stride.first, stride.second, padding.first, padding.second, dilation.first,
                      dilation.second, groups},
                     where);
   y = cast(Operand(y, where), dtype);
-  return bias.defined() ? Operand(y, where) + Operand(bias, where) : y;
+  return bias.defined() ? with_bias(y, bias, where) : y;
 }
 
 }  // namespace glia

@@ -179,12 +179,27 @@ Tensor record_uniform(const Shape& shape, DType dtype, const Tensor& key) {
   return record(entry(Code::kUniform).op, {key.node()}, shape, dtype, {}, {});
 }
 
+// Whether every value of one float type is one of the other.
+bool widens(DType from, DType to) {
+  return is_float(from) && is_float(to) && size_of(from) < size_of(to);
+}
+
+// What was cast to this, if it is not computed yet, has the asked dtype and lost nothing.
+Tensor before_widening(const Tensor& t, DType dtype) {
+  Node* const node = t.node();
+  if (node->op != &entry(Code::kCast).op || !widens(dtype, node->dtype)) return {};
+  std::lock_guard hold(graph_lock());
+  const bool same = !node->is_computed() && node->inputs[0]->dtype == dtype;
+  return same ? handle(node->inputs[0]) : Tensor();
+}
+
 Tensor cast(const Operand& x, DType dtype) {
   if (x.is_scalar())
     return is_float(dtype) ? host_scalar(x.value(), dtype) : host_scalar_i64(x.integer(), dtype);
   require_defined(x, entry(Code::kCast));
   const Tensor& t = x.tensor();
   if (t.dtype() == dtype) return t;
+  if (Tensor narrow = before_widening(t, dtype); narrow.defined()) return narrow;
   return record(entry(Code::kCast).op, {t.node()}, t.shape(), dtype, {}, x.where());
 }
 

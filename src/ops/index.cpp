@@ -149,12 +149,18 @@ Tensor batch_take(const Node& node, std::span<const Tensor> inputs, std::span<co
   if (batched[0]) return take(inputs[0], inputs[1], axis + 1, node.where);
   return move_axes(take(inputs[0], inputs[1], axis, node.where), axis, 1, 0);
 }
+// Of take and gather: only what is selected is read.
+Work work_of_selection(const KernelCall& call) {
+  const Work all = traffic(call), indices = traffic({.in = call.in.subspan(1)});
+  return {.read = indices.read + all.written, .written = all.written};
+}
 const Op kTake{.name = "take",
                .kind = Kind::kKernel,
                .vjp = vjp_take,
                .run = run_take,
                .batch = batch_take,
-               .may_throw = true};
+               .may_throw = true,
+               .work = work_of_selection};
 
 // ---- gather(x, indices): attribute: axis; the shapes agree in all other axes ----
 
@@ -212,7 +218,8 @@ const Op kGather{.name = "gather",
                  .vjp = vjp_gather,
                  .run = run_gather,
                  .batch = batch_gather,
-                 .may_throw = true};
+                 .may_throw = true,
+                 .work = work_of_selection};
 
 // ---- Writing: out = x with `source` combined at the indices; attribute: axis ----
 

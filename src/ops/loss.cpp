@@ -1,5 +1,6 @@
 // Loss functions.
 #include "glia/ops.h"
+#include "ops/autocast.h"
 #include "ops/private.h"
 
 namespace glia {
@@ -20,6 +21,11 @@ Tensor reduced(const Tensor& losses, Reduction reduction, const Where& where) {
 void same_shape(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
   if (x.shape() != target.shape())
     fail(op, "input " + x.shape().str() + " and target " + target.shape().str() + " differ", where);
+}
+
+Tensor difference(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
+  same_shape(op, x, target, where);
+  return full_precision(x, where) - full_precision(target, where);
 }
 
 // ---- check_classes(indices): as i32, -1 where ignored; attributes: classes, ignored index ----
@@ -86,7 +92,7 @@ struct Classes {
 
 Tensor with_classes(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
   if (!target.defined()) fail(op, "the target is not defined", where);
-  const Tensor t = as_float(op, x, where);
+  const Tensor t = as_full_float(op, x, where);
   if (t.rank() == 0) fail(op, "the input has no class axis", where);
   return cast(t, sum_dtype(t.dtype()));
 }
@@ -114,7 +120,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
     const Tensor p = smooth == 0 ? target : target * (1 - smooth) + even;
     loss = reduced(sum(p * (lse - x), {-1}, false, where), options.reduction, where);
   }
-  return cast(loss, as_float("cross_entropy", logits, where).dtype());
+  return cast(loss, as_full_float("cross_entropy", logits, where).dtype());
 }
 
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, Reduction reduction,
@@ -123,24 +129,21 @@ Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, Reduction
   const Classes classes("nll_loss", x, target, kIgnored, where);
   const Tensor picked = -sum(glia::where(classes.hit, x, 0), {-1}, true, where);
   return cast(classes.reduced(picked, reduction, where),
-              as_float("nll_loss", log_probabilities, where).dtype());
+              as_full_float("nll_loss", log_probabilities, where).dtype());
 }
 
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction, Where where) {
-  same_shape("mse_loss", x, target, where);
-  return reduced(square(x - target), reduction, where);
+  return reduced(square(difference("mse_loss", x, target, where)), reduction, where);
 }
 
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, Where where) {
-  same_shape("l1_loss", x, target, where);
-  return reduced(abs(x - target), reduction, where);
+  return reduced(abs(difference("l1_loss", x, target, where)), reduction, where);
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduction reduction,
                       Where where) {
-  same_shape("smooth_l1_loss", x, target, where);
   if (beta < 0) fail("smooth_l1_loss", "beta is negative", where);
-  const Tensor d = abs(x - target);
+  const Tensor d = abs(difference("smooth_l1_loss", x, target, where));
   if (beta == 0) return reduced(d, reduction, where);
   return reduced(glia::where(d < beta, square(d) * (0.5 / beta), d - 0.5 * beta), reduction, where);
 }
@@ -148,7 +151,8 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduct
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction,
                                         Where where) {
   same_shape("binary_cross_entropy_with_logits", x, target, where);
-  return reduced(softplus(x) - x * target, reduction, where);
+  const Tensor logits = full_precision(x, where);
+  return reduced(softplus(logits) - logits * full_precision(target, where), reduction, where);
 }
 
 }  // namespace glia

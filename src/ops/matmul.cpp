@@ -5,6 +5,7 @@
 
 #include "core/op.h"
 #include "glia/ops.h"
+#include "ops/autocast.h"
 #include "runtime/threads.h"
 
 namespace glia {
@@ -85,6 +86,14 @@ void run_matmul(const KernelCall& call) {
   }
 }
 
+Work work_of_matmul(const KernelCall& call) {
+  Work work = traffic(call);
+  const Array& a = call.in[0];
+  const int k = a.layout.shape.rank() - (call.attributes[0] & kTransposeA ? 2 : 1);
+  work.flops = 2.0 * static_cast<double>(call.out[0].numel() * a.layout.shape[k]);
+  return work;
+}
+
 // ---- Recording and gradient ----
 
 extern const Op kMatmul;
@@ -140,7 +149,8 @@ const Op kMatmul{.name = "matmul",
                  .vjp = vjp_matmul,
                  .run = run_matmul,
                  .strided = true,
-                 .batch = batch_matmul};
+                 .batch = batch_matmul,
+                 .work = work_of_matmul};
 const RegisterOp registered(kMatmul);
 
 // The dtype in which a product of this dtype is computed; integers wrap as their own type would.
@@ -159,9 +169,9 @@ DType computed_in(DType dtype) {
 
 // a and b in the dtype of the computation, multiplied, and the result in their common dtype.
 Tensor promoted_product(const Tensor& a, const Tensor& b, int64_t flags, const Where& where) {
-  const DType dtype = promote(a.dtype(), b.dtype()), in = computed_in(dtype);
+  const DType dtype = product_dtype(promote(a.dtype(), b.dtype())), in = computed_in(dtype);
   const Tensor out =
-      product(cast(Operand(a, where), in), cast(Operand(b, where), in), flags, where);
+      product(product_operand(a, in, where), product_operand(b, in, where), flags, where);
   return cast(Operand(out, where), dtype);
 }
 
@@ -229,7 +239,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Where w
   int64_t rows = 1;
   for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
   Tensor y = promoted_product(reshape(x, {rows, in}, where), weight, kTransposeB, where);
-  if (bias.defined()) y = Operand(y, where) + Operand(bias, where);
+  if (bias.defined()) y = with_bias(y, bias, where);
   return reshape(y, shape, where);
 }
 

@@ -55,7 +55,8 @@ void check_affine(const char* op, const Tensor& t, const char* what, const Shape
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int axes, double eps,
                   Where where) {
-  const Tensor given = as_float("layer_norm", x, where), t = cast(given, sum_dtype(given.dtype()));
+  const Tensor given = as_full_float("layer_norm", x, where),
+               t = cast(given, sum_dtype(given.dtype()));
   const int count = weight.defined() ? weight.rank() : axes;
   if (count < 1 || count > t.rank())
     fail("layer_norm", std::to_string(count) + " axes of " + t.shape().str(), where);
@@ -69,7 +70,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int
 
 BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
                            Where where) {
-  const Tensor given = as_float("batch_norm", x, where), t = cast(given, sum_dtype(given.dtype()));
+  const Tensor given = as_full_float("batch_norm", x, where),
+               t = cast(given, sum_dtype(given.dtype()));
   if (t.rank() < 2) fail("batch_norm", "needs (..., C), not " + t.shape().str(), where);
   const Shape channels{t.size(-1)};
   check_affine("batch_norm", weight, "weight", channels, where);

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "ops/autocast.h"
+
 namespace glia {
 namespace {
 
@@ -122,6 +124,10 @@ Tensor as_float(const char* op, const Operand& x) {
   if (x.is_scalar()) return cast(x, kF32);
   if (!x.tensor().defined()) fail(op, "the operand is not defined", x.where());
   return is_float(x.tensor().dtype()) ? x.tensor() : cast(x, kF32);
+}
+
+Tensor as_full_float(const char* op, const Tensor& x, const Where& where) {
+  return full_precision(as_float(op, x, where), where);
 }
 
 }  // namespace glia

@@ -39,6 +39,8 @@ Tensor as_float(const char* op, const Operand& x);
 inline Tensor as_float(const char* op, const Tensor& x, const Where& where) {
   return as_float(op, Operand(x, where));
 }
+// The same for what stays in f32 inside an Autocast.
+Tensor as_full_float(const char* op, const Tensor& x, const Where& where);
 // An input of a batch rule: with the batch axis that it has, or repeated along a new one.
 Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size);
 // What sums of this dtype are computed in: 16-bit floats in f32, integers in i64.

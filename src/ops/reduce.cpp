@@ -3,6 +3,7 @@
 
 #include "core/op.h"
 #include "glia/ops.h"
+#include "ops/autocast.h"
 #include "ops/elementwise.h"
 #include "ops/private.h"
 
@@ -126,10 +127,10 @@ int64_t reduced_count(const Tensor& x, const Axes& axes) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
-  return reduce(kSum, x, axes, keepdim, where);
+  return reduce(kSum, full_precision(x, where), axes, keepdim, where);
 }
 Tensor prod(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
-  return reduce(kProd, x, axes, keepdim, where);
+  return reduce(kProd, full_precision(x, where), axes, keepdim, where);
 }
 Tensor max(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   return reduce(kMax, x, axes, keepdim, where);
@@ -142,7 +143,7 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   return s / static_cast<double>(reduced_count(x, axes));
 }
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, Where where) {
-  const Tensor t = is_float(x.dtype()) ? x : cast(x, kF32);
+  const Tensor t = is_float(x.dtype()) ? full_precision(x, where) : cast(x, kF32);
   const Tensor centred = t - mean(t, axes, true, where);
   const double n = static_cast<double>(reduced_count(x, axes));
   return sum(square(centred), axes, keepdim, where) / std::max(n - correction, 0.0);

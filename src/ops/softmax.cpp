@@ -8,7 +8,8 @@
 namespace glia {
 
 Tensor softmax(const Tensor& x, int axis, Where where) {
-  const Tensor given = as_float("softmax", x, where), t = cast(given, sum_dtype(given.dtype()));
+  const Tensor given = as_full_float("softmax", x, where),
+               t = cast(given, sum_dtype(given.dtype()));
   const Axes axes{checked_axis("softmax", axis, t.rank(), where)};
   if (t.numel() == 0) return given;
   const auto value = [&] {
@@ -23,7 +24,8 @@ Tensor softmax(const Tensor& x, int axis, Where where) {
 }
 
 Tensor log_softmax(const Tensor& x, int axis, Where where) {
-  const Tensor given = as_float("log_softmax", x, where), t = cast(given, sum_dtype(given.dtype()));
+  const Tensor given = as_full_float("log_softmax", x, where),
+               t = cast(given, sum_dtype(given.dtype()));
   const Axes axes{checked_axis("log_softmax", axis, t.rank(), where)};
   if (t.numel() == 0) return given;
   const auto value = [&] {
@@ -38,7 +40,8 @@ Tensor log_softmax(const Tensor& x, int axis, Where where) {
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
-  const Tensor given = as_float("logsumexp", x, where), t = cast(given, sum_dtype(given.dtype()));
+  const Tensor given = as_full_float("logsumexp", x, where),
+               t = cast(given, sum_dtype(given.dtype()));
   const auto value = [&] {
     const NoGrad off;
     const Tensor top = max(t, axes, true, where);

@@ -7,6 +7,7 @@
 
 #include "glia/ops.h"
 #include "glia/optim.h"
+#include "ops/autocast.h"
 #include "ops/foreach.h"
 #include "ops/rows.h"
 
@@ -162,6 +163,7 @@ void Optimizer::step(std::vector<Tensor> gradients) {
     record(batch);
     updated.insert(updated.end(), batch.slots.begin(), batch.slots.end());
   }
+  forget_cast_parameters();
   // Values that nobody holds any more give their memory to the new ones.
   all.clear();
   gradients.clear();

@@ -77,6 +77,8 @@ std::unique_ptr<FusedKernel> compile(const Program& program);
 // A faster kernel for this op on outputs of this dtype; null: Op::run.
 using RunFunction = void (*)(const KernelCall&);
 RunFunction fast_kernel(std::string_view op, DType dtype);
+// Whether products in bf16 are faster here than in f32.
+bool has_fast_bf16();
 // Forgets what fast kernels keep from one call to the next.
 void trim_kernel_caches();
 

@@ -12,6 +12,7 @@
 
 #include "glia/error.h"
 #include "glia/runtime.h"
+#include "runtime/profiler.h"
 
 namespace glia {
 namespace {
@@ -102,7 +103,10 @@ class Pool {
       seen = now;
       if (index >= wanted_.load(std::memory_order_relaxed)) continue;
       inside_.fetch_add(1);
-      if (Job* job = job_.load()) job->work();
+      if (Job* job = job_.load()) {
+        const profiler::WorkerSpan span(index);
+        job->work();
+      }
       inside_.fetch_sub(1);
     }
   }

@@ -86,6 +86,8 @@ RunFunction fast_kernel(std::string_view op, DType dtype) {
   return nullptr;
 }
 
+bool has_fast_bf16() { return cpu::has_bf16_products(); }
+
 void trim_kernel_caches() { cpu::trim_matrix_cache(); }
 
 }  // namespace glia

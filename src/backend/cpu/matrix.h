@@ -48,6 +48,8 @@ void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* d
 enum class Carrier : uint8_t { kBest, kOwn, kOnednn };
 void set_carrier_for_test(Carrier carrier);
 
+// Whether the processor has instructions for products in bf16.
+bool has_bf16_products();
 // Forgets cached primitives.
 void trim_matrix_cache();
 

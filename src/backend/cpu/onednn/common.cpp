@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "backend/cpu/matrix.h"
 #include "backend/cpu/onednn/onednn.h"
 #include "backend/cpu/simd/tile.h"
 #include "runtime/threads.h"
@@ -96,3 +97,10 @@ void trim() {
 }
 
 }  // namespace glia::cpu::onednn
+
+bool glia::cpu::has_bf16_products() {
+  onednn::engine();
+  static const int isa = static_cast<int>(dnnl::get_effective_cpu_isa());
+  constexpr int kNeeded = static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
+  return (isa & kNeeded) == kNeeded;
+}

@@ -1,0 +1,75 @@
+// What the profiler calls the steps of a plan.
+#include <algorithm>
+
+#include "graph/plan.h"
+#include "runtime/profiler.h"
+
+namespace glia {
+namespace {
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& p : parts) out += (out.empty() ? "" : ", ") + p;
+  return out;
+}
+
+// The operations of a fused group, and its largest shape: that of its space.
+void describe_group(const PlanStep& step, const PendingGraph& graph, profiler::Site* site) {
+  std::vector<std::string> ops;
+  Shape space;
+  const auto widen = [&](const Shape& s) {
+    if (s.numel() > space.numel() || space.rank() == 0) space = s;
+  };
+  if (step.members.empty()) {
+    site->ops = "copy";
+    site->where = {};
+    return;
+  }
+  for (int i : step.members) {
+    const Node& node = *graph.nodes[i];
+    ops.emplace_back(node.op->name);
+    widen(node.shape);
+    if (node.op->kind == Kind::kReduce) widen(node.inputs[0]->shape);
+    if (profiler::in_library(site->where)) site->where = node.where;
+  }
+  if (profiler::in_library(site->where)) site->where = graph.nodes[step.node]->where;
+  site->ops = joined(ops);
+  site->shapes = space.str();
+}
+
+profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
+  const Node& node = *graph.nodes[step.node];
+  profiler::Site site{.where = node.where, .work = step.work};
+  if (step.many) {
+    site.ops = node.op->name;
+    site.shapes = std::to_string(step.many->counts.size()) + " tensors";
+  } else if (step.fused) {
+    describe_group(step, graph, &site);
+  } else {
+    const KernelCall call{
+        .in = step.in_arrays, .out = step.out_arrays, .attributes = node.attribute_span()};
+    site.ops = node.op->name;
+    site.work = node.op->work ? node.op->work(call) : traffic(call);
+    if (!step.in_arrays.empty()) site.dtype = step.in_arrays[0].dtype;
+    std::vector<std::string> in, out;
+    for (const Array& a : step.in_arrays) in.push_back(a.layout.shape.str());
+    for (const Array& a : step.out_arrays) out.push_back(a.layout.shape.str());
+    site.shapes = joined(in) + " -> " + joined(out);
+  }
+  return site;
+}
+
+}  // namespace
+
+const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& graph) {
+  PlanSites& sites = plan.sites;
+  if (sites.profile != profiler::profile_number()) {
+    sites.profile = profiler::profile_number();
+    sites.of_step.clear();
+    for (const PlanStep& step : plan.steps)
+      sites.of_step.push_back(profiler::add_site(describe(step, graph)));
+  }
+  return sites.of_step;
+}
+
+}  // namespace glia

@@ -1,0 +1,98 @@
+// What evaluation tells the profiler while a profile runs. While none does, a hook is one branch.
+#pragma once
+
+#include <atomic>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "core/op.h"
+
+namespace glia {
+
+struct Program;
+
+namespace profiler {
+
+extern std::atomic<bool> running;
+inline bool on() { return running.load(std::memory_order_relaxed); }
+
+// One kind of step, as tables and traces name it.
+struct Site {
+  std::string ops, shapes;
+  std::source_location where;
+  Work work;           // of one call
+  DType dtype = kF32;  // that its products are made of
+};
+// The number of a site; sites with equal names have one.
+int add_site(const Site& site);
+// Counts profiles, from 1.
+uint64_t profile_number();
+
+// A program's least work; for run_many over problems of so many elements.
+Work work_of(const Program& program, const std::vector<int64_t>& counts);
+// The place of a recorded operation, "layers.cpp:41"; places outside the library say more.
+std::string shown(const std::source_location& where);
+bool in_library(const std::source_location& where);
+
+// One evaluation, under graph_lock().
+class Boundary {
+ public:
+  Boundary() {
+    if (on()) begin();
+  }
+  ~Boundary() {
+    if (start_ > 0) end();
+  }
+  Boundary(const Boundary&) = delete;
+  Boundary& operator=(const Boundary&) = delete;
+  size_t nodes = 0;  // of the graph
+
+ private:
+  void begin();
+  void end();
+  double start_ = 0;
+};
+
+void planned(double start);  // in milliseconds(), until now
+
+// One step of a plan; site -1: not profiled.
+class KernelSpan {
+ public:
+  explicit KernelSpan(int site) : site_(site) {
+    if (site_ >= 0) begin();
+  }
+  ~KernelSpan() {
+    if (site_ >= 0) end();
+  }
+  KernelSpan(const KernelSpan&) = delete;
+  KernelSpan& operator=(const KernelSpan&) = delete;
+
+ private:
+  void begin();
+  void end();
+  int site_;
+  double start_ = 0;
+};
+
+// What a worker of the pool does for the step that runs.
+class WorkerSpan {
+ public:
+  explicit WorkerSpan(int worker) : worker_(on() ? worker : -1) {
+    if (worker_ >= 0) begin();
+  }
+  ~WorkerSpan() {
+    if (worker_ >= 0) end();
+  }
+  WorkerSpan(const WorkerSpan&) = delete;
+  WorkerSpan& operator=(const WorkerSpan&) = delete;
+
+ private:
+  void begin();
+  void end();
+  int worker_;
+  double start_ = 0;
+};
+
+}  // namespace profiler
+}  // namespace glia
