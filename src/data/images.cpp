@@ -15,7 +15,7 @@ struct Draw {
 };
 
 // `table` has 256 results for each channel.
-template <int64_t kChannels>
+template <int64_t kChannels, bool kMirrored>
 void transform(const uint8_t* in, float* out, int64_t height, int64_t width, int64_t channels,
                int64_t pad, const Draw& draw, const float* table) {
   if (kChannels) channels = kChannels;
@@ -35,11 +35,12 @@ void transform(const uint8_t* in, float* out, int64_t height, int64_t width, int
       continue;
     }
     const uint8_t* from = in + (row * width + shift + first) * channels;
-    const int64_t step = draw.mirrored ? -channels : channels;
-    const auto place = [&](int64_t w) { return (draw.mirrored ? width - 1 - w : w) * channels; };
+    const auto place = [&](int64_t w) { return (kMirrored ? width - 1 - w : w) * channels; };
     float* to = out + place(first);
-    for (int64_t w = first; w < last; ++w, from += channels, to += step) {
+    for (int64_t w = first; w < last; ++w) {
       for (int64_t c = 0; c < channels; ++c) to[c] = table[c * 256 + from[c]];
+      from += channels;
+      to += kMirrored ? -channels : channels;
     }
     for (int64_t w = 0; w < first; ++w) black(out + place(w), 1);
     for (int64_t w = last; w < width; ++w) black(out + place(w), 1);
@@ -79,12 +80,19 @@ Tensor augment_images(Random& random, const Tensor& images, const ImageOptions& 
   const int64_t size = height * width * channels;
   MemoryRef memory(allocate_memory(static_cast<size_t>(count * size) * sizeof(float)));
   auto* out = static_cast<float*>(memory->data);
-  const auto one = channels == 3 ? transform<3> : channels == 1 ? transform<1> : transform<0>;
+  const auto one = [&](int64_t i) {
+    const auto with = [&](auto f) {
+      f(in + i * size, out + i * size, height, width, channels, options.padding, draws[i],
+        table.data());
+    };
+    if (channels == 3)
+      with(draws[i].mirrored ? transform<3, true> : transform<3, false>);
+    else
+      with(draws[i].mirrored ? transform<0, true> : transform<0, false>);
+  };
   constexpr int64_t kTogether = 8;
   parallel_for((count + kTogether - 1) / kTogether, [&](int64_t piece) {
-    for (int64_t i = piece * kTogether; i < std::min(count, (piece + 1) * kTogether); ++i)
-      one(in + i * size, out + i * size, height, width, channels, options.padding, draws[i],
-          table.data());
+    for (int64_t i = piece * kTogether; i < std::min(count, (piece + 1) * kTogether); ++i) one(i);
   });
   return leaf(std::move(memory), 0, shape, kF32);
 }

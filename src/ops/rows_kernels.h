@@ -41,6 +41,14 @@ void store_part(V value, int64_t columns, typename V::Element* to) {
   value.store(to);
 }
 
+template <class V>
+void copy_row(const typename V::Element* from, typename V::Element* to, int64_t width) {
+  for (int64_t c = 0; c < width; c += V::kLanes) {
+    const int64_t columns = std::min(V::kLanes, width - c);
+    store_part(load_part<V>(from + c, columns), columns, to + c);
+  }
+}
+
 // Columns [c, c + kVectors * kLanes) of the sum of entries [first, last), in their order.
 template <class V, int kVectors, bool kWeighted, class I>
 [[gnu::always_inline]] inline void sum_block(const Entries<typename V::Element, I>& e,
@@ -283,7 +291,7 @@ void run_foreach_rows(const KernelCall& call) {
           const int64_t at = (u - begin) * width;
           sum_entries<Value<T>>(e, e.starts[u], e.starts[u + 1], array(1) + at);
           for (int64_t t = 0; t < tables; ++t)
-            std::memcpy(operand(t) + at, table(t) + ids[u] * width, bytes);
+            copy_row<Value<T>>(table(t) + ids[u] * width, operand(t) + at, width);
         }
         const int64_t count = (end - begin) * width;
         formula.kernel->run_many(1, &count, &in, &out);
@@ -291,7 +299,7 @@ void run_foreach_rows(const KernelCall& call) {
           if (!call.out[t].data) continue;  // nobody asked for it
           const T* result = static_cast<const T*>(outputs[formula.results[t]]);
           for (int64_t u = begin; u < end; ++u)
-            std::memcpy(table(t) + ids[u] * width, result + (u - begin) * width, bytes);
+            copy_row<Value<T>>(result + (u - begin) * width, table(t) + ids[u] * width, width);
         }
       }
     });

@@ -11,12 +11,32 @@
 #include "glia/io.h"
 #include "glia/ops.h"
 #include "glia/optim.h"
+#include "glia/sparse.h"
 #include "recipes/fashion_mnist.h"
 
 namespace glia {
 namespace {
 
 using Function = std::function<Tensor(const std::vector<Tensor>&)>;
+
+BagOptions bags(BagMode mode, std::optional<int64_t> padding = {}) {
+  BagOptions options;
+  options.mode = mode;
+  options.sparse = true;
+  options.padding_idx = padding;
+  return options;
+}
+
+// Three steps of an optimizer on row-sparse gradients of a table.
+template <class Optimizer, class Options>
+Tensor sparse_steps(const Tensor& weight, const Tensor& ids, const Options& options) {
+  nn::EmbeddingBag bag(weight.size(0), weight.size(1), bags(BagMode::kSum));
+  bag.to(weight.dtype());
+  bag.weight = stop_gradient(weight);
+  Optimizer optimizer(bag.parameters(), options);
+  for (int i = 0; i < 3; ++i) optimizer.step(gradients(sum(square(bag(ids))), bag.parameters()));
+  return bag.weight.tensor();
+}
 
 const std::map<std::string, Function>& functions() {
 #define F(expression) [](const std::vector<Tensor>& t) -> Tensor { return expression; }
@@ -81,6 +101,18 @@ const std::map<std::string, Function>& functions() {
       {"gather", F(gather(t[0], t[1], 1))},
       {"index_add", F(index_add(t[0], t[1], t[2], 1))},
       {"scatter_add", F(scatter_add(t[0], t[1], t[2], 1))},
+      {"embedding_sparse", F(embedding(t[1], t[0], {.padding_idx = 2, .sparse = true}))},
+      {"embedding_bag", F(embedding_bag(t[1], t[0], {}, t[2], bags(BagMode::kSum)))},
+      {"embedding_bag_mean", F(embedding_bag(t[1], t[0], t[2], {}, bags(BagMode::kMean, 1)))},
+      {"embedding_bag_max", F(embedding_bag(t[1], t[0], t[2], {}, bags(BagMode::kMax)))},
+      {"adagrad_sparse",
+       F(sparse_steps<optim::Adagrad>(
+           t[0], t[1],
+           optim::AdagradOptions{.lr = 0.1, .lr_decay = 0.05, .initial_accumulator_value = 0.1}))},
+      {"sgd_sparse", F(sparse_steps<optim::SGD>(t[0], t[1], optim::SGDOptions{.lr = 0.01}))},
+      {"sparse_adam",
+       F(sparse_steps<optim::SparseAdam>(t[0], t[1], optim::SparseAdamOptions{.lr = 0.1}))},
+      {"spmm", F(spmm(Csr::from_coo(t[1], t[2], t[3], {6, t[0].size(0)}), t[0]))},
       {"matmul", F(matmul(t[0], t[1]))},
       {"matmul_batched", F(matmul(t[0], t[1]))},
       {"linear", F(linear(t[0], t[1], t[2]))},

@@ -75,6 +75,29 @@ def binary(function, make=uniform):
     return function, lambda: [make(4, 3, 5), make(3, 1)]
 
 
+def bag_offsets(count):
+    return torch.tensor([0, 3, 3, count - 2])
+
+
+def sparse_steps(optimizer):
+    """Three steps on row-sparse gradients."""
+    def run(weight, ids):
+        bag = nn.EmbeddingBag.from_pretrained(weight.detach().clone(), freeze=False, mode="sum",
+                                              sparse=True)
+        steps = optimizer(bag.parameters())
+        for _ in range(3):
+            steps.zero_grad()
+            (bag(ids) ** 2).sum().backward()
+            steps.step()
+        return bag.weight
+    return run, lambda: [uniform(9, 5), indices(9, 6, 4)]
+
+
+def sparse_product(x, rows, columns, values):
+    matrix = torch.sparse_coo_tensor(torch.stack([rows, columns]), values, (6, len(x)))
+    return torch.sparse.mm(matrix, x)
+
+
 # Name in parity.cpp: PyTorch's function, and what makes its inputs.
 OPS = {
     "neg": unary(torch.neg), "abs": unary(torch.abs), "sign": unary(torch.sign),
@@ -109,6 +132,20 @@ OPS = {
                   lambda: [uniform(3, 6, 2), indices(6, 8), uniform(3, 8, 2)]),
     "scatter_add": (lambda x, i, s: x.scatter_add(1, i, s),
                     lambda: [uniform(3, 6), indices(6, 3, 9), uniform(3, 9)]),
+    "embedding_sparse": (lambda w, i: F.embedding(i, w, padding_idx=2),
+                         lambda: [uniform(5, 3), indices(5, 4, 6)]),
+    "embedding_bag": (lambda w, i, s: F.embedding_bag(i, w, mode="sum", per_sample_weights=s),
+                      lambda: [uniform(9, 5), indices(9, 6, 4), uniform(6, 4)]),
+    "embedding_bag_mean": (lambda w, i, o: F.embedding_bag(i, w, o, mode="mean", padding_idx=1),
+                           lambda: [uniform(5, 3), indices(5, 11), bag_offsets(11)]),
+    "embedding_bag_max": (lambda w, i, o: F.embedding_bag(i, w, o, mode="max"),
+                          lambda: [uniform(5, 3), indices(5, 11), bag_offsets(11)]),
+    "adagrad_sparse": sparse_steps(
+        lambda p: torch.optim.Adagrad(p, 0.1, 0.05, initial_accumulator_value=0.1)),
+    "sgd_sparse": sparse_steps(lambda p: torch.optim.SGD(p, 0.01)),
+    "sparse_adam": sparse_steps(lambda p: torch.optim.SparseAdam(list(p), 0.1)),
+    "spmm": (sparse_product,
+             lambda: [uniform(7, 4), indices(6, 20), indices(7, 20), uniform(20)]),
     "matmul": (torch.matmul, lambda: [uniform(65, 130), uniform(130, 33)]),
     "matmul_batched": (torch.matmul, lambda: [uniform(2, 1, 5, 7), uniform(3, 7, 4)]),
     "linear": (F.linear, lambda: [uniform(4, 6, 7), uniform(5, 7), uniform(5)]),
@@ -137,7 +174,8 @@ OPS = {
     "batch_norm": (lambda x, w, b: nhwc(F.batch_norm(nchw(x), None, None, w, b, training=True)),
                    lambda: [uniform(3, 4, 5, 6), uniform(6), uniform(6)]),
 }
-NO_GRADIENT = {"floor_divide"}  # in PyTorch; zero in Glia
+# floor_divide has none in PyTorch, and zero in Glia; the others are results of training.
+NO_GRADIENT = {"floor_divide", "adagrad_sparse", "sgd_sparse", "sparse_adam"}
 
 
 def compare_ops():
