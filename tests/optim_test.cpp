@@ -497,5 +497,38 @@ TEST(Schedules, ArgumentsOutOfRangeAreRefused) {
   EXPECT_THROW(optim::one_cycle(1, 10, {.pct_start = 1.5}), ValueError);
 }
 
+// Gradients that are already computed: the step runs over the parameters' own memory, unless
+// somebody else can see it.
+TEST(Steps, ComputedGradientsUpdateInPlaceAndSpareWhatIsHeld) {
+  const auto train = [](bool hold, bool computed) {
+    Parameter a = tensor({1.0, 2.0, 3.0}), b = tensor({{4.0f, 5.0f}});
+    ParameterList list;
+    list.push_back(a);
+    list.push_back(b);
+    optim::AdamW optimizer(list, {.lr = 0.1});
+    std::vector<std::vector<double>> seen;
+    for (int step = 0; step < 4; ++step) {
+      const Tensor old = hold ? a.tensor() : Tensor();
+      const Tensor view = hold ? reshape(b.tensor(), {2}) : Tensor();
+      std::vector<Tensor> g{sin(a.tensor() * (step + 1)), cos(b.tensor())};
+      for (Tensor& t : g) t = stop_gradient(t);
+      if (computed) eval(g);
+      const auto before = a.tensor().to_vector<double>();
+      optimizer.step(std::move(g));
+      EXPECT_NE(a.tensor().to_vector<double>(), before);
+      if (hold) {
+        EXPECT_EQ(old.to_vector<double>(), before);
+      }
+      seen.push_back(a.tensor().to_vector<double>());
+      seen.push_back(b.tensor().to_vector<double>());
+    }
+    return seen;
+  };
+  const auto plain = train(false, false);
+  EXPECT_EQ(train(false, true), plain);
+  EXPECT_EQ(train(true, true), plain);
+  EXPECT_EQ(train(true, false), plain);
+}
+
 }  // namespace
 }  // namespace glia

@@ -75,6 +75,62 @@ class Planner {
     return std::move(plan_);
   }
 
+  static std::unique_ptr<Program> plan_formula(const ForeachFormula& f, CompiledFormula* out) {
+    PendingGraph graph;
+    std::unordered_map<const Node*, int> known;
+    std::vector<std::pair<Node*, int>> stack;
+    for (const Tensor& r : f.results) {
+      stack.emplace_back(r.node(), 0);
+      while (!stack.empty()) {
+        auto& [n, next] = stack.back();
+        const bool leaf = n->is_computed() || n->op->kind == Kind::kScalar;
+        if (!leaf && next < n->input_count) {
+          Node* in = n->inputs[next++];
+          if (!known.contains(in)) stack.emplace_back(in, 0);
+        } else {
+          if (known.emplace(n, graph.nodes.size()).second) {
+            n->index = static_cast<uint32_t>(graph.nodes.size());
+            graph.nodes.push_back(n);
+          }
+          stack.pop_back();
+        }
+      }
+    }
+    graph.wanted.assign(graph.nodes.size(), 0);
+    graph.donatable.assign(graph.nodes.size(), 0);
+    for (const Tensor& r : f.results) graph.wanted[r.node()->index] = 1;
+    Planner formula(graph);
+    formula.simplify();
+    formula.arrange();
+    formula.group();
+    formula.emit();
+    Plan& inner = *formula.plan_;
+    if (inner.steps.size() != 1 || !inner.steps[0].program)
+      throw Error("foreach: the rule is not a single elementwise pass");
+    PlanStep& model = inner.steps[0];
+    const auto find = [](const std::vector<Tensor>& list, const Node* n) {
+      const auto at = std::ranges::find(list, n, &Tensor::node);
+      return at == list.end() ? -1 : static_cast<int>(at - list.begin());
+    };
+    for (const PlanArray& a : model.inputs) {
+      const Node* source = graph.nodes[inner.values[a.value].source];
+      CompiledFormula::Slot slot{.operand = find(f.operands, source),
+                                 .scalar = find(f.scalars, source)};
+      // A number written in the rule.
+      if (slot.operand < 0 && slot.scalar < 0) slot.constant = source->attributes;
+      out->inputs.push_back(slot);
+    }
+    out->outputs = static_cast<int>(model.outputs.size());
+    for (const Tensor& r : f.results) {
+      const PlanResult& result = *std::ranges::find_if(
+          inner.results, [&](const PlanResult& x) { return graph.nodes[x.node] == r.node(); });
+      const auto at = std::ranges::find(model.outputs, result.value, &PlanArray::value);
+      out->results.push_back(static_cast<int>(at - model.outputs.begin()));
+    }
+    model.program->many = true;
+    return std::move(model.program);
+  }
+
  private:
   const Node& node(int i) const { return *graph_.nodes[i]; }
   bool is_leaf(int i) const { return node(i).is_computed() || node(i).op->kind == Kind::kScalar; }
@@ -416,63 +472,6 @@ class Planner {
     plan_->steps.push_back(std::move(step));
   }
 
-  // A formula's one fused step, and what its kernel reads and writes.
-  static std::unique_ptr<Program> plan_formula(const ForeachFormula& f, CompiledFormula* out) {
-    PendingGraph graph;
-    std::unordered_map<const Node*, int> known;
-    std::vector<std::pair<Node*, int>> stack;
-    for (const Tensor& r : f.results) {
-      stack.emplace_back(r.node(), 0);
-      while (!stack.empty()) {
-        auto& [n, next] = stack.back();
-        const bool leaf = n->is_computed() || n->op->kind == Kind::kScalar;
-        if (!leaf && next < n->input_count) {
-          Node* in = n->inputs[next++];
-          if (!known.contains(in)) stack.emplace_back(in, 0);
-        } else {
-          if (known.emplace(n, graph.nodes.size()).second) {
-            n->index = static_cast<uint32_t>(graph.nodes.size());
-            graph.nodes.push_back(n);
-          }
-          stack.pop_back();
-        }
-      }
-    }
-    graph.wanted.assign(graph.nodes.size(), 0);
-    graph.donatable.assign(graph.nodes.size(), 0);
-    for (const Tensor& r : f.results) graph.wanted[r.node()->index] = 1;
-    Planner formula(graph);
-    formula.simplify();
-    formula.arrange();
-    formula.group();
-    formula.emit();
-    Plan& inner = *formula.plan_;
-    if (inner.steps.size() != 1 || !inner.steps[0].program)
-      throw Error("foreach: the rule is not a single elementwise pass");
-    PlanStep& model = inner.steps[0];
-    const auto find = [](const std::vector<Tensor>& list, const Node* n) {
-      const auto at = std::ranges::find(list, n, &Tensor::node);
-      return at == list.end() ? -1 : static_cast<int>(at - list.begin());
-    };
-    for (const PlanArray& a : model.inputs) {
-      const Node* source = graph.nodes[inner.values[a.value].source];
-      CompiledFormula::Slot slot{.operand = find(f.operands, source),
-                                 .scalar = find(f.scalars, source)};
-      // A number written in the rule.
-      if (slot.operand < 0 && slot.scalar < 0) slot.constant = source->attributes;
-      out->inputs.push_back(slot);
-    }
-    out->outputs = static_cast<int>(model.outputs.size());
-    for (const Tensor& r : f.results) {
-      const PlanResult& result = *std::ranges::find_if(
-          inner.results, [&](const PlanResult& x) { return graph.nodes[x.node] == r.node(); });
-      const auto at = std::ranges::find(model.outputs, result.value, &PlanArray::value);
-      out->results.push_back(static_cast<int>(at - model.outputs.begin()));
-    }
-    model.program->many = true;
-    return std::move(model.program);
-  }
-
   // A foreach node runs its formula on every problem.
   void emit_foreach(int i) {
     const Node& me = node(i);
@@ -709,6 +708,10 @@ class Planner {
 };
 
 }  // namespace
+
+std::unique_ptr<Program> plan_formula(const ForeachFormula& formula, CompiledFormula* out) {
+  return Planner::plan_formula(formula, out);
+}
 
 std::unique_ptr<Plan> make_plan(const PendingGraph& graph) { return Planner(graph).make(); }
 

@@ -92,6 +92,9 @@ std::unique_ptr<Plan> make_plan(const PendingGraph& graph);
 // The last part: decides where every value lies.
 void plan_memory(Plan* plan, const std::vector<uint8_t>& held, const PendingGraph& graph);
 
+// The one fused step of a formula, and what its kernel reads and writes.
+std::unique_ptr<Program> plan_formula(const ForeachFormula& formula, CompiledFormula* out);
+
 // For the running profile: what it calls each step, in order.
 const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& graph);
 

@@ -76,8 +76,8 @@ void Optimizer::set_lr(double lr) {
 // What one node can update: parameters of one group, dtype and number of steps.
 struct Optimizer::Batch {
   std::vector<Slot*> slots;
-  std::vector<std::vector<Tensor>> operands;  // the rule's, each for all parameters
-  bool by_rows = false;                       // one parameter, whose gradient is row-sparse
+  std::vector<const Tensor*> gradients;
+  bool by_rows = false;  // one parameter, whose gradient is row-sparse
 };
 
 std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& gradients) {
@@ -122,13 +122,10 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
     });
     if (batch == out.end()) {
       batch = out.emplace(batch);
-      batch->operands.resize(2 + slot.state.size());
       batch->by_rows = by_rows;
     }
     batch->slots.push_back(&slot);
-    batch->operands[0].push_back(p);
-    batch->operands[1].push_back(gradient);
-    for (size_t k = 0; k < slot.state.size(); ++k) batch->operands[2 + k].push_back(slot.state[k]);
+    batch->gradients.push_back(&gradient);
   }
   return out;
 }
@@ -136,16 +133,34 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
 void Optimizer::record(const Batch& batch) {
   const Slot& any = *batch.slots[0];
   const Update u = update(groups_[any.group], any.steps + 1);
+  const size_t states = any.state.size();
+  if (!batch.by_rows) {
+    std::vector<Node*> nodes;
+    nodes.reserve(batch.slots.size() * (2 + states));
+    for (size_t j = 0; j < batch.slots.size(); ++j) {
+      const Slot& slot = *batch.slots[j];
+      nodes.push_back(slot.parameter.tensor().node());
+      nodes.push_back(batch.gradients[j]->node());
+      for (const Variable& state : slot.state) nodes.push_back(state.tensor().node());
+    }
+    if (foreach_in_place(name_, u.rule, 2 + states, nodes, u.scalars)) return;
+  }
   std::vector<std::vector<Tensor>> results;
   if (batch.by_rows) {
-    std::vector<Tensor> state;
-    for (size_t k = 2; k < batch.operands.size(); ++k) state.push_back(batch.operands[k][0]);
+    const std::vector<Tensor> state(any.state.begin(), any.state.end());
     for (Tensor& result :
-         foreach_rows(name_, u.rule, batch.operands[0][0], batch.operands[1][0], state, u.scalars))
+         foreach_rows(name_, u.rule, any.parameter, *batch.gradients[0], state, u.scalars))
       results.push_back({std::move(result)});
   } else {
+    std::vector<std::vector<Tensor>> operands(2 + states);
+    for (size_t j = 0; j < batch.slots.size(); ++j) {
+      const Slot& slot = *batch.slots[j];
+      operands[0].push_back(slot.parameter);
+      operands[1].push_back(*batch.gradients[j]);
+      for (size_t k = 0; k < states; ++k) operands[2 + k].push_back(slot.state[k]);
+    }
     std::vector<const std::vector<Tensor>*> lists;
-    for (const auto& list : batch.operands) lists.push_back(&list);
+    for (const auto& list : operands) lists.push_back(&list);
     results = foreach (name_, u.rule, lists, u.scalars);
   }
   for (size_t j = 0; j < batch.slots.size(); ++j) {

@@ -1,0 +1,86 @@
+// Optimizer steps on values that are all there: one kernel over their memory, without a graph.
+#include <algorithm>
+#include <mutex>
+#include <unordered_map>
+
+#include "glia/runtime.h"
+#include "graph/plan.h"
+
+namespace glia {
+namespace {
+
+struct InPlace {
+  CompiledFormula formula;
+  std::unique_ptr<FusedKernel> kernel;  // null: results share an output
+};
+
+// Under graph_lock(), by formula.
+const InPlace& in_place(int64_t index) {
+  static auto* known = new std::unordered_map<int64_t, InPlace>;
+  const auto [at, added] = known->try_emplace(index);
+  InPlace& made = at->second;
+  if (!added) return made;
+  std::unique_ptr<Program> program = plan_formula(foreach_formula(index), &made.formula);
+  const auto& [kernel, inputs, outputs, results] = made.formula;
+  for (size_t r = 0; r < results.size(); ++r) {
+    const int operand = r == 0 ? 0 : static_cast<int>(r) + 1;
+    const auto slot = std::ranges::find(inputs, operand, &CompiledFormula::Slot::operand);
+    int& overwrites = program->outputs[results[r]].overwrites;
+    if (slot == inputs.end() || overwrites >= 0) return made;
+    overwrites = static_cast<int>(slot - inputs.begin());
+  }
+  made.kernel = compile(*program);
+  return made;
+}
+
+bool is_ours_alone(const Node& node) {
+  return node.references() == 1 && node.offset == 0 && !node.memory->owner &&
+         node.memory->references.load() == 1;
+}
+
+}  // namespace
+
+bool foreach_in_place(const char* name, ForeachRule rule, size_t operands,
+                      std::span<Node* const> nodes, const std::vector<double>& scalars,
+                      std::source_location where) {
+  if (profiling()) return false;  // a plan's steps are what a profile shows
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (!nodes[i]->is_computed() || (i % operands != 1 && !is_ours_alone(*nodes[i]))) return false;
+  }
+  const DType dtype = nodes[0]->dtype;
+  const int64_t index = foreach_formula_index(name, rule, dtype, operands, scalars.size(), where);
+  std::lock_guard hold(graph_lock());
+  const InPlace& made = in_place(index);
+  if (!made.kernel) return false;
+
+  std::vector<double> wide(scalars);
+  std::vector<float> narrow(scalars.begin(), scalars.end());
+  const auto scalar = [&](int i) -> void* {
+    return dtype == kF64 ? static_cast<void*>(&wide[i]) : static_cast<void*>(&narrow[i]);
+  };
+  const size_t problems = nodes.size() / operands, ins = made.formula.inputs.size();
+  const auto outs = static_cast<size_t>(made.formula.outputs);
+  std::vector<void*> addresses(problems * (ins + outs));
+  std::vector<void*const*> inputs(problems), outputs(problems);
+  std::vector<int64_t> counts(problems);
+  for (size_t j = 0; j < problems; ++j) {
+    Node* const* const mine = &nodes[j * operands];
+    void** const in = &addresses[j * (ins + outs)];
+    for (size_t i = 0; i < ins; ++i) {
+      const CompiledFormula::Slot& slot = made.formula.inputs[i];
+      in[i] = slot.constant       ? const_cast<void*>(slot.constant)
+              : slot.operand >= 0 ? mine[slot.operand]->data()
+                                  : scalar(slot.scalar);
+    }
+    for (size_t r = 0; r < made.formula.results.size(); ++r)
+      in[ins + made.formula.results[r]] = mine[r == 0 ? 0 : r + 1]->data();
+    inputs[j] = in;
+    outputs[j] = in + ins;
+    counts[j] = mine[0]->shape.numel();
+  }
+  made.kernel->run_many(static_cast<int64_t>(problems), counts.data(), inputs.data(),
+                        outputs.data());
+  return true;
+}
+
+}  // namespace glia
