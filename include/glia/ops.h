@@ -2,6 +2,8 @@
 // NHWC. Operands broadcast and promote; every function throws ShapeError when they do not fit.
 #pragma once
 
+#include <optional>
+
 #include "glia/tensor.h"
 
 namespace glia {
@@ -184,6 +186,24 @@ RNNResult rnn(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
               const Tensor& bias_ih = {}, const Tensor& bias_hh = {}, const Tensor& h0 = {},
               RNNNonlinearity nonlinearity = RNNNonlinearity::kTanh,
               Where where = Where::current());
+
+// ---- Attention --------------------------------------------------------------------------------
+
+struct AttentionOptions {
+  // Broadcasts to (..., T, S). Of bools: which keys a query sees; floats are added to the scores.
+  Tensor mask = {};
+  bool is_causal = false;            // query i sees the keys up to i
+  std::optional<double> scale = {};  // of the scores; unset: 1 / sqrt(D)
+  double dropout_p = 0;              // on the weights, always
+  bool enable_gqa = false;           // q may have a multiple of the heads of k and v (axis -3)
+  // Only so many first keys count. Given when a plan runs: changing it makes no new plan.
+  std::optional<int64_t> key_length = {};
+};
+// softmax(scale q k^T) v (Vaswani et al. 2017): q (..., T, D), k (..., S, D), v (..., S, E) ->
+// (..., T, E), leading axes broadcast. A query that sees no key gives 0.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const AttentionOptions& options = {},
+                                    Where where = Where::current());
 
 // ---- Convolution and pooling ----------------------------------------------------------------
 

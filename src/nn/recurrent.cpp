@@ -50,10 +50,10 @@ LSTMResult Recurrent::run(const Tensor& x, const Tensor& h0, const Tensor& c0, c
   if (!x.defined()) throw ShapeError(fmt::format("{}: x is not defined", name_), where);
   const bool batched = x.rank() == 3;
   if ((!batched && x.rank() != 2) || x.size(-1) != input_size)
-    throw ShapeError(fmt::format("{}: needs ({}, {}) or (T, {}), got {}", name_,
-                                 options.batch_first ? "N, T" : "T, N", input_size, input_size,
-                                 x.shape().str()),
-                     where);
+    throw ShapeError(
+        fmt::format("{}: needs ({}, {}) or (T, {}), got {}", name_,
+                    options.batch_first ? "N, T" : "T, N", input_size, input_size, x.shape().str()),
+        where);
   Tensor h = batched ? x : unsqueeze(x, 1, where);
   if (batched && options.batch_first) h = transpose(h, 0, 1, where);
   const int64_t count = static_cast<int64_t>(weights.size()), batch = h.size(1);
@@ -87,7 +87,8 @@ LSTMResult Recurrent::run(const Tensor& x, const Tensor& h0, const Tensor& c0, c
   if (batched && options.batch_first) h = transpose(h, 0, 1, where);
   const auto last = [&](const std::vector<Tensor>& states) {
     if (states.empty()) return Tensor();
-    const Tensor all = states.size() == 1 ? unsqueeze(states[0], 0, where) : stack(states, 0, where);
+    const Tensor all =
+        states.size() == 1 ? unsqueeze(states[0], 0, where) : stack(states, 0, where);
     return batched ? all : squeeze(all, 1, where);
   };
   return {batched ? h : squeeze(h, 1, where), last(h_last), last(c_last)};
@@ -105,8 +106,7 @@ RNNResult GRU::operator()(const Tensor& x, const Tensor& h0, Where where) const 
   const LSTMResult all =
       run(x, h0, {}, where,
           [&](const Tensor& in, const Weights& w, const Tensor& h, const Tensor&) -> LSTMResult {
-            const RNNResult r =
-                gru(in, w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh, h, where);
+            const RNNResult r = gru(in, w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh, h, where);
             return {r.out, r.h, {}};
           });
   return {all.out, all.h};
@@ -116,8 +116,8 @@ RNNResult RNN::operator()(const Tensor& x, const Tensor& h0, Where where) const 
   const LSTMResult all =
       run(x, h0, {}, where,
           [&](const Tensor& in, const Weights& w, const Tensor& h, const Tensor&) -> LSTMResult {
-            const RNNResult r = rnn(in, w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh, h,
-                                    nonlinearity, where);
+            const RNNResult r =
+                rnn(in, w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh, h, nonlinearity, where);
             return {r.out, r.h, {}};
           });
   return {all.out, all.h};

@@ -4,9 +4,9 @@
 //   recurrent_backward(gates, w, gy, ...) -> dx, dh0, dinner
 //     LSTM: ..., inner[, gc][, c0]; GRU: ..., inner, y[, h0]; else nothing, and gates is y
 //
-// x (T, B, G H) is the input's part of every gate, gates the activated ones in PyTorch's order. inner
-// (T, B, H) is the LSTM's cell, or the GRU's product in its third gate; gc (B, H) belongs to the last
-// cell. dinner is an LSTM's dc0, of a GRU the gradient of the products with w (T, B, 3 H).
+// x (T, B, G H) is the input's part of every gate, gates the activated ones in PyTorch's order.
+// inner (T, B, H) is the LSTM's cell, or the GRU's product in its third gate; gc (B, H) belongs to
+// the last cell. dinner is an LSTM's dc0, of a GRU the gradient of the products with w (T, B, 3 H).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace glia {
 
 struct Recurrence {
   enum Cell : int64_t { kLSTM, kGRU, kTanh, kReLU };
-  enum { kGates, kY, kInner };                               // outputs
+  enum { kGates, kY, kInner };                             // outputs
   enum { kCell, kHasBias, kHasState, kHasInnerGradient };  // attributes
 
   Cell cell;

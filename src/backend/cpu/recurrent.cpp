@@ -23,15 +23,13 @@ using V = Lane<float>;
 constexpr int64_t kLanes = V::kLanes;
 // Rows whose sums stay in registers beside four vectors of weights (AVX-512), or beside one.
 constexpr int kMaxRows = kLanes == 16 ? 6 : 3;
-constexpr int64_t kChunkRows = 16;   // most rows that one thread takes through all steps
+constexpr int64_t kChunkRows = 16;      // most rows that one thread takes through all steps
 constexpr double kParallelFlops = 1e6;  // less is not worth waking a thread
 
 HWY_INLINE V load(const float* p, int64_t n) {
   return n < kLanes ? V::load_first(n, p, V(0)) : V::load(p);
 }
-HWY_INLINE void store(V v, float* p, int64_t n) {
-  n < kLanes ? v.store_first(n, p) : v.store(p);
-}
+HWY_INLINE void store(V v, float* p, int64_t n) { n < kLanes ? v.store_first(n, p) : v.store(p); }
 
 // sums[r][v] += row r of a (R, depth) times column vector v of the panel (depth, N, kLanes).
 template <int R, int N>
@@ -105,7 +103,7 @@ struct Forward : Sizes {
   const float* x = nullptr;
   const float *h0 = nullptr, *c0 = nullptr;
   float *gates = nullptr, *y = nullptr, *inner = nullptr;  // gates and inner: null if not asked for
-  float* cell = nullptr;       // (B, H), of an LSTM whose cells nobody asked for
+  float* cell = nullptr;  // (B, H), of an LSTM whose cells nobody asked for
   const float* panels = nullptr;
   const float* start = nullptr;       // what sums start from: biases in the panels' order
   const float* input_bias = nullptr;  // of the GRU's third gate
@@ -336,8 +334,8 @@ template <class F>
 void for_row_chunks(const Sizes& s, int64_t width, F&& f) {
   const double flops = 2.0 * s.steps * s.batch * s.hidden * width;
   const int64_t half = (s.batch + 1) / 2;
-  const int64_t rows = std::max<int64_t>(
-      1, flops < kParallelFlops ? s.batch : std::min(kChunkRows, half));
+  const int64_t rows =
+      std::max<int64_t>(1, flops < kParallelFlops ? s.batch : std::min(kChunkRows, half));
   parallel_for((s.batch + rows - 1) / rows,
                [&](int64_t i) { f(i * rows, std::min(s.batch, (i + 1) * rows)); });
 }
@@ -409,9 +407,13 @@ void run_forward(const KernelCall& call, const Recurrence& kind, Forward f) {
   if (Cell::kGates == 4 && !f.inner) f.cell = scratch(&cell, f.batch * h);
 
   static constexpr Tile<Forward> kTiles[] = {
-      forward_tile<Cell, 1>, forward_tile<Cell, 2>, forward_tile<Cell, 3>,
+    forward_tile<Cell, 1>,
+    forward_tile<Cell, 2>,
+    forward_tile<Cell, 3>,
 #if HWY_TARGET == HWY_AVX3
-      forward_tile<Cell, 4>, forward_tile<Cell, 5>, forward_tile<Cell, 6>,
+    forward_tile<Cell, 4>,
+    forward_tile<Cell, 5>,
+    forward_tile<Cell, 6>,
 #endif
   };
   for_row_chunks(f, Cell::kGates * h, [&](int64_t first, int64_t last) {
@@ -465,9 +467,13 @@ void run_backward(const KernelCall& call, Backward b) {
   if (!b.carry) b.carry = scratch(&carry, b.batch * h);
 
   static constexpr Tile<Backward> kTiles[] = {
-      backward_tile<Cell, 1>, backward_tile<Cell, 2>, backward_tile<Cell, 3>,
+    backward_tile<Cell, 1>,
+    backward_tile<Cell, 2>,
+    backward_tile<Cell, 3>,
 #if HWY_TARGET == HWY_AVX3
-      backward_tile<Cell, 4>, backward_tile<Cell, 5>, backward_tile<Cell, 6>,
+    backward_tile<Cell, 4>,
+    backward_tile<Cell, 5>,
+    backward_tile<Cell, 6>,
 #endif
   };
   for_row_chunks(b, width, [&](int64_t first, int64_t last) {

@@ -44,7 +44,9 @@ struct Scalar {
   }
   static Scalar load(const Memory* p) { return of(*p); }
   void store(Memory* p) const { *p = v; }
-  static Scalar load_first(int64_t n, const Memory* p, Scalar rest) { return n > 0 ? load(p) : rest; }
+  static Scalar load_first(int64_t n, const Memory* p, Scalar rest) {
+    return n > 0 ? load(p) : rest;
+  }
   void store_first(int64_t n, Memory* p) const {
     if (n > 0) store(p);
   }
