@@ -17,6 +17,8 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"chain", bench::chain},
     {"chain_grad", bench::chain_grad},
     {"dqn_step", bench::dqn_step},
+    {"gpt_decode", bench::gpt_decode},
+    {"gpt_train", bench::gpt_train},
     {"lstm_b1", bench::lstm_b1},
     {"lstm_train", bench::lstm_train},
     {"mlp_large", bench::mlp_large},

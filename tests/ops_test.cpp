@@ -22,9 +22,14 @@ namespace {
 // Operations that only make sense within something larger, and the tests that hold that.
 const std::map<std::string, std::string>& covered_elsewhere() {
   static const std::map<std::string, std::string> all{
+      {"attention", "attention_test: against its composition"},
+      {"attention_backward", "attention_test: against its composition"},
       {"barrier", "transforms_test: checkpoint"},
       {"foreach", "optim_test: every optimizer against its formula"},
-      {"placeholder", "transforms_test: vmap"}};
+      {"placeholder", "transforms_test: vmap"},
+      {"recurrent", "recurrent_test: against its composition"},
+      {"recurrent_backward", "recurrent_test: against its composition"},
+      {"write_slice", "attention_test: slice_scatter"}};
   return all;
 }
 
