@@ -9,7 +9,8 @@ constexpr int64_t kVocabulary = 256, kBatch = 16;
 
 struct Block : nn::Module {
   nn::LayerNorm l1{kWidth}, l2{kWidth};
-  nn::Linear qkv{kWidth, 3 * kWidth}, o{kWidth, kWidth}, f{kWidth, 4 * kWidth}, g{4 * kWidth, kWidth};
+  nn::Linear qkv{kWidth, 3 * kWidth}, o{kWidth, kWidth}, f{kWidth, 4 * kWidth},
+      g{4 * kWidth, kWidth};
   GLIA_FIELDS(l1, l2, qkv, o, f, g)
 
   // (3, N, H, T, D)
@@ -61,9 +62,9 @@ Result gpt_train(const Options& options) {
   const Tensor x = slice(ids, 1, {0, kTokens}), y = slice(ids, 1, {1, kTokens + 1});
   eval({x, y});
   const ParameterList parameters = model.parameters();
-  optim::AdamW optimizer(parameters, {.lr = options.lr > 0 ? options.lr : 1e-7,
-                                      .betas = {0.9, 0.95},
-                                      .weight_decay = 0.1});
+  optim::AdamW optimizer(
+      parameters,
+      {.lr = options.lr > 0 ? options.lr : 1e-7, .betas = {0.9, 0.95}, .weight_decay = 0.1});
   Result result = run(options, [&] {
     const Tensor loss = model.loss(x, y);
     optimizer.step(gradients(loss, parameters));

@@ -93,8 +93,8 @@ Tensor slice(const Tensor& x, int axis, Slice range, Where where = Where::curren
 Tensor flip(const Tensor& x, const Axes& axes, Where where = Where::current());
 Tensor concat(const std::vector<Tensor>& parts, int axis = 0, Where where = Where::current());
 Tensor stack(const std::vector<Tensor>& parts, int axis = 0, Where where = Where::current());
-// x with `source` from `start` of the axis on, as torch.slice_scatter. Changing the start makes no new
-// plan, and an x that nobody holds any longer is written in place: for caches that grow.
+// x with `source` from `start` of the axis on, as torch.slice_scatter. Changing the start makes no
+// new plan, and an x that nobody holds any longer is written in place: for caches that grow.
 Tensor slice_scatter(const Tensor& x, const Tensor& source, int axis, int64_t start,
                      Where where = Where::current());
 std::vector<Tensor> split(const Tensor& x, int64_t size, int axis = 0,
