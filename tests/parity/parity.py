@@ -75,6 +75,26 @@ def binary(function, make=uniform):
     return function, lambda: [make(4, 3, 5), make(3, 1)]
 
 
+def recurrent(kind, gates, result=lambda r: r[0]):
+    """One layer of 5 -> 6 over 7 steps of 3 sequences, from a given state."""
+    def function(x, w_ih, w_hh, b_ih, b_hh, *states):
+        layer = kind(5, 6).to(x.dtype)
+        state = tuple(s[None] for s in states)
+        weights = dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"),
+                           (w_ih, w_hh, b_ih, b_hh)))
+        return result(torch.func.functional_call(layer, weights,
+                                                 (x, state if gates == 4 else state[0])))
+    width = 6 * gates
+    shapes = [(7, 3, 5), (width, 5), (width, 6), (width,), (width,), (3, 6)]
+    return function, lambda: [uniform(*s, low=-1, high=1)
+                              for s in shapes + [(3, 6)] * (gates == 4)]
+
+
+def attention(**options):
+    return (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, **options),
+            lambda: [uniform(2, 3, 37, 8), uniform(2, 3, 41, 8), uniform(2, 3, 41, 8)])
+
+
 # Name in parity.cpp: PyTorch's function, and what makes its inputs.
 OPS = {
     "neg": unary(torch.neg), "abs": unary(torch.abs), "sign": unary(torch.sign),
@@ -136,6 +156,11 @@ OPS = {
                    lambda: [uniform(4, 3, 6), uniform(6), uniform(6)]),
     "batch_norm": (lambda x, w, b: nhwc(F.batch_norm(nchw(x), None, None, w, b, training=True)),
                    lambda: [uniform(3, 4, 5, 6), uniform(6), uniform(6)]),
+}
+OPS |= {
+    "lstm": recurrent(nn.LSTM, 4), "gru": recurrent(nn.GRU, 3), "rnn": recurrent(nn.RNN, 1),
+    "lstm_cell": recurrent(nn.LSTM, 4, lambda r: r[1][1][0]),
+    "attention": attention(), "attention_causal": attention(is_causal=True, scale=0.7),
 }
 NO_GRADIENT = {"floor_divide"}  # in PyTorch; zero in Glia
 
