@@ -22,6 +22,8 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"embedding_bag", bench::embedding_bag},
     {"gcn", bench::gcn},
     {"gelu16m", bench::gelu16m},
+    {"gpt_decode", bench::gpt_decode},
+    {"gpt_train", bench::gpt_train},
     {"lstm_b1", bench::lstm_b1},
     {"lstm_train", bench::lstm_train},
     {"loader", bench::loader},

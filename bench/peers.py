@@ -255,6 +255,120 @@ class Elementwise(Inputs):
         def run():
             with torch.inference_mode():
                 return self.function(torch, *operands)
+class LstmTrain(Training):
+    """128 -> 256 over 100 steps of 32 sequences, gradients clipped."""
+
+    def __init__(self):
+        import torch
+        self.model = torch.nn.LSTM(128, 256)
+        self.inputs = {"x": torch.randn(100, 32, 128)}
+        self.settings, self.lr = [{}], 0.1
+
+    def step(self, setting, lr=None):
+        import torch
+        optimizer = torch.optim.SGD(self.model.parameters(), lr or self.lr)
+
+        def run():
+            optimizer.zero_grad()
+            loss = (self.model(self.inputs["x"])[0] ** 2).mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+        return run
+
+
+class LstmB1(Training):
+    """24 -> 32 over 63 steps of one sequence, forward."""
+
+    def __init__(self):
+        import torch
+        self.model = torch.nn.LSTM(24, 32)
+        self.inputs = {"x": torch.randn(63, 1, 24)}
+        self.settings = [{}]
+
+    def step(self, setting, lr=None):
+        import torch
+
+        def run():
+            with torch.inference_mode():
+                return self.model(self.inputs["x"])[0]
+        return run
+
+
+def gpt():
+    """4 layers of 128, 4 heads, 256 tokens in 128 places."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.l1, self.l2 = nn.LayerNorm(128), nn.LayerNorm(128)
+            self.qkv, self.o = nn.Linear(128, 384), nn.Linear(128, 128)
+            self.f, self.g = nn.Linear(128, 512), nn.Linear(512, 128)
+
+        def forward(self, h):
+            q, k, v = self.qkv(self.l1(h)).view(*h.shape[:2], 3, 4, 32).permute(2, 0, 3, 1, 4)
+            a = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            h = h + self.o(a.transpose(1, 2).reshape(h.shape))
+            return h + self.g(functional.gelu(self.f(self.l2(h))))
+
+    class Gpt(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.te, self.pe = nn.Embedding(256, 128), nn.Embedding(128, 128)
+            self.b = nn.ModuleList(Block() for _ in range(4))
+            self.ln = nn.LayerNorm(128)
+
+        def forward(self, x):
+            h = self.te(x) + self.pe.weight[:x.shape[1]]
+            for block in self.b:
+                h = block(h)
+            return self.ln(h) @ self.te.weight.T
+
+    return Gpt()
+
+
+class GptTrain(Training):
+    def __init__(self):
+        import torch
+        self.model = gpt()
+        self.inputs = {"ids": torch.randint(0, 256, (16, 129)).float()}  # files hold f32
+        self.settings, self.lr = [{"fused": True}, {"foreach": True}], 1e-7
+        self.optimizer = lambda parameters, **options: torch.optim.AdamW(
+            parameters, betas=(0.9, 0.95), weight_decay=0.1, **options)
+
+    def loss(self):
+        import torch
+        ids = self.inputs["ids"].long()
+        return torch.nn.functional.cross_entropy(self.model(ids[:, :-1]).view(-1, 256),
+                                                 ids[:, 1:].reshape(-1))
+
+
+class GptDecode(Training):
+    """Greedy, 128 tokens. The proof computes every token anew, without a cache."""
+
+    def __init__(self):
+        import torch
+        self.model = gpt()
+        self.inputs = {}
+        for name, value in self.model.named_parameters():
+            if ".l" not in name and not name.startswith("ln"):
+                torch.nn.init.normal_(value, 0, 0.02)
+        self.settings = []
+
+    def step(self, setting, lr=None):
+        import torch
+
+        def run():
+            tokens = [1]
+            with torch.inference_mode():
+                for _ in range(128):
+                    logits = self.model(torch.tensor([tokens]))[:, -1]
+                    tokens.append(logits.argmax().item())
+            return logits
         return run
 
 
@@ -395,6 +509,10 @@ WORKLOADS = {
     "dqn_step": Dqn,
     "mlp_small": lambda: Mlp([784, 512, 512, 10], 128),
     "mlp_large": lambda: Mlp([4096, 4096, 4096, 1000], 256),
+    "lstm_train": LstmTrain,
+    "lstm_b1": LstmB1,
+    "gpt_train": GptTrain,
+    "gpt_decode": GptDecode,
     "adamw_small": lambda: AdamW(200, 64),
     "adamw_large": lambda: AdamW(50, 200_000),
     "resnet20_train": ResNetTraining,
@@ -514,7 +632,7 @@ def main():
         step = workload.step({}, float(rest[2]))
         results = [step().detach().abs().mean().item() for _ in range(int(rest[1]))]
         print(json.dumps({"workload": name, "results": results}))
-    elif action == "eager":
+    elif action == "eager" and workload.settings:
         times = {json.dumps(setting): median_ms(workload.step(setting))
                  for setting in workload.settings}
         best = min(times, key=times.get)

@@ -24,6 +24,8 @@ const std::map<std::string, std::string>& covered_elsewhere() {
   static const std::map<std::string, std::string> all{
       {"bag_argmax", "sparse_test: embedding_bag"},
       {"bag_starts", "sparse_test: embedding_bag"},
+      {"attention", "attention_test: against its composition"},
+      {"attention_backward", "attention_test: against its composition"},
       {"barrier", "transforms_test: checkpoint"},
       {"dot_rows", "sparse_test: embedding_bag, spmm"},
       {"foreach", "optim_test: every optimizer against its formula"},
@@ -33,7 +35,10 @@ const std::map<std::string, std::string>& covered_elsewhere() {
       {"row_numbers", "sparse_test: embedding_bag"},
       {"sparse_rows", "sparse_test: row-sparse gradients"},
       {"spread_rows", "sparse_test: embedding_bag"},
-      {"sum_rows", "sparse_test: embedding_bag, spmm"}};
+      {"sum_rows", "sparse_test: embedding_bag, spmm"},
+      {"recurrent", "recurrent_test: against its composition"},
+      {"recurrent_backward", "recurrent_test: against its composition"},
+      {"write_slice", "attention_test: slice_scatter"}};
   return all;
 }
 

@@ -2,6 +2,8 @@
 // NHWC. Operands broadcast and promote; every function throws ShapeError when they do not fit.
 #pragma once
 
+#include <optional>
+
 #include "glia/tensor.h"
 
 namespace glia {
@@ -91,6 +93,10 @@ Tensor slice(const Tensor& x, int axis, Slice range, Where where = Where::curren
 Tensor flip(const Tensor& x, const Axes& axes, Where where = Where::current());
 Tensor concat(const std::vector<Tensor>& parts, int axis = 0, Where where = Where::current());
 Tensor stack(const std::vector<Tensor>& parts, int axis = 0, Where where = Where::current());
+// x with `source` from `start` of the axis on, as torch.slice_scatter. Changing the start makes no
+// new plan, and an x that nobody holds any longer is written in place: for caches that grow.
+Tensor slice_scatter(const Tensor& x, const Tensor& source, int axis, int64_t start,
+                     Where where = Where::current());
 std::vector<Tensor> split(const Tensor& x, int64_t size, int axis = 0,
                           Where where = Where::current());
 
@@ -203,6 +209,24 @@ class Autocast {
  private:
   DType previous_;
 };
+
+// ---- Attention --------------------------------------------------------------------------------
+
+struct AttentionOptions {
+  // Broadcasts to (..., T, S). Of bools: which keys a query sees; floats are added to the scores.
+  Tensor mask = {};
+  bool is_causal = false;            // query i sees the keys up to i
+  std::optional<double> scale = {};  // of the scores; unset: 1 / sqrt(D)
+  double dropout_p = 0;              // on the weights, always
+  bool enable_gqa = false;           // q may have a multiple of the heads of k and v (axis -3)
+  // Only so many first keys count. Given when a plan runs: changing it makes no new plan.
+  std::optional<int64_t> key_length = {};
+};
+// softmax(scale q k^T) v (Vaswani et al. 2017): q (..., T, D), k (..., S, D), v (..., S, E) ->
+// (..., T, E), leading axes broadcast. A query that sees no key gives 0.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const AttentionOptions& options = {},
+                                    Where where = Where::current());
 
 // ---- Convolution and pooling ----------------------------------------------------------------
 

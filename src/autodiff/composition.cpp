@@ -29,4 +29,30 @@ std::vector<Tensor> gradients_of(const Composition& f, const std::vector<Tensor>
   return grads;
 }
 
+std::vector<Tensor> as_gradients_of(const Composition& f, const std::vector<Tensor>& inputs,
+                                    const std::vector<Tensor>& seeds,
+                                    const std::vector<Tensor>& grads, const Where& where) {
+  std::vector<Tensor> by = inputs, out(grads.size());
+  std::vector<bool> given;
+  for (const Tensor& seed : seeds) {
+    given.push_back(seed.defined());
+    if (seed.defined()) by.push_back(seed);
+  }
+  const size_t count = inputs.size();
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined()) continue;
+    const Composition first = [=](const std::vector<Tensor>& at) {
+      const auto end = at.begin() + static_cast<std::ptrdiff_t>(count);
+      std::vector<Tensor> its_seeds;
+      for (auto next = end; bool has : given) its_seeds.push_back(has ? *next++ : Tensor());
+      return std::vector<Tensor>{gradients_of(f, {at.begin(), end}, its_seeds)[i]};
+    };
+    const CustomRule rule = [first](const std::vector<Tensor>& at, const Tensor&, const Tensor& g) {
+      return gradients_of(first, at, {g});
+    };
+    out[i] = with_rule(grads[i], by, rule, where);
+  }
+  return out;
+}
+
 }  // namespace glia

@@ -91,7 +91,47 @@ const Op kWriteBox{.name = "write_box",
                    .overwrites = first_over_first,
                    .batch = batch_write_box};
 
-const RegisterOp registered[] = {RegisterOp(kConcat), RegisterOp(kWriteBox)};
+// ---- write_slice(base, x, start): attribute: axis; start is a host number ----
+
+void run_write_slice(const KernelCall& call) {
+  const int axis = static_cast<int>(call.attributes[0]);
+  Layout to = call.out[0].layout;
+  copy_elements(call.in[0], call.out[0].data, to);
+  move_to(&to, axis, *call.in[2].as<const int64_t>(), 1);
+  copy_elements(call.in[1], call.out[0].data, to);
+}
+Tensor record_write_slice(const Tensor& base, const Tensor& x, const Tensor& start, int64_t axis,
+                          const Where& where);
+void vjp_write_slice(Vjp& v) {
+  const int axis = static_cast<int>(v.attribute(0));
+  const Shape& part = v.node().inputs[1]->shape;
+  const Where& where = v.node().where;
+  if (v.needs(0))
+    v.set(0, record_write_slice(v.g(), zeros(part, v.g().dtype()), v.in(2), axis, where));
+  if (v.needs(1)) v.set(1, take(v.g(), arange(part[axis]) + v.in(2), axis, where));
+}
+Tensor batch_write_slice(const Node& node, std::span<const Tensor> inputs,
+                         std::span<const bool> batched, int64_t size) {
+  if (batched[2]) return {};
+  return record_write_slice(with_batch_axis(inputs[0], batched[0], size),
+                            with_batch_axis(inputs[1], batched[1], size), inputs[2],
+                            node.attributes[0] + 1, node.where);
+}
+const Op kWriteSlice{.name = "write_slice",
+                     .kind = Kind::kKernel,
+                     .vjp = vjp_write_slice,
+                     .run = run_write_slice,
+                     .strided = true,
+                     .overwrites = first_over_first,
+                     .batch = batch_write_slice};
+Tensor record_write_slice(const Tensor& base, const Tensor& x, const Tensor& start, int64_t axis,
+                          const Where& where) {
+  return record(kWriteSlice, {base.node(), x.node(), start.node()}, base.shape(), base.dtype(),
+                {axis}, where);
+}
+
+const RegisterOp registered[] = {RegisterOp(kConcat), RegisterOp(kWriteBox),
+                                 RegisterOp(kWriteSlice)};
 
 }  // namespace
 
@@ -145,6 +185,20 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int axis, Where where) 
   for (int64_t start = 0; start == 0 || start < total; start += size)
     parts.push_back(slice(x, i, {start, std::min(start + size, total), 1}, where));
   return parts;
+}
+
+Tensor slice_scatter(const Tensor& x, const Tensor& source, int axis, int64_t start, Where where) {
+  if (!x.defined() || !source.defined()) fail("slice_scatter", "a tensor is not defined", where);
+  const int i = checked_axis("slice_scatter", axis, x.rank(), where);
+  Shape part = source.shape();
+  if (part.rank() == x.rank()) part[i] = x.shape()[i];
+  if (part != x.shape() || start < 0 || start + source.shape()[i] > x.shape()[i])
+    fail("slice_scatter",
+         source.shape().str() + " does not fit into " + x.shape().str() + " at " +
+             std::to_string(start) + " of axis " + std::to_string(i),
+         where);
+  return record_write_slice(x, cast(Operand(source, where), x.dtype()), host_scalar_i64(start), i,
+                            where);
 }
 
 Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>& starts,

@@ -34,6 +34,11 @@ using Composition = std::function<std::vector<Tensor>(const std::vector<Tensor>&
 std::vector<Tensor> gradients_of(const Composition& f, const std::vector<Tensor>& inputs,
                                  const std::vector<Tensor>& seeds);
 
+// `grads`, which a kernel computed, with the derivative that gradients_of(f, inputs, seeds) have.
+std::vector<Tensor> as_gradients_of(const Composition& f, const std::vector<Tensor>& inputs,
+                                    const std::vector<Tensor>& seeds,
+                                    const std::vector<Tensor>& grads, const Where& where);
+
 // The operand as a floating-point tensor: integers become f32.
 Tensor as_float(const char* op, const Operand& x);
 inline Tensor as_float(const char* op, const Tensor& x, const Where& where) {

@@ -147,23 +147,11 @@ CustomRule rule_of(const Recurrence& kind, size_t inputs, int which, const Where
     const auto end = arguments.begin() + static_cast<std::ptrdiff_t>(inputs);
     const std::vector<Tensor> list(arguments.begin(), end);
     const Saved saved{end[0], end[1], end[2]};
-    std::vector<Tensor> grads =
-        backward(kind, list, saved, which ? Tensor() : g, which ? g : Tensor(), where);
-    std::vector<Tensor> by = list;
-    by.push_back(g);
-    for (size_t i = 0; i < inputs; ++i) {
-      if (!grads[i].defined()) continue;
-      const Composition first = [=](const std::vector<Tensor>& at) {
-        const std::vector<Tensor> in(at.begin(), at.end() - 1);
-        std::vector<Tensor> seeds(2);
-        seeds[which] = at.back();
-        const Composition f = [&](const std::vector<Tensor>& x) { return compose(kind, x); };
-        return std::vector<Tensor>{gradients_of(f, in, seeds)[i]};
-      };
-      const CustomRule second = [=](const std::vector<Tensor>& at, const Tensor&,
-                                    const Tensor& gg) { return gradients_of(first, at, {gg}); };
-      grads[i] = with_rule(grads[i], by, second, where);
-    }
+    std::vector<Tensor> seeds(2);
+    seeds[which] = g;
+    const Composition f = [kind](const std::vector<Tensor>& x) { return compose(kind, x); };
+    std::vector<Tensor> grads = as_gradients_of(
+        f, list, seeds, backward(kind, list, saved, seeds[0], seeds[1], where), where);
     grads.resize(arguments.size());
     return grads;
   };

@@ -132,6 +132,13 @@ const std::map<std::string, Function>& functions() {
       {"bce_with_logits", F(binary_cross_entropy_with_logits(t[0], t[1]))},
       {"layer_norm", F(layer_norm(t[0], t[1], t[2]))},
       {"batch_norm", F(batch_norm(t[0], t[1], t[2]).out)},
+      {"lstm", F(lstm(t[0], t[1], t[2], t[3], t[4], t[5], t[6]).out)},
+      {"lstm_cell", F(lstm(t[0], t[1], t[2], t[3], t[4], t[5], t[6]).c)},
+      {"gru", F(gru(t[0], t[1], t[2], t[3], t[4], t[5]).out)},
+      {"rnn", F(rnn(t[0], t[1], t[2], t[3], t[4], t[5]).out)},
+      {"attention", F(scaled_dot_product_attention(t[0], t[1], t[2]))},
+      {"attention_causal",
+       F(scaled_dot_product_attention(t[0], t[1], t[2], {.is_causal = true, .scale = 0.7}))},
   };
 #undef F
   return all;

@@ -96,6 +96,24 @@ def sparse_steps(optimizer):
 def sparse_product(x, rows, columns, values):
     matrix = torch.sparse_coo_tensor(torch.stack([rows, columns]), values, (6, len(x)))
     return torch.sparse.mm(matrix, x)
+def recurrent(kind, gates, result=lambda r: r[0]):
+    """One layer of 5 -> 6 over 7 steps of 3 sequences, from a given state."""
+    def function(x, w_ih, w_hh, b_ih, b_hh, *states):
+        layer = kind(5, 6).to(x.dtype)
+        state = tuple(s[None] for s in states)
+        weights = dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"),
+                           (w_ih, w_hh, b_ih, b_hh)))
+        return result(torch.func.functional_call(layer, weights,
+                                                 (x, state if gates == 4 else state[0])))
+    width = 6 * gates
+    shapes = [(7, 3, 5), (width, 5), (width, 6), (width,), (width,), (3, 6)]
+    return function, lambda: [uniform(*s, low=-1, high=1)
+                              for s in shapes + [(3, 6)] * (gates == 4)]
+
+
+def attention(**options):
+    return (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, **options),
+            lambda: [uniform(2, 3, 37, 8), uniform(2, 3, 41, 8), uniform(2, 3, 41, 8)])
 
 
 # Name in parity.cpp: PyTorch's function, and what makes its inputs.
@@ -176,6 +194,11 @@ OPS = {
 }
 # floor_divide has none in PyTorch, and zero in Glia; the others are results of training.
 NO_GRADIENT = {"floor_divide", "adagrad_sparse", "sgd_sparse", "sparse_adam"}
+OPS |= {
+    "lstm": recurrent(nn.LSTM, 4), "gru": recurrent(nn.GRU, 3), "rnn": recurrent(nn.RNN, 1),
+    "lstm_cell": recurrent(nn.LSTM, 4, lambda r: r[1][1][0]),
+    "attention": attention(), "attention_causal": attention(is_causal=True, scale=0.7),
+}
 
 
 def compare_ops():

@@ -1,4 +1,5 @@
 // Which ops have kernels of this backend, and how a recorded call becomes one of them.
+#include "backend/cpu/attention.h"
 #include "backend/cpu/matrix.h"
 #include "backend/cpu/pool.h"
 #include "backend/cpu/recurrent.h"
@@ -77,6 +78,7 @@ RunFunction fast_kernel(std::string_view op, DType dtype) {
   }
   if (dtype == kF32) {
     if (const RunFunction recurrent = cpu::recurrent_kernel(op)) return recurrent;
+    if (const RunFunction attention = cpu::attention_kernel(op)) return attention;
   }
   if (dtype != kF32 && dtype != kBF16) return nullptr;
   if (op == "matmul") return run_matmul;

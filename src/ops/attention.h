@@ -1,0 +1,25 @@
+// How a recorded attention is put together, for the kernels that compute it.
+//
+//   attention(q, k, v, scale[, length][, mask]) -> out, lse
+//   attention_backward(q, k, v, scale[, length][, mask], out, lse, gout) -> gq, gk, gv
+//
+// q (..., T, D), k (..., S, D), v (..., S, E) and the mask (..., T, S) have the same leading axes,
+// any of which may repeat; lse (..., T) is the logarithm of each query's sum of exponentials.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace glia {
+
+struct AttentionKind {
+  enum { kCausal, kHasLength, kHasMask };  // attributes
+
+  bool causal = false, has_length = false, has_mask = false;
+
+  static AttentionKind of(std::span<const int64_t> attributes) {
+    return {attributes[kCausal] != 0, attributes[kHasLength] != 0, attributes[kHasMask] != 0};
+  }
+};
+
+}  // namespace glia
