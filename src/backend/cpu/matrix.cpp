@@ -35,7 +35,9 @@ void set_carrier_for_test(Carrier c) { carrier = c; }
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
             const Epilogue* epilogue) {
-  if (gemm::carries(shape) && carrier != Carrier::kOnednn) {
+  const auto batch = static_cast<int64_t>(a_offsets.size());
+  const bool own = carrier == Carrier::kBest ? gemm::pays(shape, batch) : carrier == Carrier::kOwn;
+  if (own && gemm::can(shape)) {
     return gemm::matmul(shape, a_offsets, b_offsets, static_cast<const float*>(a),
                         static_cast<const float*>(b), static_cast<float*>(out), epilogue);
   }

@@ -5,8 +5,9 @@
 
 namespace glia::cpu::gemm {
 
-// Whether this processor and these shapes can be had here.
-bool carries(const MatmulShape& shape);
+// Whether this can be computed here, and whether it measures no slower than oneDNN.
+bool can(const MatmulShape& shape);
+bool pays(const MatmulShape& shape, int64_t batch);
 
 // As in matrix.h.
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
