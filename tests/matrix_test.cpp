@@ -148,7 +148,7 @@ void check_matmul(DType dtype, int64_t batch, int64_t m, int64_t n, int64_t k, b
 }
 
 // Each case by whoever is chosen and by the own kernel, on every instruction set.
-class MatmulKernel : public testing::TestWithParam<std::tuple<const char*, cpu::Carrier>> {
+class MatrixKernel : public testing::TestWithParam<std::tuple<const char*, cpu::Carrier>> {
  protected:
   void SetUp() override {
     const auto [level, carrier] = GetParam();
@@ -163,14 +163,17 @@ class MatmulKernel : public testing::TestWithParam<std::tuple<const char*, cpu::
  private:
   const std::string level_ = cpu::level();
 };
-INSTANTIATE_TEST_SUITE_P(All, MatmulKernel,
-                         testing::Combine(testing::Values("avx512", "avx2", "baseline"),
-                                          testing::Values(cpu::Carrier::kBest, cpu::Carrier::kOwn)),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param)) +
-                                  (std::get<1>(info.param) == cpu::Carrier::kOwn ? "_own"
-                                                                                 : "_best");
-                         });
+class MatmulKernel : public MatrixKernel {};
+class ConvKernel : public MatrixKernel {};
+
+const auto kAll = testing::Combine(testing::Values("avx512", "avx2", "baseline"),
+                                   testing::Values(cpu::Carrier::kBest, cpu::Carrier::kOwn));
+const auto kName = [](const auto& info) {
+  return std::string(std::get<0>(info.param)) +
+         (std::get<1>(info.param) == cpu::Carrier::kOwn ? "_own" : "_best");
+};
+INSTANTIATE_TEST_SUITE_P(All, MatmulKernel, kAll, kName);
+INSTANTIATE_TEST_SUITE_P(All, ConvKernel, kAll, kName);
 
 TEST_P(MatmulKernel, MatchesNaiveOnRandomShapes) {
   Numbers numbers(1);
@@ -349,7 +352,7 @@ void check_conv(const ConvShape& s, uint64_t seed) {
               dw, s.n * s.oh * s.ow, "weight " + what);
 }
 
-TEST(ConvKernel, MatchesNaiveOnRandomShapes) {
+TEST_P(ConvKernel, MatchesNaiveOnRandomShapes) {
   Numbers numbers(2);
   for (int i = 0; i < 120; ++i) {
     const int64_t groups = i % 3 == 0 ? numbers.size(2, 4) : 1;
@@ -364,7 +367,7 @@ TEST(ConvKernel, MatchesNaiveOnRandomShapes) {
   }
 }
 
-TEST(ConvKernel, DepthwiseAndFirstLayers) {
+TEST_P(ConvKernel, DepthwiseAndFirstLayers) {
   for (DType dtype : {kF32, kBF16}) {
     check_conv(conv_shape(dtype, 6, 17, 19, 24, 24, 3, 3, 1, 1, 1, 24), 1);
     check_conv(conv_shape(dtype, 3, 17, 19, 8, 16, 3, 3, 2, 1, 1, 8), 2);
@@ -373,7 +376,7 @@ TEST(ConvKernel, DepthwiseAndFirstLayers) {
   }
 }
 
-TEST(ConvKernel, FewImagesAreCutIntoRows) {
+TEST_P(ConvKernel, FewImagesAreCutIntoRows) {
   for (DType dtype : {kF32, kBF16})
     for (int64_t stride : {1, 2, 3})
       for (int64_t kernel : {1, 3, 5}) {
@@ -383,12 +386,12 @@ TEST(ConvKernel, FewImagesAreCutIntoRows) {
       }
 }
 
-TEST(ConvKernel, PaddingBeyondTheKernel) {
+TEST_P(ConvKernel, PaddingBeyondTheKernel) {
   check_conv(conv_shape(kF32, 2, 9, 9, 3, 4, 1, 1, 1, 2, 1, 1), 1);
   check_conv(conv_shape(kF32, 1, 60, 60, 32, 32, 2, 2, 1, 3, 1, 1), 2);
 }
 
-TEST(ConvKernel, EmptySizes) {
+TEST_P(ConvKernel, EmptySizes) {
   for (DType dtype : {kF32, kBF16}) {
     check_conv(conv_shape(dtype, 0, 9, 9, 3, 4, 3, 3, 1, 1, 1, 1), 1);
     check_conv(conv_shape(dtype, 2, 9, 9, 0, 4, 3, 3, 1, 1, 1, 1), 2);

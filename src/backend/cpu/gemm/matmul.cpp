@@ -207,7 +207,7 @@ void add_up(const float* partials, int64_t count, int64_t m, int64_t n, float* o
 
 }  // namespace
 
-bool can(const MatmulShape& s) { return s.dtype == kF32 && kernels(); }
+bool can(const MatmulShape& s, int64_t) { return s.dtype == kF32 && kernels(); }
 
 bool pays(const MatmulShape& s, int64_t batch) {
   constexpr int64_t kVector = 1 << 15, kLong = 1 << 23, kHuge = int64_t{1} << 31;
