@@ -367,6 +367,26 @@ TEST_P(ConvKernel, MatchesNaiveOnRandomShapes) {
   }
 }
 
+TEST_P(ConvKernel, EpilogueSeesEachPartOnceAndFinal) {
+  for (int64_t groups : {1, 4})
+    for (int64_t stride : {1, 2})
+      for (int64_t size : {5, 40}) {
+        const ConvShape s = conv_shape(kF32, 3, size, size + 1, 16, 20, 3, 3, stride, 1, 1, groups);
+        Numbers numbers(size);
+        const Values x(numbers, s.n * s.h * s.w * s.c, kF32);
+        const Values w(numbers, s.o * s.kh * s.kw * (s.c / groups), kF32);
+        std::vector<double> want(s.n * s.oh * s.ow * s.o, 0);
+        each_product(s,
+                     [&](int64_t i, int64_t j, int64_t k) { want[k] += x.exact[i] * w.exact[j]; });
+        std::vector<float> y(want.size(), NAN);
+        Parts parts{y.data(), want, s.n * s.oh * s.ow, s.o, 1e-5};
+        const cpu::Epilogue epilogue{&parts, Parts::run};
+        cpu::conv2d(s, x.data(), w.data(), y.data(), &epilogue);
+        EXPECT_FALSE(parts.wrong) << describe(s);
+        for (int times : parts.seen) ASSERT_EQ(times, 1) << describe(s);
+      }
+}
+
 TEST_P(ConvKernel, DepthwiseAndFirstLayers) {
   for (DType dtype : {kF32, kBF16}) {
     check_conv(conv_shape(dtype, 6, 17, 19, 24, 24, 3, 3, 1, 1, 1, 24), 1);

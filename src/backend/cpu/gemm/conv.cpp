@@ -38,6 +38,16 @@ Run run_at(const ConvShape& s, const Runs& runs, int64_t i) {
   return {i / runs.of_image, first, std::min(runs.rows, s.oh - first)};
 }
 
+// Positions p of `count`, a step apart, for which start + p * step lies within [0, size).
+struct Range {
+  int64_t begin, end;
+};
+Range inside(int64_t start, int64_t step, int64_t count, int64_t size) {
+  const int64_t begin = start < 0 ? divide_up(-start, step) : 0;
+  const int64_t end = start < size ? (size - 1 - start) / step + 1 : 0;
+  return {std::min(begin, count), std::clamp(end, std::min(begin, count), count)};
+}
+
 // The input rows that a run sees, with the zeros about them.
 void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const float* x, float* out) {
   const int64_t top = run.first * s.stride_h - s.pad_h;
@@ -75,15 +85,18 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
       Block block{.rows = s.ow, .columns = s.o, .k = s.kw * s.c};
       block.a_row = s.stride_w * s.c;
       block.a_batch = runs.line;
-      block.batch = s.kh;
-      block.b = weights;
       block.b_row = kernels.lanes;
       block.b_panel = s.kh * s.kw * s.c * kernels.lanes;
       block.b_batch = s.kw * s.c * kernels.lanes;
       block.padded = true;
       block.c_row = s.o;
       for (int64_t r = 0; r < run.rows; ++r) {
-        block.a = padded + r * s.stride_h * runs.line;
+        // Rows of the kernel that lie beyond the image add nothing.
+        const int64_t top = (run.first + r) * s.stride_h - s.pad_h;
+        const Range seen = inside(top, 1, s.kh, s.h);
+        block.batch = seen.end - seen.begin;
+        block.a = padded + (r * s.stride_h + seen.begin) * runs.line;
+        block.b = weights + seen.begin * block.b_batch;
         block.c = y + (first + r * s.ow) * s.o;
         kernels.block(block);
       }
@@ -108,7 +121,15 @@ bool can(const ConvShape& s, Pass pass) {
   return s.stride_h == 1 && s.stride_w == 1 && s.pad_h < s.kh && s.pad_w < s.kw;
 }
 
-bool pays(const ConvShape&, Pass) { return true; }
+// oneDNN is ahead where the output has few channels, where weights outgrow the cache beside the
+// rows of an image, and forward at strides.
+bool pays(const ConvShape& s, Pass pass) {
+  const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
+  if (pass == Pass::kForward && s.c <= 4) return true;
+  if (stride > 1 || weights > 3 << 16) return false;
+  if (pass == Pass::kForward) return s.kh * s.kw > 1 && weights <= 1 << 17;
+  return s.c >= 32;
+}
 
 void conv2d(const ConvShape& s, const float* x, const float* w, float* y,
             const Epilogue* epilogue) {
@@ -154,11 +175,10 @@ void conv2d_backward_weight(const ConvShape& s, const float* x, const float* dy,
       const Run run = run_at(s, runs, i);
       copy_padded(s, runs, run, x, padded);
       Block block{.rows = s.o, .columns = s.kw * s.c, .k = s.ow};
-      block.a = dy + (run.image * s.oh + run.first) * s.ow * s.o;
+      const float* const first = dy + (run.image * s.oh + run.first) * s.ow * s.o;
       block.a_row = 1;
       block.a_col = s.o;
       block.a_batch = s.ow * s.o;
-      block.batch = run.rows;
       block.b_row = s.stride_w * s.c;
       block.b_panel = kernels.lanes;
       block.b_batch = s.stride_h * runs.line;
@@ -166,7 +186,11 @@ void conv2d_backward_weight(const ConvShape& s, const float* x, const float* dy,
       block.add = i > begin;
       block.padded = true;
       for (int64_t p = 0; p < s.kh; ++p) {
-        block.b = padded + p * runs.line;
+        const int64_t top = run.first * s.stride_h - s.pad_h + p;
+        const Range seen = inside(top, s.stride_h, run.rows, s.h);
+        block.batch = seen.end - seen.begin;
+        block.a = first + seen.begin * block.a_batch;
+        block.b = padded + (p + seen.begin * s.stride_h) * runs.line;
         block.c = sum + p * s.kw * s.c;
         kernels.block(block);
       }
