@@ -170,34 +170,44 @@ HWY_INLINE void store_block(hn::Vec<D> v, D d, float* to) {
   }
 }
 
+// As many rows as a vector of `d` has lanes.
+template <class D>
+HWY_INLINE void transpose_rows(D d, float* out, int64_t out_row, const float* in, int64_t in_row,
+                               int64_t columns) {
+  constexpr int64_t kCount = hn::MaxLanes(D());
+  int64_t c = 0;
+  for (; c + 4 <= columns; c += 4) {
+    const float* const from = in + c * in_row;
+    float* const to = out + c;
+    // In each block of four lanes, four rows become four columns.
+    const auto v0 = hn::LoadU(d, from), v1 = hn::LoadU(d, from + in_row),
+               v2 = hn::LoadU(d, from + 2 * in_row), v3 = hn::LoadU(d, from + 3 * in_row);
+    const auto low02 = hn::InterleaveLower(d, v0, v2), low13 = hn::InterleaveLower(d, v1, v3);
+    const auto high02 = hn::InterleaveUpper(d, v0, v2), high13 = hn::InterleaveUpper(d, v1, v3);
+    const auto t0 = hn::InterleaveLower(d, low02, low13);
+    const auto t1 = hn::InterleaveUpper(d, low02, low13);
+    const auto t2 = hn::InterleaveLower(d, high02, high13);
+    const auto t3 = hn::InterleaveUpper(d, high02, high13);
+    repeat<kCount / 4>([&](auto i) HWY_ATTR {
+      store_block<i>(t0, d, to + (4 * i) * out_row);
+      store_block<i>(t1, d, to + (4 * i + 1) * out_row);
+      store_block<i>(t2, d, to + (4 * i + 2) * out_row);
+      store_block<i>(t3, d, to + (4 * i + 3) * out_row);
+    });
+  }
+  for (; c < columns; ++c) {
+    for (int64_t r = 0; r < kCount; ++r) out[r * out_row + c] = in[c * in_row + r];
+  }
+}
+
 void transpose(float* out, int64_t out_row, const float* in, int64_t in_row, int64_t rows,
                int64_t columns) {
-  const hn::ScalableTag<float> d;
   int64_t r = 0;
   for (; r + kLanes <= rows; r += kLanes) {
-    int64_t c = 0;
-    for (; c + 4 <= columns; c += 4) {
-      const float* const from = in + c * in_row + r;
-      float* const to = out + r * out_row + c;
-      // In each block of four lanes, four rows become four columns.
-      const auto v0 = hn::LoadU(d, from), v1 = hn::LoadU(d, from + in_row),
-                 v2 = hn::LoadU(d, from + 2 * in_row), v3 = hn::LoadU(d, from + 3 * in_row);
-      const auto low02 = hn::InterleaveLower(d, v0, v2), low13 = hn::InterleaveLower(d, v1, v3);
-      const auto high02 = hn::InterleaveUpper(d, v0, v2), high13 = hn::InterleaveUpper(d, v1, v3);
-      const auto t0 = hn::InterleaveLower(d, low02, low13);
-      const auto t1 = hn::InterleaveUpper(d, low02, low13);
-      const auto t2 = hn::InterleaveLower(d, high02, high13);
-      const auto t3 = hn::InterleaveUpper(d, high02, high13);
-      repeat<kLanes / 4>([&](auto i) HWY_ATTR {
-        store_block<i>(t0, d, to + (4 * i) * out_row);
-        store_block<i>(t1, d, to + (4 * i + 1) * out_row);
-        store_block<i>(t2, d, to + (4 * i + 2) * out_row);
-        store_block<i>(t3, d, to + (4 * i + 3) * out_row);
-      });
-    }
-    for (; c < columns; ++c) {
-      for (int64_t i = r; i < r + kLanes; ++i) out[i * out_row + c] = in[c * in_row + i];
-    }
+    transpose_rows(hn::ScalableTag<float>(), out + r * out_row, out_row, in + r, in_row, columns);
+  }
+  for (; r + 4 <= rows; r += 4) {
+    transpose_rows(hn::FixedTag<float, 4>(), out + r * out_row, out_row, in + r, in_row, columns);
   }
   for (; r < rows; ++r) {
     for (int64_t c = 0; c < columns; ++c) out[r * out_row + c] = in[c * in_row + r];
