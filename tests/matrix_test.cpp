@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <thread>
@@ -146,7 +147,35 @@ void check_matmul(DType dtype, int64_t batch, int64_t m, int64_t n, int64_t k, b
   expect_near(got, want, k, what);
 }
 
-TEST(MatmulKernel, MatchesNaiveOnRandomShapes) {
+// Each case by whoever is chosen and by the own kernel, on every instruction set.
+class MatrixKernel : public testing::TestWithParam<std::tuple<const char*, cpu::Carrier>> {
+ protected:
+  void SetUp() override {
+    const auto [level, carrier] = GetParam();
+    if (!cpu::set_level_for_test(level)) GTEST_SKIP() << "no " << level << " here";
+    cpu::set_carrier_for_test(carrier);
+  }
+  void TearDown() override {
+    cpu::set_level_for_test(level_);
+    cpu::set_carrier_for_test(cpu::Carrier::kBest);
+  }
+
+ private:
+  const std::string level_ = cpu::level();
+};
+class MatmulKernel : public MatrixKernel {};
+class ConvKernel : public MatrixKernel {};
+
+const auto kAll = testing::Combine(testing::Values("avx512", "avx2", "baseline"),
+                                   testing::Values(cpu::Carrier::kBest, cpu::Carrier::kOwn));
+const auto kName = [](const auto& info) {
+  return std::string(std::get<0>(info.param)) +
+         (std::get<1>(info.param) == cpu::Carrier::kOwn ? "_own" : "_best");
+};
+INSTANTIATE_TEST_SUITE_P(All, MatmulKernel, kAll, kName);
+INSTANTIATE_TEST_SUITE_P(All, ConvKernel, kAll, kName);
+
+TEST_P(MatmulKernel, MatchesNaiveOnRandomShapes) {
   Numbers numbers(1);
   for (int i = 0; i < 150; ++i) {
     const int64_t limit = i % 3 == 0 ? 9 : i % 3 == 1 ? 70 : 190;
@@ -156,7 +185,7 @@ TEST(MatmulKernel, MatchesNaiveOnRandomShapes) {
   }
 }
 
-TEST(MatmulKernel, CutsEachWay) {
+TEST_P(MatmulKernel, CutsEachWay) {
   for (DType dtype : {kF32, kBF16})
     for (bool ta : {false, true})
       for (bool tb : {false, true}) {
@@ -170,7 +199,7 @@ TEST(MatmulKernel, CutsEachWay) {
       }
 }
 
-TEST(MatmulKernel, EmptySizes) {
+TEST_P(MatmulKernel, EmptySizes) {
   for (DType dtype : {kF32, kBF16}) {
     check_matmul(dtype, 1, 0, 5, 3, false, false, 0, false, 1);
     check_matmul(dtype, 1, 5, 0, 3, false, false, 0, false, 1);
@@ -179,7 +208,73 @@ TEST(MatmulKernel, EmptySizes) {
   }
 }
 
-TEST(MatmulKernel, SaysWhichStridesFit) {
+// Sizes about the edges of tiles, and strides that collide in a cache.
+TEST_P(MatmulKernel, Tails) {
+  for (bool ta : {false, true})
+    for (bool tb : {false, true}) {
+      for (int64_t m : {1, 2, 7, 13, 14, 15, 29})
+        for (int64_t n : {1, 5, 8, 16, 17, 33, 63})
+          check_matmul(kF32, 1, m, n, 1 + m * n % 7, ta, tb, m % 2, false, m + n);
+      check_matmul(kF32, 1, 40, 70, 1024, ta, tb, 0, false, 1);
+      check_matmul(kF32, 1, 512, 70, 33, ta, tb, 0, false, 2);
+      check_matmul(kF32, 1, 60, 1300, 40, ta, tb, 0, false, 3);
+      check_matmul(kF32, 1, 3, 70, 2000, ta, tb, 0, false, 4);
+      check_matmul(kF32, 1, 70, 3, 2000, ta, tb, 0, false, 5);
+    }
+}
+
+// What an epilogue was given: how often each element came, and whether it was final.
+struct Parts {
+  const float* out;
+  std::vector<double> want;
+  int64_t rows, columns;
+  double tolerance;
+  std::vector<int> seen = std::vector<int>(want.size(), 0);
+  std::atomic<bool> wrong{false};
+
+  static void run(void* context, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    Parts& p = *static_cast<Parts*>(context);
+    const bool whole = column == 0 && columns == p.columns;
+    const bool aligned = column % 8 == 0 && (columns % 8 == 0 || column + columns == p.columns);
+    if (!whole && !aligned) p.wrong = true;
+    for (int64_t i = row; i < row + rows; ++i)
+      for (int64_t j = column; j < column + columns; ++j) {
+        const int64_t at = i * p.columns + j;
+        ++std::atomic_ref(p.seen[at]);
+        if (!(std::abs(p.out[at] - p.want[at]) <= p.tolerance)) p.wrong = true;
+      }
+  }
+};
+
+TEST_P(MatmulKernel, EpilogueSeesEachPartOnceAndFinal) {
+  const int64_t sizes[][3] = {{1, 1, 1},     {5, 3, 0},     {30, 70, 20},   {1, 3000, 200},
+                              {3000, 1, 70}, {3, 900, 500}, {33, 20, 9001}, {300, 200, 900},
+                              {900, 4, 90},  {0, 5, 3},     {1, 40000, 2},  {1, 1, 100000}};
+  for (auto [m, n, k] : sizes)
+    for (bool ta : {false, true})
+      for (bool tb : {false, true}) {
+        MatmulShape s{.m = m, .n = n, .k = k};
+        lay_out(ta, 0, m, k, &s.a_row, &s.a_col);
+        lay_out(tb, 0, k, n, &s.b_row, &s.b_col);
+        Numbers numbers(m + n + k);
+        const Values a(numbers, m * k, kF32), b(numbers, k * n, kF32);
+        std::vector<double> want(m * n, 0);
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t l = 0; l < k; ++l)
+            for (int64_t j = 0; j < n; ++j)
+              want[i * n + j] +=
+                  a.exact[i * s.a_row + l * s.a_col] * b.exact[l * s.b_row + j * s.b_col];
+        std::vector<float> out(m * n, NAN);
+        Parts parts{out.data(), want, m, n, 1e-6 * (2 + std::sqrt(static_cast<double>(k)) * 2)};
+        const cpu::Epilogue epilogue{&parts, Parts::run};
+        const int64_t start[] = {0};
+        cpu::matmul(s, start, start, a.data(), b.data(), out.data(), &epilogue);
+        EXPECT_FALSE(parts.wrong) << describe(s, 1);
+        for (int times : parts.seen) ASSERT_EQ(times, 1) << describe(s, 1);
+      }
+}
+
+TEST(MatmulLayouts, SaysWhichStridesFit) {
   EXPECT_TRUE(cpu::fits(3, 4, 4, 1));
   EXPECT_TRUE(cpu::fits(3, 4, 1, 3));
   EXPECT_TRUE(cpu::fits(3, 4, 9, 1));
@@ -257,7 +352,7 @@ void check_conv(const ConvShape& s, uint64_t seed) {
               dw, s.n * s.oh * s.ow, "weight " + what);
 }
 
-TEST(ConvKernel, MatchesNaiveOnRandomShapes) {
+TEST_P(ConvKernel, MatchesNaiveOnRandomShapes) {
   Numbers numbers(2);
   for (int i = 0; i < 120; ++i) {
     const int64_t groups = i % 3 == 0 ? numbers.size(2, 4) : 1;
@@ -272,7 +367,27 @@ TEST(ConvKernel, MatchesNaiveOnRandomShapes) {
   }
 }
 
-TEST(ConvKernel, DepthwiseAndFirstLayers) {
+TEST_P(ConvKernel, EpilogueSeesEachPartOnceAndFinal) {
+  for (int64_t groups : {1, 4})
+    for (int64_t stride : {1, 2})
+      for (int64_t size : {5, 40}) {
+        const ConvShape s = conv_shape(kF32, 3, size, size + 1, 16, 20, 3, 3, stride, 1, 1, groups);
+        Numbers numbers(size);
+        const Values x(numbers, s.n * s.h * s.w * s.c, kF32);
+        const Values w(numbers, s.o * s.kh * s.kw * (s.c / groups), kF32);
+        std::vector<double> want(s.n * s.oh * s.ow * s.o, 0);
+        each_product(s,
+                     [&](int64_t i, int64_t j, int64_t k) { want[k] += x.exact[i] * w.exact[j]; });
+        std::vector<float> y(want.size(), NAN);
+        Parts parts{y.data(), want, s.n * s.oh * s.ow, s.o, 1e-5};
+        const cpu::Epilogue epilogue{&parts, Parts::run};
+        cpu::conv2d(s, x.data(), w.data(), y.data(), &epilogue);
+        EXPECT_FALSE(parts.wrong) << describe(s);
+        for (int times : parts.seen) ASSERT_EQ(times, 1) << describe(s);
+      }
+}
+
+TEST_P(ConvKernel, DepthwiseAndFirstLayers) {
   for (DType dtype : {kF32, kBF16}) {
     check_conv(conv_shape(dtype, 6, 17, 19, 24, 24, 3, 3, 1, 1, 1, 24), 1);
     check_conv(conv_shape(dtype, 3, 17, 19, 8, 16, 3, 3, 2, 1, 1, 8), 2);
@@ -281,7 +396,7 @@ TEST(ConvKernel, DepthwiseAndFirstLayers) {
   }
 }
 
-TEST(ConvKernel, FewImagesAreCutIntoRows) {
+TEST_P(ConvKernel, FewImagesAreCutIntoRows) {
   for (DType dtype : {kF32, kBF16})
     for (int64_t stride : {1, 2, 3})
       for (int64_t kernel : {1, 3, 5}) {
@@ -291,12 +406,12 @@ TEST(ConvKernel, FewImagesAreCutIntoRows) {
       }
 }
 
-TEST(ConvKernel, PaddingBeyondTheKernel) {
+TEST_P(ConvKernel, PaddingBeyondTheKernel) {
   check_conv(conv_shape(kF32, 2, 9, 9, 3, 4, 1, 1, 1, 2, 1, 1), 1);
   check_conv(conv_shape(kF32, 1, 60, 60, 32, 32, 2, 2, 1, 3, 1, 1), 2);
 }
 
-TEST(ConvKernel, EmptySizes) {
+TEST_P(ConvKernel, EmptySizes) {
   for (DType dtype : {kF32, kBF16}) {
     check_conv(conv_shape(dtype, 0, 9, 9, 3, 4, 3, 3, 1, 1, 1, 1), 1);
     check_conv(conv_shape(dtype, 2, 9, 9, 0, 4, 3, 3, 1, 1, 1, 1), 2);

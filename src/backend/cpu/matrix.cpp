@@ -12,6 +12,14 @@ namespace {
 
 Carrier carrier = Carrier::kBest;
 
+// Whether the own kernel computes this; `more`: the batch or the pass.
+template <class Shape, class More>
+bool own(const Shape& shape, More more) {
+  const bool wanted =
+      carrier == Carrier::kBest ? gemm::pays(shape, more) : carrier == Carrier::kOwn;
+  return wanted && gemm::can(shape, more);
+}
+
 // After a carrier that hands nothing on.
 void run_epilogue(const Epilogue* epilogue, int64_t rows, int64_t columns) {
   if (!epilogue || rows * columns == 0) return;
@@ -35,7 +43,7 @@ void set_carrier_for_test(Carrier c) { carrier = c; }
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
             const Epilogue* epilogue) {
-  if (gemm::carries(shape) && carrier != Carrier::kOnednn) {
+  if (own(shape, static_cast<int64_t>(a_offsets.size()))) {
     return gemm::matmul(shape, a_offsets, b_offsets, static_cast<const float*>(a),
                         static_cast<const float*>(b), static_cast<float*>(out), epilogue);
   }
@@ -45,16 +53,24 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
 
 void conv2d(const ConvShape& shape, const void* x, const void* w, void* y,
             const Epilogue* epilogue) {
+  if (own(shape, gemm::Pass::kForward)) {
+    return gemm::conv2d(shape, static_cast<const float*>(x), static_cast<const float*>(w),
+                        static_cast<float*>(y), epilogue);
+  }
   onednn::conv2d(shape, x, w, y);
   run_epilogue(epilogue, shape.n * shape.oh * shape.ow, shape.o);
 }
 
 void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx) {
-  onednn::conv2d_backward_data(shape, dy, w, dx);
+  if (!own(shape, gemm::Pass::kData)) return onednn::conv2d_backward_data(shape, dy, w, dx);
+  gemm::conv2d_backward_data(shape, static_cast<const float*>(dy), static_cast<const float*>(w),
+                             static_cast<float*>(dx));
 }
 
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw) {
-  onednn::conv2d_backward_weight(shape, x, dy, dw);
+  if (!own(shape, gemm::Pass::kWeight)) return onednn::conv2d_backward_weight(shape, x, dy, dw);
+  gemm::conv2d_backward_weight(shape, static_cast<const float*>(x), static_cast<const float*>(dy),
+                               static_cast<float*>(dw));
 }
 
 void trim_matrix_cache() { onednn::trim(); }

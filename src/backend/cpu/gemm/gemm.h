@@ -5,12 +5,22 @@
 
 namespace glia::cpu::gemm {
 
-// Whether this processor and these shapes can be had here.
-bool carries(const MatmulShape& shape);
+// Whether this can be computed here, and whether it measures no slower than oneDNN.
+bool can(const MatmulShape& shape, int64_t batch);
+bool pays(const MatmulShape& shape, int64_t batch);
 
 // As in matrix.h.
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const float* a, const float* b, float* out,
             const Epilogue* epilogue);
+
+enum class Pass : uint8_t { kForward, kData, kWeight };
+bool can(const ConvShape& shape, Pass pass);
+bool pays(const ConvShape& shape, Pass pass);
+
+void conv2d(const ConvShape& shape, const float* x, const float* w, float* y,
+            const Epilogue* epilogue);
+void conv2d_backward_data(const ConvShape& shape, const float* dy, const float* w, float* dx);
+void conv2d_backward_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
 
 }  // namespace glia::cpu::gemm

@@ -154,44 +154,60 @@ void block(const Block& p) { p.a_col == 1 ? multiply_block<false>(p) : multiply_
 
 // ---- Transposing
 
-using Quad = hn::FixedTag<float, 4>;
-
-// `count` rows of four elements each, one behind the other in a vector.
-template <class D>
-HWY_INLINE hn::Vec<D> gather_quads(D d, const float* in, int64_t row) {
+// Stores block `kBlock` of four lanes.
+template <int kBlock, class D>
+HWY_INLINE void store_block(hn::Vec<D> v, D d, float* to) {
   if constexpr (hn::MaxLanes(d) == 4) {
-    return hn::LoadU(d, in);
+    hn::StoreU(v, d, to);
   } else {
-    constexpr int64_t kHalf = hn::MaxLanes(d) / 2;
+    constexpr int kHalf = hn::MaxLanes(d) / 8;
     const hn::Half<D> half;
-    return hn::Combine(d, gather_quads(half, in + kHalf * row, row), gather_quads(half, in, row));
+    if constexpr (kBlock < kHalf) {
+      store_block<kBlock>(hn::LowerHalf(half, v), half, to);
+    } else {
+      store_block<kBlock - kHalf>(hn::UpperHalf(half, v), half, to);
+    }
+  }
+}
+
+// As many rows as a vector of `d` has lanes.
+template <class D>
+HWY_INLINE void transpose_rows(D d, float* out, int64_t out_row, const float* in, int64_t in_row,
+                               int64_t columns) {
+  constexpr int64_t kCount = hn::MaxLanes(D());
+  int64_t c = 0;
+  for (; c + 4 <= columns; c += 4) {
+    const float* const from = in + c * in_row;
+    float* const to = out + c;
+    // In each block of four lanes, four rows become four columns.
+    const auto v0 = hn::LoadU(d, from), v1 = hn::LoadU(d, from + in_row),
+               v2 = hn::LoadU(d, from + 2 * in_row), v3 = hn::LoadU(d, from + 3 * in_row);
+    const auto low02 = hn::InterleaveLower(d, v0, v2), low13 = hn::InterleaveLower(d, v1, v3);
+    const auto high02 = hn::InterleaveUpper(d, v0, v2), high13 = hn::InterleaveUpper(d, v1, v3);
+    const auto t0 = hn::InterleaveLower(d, low02, low13);
+    const auto t1 = hn::InterleaveUpper(d, low02, low13);
+    const auto t2 = hn::InterleaveLower(d, high02, high13);
+    const auto t3 = hn::InterleaveUpper(d, high02, high13);
+    repeat<kCount / 4>([&](auto i) HWY_ATTR {
+      store_block<i>(t0, d, to + (4 * i) * out_row);
+      store_block<i>(t1, d, to + (4 * i + 1) * out_row);
+      store_block<i>(t2, d, to + (4 * i + 2) * out_row);
+      store_block<i>(t3, d, to + (4 * i + 3) * out_row);
+    });
+  }
+  for (; c < columns; ++c) {
+    for (int64_t r = 0; r < kCount; ++r) out[r * out_row + c] = in[c * in_row + r];
   }
 }
 
 void transpose(float* out, int64_t out_row, const float* in, int64_t in_row, int64_t rows,
                int64_t columns) {
-  const hn::ScalableTag<float> d;
   int64_t r = 0;
+  for (; r + kLanes <= rows; r += kLanes) {
+    transpose_rows(hn::ScalableTag<float>(), out + r * out_row, out_row, in + r, in_row, columns);
+  }
   for (; r + 4 <= rows; r += 4) {
-    const float* from = in + r;
-    float* to = out + r * out_row;
-    int64_t c = 0;
-    for (; c + kLanes <= columns; c += kLanes) {
-      // Vector i has rows r .. r + 3 of columns c + i, c + 4 + i, ...: 4 x 4 blocks to transpose.
-      const float* quads = from + c * in_row;
-      const auto v0 = gather_quads(d, quads, in_row), v1 = gather_quads(d, quads + in_row, in_row),
-                 v2 = gather_quads(d, quads + 2 * in_row, in_row),
-                 v3 = gather_quads(d, quads + 3 * in_row, in_row);
-      const auto low02 = hn::InterleaveLower(d, v0, v2), low13 = hn::InterleaveLower(d, v1, v3);
-      const auto high02 = hn::InterleaveUpper(d, v0, v2), high13 = hn::InterleaveUpper(d, v1, v3);
-      hn::StoreU(hn::InterleaveLower(d, low02, low13), d, to + c);
-      hn::StoreU(hn::InterleaveUpper(d, low02, low13), d, to + out_row + c);
-      hn::StoreU(hn::InterleaveLower(d, high02, high13), d, to + 2 * out_row + c);
-      hn::StoreU(hn::InterleaveUpper(d, high02, high13), d, to + 3 * out_row + c);
-    }
-    for (; c < columns; ++c) {
-      for (int64_t i = 0; i < 4; ++i) to[i * out_row + c] = from[c * in_row + i];
-    }
+    transpose_rows(hn::FixedTag<float, 4>(), out + r * out_row, out_row, in + r, in_row, columns);
   }
   for (; r < rows; ++r) {
     for (int64_t c = 0; c < columns; ++c) out[r * out_row + c] = in[c * in_row + r];

@@ -12,8 +12,10 @@ namespace glia::cpu::gemm {
 namespace {
 
 constexpr int64_t kThin = 8;        // fewer rows or columns: reading the other matrix is the work
-constexpr int64_t kDepth = 256;     // of k that a block of B has
+constexpr int64_t kDepth = 384;     // of k that a block of B has
 constexpr int64_t kWidth = 256;     // columns that a packed block of B has
+constexpr int64_t kHeight = 256;    // rows that a packed block of A has
+constexpr int64_t kNear = 1024;     // rows of B no farther apart are read where they lie
 constexpr int64_t kDotDepth = 64;   // from here on dot products pay
 constexpr int64_t kPart = 1 << 14;  // elements of the output handed on at a time
 constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
@@ -76,17 +78,16 @@ void multiply_by_dots(const Kernels& kernels, const Product& p, const Finish& fi
   finish(0, p.m, 0, p.n);
 }
 
-// Blocks of k outermost, then of columns; B is packed where its rows serve more than two tiles.
+// Blocks of k outermost, then of rows, then of columns.
 void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& finish) {
   const int64_t lanes = kernels.lanes;
-  const bool direct = p.b_col == 1 && p.m <= 2 * kernels.rows;
+  const bool few = p.m <= 2 * kernels.rows;
+  const bool direct = p.b_col == 1 && (few || p.b_row <= kNear);
   const bool streamed = direct && p.m < kThin && p.k * p.n > kStreamed;
-  const int64_t depth =
-      streamed ? 16 : divide_up(p.k, divide_up(p.k, p.k < 2 * kDepth ? 384 : kDepth));
-  const int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
+  const int64_t depth = streamed ? 16 : divide_up(p.k, divide_up(p.k, kDepth));
   const bool compact = rows_collide(p.a_col == 1 ? p.a_row : p.a_col) && p.m > 1 && p.n > 2 * lanes;
-  int64_t height = p.m;
-  if (compact) height = std::min(height, 8 * kernels.rows);
+  int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
+  int64_t height = compact ? round_up(divide_up(p.m, divide_up(p.m, kHeight)), kernels.rows) : p.m;
   if (finish.epilogue) {
     const int64_t part = std::max(kernels.rows, kPart / std::min(width, p.n));
     height = std::min(height, round_up(part, kernels.rows));
@@ -99,41 +100,38 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
   float* const to_a = to_b + packed_b;
 
   for (int64_t l = 0; l < p.k; l += depth) {
-    const int64_t k = std::min(depth, p.k - l);
-    for (int64_t j = 0; j < p.n; j += width) {
-      const float* const b = p.b + l * p.b_row + j * p.b_col;
-      Block block{.columns = std::min(width, p.n - j), .k = k};
-      if (direct) {
-        block.b = b;
+    Block block{.k = std::min(depth, p.k - l)};
+    block.add = l > 0;
+    block.c_row = p.c_row;
+    for (int64_t i = 0; i < p.m; i += height) {
+      block.rows = std::min(height, p.m - i);
+      block.a = p.a + i * p.a_row + l * p.a_col;
+      block.a_row = p.a_row;
+      block.a_col = p.a_col;
+      if (compact && p.a_col == 1) {
+        copy_rows(to_a, a_line, block.a, p.a_row, block.rows, block.k);
+        block.a_row = a_line;
+        block.a = to_a;
+      } else if (compact) {
+        copy_rows(to_a, a_line, block.a, p.a_col, block.k, block.rows);
+        block.a_col = a_line;
+        block.a = to_a;
+      }
+      for (int64_t j = 0; j < p.n; j += width) {
+        block.columns = std::min(width, p.n - j);
+        block.c = p.c + i * p.c_row + j;
+        block.b = p.b + l * p.b_row + j * p.b_col;
         block.b_row = p.b_row;
         block.b_panel = lanes;
-      } else {
-        pack_columns(kernels, b, p.b_row, p.b_col, k, block.columns, to_b);
-        block.b = to_b;
-        block.b_row = lanes;
-        block.b_panel = k * lanes;
-        block.padded = true;
-      }
-      block.add = l > 0;
-      block.c_row = p.c_row;
-      for (int64_t i = 0; i < p.m; i += height) {
-        block.rows = std::min(height, p.m - i);
-        block.a = p.a + i * p.a_row + l * p.a_col;
-        block.a_row = p.a_row;
-        block.a_col = p.a_col;
-        if (compact) {
-          if (p.a_col == 1) {
-            copy_rows(to_a, a_line, block.a, p.a_row, block.rows, k);
-            block.a_row = a_line;
-          } else {
-            copy_rows(to_a, a_line, block.a, p.a_col, k, block.rows);
-            block.a_col = a_line;
-          }
-          block.a = to_a;
+        if (!direct) {
+          pack_columns(kernels, block.b, p.b_row, p.b_col, block.k, block.columns, to_b);
+          block.b = to_b;
+          block.b_row = lanes;
+          block.b_panel = block.k * lanes;
+          block.padded = true;
         }
-        block.c = p.c + i * p.c_row + j;
         kernels.block(block);
-        if (l + k == p.k) finish(i, block.rows, j, block.columns);
+        if (l + block.k == p.k) finish(i, block.rows, j, block.columns);
       }
     }
   }
@@ -162,7 +160,7 @@ struct Cut {
 };
 
 Cut cut(const Kernels& kernels, const Product& p, int64_t batch) {
-  constexpr double kLeast = 1e6, kLarge = 128e6;  // operations of a piece: of eight, and of more
+  constexpr double kLeast = 1e6, kLarge = 1e9;  // operations of a piece: of eight, and of more
   Cut c{.m = {p.m}, .n = {p.n}, .k = {p.k}};
   const double m = p.m, n = p.n, k = p.k;
   // Reading an element costs about as much as ten operations on it.
@@ -209,7 +207,18 @@ void add_up(const float* partials, int64_t count, int64_t m, int64_t n, float* o
 
 }  // namespace
 
-bool carries(const MatmulShape& s) { return s.dtype == kF32 && kernels(); }
+bool can(const MatmulShape& s, int64_t) { return s.dtype == kF32 && kernels(); }
+
+bool pays(const MatmulShape& s, int64_t batch) {
+  constexpr int64_t kVector = 1 << 15, kLong = 1 << 23, kHuge = int64_t{1} << 31;
+  if (batch > 1) return true;
+  // One row or column times a matrix beyond L1, a few beyond L2, outer products, and the largest.
+  if (std::min(s.m, s.n) == 1) return std::max(s.m, s.n) * s.k < kVector;
+  if (s.m < kThin && s.b_col != 1) return s.n * s.k < kVector;
+  if (std::min(s.m, s.n) < kThin) return std::max(s.m, s.n) * s.k < kLong;
+  if (s.k < 16 && s.m * s.n > kVector) return false;
+  return s.m * s.n * s.k < kHuge;
+}
 
 void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const float* a, const float* b, float* out,

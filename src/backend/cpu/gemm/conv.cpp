@@ -1,0 +1,202 @@
+// Convolutions on NHWC data: a row of the output is a sum over the kernel's rows of products, whose
+// left matrix is a row of the image, each of its rows starting a stride later than the one before.
+#include <algorithm>
+#include <cstring>
+
+#include "backend/cpu/gemm/gemm.h"
+#include "backend/cpu/gemm/pack.h"
+#include "core/node.h"
+#include "runtime/threads.h"
+
+namespace glia::cpu::gemm {
+namespace {
+
+constexpr int64_t kNearFloats = 1 << 13;  // of an image's rows that a thread works on at a time
+constexpr double kLeast = 1e6;            // operations that one call of a thread's has, at least
+
+// The output rows of all images in runs, as large as their padded input rows stay in cache.
+struct Runs {
+  explicit Runs(const ConvShape& s)
+      : width((s.ow - 1) * s.stride_w + s.kw),
+        line(width * s.c),
+        rows(std::clamp<int64_t>(kNearFloats / (line * s.stride_h), 1, s.oh)),
+        in_rows((rows - 1) * s.stride_h + s.kh),
+        of_image(divide_up(s.oh, rows)),
+        count(s.n * of_image) {}
+
+  int64_t width, line;    // of a padded row: pixels, floats
+  int64_t rows, in_rows;  // of a run
+  int64_t of_image, count;
+  int64_t floats() const { return in_rows * line + 16; }  // and a vector that may be read beyond
+};
+
+struct Run {
+  int64_t image, first, rows;  // of the output
+};
+Run run_at(const ConvShape& s, const Runs& runs, int64_t i) {
+  const int64_t first = i % runs.of_image * runs.rows;
+  return {i / runs.of_image, first, std::min(runs.rows, s.oh - first)};
+}
+
+// Positions p of `count`, a step apart, for which start + p * step lies within [0, size).
+struct Range {
+  int64_t begin, end;
+};
+Range inside(int64_t start, int64_t step, int64_t count, int64_t size) {
+  const int64_t begin = start < 0 ? divide_up(-start, step) : 0;
+  const int64_t end = start < size ? (size - 1 - start) / step + 1 : 0;
+  return {std::min(begin, count), std::clamp(end, std::min(begin, count), count)};
+}
+
+// The input rows that a run sees, with the zeros about them.
+void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const float* x, float* out) {
+  const int64_t top = run.first * s.stride_h - s.pad_h;
+  const int64_t rows = (run.rows - 1) * s.stride_h + s.kh;
+  const int64_t left = std::min(s.pad_w, runs.width);
+  const int64_t pixels = std::clamp<int64_t>(s.w, 0, runs.width - left);
+  for (int64_t r = 0; r < rows; ++r, out += runs.line) {
+    const int64_t h = top + r;
+    if (h < 0 || h >= s.h) {
+      std::fill_n(out, runs.line, 0.0f);
+      continue;
+    }
+    std::fill_n(out, left * s.c, 0.0f);
+    std::memcpy(out + left * s.c, x + (run.image * s.h + h) * s.w * s.c,
+                pixels * s.c * sizeof(float));
+    std::fill(out + (left + pixels) * s.c, out + runs.line, 0.0f);
+  }
+  std::fill_n(out, 16, 0.0f);
+}
+
+double operations(const ConvShape& s) { return 2.0 * s.n * s.oh * s.ow * s.o * s.c * s.kh * s.kw; }
+
+// weights: (kH kW C, O) as pack_columns leaves them.
+void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
+               float* y, const Epilogue* epilogue) {
+  const Runs runs(s);
+  const int64_t group = std::clamp<int64_t>(
+      static_cast<int64_t>(kLeast / (operations(s) / runs.count)), 1, runs.count);
+  parallel_for(divide_up(runs.count, group), [&](int64_t piece) {
+    float* const padded = workspace(runs.floats());
+    for (int64_t i = piece * group; i < std::min(runs.count, (piece + 1) * group); ++i) {
+      const Run run = run_at(s, runs, i);
+      copy_padded(s, runs, run, x, padded);
+      const int64_t first = (run.image * s.oh + run.first) * s.ow;
+      Block block{.rows = s.ow, .columns = s.o, .k = s.kw * s.c};
+      block.a_row = s.stride_w * s.c;
+      block.a_batch = runs.line;
+      block.b_row = kernels.lanes;
+      block.b_panel = s.kh * s.kw * s.c * kernels.lanes;
+      block.b_batch = s.kw * s.c * kernels.lanes;
+      block.padded = true;
+      block.c_row = s.o;
+      for (int64_t r = 0; r < run.rows; ++r) {
+        // Rows of the kernel that lie beyond the image add nothing.
+        const int64_t top = (run.first + r) * s.stride_h - s.pad_h;
+        const Range seen = inside(top, 1, s.kh, s.h);
+        block.batch = seen.end - seen.begin;
+        block.a = padded + (r * s.stride_h + seen.begin) * runs.line;
+        block.b = weights + seen.begin * block.b_batch;
+        block.c = y + (first + r * s.ow) * s.o;
+        kernels.block(block);
+      }
+      if (epilogue) epilogue->run(epilogue->context, first, run.rows * s.ow, 0, s.o);
+    }
+  });
+}
+
+float* floats(const MemoryRef& memory) { return static_cast<float*>(memory->data); }
+MemoryRef allocate(int64_t floats) { return MemoryRef(allocate_memory(floats * sizeof(float))); }
+
+bool empty(const ConvShape& s) {
+  return s.n * s.h * s.w * s.c * s.o * s.oh * s.ow * s.kh * s.kw == 0;
+}
+
+}  // namespace
+
+bool can(const ConvShape& s, Pass pass) {
+  if (s.dtype != kF32 || !kernels() || s.groups != 1 || empty(s)) return false;
+  if (s.dilation_h != 1 || s.dilation_w != 1) return false;
+  if (pass != Pass::kData) return true;
+  return s.stride_h == 1 && s.stride_w == 1 && s.pad_h < s.kh && s.pad_w < s.kw;
+}
+
+// oneDNN is ahead where the output has few channels, where weights outgrow the cache beside the
+// rows of an image, and forward at strides.
+bool pays(const ConvShape& s, Pass pass) {
+  const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
+  if (pass == Pass::kForward && s.c <= 4) return true;
+  if (stride > 1 || weights > 3 << 16) return false;
+  if (pass == Pass::kForward) return s.kh * s.kw > 1 && weights <= 1 << 17;
+  return s.c >= 32;
+}
+
+void conv2d(const ConvShape& s, const float* x, const float* w, float* y,
+            const Epilogue* epilogue) {
+  const Kernels& kernels = *gemm::kernels();
+  const int64_t k = s.kh * s.kw * s.c;
+  const MemoryRef packed = allocate(k * round_up(s.o, kernels.lanes));
+  pack_columns(kernels, w, 1, k, k, s.o, floats(packed));
+  correlate(kernels, s, x, floats(packed), y, epilogue);
+}
+
+// A convolution of dy with the kernel turned about.
+void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, float* dx) {
+  const Kernels& kernels = *gemm::kernels();
+  const int64_t window = s.kh * s.kw, k = window * s.o;
+  const MemoryRef turned = allocate(k * s.c);  // (kH, kW, O, C)
+  for (int64_t p = 0; p < window; ++p)
+    copy_rows(floats(turned) + p * s.o * s.c, s.c, w + (window - 1 - p) * s.c, window * s.c, s.o,
+              s.c);
+  const MemoryRef packed = allocate(k * round_up(s.c, kernels.lanes));
+  pack_columns(kernels, floats(turned), s.c, 1, k, s.c, floats(packed));
+  ConvShape back{.n = s.n, .h = s.oh, .w = s.ow, .c = s.o, .o = s.c, .kh = s.kh, .kw = s.kw};
+  back.oh = s.h;
+  back.ow = s.w;
+  back.pad_h = s.kh - 1 - s.pad_h;
+  back.pad_w = s.kw - 1 - s.pad_w;
+  correlate(kernels, back, dy, floats(packed), dx, nullptr);
+}
+
+// For each row of the kernel, dy^T (O, positions) times the image's (positions, kW C); partial sums
+// over as many runs of positions as the shape has pieces.
+void conv2d_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
+  const Kernels& kernels = *gemm::kernels();
+  const Runs runs(s);
+  const int64_t size = s.o * s.kh * s.kw * s.c;
+  const int64_t pieces = std::clamp<int64_t>(static_cast<int64_t>(operations(s) / kLeast), 1,
+                                             std::min<int64_t>(8, runs.count));
+  const MemoryRef partials = allocate(pieces * size);
+  parallel_for(pieces, [&](int64_t piece) {
+    float* const padded = workspace(runs.floats());
+    float* const sum = floats(partials) + piece * size;
+    const int64_t begin = piece * runs.count / pieces, end = (piece + 1) * runs.count / pieces;
+    for (int64_t i = begin; i < end; ++i) {
+      const Run run = run_at(s, runs, i);
+      copy_padded(s, runs, run, x, padded);
+      Block block{.rows = s.o, .columns = s.kw * s.c, .k = s.ow};
+      const float* const first = dy + (run.image * s.oh + run.first) * s.ow * s.o;
+      block.a_row = 1;
+      block.a_col = s.o;
+      block.a_batch = s.ow * s.o;
+      block.b_row = s.stride_w * s.c;
+      block.b_panel = kernels.lanes;
+      block.b_batch = s.stride_h * runs.line;
+      block.c_row = s.kh * s.kw * s.c;
+      block.add = i > begin;
+      block.padded = true;
+      for (int64_t p = 0; p < s.kh; ++p) {
+        const int64_t top = run.first * s.stride_h - s.pad_h + p;
+        const Range seen = inside(top, s.stride_h, run.rows, s.h);
+        block.batch = seen.end - seen.begin;
+        block.a = first + seen.begin * block.a_batch;
+        block.b = padded + (p + seen.begin * s.stride_h) * runs.line;
+        block.c = sum + p * s.kw * s.c;
+        kernels.block(block);
+      }
+    }
+  });
+  add_partials(floats(partials), pieces, size, dw, size);
+}
+
+}  // namespace glia::cpu::gemm
