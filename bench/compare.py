@@ -19,8 +19,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 OWN_PEERS = HERE / "peers.py"
 WORKLOADS = ["chain", "chain_grad", "dqn_step", "mlp_small", "mlp_large", "adamw_small",
              "adamw_large", "resnet20_train", "resnet20_infer1", "resnet20_infer64", "bandwidth",
-             "add16m", "gelu16m", "embedding_bag", "gcn", "loader",
-             "start"]
+             "add16m", "gelu16m", "lstm_train", "lstm_b1", "gpt_train", "gpt_decode",
+             "embedding_bag", "gcn", "loader", "start"]
 # Rates at which the optimizers of the proof move the weights enough to be seen.
 PROOF_RATE = {"mlp_small": 0.01, "mlp_large": 0.01, "resnet20_train": 0.01,
               "embedding_bag": 0.01, "gcn": 0.01}
