@@ -630,8 +630,9 @@ RegExp Emitter::position(const Instruction& i, int64_t size) {
     mov(temporary, ptr[arguments + offsetof(Arguments, kept)]);
     return temporary + column * scale + (disp + static_cast<int>(needs_.kept_bytes) * i.index);
   }
-  const bool by_column = i.what == Do::kLoadColumn || i.what == Do::kStoreColumn;
-  return array(i.index) + (by_column ? column : element) * scale + disp;
+  if (i.what == Do::kLoadColumn || i.what == Do::kStoreColumn)
+    return array(i.index) + column * scale + disp;
+  return array(i.index) + element * scale + (disp + static_cast<int>(place_.row_at * size));
 }
 
 Xmm Emitter::part_mask() {
