@@ -44,12 +44,15 @@ Tensor compose(const Settings& s, const std::vector<Tensor>& in) {
 
 Tensor record_tuple(const Op& op, const Settings& s, const std::vector<Tensor>& in,
                     const std::vector<Tensor>& more, const Where& where) {
-  std::vector<Tensor> all(in.begin(), in.begin() + 3);
+  std::vector<Tensor> all;
+  all.reserve(in.size() + more.size() + 2);
+  all.assign(in.begin(), in.begin() + 3);
   all.push_back(host_scalar(s.scale, kF32));
   if (s.length) all.push_back(host_scalar_i64(*s.length));
   all.insert(all.end(), in.begin() + 3, in.end());
   all.insert(all.end(), more.begin(), more.end());
   std::vector<Node*> nodes;
+  nodes.reserve(all.size());
   for (const Tensor& t : all) nodes.push_back(t.node());
   const int64_t attributes[] = {s.causal, s.length.has_value(), in.size() > 3};
   return record(op, nodes, {}, kF32, attributes, where);
@@ -67,13 +70,16 @@ Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& whe
   Shape lse = in[0].shape(), shape = lse;
   shape[shape.rank() - 1] = in[2].size(-1);
   lse.erase(lse.rank() - 1);
-  std::vector<Tensor> arguments = in;
-  {
+  const Tensor tuple = [&] {
     const NoGrad off;
-    const Tensor tuple = record_tuple(kAttention, s, in, {}, where);
-    arguments.push_back(output(tuple, 0, shape));
-    arguments.push_back(output(tuple, 1, lse));
-  }
+    return record_tuple(kAttention, s, in, {}, where);
+  }();
+  const Tensor value = output(tuple, 0, shape);
+  const auto needs = [](const Tensor& t) { return t.requires_grad(); };
+  if (!grad_enabled() || std::ranges::none_of(in, needs)) return value;
+  std::vector<Tensor> arguments = in;
+  arguments.push_back(value);
+  arguments.push_back(output(tuple, 1, lse));
   const size_t inputs = in.size();
   const auto rule = [s, inputs, where](const std::vector<Tensor>& from, const Tensor&,
                                        const Tensor& g) {
@@ -94,7 +100,7 @@ Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& whe
     grads.resize(from.size());
     return grads;
   };
-  return with_rule(arguments[inputs], arguments, rule, where);
+  return with_rule(value, arguments, rule, where);
 }
 
 // (..., H, T, D) -> (..., H / group, group, T, D).
