@@ -1,10 +1,12 @@
 // Convolutions on NHWC data: a row of the output is a sum over the kernel's rows of products, whose
 // left matrix is a row of the image, each of its rows starting a stride later than the one before.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "backend/cpu/gemm/gemm.h"
 #include "backend/cpu/gemm/pack.h"
+#include "backend/cpu/gemm/winograd.h"
 #include "core/node.h"
 #include "runtime/threads.h"
 
@@ -68,11 +70,18 @@ void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const flo
   std::fill_n(out, 16, 0.0f);
 }
 
+// Whether to compute it by tiles.
+bool by_tiles(const ConvShape& s) {
+  static const char* off = std::getenv("NOWINO");
+  return !off && winograd::can(s);
+}
+
 double operations(const ConvShape& s) { return 2.0 * s.n * s.oh * s.ow * s.o * s.c * s.kh * s.kw; }
 
 // weights: (kH kW C, O) as pack_columns leaves them.
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
                float* y, const Epilogue* epilogue) {
+  if (by_tiles(s)) return winograd::correlate(kernels, s, x, weights, y, epilogue);
   const Runs runs(s);
   const int64_t group = std::clamp<int64_t>(
       static_cast<int64_t>(kLeast / (operations(s) / runs.count)), 1, runs.count);
@@ -162,6 +171,7 @@ void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, f
 // over as many runs of positions as the shape has pieces.
 void conv2d_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
   const Kernels& kernels = *gemm::kernels();
+  if (by_tiles(s)) return winograd::weight_gradient(kernels, s, x, dy, dw);
   const Runs runs(s);
   const int64_t size = s.o * s.kh * s.kw * s.c;
   const int64_t pieces = std::clamp<int64_t>(static_cast<int64_t>(operations(s) / kLeast), 1,

@@ -1,0 +1,23 @@
+// Convolutions of 3x3 at stride 1 with a quarter of the multiplications (Winograd 1980; Lavin &
+// Gray, "Fast algorithms for convolutional neural networks", 2016).
+#pragma once
+
+#include "backend/cpu/gemm/kernel.h"
+#include "backend/cpu/matrix.h"
+
+namespace glia::cpu::gemm::winograd {
+
+bool can(const ConvShape& shape);
+
+// Positions of the output are computed in tiles of 4x4: how many per cent of these are in the image.
+int64_t filled_percent(const ConvShape& shape);
+
+// y (N, oH, oW, O); weights (9 C, O) as pack_columns leaves them.
+void correlate(const Kernels& kernels, const ConvShape& shape, const float* x,
+               const float* weights, float* y, const Epilogue* epilogue);
+
+// dw (O, 3, 3, C).
+void weight_gradient(const Kernels& kernels, const ConvShape& shape, const float* x,
+                     const float* dy, float* dw);
+
+}  // namespace glia::cpu::gemm::winograd
