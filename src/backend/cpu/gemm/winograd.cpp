@@ -126,14 +126,14 @@ void transform(const Lines& lines) {
     V x[T::kIn], out[T::kOut];
     int64_t j = 0;
     for (; j + V::kLanes <= lines.n; j += V::kLanes) {
-      for (int i = 0; i < T::kIn; ++i) x[i] = V::load(from[i] + j);
+      repeat<T::kIn>([&](auto i) HWY_ATTR { x[i] = V::load(from[i] + j); });
       T::apply(x, out);
-      for (int i = 0; i < T::kOut; ++i) out[i].store(to[i] + j);
+      repeat<T::kOut>([&](auto i) HWY_ATTR { out[i].store(to[i] + j); });
     }
     if (const int64_t left = lines.n - j; left > 0) {
-      for (int i = 0; i < T::kIn; ++i) x[i] = V::load_first(left, from[i] + j, V(0));
+      repeat<T::kIn>([&](auto i) HWY_ATTR { x[i] = V::load_first(left, from[i] + j, V(0)); });
       T::apply(x, out);
-      for (int i = 0; i < T::kOut; ++i) out[i].store_first(left, to[i] + j);
+      repeat<T::kOut>([&](auto i) HWY_ATTR { out[i].store_first(left, to[i] + j); });
     }
     for (const float*& p : from) p += lines.from_item;
     for (float*& p : to) p += lines.to_item;
@@ -170,9 +170,9 @@ struct Grid {
         strips(s.n * down),
         pitch(round_up(channels, 16)) {
     const double operations = 2.0 * s.n * s.oh * s.ow * s.o * s.c * 9;
-    const int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(operations / kLeast));
-    const int64_t near = kNearFloats / (kSquare * pitch * across);
-    run = std::clamp<int64_t>(std::min(near, divide_up(strips, pieces)), 1, strips);
+    const int64_t pieces = std::clamp<int64_t>(static_cast<int64_t>(operations / kLeast), 1, 8);
+    const int64_t near = std::max<int64_t>(1, kNearFloats / (kSquare * pitch * across));
+    run = std::min(near, divide_up(strips, pieces));
     runs = divide_up(strips, run);
   }
   int64_t end_of(int64_t i) const { return std::min(strips, (i + 1) * run); }
