@@ -124,19 +124,18 @@ void transform(const Lines& lines) {
   std::copy_n(lines.to, T::kOut, to);
   for (int64_t item = 0; item < lines.items; ++item) {
     V x[T::kIn], out[T::kOut];
-    int64_t j = 0;
-    for (; j + V::kLanes <= lines.n; j += V::kLanes) {
-      repeat<T::kIn>([&](auto i) HWY_ATTR { x[i] = V::load(from[i] + j); });
+    // The pointers stay as they are: counting 12 of them up costs more than the arithmetic.
+    int64_t f = item * lines.from_item, t = item * lines.to_item, left = lines.n;
+    for (; left >= V::kLanes; left -= V::kLanes, f += V::kLanes, t += V::kLanes) {
+      repeat<T::kIn>([&](auto i) HWY_ATTR { x[i] = V::load(from[i] + f); });
       T::apply(x, out);
-      repeat<T::kOut>([&](auto i) HWY_ATTR { out[i].store(to[i] + j); });
+      repeat<T::kOut>([&](auto i) HWY_ATTR { out[i].store(to[i] + t); });
     }
-    if (const int64_t left = lines.n - j; left > 0) {
-      repeat<T::kIn>([&](auto i) HWY_ATTR { x[i] = V::load_first(left, from[i] + j, V(0)); });
+    if (left > 0) {
+      repeat<T::kIn>([&](auto i) HWY_ATTR { x[i] = V::load_first(left, from[i] + f, V(0)); });
       T::apply(x, out);
-      repeat<T::kOut>([&](auto i) HWY_ATTR { out[i].store_first(left, to[i] + j); });
+      repeat<T::kOut>([&](auto i) HWY_ATTR { out[i].store_first(left, to[i] + t); });
     }
-    for (const float*& p : from) p += lines.from_item;
-    for (float*& p : to) p += lines.to_item;
   }
 }
 
@@ -300,11 +299,12 @@ int64_t filled_percent(const ConvShape& s) {
 }
 
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
-               float* y, const Epilogue* epilogue) {
+               float* y, Epilogue* epilogue) {
   const Transforms& transforms = winograd::transforms();
   const MemoryRef matrices = transform_weights(kernels, transforms, s.c, s.o, weights);
   const Grid grid(s, std::max(s.c, s.o));
   const int64_t slot = grid.slot(), size = s.c * round_up(s.o, kernels.lanes);
+  if (epilogue) epilogue->begin(grid.runs);
   parallel_for(grid.runs, [&](int64_t run) {
     const int64_t begin = run * grid.run, end = grid.end_of(run);
     // The 36 products lie a slot before their left matrices, each over one that is done with.
@@ -350,7 +350,7 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
       const Strip first(s, grid, begin), last(s, grid, end - 1);
       const int64_t from = first.image * s.oh + first.row;
       const int64_t to = last.image * s.oh + last.row + last.rows;
-      epilogue->run(epilogue->context, from * s.ow, (to - from) * s.ow, 0, s.o);
+      epilogue->run({run, from * s.ow, (to - from) * s.ow, 0, s.o});
     }
   });
 }

@@ -14,7 +14,7 @@ int64_t filled_percent(const ConvShape& shape);
 
 // y (N, oH, oW, O); weights (9 C, O) as pack_columns leaves them.
 void correlate(const Kernels& kernels, const ConvShape& shape, const float* x,
-               const float* weights, float* y, const Epilogue* epilogue);
+               const float* weights, float* y, Epilogue* epilogue);
 
 // dw (O, 3, 3, C).
 void weight_gradient(const Kernels& kernels, const ConvShape& shape, const float* x,
