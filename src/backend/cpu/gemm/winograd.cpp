@@ -120,8 +120,8 @@ template <class T>
 void transform(const Lines& lines) {
   const float* from[T::kIn];
   float* to[T::kOut];
-  std::copy_n(lines.from, T::kIn, from);
-  std::copy_n(lines.to, T::kOut, to);
+  repeat<T::kIn>([&](auto i) HWY_ATTR { from[i] = lines.from[i]; });
+  repeat<T::kOut>([&](auto i) HWY_ATTR { to[i] = lines.to[i]; });
   for (int64_t item = 0; item < lines.items; ++item) {
     V x[T::kIn], out[T::kOut];
     // The pointers stay as they are: counting 12 of them up costs more than the arithmetic.
@@ -238,6 +238,11 @@ struct Work {
   float *spare, *middle, *tiles;
 };
 
+// Brings what lies in [from, from + n) near: streams this short start too late by themselves.
+void prefetch(const float* from, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(from + i);
+}
+
 // B^T x B of all strips of a run.
 void transform_image(const Transforms& transforms, const ConvShape& s, const Grid& grid,
                      int64_t begin, int64_t end, const float* x, const float* zeros,
@@ -247,6 +252,12 @@ void transform_image(const Transforms& transforms, const ConvShape& s, const Gri
     const Strip strip(s, grid, i);
     from_image(transforms.image, x + strip.image * s.h * s.w * s.c, s.h, s.w, s.c,
                strip.row - s.pad_h, s.pad_w, kPoints, zeros, columns);
+    if (i + 1 < grid.strips) {
+      const Strip next(s, grid, i + 1);
+      const int64_t row = std::max<int64_t>(0, next.row - s.pad_h + (next.row > 0 ? 2 : 0));
+      const int64_t rows = std::clamp<int64_t>(s.h - row, 0, kPoints);
+      prefetch(x + (next.image * s.h + row) * s.w * s.c, std::min<int64_t>(rows, kTile) * s.w * s.c);
+    }
     to_tiles(transforms.image, columns, kTile * s.c, s.c, kPoints, grid, out);
   }
 }
