@@ -1,7 +1,6 @@
 // Convolutions on NHWC data: a row of the output is a sum over the kernel's rows of products, whose
 // left matrix is a row of the image, each of its rows starting a stride later than the one before.
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "backend/cpu/gemm/gemm.h"
@@ -70,10 +69,18 @@ void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const flo
   std::fill_n(out, 16, 0.0f);
 }
 
-// Whether to compute it by tiles.
-bool by_tiles(const ConvShape& s) {
-  static const char* off = std::getenv("NOWINO");
-  return !off && winograd::can(s);
+bool by_tiles(const ConvShape& s, bool gradient) {
+  return winograd::can(s) && winograd::pays(s, gradient);
+}
+
+// The convolution of dy that gives dx, at strides of 1; its kernel is turned about.
+ConvShape turned(const ConvShape& s) {
+  ConvShape back{.n = s.n, .h = s.oh, .w = s.ow, .c = s.o, .o = s.c, .kh = s.kh, .kw = s.kw};
+  back.oh = s.h;
+  back.ow = s.w;
+  back.pad_h = s.kh - 1 - s.pad_h;
+  back.pad_w = s.kw - 1 - s.pad_w;
+  return back;
 }
 
 double operations(const ConvShape& s) { return 2.0 * s.n * s.oh * s.ow * s.o * s.c * s.kh * s.kw; }
@@ -81,7 +88,7 @@ double operations(const ConvShape& s) { return 2.0 * s.n * s.oh * s.ow * s.o * s
 // weights: (kH kW C, O) as pack_columns leaves them.
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
                float* y, Epilogue* epilogue) {
-  if (by_tiles(s)) return winograd::correlate(kernels, s, x, weights, y, epilogue);
+  if (by_tiles(s, false)) return winograd::correlate(kernels, s, x, weights, y, epilogue);
   const Runs runs(s);
   if (epilogue) epilogue->begin(runs.count);
   const int64_t group = std::clamp<int64_t>(
@@ -135,6 +142,8 @@ bool can(const ConvShape& s, Pass pass) {
 // rows of an image, and forward at strides.
 bool pays(const ConvShape& s, Pass pass) {
   const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
+  if (stride == 1 && by_tiles(pass == Pass::kData ? turned(s) : s, pass == Pass::kWeight))
+    return true;
   if (pass == Pass::kForward && s.c <= 4) return true;
   if (stride > 1 || weights > 3 << 16) return false;
   if (pass == Pass::kForward) return s.kh * s.kw > 1 && weights <= 1 << 17;
@@ -154,25 +163,20 @@ void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, f
                           Epilogue* epilogue) {
   const Kernels& kernels = *gemm::kernels();
   const int64_t window = s.kh * s.kw, k = window * s.o;
-  const MemoryRef turned = allocate(k * s.c);  // (kH, kW, O, C)
+  const MemoryRef about = allocate(k * s.c);  // (kH, kW, O, C)
   for (int64_t p = 0; p < window; ++p)
-    copy_rows(floats(turned) + p * s.o * s.c, s.c, w + (window - 1 - p) * s.c, window * s.c, s.o,
+    copy_rows(floats(about) + p * s.o * s.c, s.c, w + (window - 1 - p) * s.c, window * s.c, s.o,
               s.c);
   const MemoryRef packed = allocate(k * round_up(s.c, kernels.lanes));
-  pack_columns(kernels, floats(turned), s.c, 1, k, s.c, floats(packed));
-  ConvShape back{.n = s.n, .h = s.oh, .w = s.ow, .c = s.o, .o = s.c, .kh = s.kh, .kw = s.kw};
-  back.oh = s.h;
-  back.ow = s.w;
-  back.pad_h = s.kh - 1 - s.pad_h;
-  back.pad_w = s.kw - 1 - s.pad_w;
-  correlate(kernels, back, dy, floats(packed), dx, epilogue);
+  pack_columns(kernels, floats(about), s.c, 1, k, s.c, floats(packed));
+  correlate(kernels, turned(s), dy, floats(packed), dx, epilogue);
 }
 
 // For each row of the kernel, dy^T (O, positions) times the image's (positions, kW C); partial sums
 // over as many runs of positions as the shape has pieces.
 void conv2d_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
   const Kernels& kernels = *gemm::kernels();
-  if (by_tiles(s)) return winograd::weight_gradient(kernels, s, x, dy, dw);
+  if (by_tiles(s, true)) return winograd::weight_gradient(kernels, s, x, dy, dw);
   const Runs runs(s);
   const int64_t size = s.o * s.kh * s.kw * s.c;
   const int64_t pieces = std::clamp<int64_t>(static_cast<int64_t>(operations(s) / kLeast), 1,

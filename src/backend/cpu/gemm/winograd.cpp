@@ -140,9 +140,9 @@ void transform(const Lines& lines) {
 }
 
 const gemm::winograd::Transforms& winograd_transforms() {
-  static constexpr gemm::winograd::Transforms kTable{
-      transform<Image>, transform<Output>, transform<Spread>, transform<Weights>,
-      transform<Gradient>};
+  static constexpr gemm::winograd::Transforms kTable{transform<Image>, transform<Output>,
+                                                     transform<Spread>, transform<Weights>,
+                                                     transform<Gradient>};
   return kTable;
 }
 
@@ -197,8 +197,8 @@ struct Middle {
 };
 
 // All `items` tiles of a strip along rows, from `middle` to the 36 matrices.
-void to_tiles(Transform transform, const Middle& middle, int64_t step, int64_t channels,
-              int64_t in, const Grid& grid, float* out) {
+void to_tiles(Transform transform, const Middle& middle, int64_t step, int64_t channels, int64_t in,
+              const Grid& grid, float* out) {
   for (int64_t r = 0; r < kPoints; ++r) {
     Lines lines{.n = channels, .items = grid.across, .from_item = step, .to_item = grid.pitch};
     for (int64_t j = 0; j < in; ++j) lines.from[j] = middle.data + r * middle.line + j * channels;
@@ -238,26 +238,26 @@ struct Work {
   float *spare, *middle, *tiles;
 };
 
-// Brings what lies in [from, from + n) near: streams this short start too late by themselves.
-void prefetch(const float* from, int64_t n) {
-  for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(from + i);
+// Fetches the rows that a strip reads: streams as short as these are not foreseen by hardware.
+void prefetch(const ConvShape& s, const Grid& grid, int64_t i, const float* x) {
+  if (i >= grid.strips) return;
+  const Strip strip(s, grid, i);
+  const int64_t first = std::max<int64_t>(0, strip.row - s.pad_h);
+  const int64_t rows = std::clamp<int64_t>(s.h - first, 0, kPoints);
+  const float* const from = x + (strip.image * s.h + first) * s.w * s.c;
+  for (int64_t j = 0; j < rows * s.w * s.c; j += 16) __builtin_prefetch(from + j);
 }
 
 // B^T x B of all strips of a run.
 void transform_image(const Transforms& transforms, const ConvShape& s, const Grid& grid,
-                     int64_t begin, int64_t end, const float* x, const float* zeros,
-                     float* middle, float* out) {
+                     int64_t begin, int64_t end, const float* x, const float* zeros, float* middle,
+                     float* out) {
   const Middle columns{middle, (grid.across * kTile + 2) * s.c};
   for (int64_t i = begin; i < end; ++i, out += grid.across * grid.pitch) {
     const Strip strip(s, grid, i);
     from_image(transforms.image, x + strip.image * s.h * s.w * s.c, s.h, s.w, s.c,
                strip.row - s.pad_h, s.pad_w, kPoints, zeros, columns);
-    if (i + 1 < grid.strips) {
-      const Strip next(s, grid, i + 1);
-      const int64_t row = std::max<int64_t>(0, next.row - s.pad_h + (next.row > 0 ? 2 : 0));
-      const int64_t rows = std::clamp<int64_t>(s.h - row, 0, kPoints);
-      prefetch(x + (next.image * s.h + row) * s.w * s.c, std::min<int64_t>(rows, kTile) * s.w * s.c);
-    }
+    prefetch(s, grid, i + 1, x);
     to_tiles(transforms.image, columns, kTile * s.c, s.c, kPoints, grid, out);
   }
 }
@@ -283,8 +283,7 @@ MemoryRef transform_weights(const Kernels& kernels, const Transforms& transforms
     }
     for (int64_t i = 0; i < kPoints; ++i) {
       for (int64_t j = 0; j < 3; ++j) lines.from[j] = middle + (i * 3 + j) * lines.n;
-      for (int64_t j = 0; j < kPoints; ++j)
-        lines.to[j] = to + (i * kPoints + j) * panels * size;
+      for (int64_t j = 0; j < kPoints; ++j) lines.to[j] = to + (i * kPoints + j) * panels * size;
       transforms.weights(lines);
     }
   };
@@ -305,8 +304,12 @@ bool can(const ConvShape& s) {
          s.dilation_w == 1 && s.groups == 1;
 }
 
-int64_t filled_percent(const ConvShape& s) {
-  return 100 * s.oh * s.ow / (round_up(s.oh, kTile) * round_up(s.ow, kTile));
+// Transforms cost as much as products of some channels, those of weights as some tiles.
+bool pays(const ConvShape& s, bool gradient) {
+  const int64_t across = divide_up(s.ow, kTile), down = divide_up(s.oh, kTile);
+  const int64_t tiles = s.n * across * down;
+  if (2 * s.oh * s.ow < kTile * kTile * across * down) return false;
+  return gradient ? tiles >= 64 && s.c >= 16 : tiles >= 16 && s.c >= 8;
 }
 
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
@@ -319,8 +322,8 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
   parallel_for(grid.runs, [&](int64_t run) {
     const int64_t begin = run * grid.run, end = grid.end_of(run);
     // The 36 products lie a slot before their left matrices, each over one that is done with.
-    const Work work(std::max(s.w * s.c, s.ow * s.o),
-                    (grid.across * kTile + 2) * std::max(s.c, s.o), (kSquare + 1) * slot);
+    const Work work(std::max(s.w * s.c, s.ow * s.o), (grid.across * kTile + 2) * std::max(s.c, s.o),
+                    (kSquare + 1) * slot);
     float* const products = work.tiles;
     std::fill_n(work.spare, s.w * s.c, 0.0f);
     transform_image(transforms, s, grid, begin, end, x, work.spare, work.middle, products + slot);
@@ -352,8 +355,8 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
       Lines lines{.n = s.ow * s.o};
       for (int64_t r = 0; r < kPoints; ++r) lines.from[r] = work.middle + r * line;
       for (int64_t r = 0; r < kTile; ++r) {
-        lines.to[r] = r < strip.rows ? y + ((strip.image * s.oh + strip.row + r) * s.ow) * s.o
-                                     : work.spare;
+        lines.to[r] =
+            r < strip.rows ? y + ((strip.image * s.oh + strip.row + r) * s.ow) * s.o : work.spare;
       }
       transforms.output(lines);
     }
@@ -374,8 +377,7 @@ void weight_gradient(const Kernels& kernels, const ConvShape& s, const float* x,
   const MemoryRef partials(allocate_memory(pieces * 9 * size * sizeof(float)));
   parallel_for(pieces, [&](int64_t piece) {
     const int64_t first = piece * grid.runs / pieces, last = (piece + 1) * grid.runs / pieces;
-    const Work work(std::max(s.w * s.c, s.ow * s.o),
-                    (grid.across * kTile + 2) * std::max(s.c, s.o),
+    const Work work(std::max(s.w * s.c, s.ow * s.o), (grid.across * kTile + 2) * std::max(s.c, s.o),
                     2 * kSquare * slot + 54 * size);
     float *const image = work.tiles, *const spread = image + kSquare * slot;
     float* const sums = spread + kSquare * slot;

@@ -7,14 +7,14 @@
 
 namespace glia::cpu::gemm::winograd {
 
+// Whether this can be computed here, and whether it measures no slower than the sum itself;
+// `gradient`: of the weights.
 bool can(const ConvShape& shape);
-
-// Positions of the output are computed in tiles of 4x4: how many per cent of these are in the image.
-int64_t filled_percent(const ConvShape& shape);
+bool pays(const ConvShape& shape, bool gradient);
 
 // y (N, oH, oW, O); weights (9 C, O) as pack_columns leaves them.
-void correlate(const Kernels& kernels, const ConvShape& shape, const float* x,
-               const float* weights, float* y, Epilogue* epilogue);
+void correlate(const Kernels& kernels, const ConvShape& shape, const float* x, const float* weights,
+               float* y, Epilogue* epilogue);
 
 // dw (O, 3, 3, C).
 void weight_gradient(const Kernels& kernels, const ConvShape& shape, const float* x,
