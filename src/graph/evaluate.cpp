@@ -197,6 +197,25 @@ uint64_t hash_of(const std::vector<uint64_t>& words) {
   return h;
 }
 
+// A fused kernel as the epilogue of another one.
+class PartByPart final : public Epilogue {
+ public:
+  PartByPart(const FusedKernel& kernel, void* const* inputs, void* const* outputs)
+      : kernel_(kernel), run_{inputs, outputs} {
+    whole_rows = kernel.needs_whole_rows();
+  }
+  void begin(int64_t parts) override {
+    run_.parts = parts;
+    kernel_.begin_parts(&run_);
+  }
+  void run(const Part& part) override { kernel_.run_part(run_, part); }
+  void end() { kernel_.end_parts(run_); }
+
+ private:
+  const FusedKernel& kernel_;
+  FusedKernel::PartsRun run_;
+};
+
 // The addresses of a plan's values for one run, and the memory that its results keep.
 class Run {
  public:
@@ -268,9 +287,7 @@ class Run {
   void compute(const PlanStep& step) {
     if (step.many) return compute_many(step);
     if (!step.run) {
-      pointers_.clear();
-      for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
-      for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
+      find_pointers(step);
       return step.fused->run(pointers_.data(), pointers_.data() + step.inputs.size());
     }
     in_ = step.in_arrays;
@@ -278,10 +295,27 @@ class Run {
     for (size_t i = 0; i < in_.size(); ++i) in_[i].data = address(step.inputs[i]);
     for (size_t i = 0; i < out_.size(); ++i)
       out_[i].data = step.outputs[i].value < 0 ? nullptr : address(step.outputs[i]);
-    step.run({.in = in_,
-              .out = out_,
-              .attributes = graph_.nodes[step.node]->attribute_span(),
-              .formula = step.formula.get()});
+    KernelCall call{.in = in_,
+                    .out = out_,
+                    .attributes = graph_.nodes[step.node]->attribute_span(),
+                    .formula = step.formula.get()};
+    const PlanStep* const then = step.epilogue.get();
+    if (!then) return step.run(call);
+    if (!then->fused->runs_by_parts()) {
+      step.run(call);
+      return compute(*then);
+    }
+    find_pointers(*then);
+    PartByPart epilogue(*then->fused, pointers_.data(), pointers_.data() + then->inputs.size());
+    call.epilogue = &epilogue;
+    step.run(call);
+    epilogue.end();
+  }
+
+  void find_pointers(const PlanStep& step) {
+    pointers_.clear();
+    for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
+    for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
   }
 
   // Inputs are laid out problem by problem, as are outputs.
@@ -289,9 +323,7 @@ class Run {
     const auto& many = *step.many;
     const size_t problems = many.counts.size();
     const size_t ins = step.inputs.size() / problems, outs = step.outputs.size() / problems;
-    pointers_.clear();
-    for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
-    for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
+    find_pointers(step);
     rows_.clear();
     for (size_t j = 0; j < problems; ++j) rows_.push_back(pointers_.data() + j * ins);
     for (size_t j = 0; j < problems; ++j)

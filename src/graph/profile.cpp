@@ -55,6 +55,14 @@ profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
     for (const Array& a : step.in_arrays) in.push_back(a.layout.shape.str());
     for (const Array& a : step.out_arrays) out.push_back(a.layout.shape.str());
     site.shapes = joined(in) + " -> " + joined(out);
+    if (step.epilogue) {
+      profiler::Site then;
+      describe_group(*step.epilogue, graph, &then);
+      site.ops += " + " + then.ops;
+      site.work.flops += step.epilogue->work.flops;
+      site.work.read += step.epilogue->work.read - site.work.written;
+      site.work.written += step.epilogue->work.written;
+    }
   }
   return site;
 }

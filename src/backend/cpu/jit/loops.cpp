@@ -19,6 +19,7 @@ constexpr int64_t kShortestRow = 4;
 constexpr int kCheap = 8;   // instructions that are repeated rather than their result kept
 constexpr int kCostly = 8;  // what a division or a root counts for
 constexpr size_t kLongestBody = 4000;
+constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
 
 bool has_code(DType t) { return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32; }
 
@@ -101,7 +102,7 @@ class Generator {
       if (rows || program_.cols < kShortestRow) return false;
     } else if (columns) {
       loops_->kind = Loops::Kind::kColumns;
-    } else if (two_axes || rows) {
+    } else if (two_axes || rows || program_.by_parts) {
       loops_->kind = Loops::Kind::kRows;
       if (program_.cols < kShortestRow) return false;
     } else {
@@ -209,8 +210,11 @@ class Generator {
       int sinks = 0;
       for (const auto& output : program_.outputs) sinks += output.sink == Sink::kReduceColumns;
       const int64_t vectors = (loops_->cols + lanes_ - 1) / lanes_;
-      const int64_t copies = std::min<int64_t>(vectors, most / sinks);
+      int64_t copies = std::min<int64_t>(vectors, most / sinks);
       if (copies == 0) return false;
+      // Parts begin and end at multiples of the tile.
+      if (program_.by_parts && loops_->cols > kPartColumns)
+        copies = std::bit_floor(static_cast<uint64_t>(std::min(copies, kPartColumns / lanes_)));
       stages_[0].copies = copies;
       running_ = static_cast<int>(copies) * sinks;
       loops_->column_tile = copies * lanes_;
