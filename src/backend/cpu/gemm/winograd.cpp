@@ -313,7 +313,7 @@ bool pays(const ConvShape& s, bool gradient) {
 }
 
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
-               float* y, Epilogue* epilogue) {
+               float* y, int64_t y_row, Epilogue* epilogue) {
   const Transforms& transforms = winograd::transforms();
   const MemoryRef matrices = transform_weights(kernels, transforms, s.c, s.o, weights);
   const Grid grid(s, std::max(s.c, s.o));
@@ -322,8 +322,8 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
   parallel_for(grid.runs, [&](int64_t run) {
     const int64_t begin = run * grid.run, end = grid.end_of(run);
     // The 36 products lie a slot before their left matrices, each over one that is done with.
-    const Work work(std::max(s.w * s.c, s.ow * s.o), (grid.across * kTile + 2) * std::max(s.c, s.o),
-                    (kSquare + 1) * slot);
+    const Work work(std::max(s.w * s.c, s.ow * y_row),
+                    (grid.across * kTile + 2) * std::max(s.c, s.o), (kSquare + 1) * slot);
     float* const products = work.tiles;
     std::fill_n(work.spare, s.w * s.c, 0.0f);
     transform_image(transforms, s, grid, begin, end, x, work.spare, work.middle, products + slot);
@@ -352,11 +352,12 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
         transforms.output(lines);
       }
       const Strip strip(s, grid, i);
-      Lines lines{.n = s.ow * s.o};
+      Lines lines{.n = s.o, .items = s.ow, .from_item = s.o, .to_item = y_row};
+      if (y_row == s.o) lines = {.n = s.ow * s.o};
       for (int64_t r = 0; r < kPoints; ++r) lines.from[r] = work.middle + r * line;
       for (int64_t r = 0; r < kTile; ++r) {
         lines.to[r] =
-            r < strip.rows ? y + ((strip.image * s.oh + strip.row + r) * s.ow) * s.o : work.spare;
+            r < strip.rows ? y + ((strip.image * s.oh + strip.row + r) * s.ow) * y_row : work.spare;
       }
       transforms.output(lines);
     }

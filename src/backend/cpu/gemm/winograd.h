@@ -12,9 +12,9 @@ namespace glia::cpu::gemm::winograd {
 bool can(const ConvShape& shape);
 bool pays(const ConvShape& shape, bool gradient);
 
-// y (N, oH, oW, O); weights (9 C, O) as pack_columns leaves them.
+// y (N, oH, oW, O), positions y_row floats apart; weights (9 C, O) as pack_columns leaves them.
 void correlate(const Kernels& kernels, const ConvShape& shape, const float* x, const float* weights,
-               float* y, Epilogue* epilogue);
+               float* y, int64_t y_row, Epilogue* epilogue);
 
 // dw (O, 3, 3, C).
 void weight_gradient(const Kernels& kernels, const ConvShape& shape, const float* x,
