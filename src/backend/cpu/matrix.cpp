@@ -20,17 +20,6 @@ bool own(const Shape& shape, More more) {
   return wanted && gemm::can(shape, more);
 }
 
-// After a carrier that hands nothing on.
-void run_epilogue(Epilogue* epilogue, int64_t rows, int64_t columns) {
-  if (!epilogue || rows * columns == 0) return;
-  const int64_t step = std::max<int64_t>(1, (int64_t{1} << 14) / columns);
-  const int64_t parts = (rows + step - 1) / step;
-  epilogue->begin(parts);
-  parallel_for(parts, [&](int64_t i) {
-    epilogue->run({i, i * step, std::min(step, rows - i * step), 0, columns});
-  });
-}
-
 }  // namespace
 
 bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col) {
@@ -41,6 +30,16 @@ bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col) {
 }
 
 void set_carrier_for_test(Carrier c) { carrier = c; }
+
+void hand_on(Epilogue* epilogue, int64_t rows, int64_t columns) {
+  if (!epilogue || rows * columns == 0) return;
+  const int64_t step = std::max<int64_t>(1, (int64_t{1} << 14) / columns);
+  const int64_t parts = (rows + step - 1) / step;
+  epilogue->begin(parts);
+  parallel_for(parts, [&](int64_t i) {
+    epilogue->run({i, i * step, std::min(step, rows - i * step), 0, columns});
+  });
+}
 
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
@@ -55,7 +54,7 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
   } else {
     onednn::matmul(shape, a_offsets, b_offsets, a, b, out);
   }
-  run_epilogue(epilogue, batch * shape.m, shape.n);
+  hand_on(epilogue, batch * shape.m, shape.n);
 }
 
 void conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilogue* epilogue) {
@@ -64,7 +63,7 @@ void conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilo
                         static_cast<float*>(y), epilogue);
   }
   onednn::conv2d(shape, x, w, y);
-  run_epilogue(epilogue, shape.n * shape.oh * shape.ow, shape.o);
+  hand_on(epilogue, shape.n * shape.oh * shape.ow, shape.o);
 }
 
 void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx,
@@ -75,7 +74,7 @@ void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w,
                                       epilogue);
   }
   onednn::conv2d_backward_data(shape, dy, w, dx);
-  run_epilogue(epilogue, shape.n * shape.h * shape.w, shape.c);
+  hand_on(epilogue, shape.n * shape.h * shape.w, shape.c);
 }
 
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw) {

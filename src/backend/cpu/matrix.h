@@ -38,6 +38,9 @@ void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w,
                           Epilogue* epilogue = nullptr);
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw);
 
+// For carriers that hand nothing on while they work: all of a finished output (rows, columns).
+void hand_on(Epilogue* epilogue, int64_t rows, int64_t columns);
+
 // For tests and benchmarks: who computes, where there is a choice.
 enum class Carrier : uint8_t { kBest, kOwn, kOnednn };
 void set_carrier_for_test(Carrier carrier);

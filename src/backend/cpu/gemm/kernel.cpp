@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "backend/cpu/gemm/kernel.h"
 #include "backend/cpu/simd/functions.h"
@@ -33,16 +32,6 @@ constexpr int kMostVectors = 4, kMostRows = 14;
 constexpr int most_rows(int vectors) {
   constexpr int kRows[2][kMostVectors] = {{6, 6, 4, 2}, {14, 14, 8, 6}};
   return kRows[HWY_TARGET == HWY_AVX3][vectors - 1];
-}
-
-// f(0), f(1), ... with constants: loops would keep a tile's sums from living in registers.
-template <class F, int... kIndex>
-HWY_INLINE void repeat(std::integer_sequence<int, kIndex...>, F f) {
-  (f(std::integral_constant<int, kIndex>()), ...);
-}
-template <int kCount, class F>
-HWY_INLINE void repeat(F f) {
-  repeat(std::make_integer_sequence<int, kCount>(), f);
 }
 
 // One tile. `kAcross`: a_row is 1, else a_col is. `last`: how many columns the last vector has.
