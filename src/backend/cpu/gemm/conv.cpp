@@ -72,8 +72,9 @@ double operations(const ConvShape& s) { return 2.0 * s.n * s.oh * s.ow * s.o * s
 
 // weights: (kH kW C, O) as pack_columns leaves them.
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
-               float* y, const Epilogue* epilogue) {
+               float* y, Epilogue* epilogue) {
   const Runs runs(s);
+  if (epilogue) epilogue->begin(runs.count);
   const int64_t group = std::clamp<int64_t>(
       static_cast<int64_t>(kLeast / (operations(s) / runs.count)), 1, runs.count);
   parallel_for(divide_up(runs.count, group), [&](int64_t piece) {
@@ -100,7 +101,7 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
         block.c = y + (first + r * s.ow) * s.o;
         kernels.block(block);
       }
-      if (epilogue) epilogue->run(epilogue->context, first, run.rows * s.ow, 0, s.o);
+      if (epilogue) epilogue->run({i, first, run.rows * s.ow, 0, s.o});
     }
   });
 }
@@ -131,8 +132,7 @@ bool pays(const ConvShape& s, Pass pass) {
   return s.c >= 32;
 }
 
-void conv2d(const ConvShape& s, const float* x, const float* w, float* y,
-            const Epilogue* epilogue) {
+void conv2d(const ConvShape& s, const float* x, const float* w, float* y, Epilogue* epilogue) {
   const Kernels& kernels = *gemm::kernels();
   const int64_t k = s.kh * s.kw * s.c;
   const MemoryRef packed = allocate(k * round_up(s.o, kernels.lanes));
@@ -141,7 +141,8 @@ void conv2d(const ConvShape& s, const float* x, const float* w, float* y,
 }
 
 // A convolution of dy with the kernel turned about.
-void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, float* dx) {
+void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, float* dx,
+                          Epilogue* epilogue) {
   const Kernels& kernels = *gemm::kernels();
   const int64_t window = s.kh * s.kw, k = window * s.o;
   const MemoryRef turned = allocate(k * s.c);  // (kH, kW, O, C)
@@ -155,7 +156,7 @@ void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, f
   back.ow = s.w;
   back.pad_h = s.kh - 1 - s.pad_h;
   back.pad_w = s.kw - 1 - s.pad_w;
-  correlate(kernels, back, dy, floats(packed), dx, nullptr);
+  correlate(kernels, back, dy, floats(packed), dx, epilogue);
 }
 
 // For each row of the kernel, dy^T (O, positions) times the image's (positions, kW C); partial sums
