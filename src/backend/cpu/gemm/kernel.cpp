@@ -183,9 +183,9 @@ void dots_tile(const Dots& p, int64_t t, int64_t w, int64_t ahead) {
 
 template <int kThin>
 void dots_rows(const Dots& p, int64_t t) {
-  constexpr int kWide = kThin > 2 ? 2 : kThin > 1 ? 4 : 8;
+  constexpr int kWide = kThin == 1 ? 8 : kThin == 2 || HWY_TARGET == HWY_AVX3 ? 4 : 2;
   // Short rows: into the next tile; long ones: down the row.
-  const int64_t ahead = p.k <= 1024 ? kWide * p.y_row : 256;
+  const int64_t ahead = kWide * p.k <= 8192 ? kWide * p.y_row : 256;
   int64_t w = 0;
   for (; w + kWide <= p.wide; w += kWide) dots_tile<kThin, kWide>(p, t, w, ahead);
   for (; w < p.wide; ++w) dots_tile<kThin, 1>(p, t, w, ahead);

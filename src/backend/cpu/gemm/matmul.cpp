@@ -11,14 +11,15 @@
 namespace glia::cpu::gemm {
 namespace {
 
-constexpr int64_t kThin = 8;        // fewer rows or columns: reading the other matrix is the work
-constexpr int64_t kDepth = 384;     // of k that a block of B has
-constexpr int64_t kWidth = 256;     // columns that a packed block of B has
-constexpr int64_t kHeight = 256;    // rows that a packed block of A has
-constexpr int64_t kColumns = 64;    // columns of the output are cut at multiples
-constexpr int64_t kNear = 1024;     // rows of B no farther apart are read where they lie
-constexpr int64_t kDotDepth = 64;   // from here on dot products pay
-constexpr int64_t kPart = 1 << 14;  // elements of the output handed on at a time
+constexpr int64_t kThin = 8;          // fewer rows or columns: reading the other matrix is the work
+constexpr int64_t kDepth = 384;       // of k that a block of B has
+constexpr int64_t kWidth = 256;       // columns that a packed block of B has
+constexpr int64_t kHeight = 256;      // rows that a packed block of A has
+constexpr int64_t kColumns = 64;      // columns of the output are cut at multiples
+constexpr int64_t kNear = 1024;       // rows of B no farther apart are read where they lie
+constexpr int64_t kDotDepth = 64;     // from here on dot products pay
+constexpr int64_t kPart = 1 << 14;    // elements of the output handed on at a time
+constexpr int64_t kStream = 3 << 13;  // elements that a thread reads while another wakes up
 constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
 
 // c (m, n), rows `c_row` apart, = a (m, k) b (k, n).
@@ -167,13 +168,15 @@ Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows
   // Reading an element costs about as much as ten operations on it.
   const double work = batch * (2 * m * n * k + 10 * (m * k + k * n + m * n));
   const double few = std::min(work / kLeast, 8.0), many = std::min(work / kLarge, 32.0);
-  const int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
+  int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
+  const bool thin = p.m < kThin || p.n < kThin;
+  if (thin) pieces = std::max(pieces, std::min<int64_t>(std::max(p.m, p.n) * p.k / kStream, 8));
   if (batch >= pieces) {
     c.group = divide_up(batch, pieces);
     return c;
   }
   const int64_t wanted = divide_up(pieces, batch), lines = 4 * kernels.rows;
-  if (p.m < kThin || p.n < kThin) {
+  if (thin) {
     Axis& wide = p.m < p.n ? c.n : c.m;
     if (!whole_rows || &wide == &c.m) wide.into(std::min(wanted, wide.size / kColumns), kColumns);
     c.k.into(std::min(wanted / wide.count, p.k / 4096), 64);
@@ -213,8 +216,9 @@ bool can(const MatmulShape& s, int64_t) { return s.dtype == kF32 && kernels(); }
 bool pays(const MatmulShape& s, int64_t batch) {
   constexpr int64_t kVector = 1 << 15, kLong = 1 << 23, kHuge = int64_t{1} << 31;
   if (batch > 1) return true;
-  // One row or column times a matrix beyond L1, a few beyond L2, outer products, and the largest.
-  if (std::min(s.m, s.n) == 1) return std::max(s.m, s.n) * s.k < kVector;
+  // One row times rows beyond L1, a few beyond L2, outer products, and the largest.
+  const bool dots = s.k >= kDotDepth && (s.m == 1 ? s.b_row == 1 : s.n == 1 && s.a_col == 1);
+  if (std::min(s.m, s.n) == 1) return dots || std::max(s.m, s.n) * s.k < kVector;
   if (s.m < kThin && s.b_col != 1) return s.n * s.k < kVector;
   if (std::min(s.m, s.n) < kThin) return std::max(s.m, s.n) * s.k < kLong;
   if (s.k < 16 && s.m * s.n > kVector) return false;
