@@ -182,8 +182,12 @@ Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows
     c.k.into(std::min(wanted / wide.count, p.k / 4096), 64);
     return c;
   }
-  while (c.m.count * c.n.count < wanted) {  // halve the longer side
-    if (!whole_rows && c.n.step >= 2 * kColumns && (c.n.step >= c.m.step || c.m.step < 2 * lines)) {
+  // Long columns of both are best read once, by whole rows.
+  constexpr int64_t kLongest = 512, kSmall = 1 << 16;
+  if (p.a_row == 1 && p.b_col == 1 && p.m * p.n <= kSmall)
+    c.k.into(std::min({wanted, p.k / kLongest, int64_t{4}}), 8);
+  while (c.m.count * c.n.count * c.k.count < wanted) {  // halve the longer side
+    if (!whole_rows && c.n.step > kColumns && (c.n.step >= c.m.step || c.m.step < 2 * lines)) {
       c.n.into(2 * c.n.count, kColumns);
     } else if (c.m.step >= 2 * lines) {
       c.m.into(2 * c.m.count, kernels.rows);
@@ -191,7 +195,7 @@ Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows
       break;
     }
   }
-  c.k.into(std::min(wanted / (c.m.count * c.n.count), p.k / 512), 8);
+  if (c.k.count == 1) c.k.into(std::min(wanted / (c.m.count * c.n.count), p.k / kLongest), 8);
   return c;
 }
 
