@@ -2,6 +2,7 @@
 // stores all weights.
 #include "ops/attention.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/private.h"
@@ -10,9 +11,32 @@
 namespace glia {
 namespace {
 
-const Op kAttention{.name = "attention", .kind = Kind::kKernel, .strided = true, .outputs = 2};
-const Op kAttentionBackward{
-    .name = "attention_backward", .kind = Kind::kKernel, .strided = true, .outputs = 3};
+// `d_times`, `e_times`: how often a pair of a query and a key that it sees goes over D elements,
+// and over E. A length is not known; it counts as all keys.
+Work work_on_pairs(const KernelCall& call, int d_times, int e_times) {
+  const Shape &q = call.in[0].layout.shape, &v = call.in[2].layout.shape;
+  const auto queries = static_cast<double>(q[q.rank() - 2]), keys = double(v[v.rank() - 2]);
+  const double both = std::min(queries, keys);
+  const bool causal = AttentionKind::of(call.attributes).causal;
+  const double pairs = causal ? both * (both + 1) / 2 + (queries - both) * keys : queries * keys;
+  const double products = static_cast<double>(q.numel()) / (queries * q[q.rank() - 1]);
+  Work work = traffic(call);
+  work.flops = 2 * products * pairs * (d_times * q[q.rank() - 1] + e_times * v[v.rank() - 1]);
+  return work;
+}
+Work work_of_attention(const KernelCall& call) { return work_on_pairs(call, 1, 1); }
+Work work_of_backward(const KernelCall& call) { return work_on_pairs(call, 3, 2); }
+
+const Op kAttention{.name = "attention",
+                    .kind = Kind::kKernel,
+                    .strided = true,
+                    .outputs = 2,
+                    .work = work_of_attention};
+const Op kAttentionBackward{.name = "attention_backward",
+                            .kind = Kind::kKernel,
+                            .strided = true,
+                            .outputs = 3,
+                            .work = work_of_backward};
 const RegisterOp registered[] = {RegisterOp(kAttention), RegisterOp(kAttentionBackward)};
 
 struct Settings {
