@@ -5,6 +5,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "graph/group.h"
 #include "runtime/profiler.h"
 
 namespace glia {
@@ -42,18 +43,6 @@ int64_t product(const Shape& s, int from, int to) {
   return n;
 }
 
-// Nodes computed in one pass over a space of rows x columns.
-struct Group {
-  int root = -1;             // the last member: where the group runs
-  std::vector<int> members;  // in reverse order
-  Shape space;
-  int split = -1;         // rows are the axes before; -1: not decided
-  bool resident = false;  // reduces whole rows and goes on with the result
-  // Of the root, when it is a reduction that leaves the group.
-  Program::Sink sink = Program::Sink::kStore;
-  int64_t segments = 1;
-};
-
 class Planner {
  public:
   explicit Planner(const PendingGraph& graph) : graph_(graph), plan_(new Plan) {}
@@ -62,6 +51,8 @@ class Planner {
     simplify();
     arrange();
     group();
+    repeated_in_ =
+        recompute({graph_, inputs_, users_, needed_, order_, position_, groups_, group_of_});
     emit();
     plan_memory(plan_.get(), held_, graph_);
     for (PlanStep& step : plan_->steps) {
@@ -103,6 +94,7 @@ class Planner {
     formula.simplify();
     formula.arrange();
     formula.group();
+    formula.repeated_in_.resize(graph.nodes.size());
     formula.emit();
     Plan& inner = *formula.plan_;
     if (inner.steps.size() != 1 || !inner.steps[0].program)
@@ -627,7 +619,7 @@ class Planner {
     std::vector<const Located*> outside;
     for (int i : members) {
       for (int in : inputs_[i]) {
-        if (group_of_[in] != mine) outside.push_back(&locate(in));
+        if (!computed_in(in, mine)) outside.push_back(&locate(in));
       }
     }
     start_program(g, outside, &p);
@@ -640,7 +632,7 @@ class Planner {
       const auto operand = [&](int k) {
         if (k >= static_cast<int>(inputs_[i].size())) return -1;
         const int in = inputs_[i][k];
-        if (group_of_[in] == mine) return value_of.at(in);
+        if (computed_in(in, mine)) return value_of.at(in);
         if (me.op->code == static_cast<int>(Code::kUniform) && !reduces)
           return add_input({.action = Program::Action::kInput,
                             .extent = Program::Extent::kScalar,
@@ -688,9 +680,17 @@ class Planner {
     return std::ranges::any_of(users_[i],
                                [&](int user) { return group_of_[user] == group_of_[i]; });
   }
+  bool computed_in(int i, int g) const {
+    return group_of_[i] == g || std::ranges::count(repeated_in_[i], g) > 0;
+  }
+  // A value is stored by its own group, if anything reads it from memory.
   bool leaves_group(int i, int mine) const {
-    return needed_[i] ||
-           std::ranges::any_of(users_[i], [&](int user) { return group_of_[user] != mine; });
+    if (group_of_[i] != mine) return false;
+    return needed_[i] || std::ranges::any_of(users_[i], [&](int user) {
+             return !computed_in(i, group_of_[user]) ||
+                    std::ranges::any_of(repeated_in_[user],
+                                        [&](int g) { return !computed_in(i, g); });
+           });
   }
 
   const PendingGraph& graph_;
@@ -702,6 +702,7 @@ class Planner {
   std::vector<int> order_, position_;
   std::vector<int> group_of_;
   std::vector<Group> groups_;
+  std::vector<std::vector<int>> repeated_in_;  // of each node: groups that compute it again
   std::unordered_map<int, Located> located_;
   std::unordered_map<int, std::vector<int>> tuple_outputs_;
   std::vector<uint8_t> held_;  // of each value: a result names it

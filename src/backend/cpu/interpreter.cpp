@@ -42,7 +42,7 @@ struct Instruction {
   Do what = Do::kCompute;
   bool rows_only = false;  // over one value a row
   TileFunction function = nullptr;
-  RowFunction fold = nullptr;      // kReduceRow, kSink
+  RowFunction fold = nullptr;           // kReduceRow, kSink
   int to = -1, a = -1, b = -1, c = -1;  // locations
   int64_t size = 0;                     // bytes of an element, where the kind needs it
   int strided = -1;                     // kGather: which input layout
@@ -301,9 +301,8 @@ class Interpreter final : public FusedKernel {
     if (output.sink != Sink::kStore) {
       i.what = Instruction::Do::kSink;
       i.a = full(output.value, register_of);
-      i.fold = output.sink == Sink::kReduceColumns
-                   ? column_function(output.reduce, value.dtype)
-                   : row_function(output.reduce, value.dtype);
+      i.fold = output.sink == Sink::kReduceColumns ? column_function(output.reduce, value.dtype)
+                                                   : row_function(output.reduce, value.dtype);
     } else if (value.action != Program::Action::kInput && value.extent == Extent::kRow) {
       l.by_row = size;
       i.rows_only = true;
@@ -434,8 +433,7 @@ class Interpreter final : public FusedKernel {
         }
       } else {
         const int64_t rows = output.sink == Sink::kReduceRows ? program_.rows : 1;
-        row_function(output.reduce, dtype)(arrays.outputs[o], from, rows,
-                                                rows ? tiles_ / rows : 0);
+        row_function(output.reduce, dtype)(arrays.outputs[o], from, rows, rows ? tiles_ / rows : 0);
       }
     }
   }
@@ -508,7 +506,7 @@ class Interpreter final : public FusedKernel {
         break;
       case Instruction::Do::kUniform:
         uniform_tile(at[i.to], i.dtype, reinterpret_cast<const uint64_t*>(at[i.a]),
-                          t.row * program_.cols + t.column, n);
+                     t.row * program_.cols + t.column, n);
         break;
       case Instruction::Do::kGather:
         strided_[i.strided].input.gather(frame->ins[strided_[i.strided].slot], at[i.to],
@@ -542,7 +540,7 @@ class Interpreter final : public FusedKernel {
       if (output.sink != Sink::kReduceColumns) continue;
       char* to = column_sums(o, segment, row_chunk, arrays);
       fill_identity(output.reduce, program_.values[output.value].dtype,
-                         to + first * element_bytes(output), end - first);
+                    to + first * element_bytes(output), end - first);
     }
   }
 

@@ -16,8 +16,8 @@ using Sink = Program::Sink;
 
 constexpr int64_t kRunningSums = 64, kFewRunningSums = 16;  // elements of a row summed apart
 constexpr int64_t kShortestRow = 4;
-constexpr int kCheap = 8;   // instructions that are repeated rather than their result kept
-constexpr int kCostly = 8;  // what a division or a root counts for
+constexpr int kCheap = 8;         // instructions that are repeated rather than their result kept
+constexpr int kCostly = 8;        // what a division or a root counts for
 constexpr int kUniformCost = 50;  // and random numbers
 constexpr size_t kLongestBody = 4000;
 
