@@ -48,6 +48,13 @@ def prove(glia, python, workload, folder):
     return worst
 
 
+def memory(glia, python, workload):
+    """Peak MB of tensors during a step, of Glia and of PyTorch eager."""
+    ours = output(glia, workload, "--json", "--seconds", 0.2).get("peak_bytes")
+    theirs = output(python, OWN_PEERS, workload, "memory")
+    return f"{ours / 1e6:.4g}, {theirs['peak_bytes'] / 1e6:.4g}" if ours and theirs else ""
+
+
 def floor_ms(facts, machine):
     return max(facts.get("flops", 0) / machine["gflops"] / 1e6,
                facts.get("bytes", 0) / machine["gbytes"] / 1e6)
@@ -89,9 +96,10 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for workload in options.workloads:
-            difference = None
+            difference, megabytes = None, ""
             if workload not in ("start", "loader"):
                 difference = prove(options.glia, options.python, workload, pathlib.Path(folder))
+                megabytes = memory(options.glia, options.python, workload)
             for side in options.sides.split(","):
                 pairs = []
                 for _ in range(options.pairs):
@@ -108,19 +116,20 @@ def main():
                 rows.append([workload, side, f"{mine:.4g}", f"{other:.4g}",
                              f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}",
                              f"{100 * floor / mine:.0f} %" if floor else "",
-                             "" if difference is None else f"{difference:.0e}"])
+                             megabytes, "" if difference is None else f"{difference:.0e}"])
                 print(*rows[-1], sep="\t", flush=True)
 
     versions = [version_of(options.python, package)
                 for package in ("torch", "jax", "onnxruntime", "numpy")]
     head = ["workload", "against", "Glia, ms", "other, ms", "ratio", "least", "of floor",
-            "results differ by"]
+            "peak MB", "results differ by"]
     lines = [
         "# Results", "",
         f"Made by `bench/compare.py` on {datetime.date.today()}: {options.pairs} pairs, each time "
         "from a process of its own; `ratio` is the median of the pairs' ratios (other / Glia), "
         "`least` the smallest. `of floor`: the time that the work must take at the rates below, "
-        "as part of Glia's. `results differ by`: the largest relative difference of five steps "
+        "as part of Glia's. `peak MB`: the most bytes of tensors during a step, parameters included, of "
+        "Glia and of PyTorch eager. `results differ by`: the largest relative difference of five steps "
         "from the same weights.", "",
         f"- Processor: {processor()}, instruction set {machine['cpu']}, {machine['threads']} "
         f"threads, measured {machine['gflops']:.0f} GFLOP/s (f32 matrix product) and "

@@ -430,6 +430,8 @@ void evaluate(std::span<Node* const> asked) {
     }
   }
   ++e.stats.plans_run;
+  e.stats.plan_bytes = plan.arena_bytes + plan.held_bytes;
+  e.stats.plan_bytes_least = plan.least_arena_bytes + plan.held_bytes;
   e.stats.kernels_run += static_cast<int64_t>(plan.steps.size());
 
   bool kept = false;

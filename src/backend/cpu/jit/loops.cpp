@@ -17,8 +17,9 @@ using Sink = Program::Sink;
 constexpr int64_t kRunningSums = 64, kFewRunningSums = 16;  // elements of a row summed apart
 constexpr int64_t kShortestRow = 4;
 constexpr int64_t kShortRow = 64, kRowsAtOnce = 4;  // of short rows
-constexpr int kCheap = 8;   // instructions that are repeated rather than their result kept
-constexpr int kCostly = 8;  // what a division or a root counts for
+constexpr int kCheap = 8;         // instructions that are repeated rather than their result kept
+constexpr int kCostly = 8;        // what a division or a root counts for
+constexpr int kUniformCost = 50;  // and random numbers
 constexpr size_t kLongestBody = 4000;
 constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
 
@@ -67,9 +68,13 @@ class Generator {
   int values() const { return static_cast<int>(program_.values.size()); }
   int arrays() const { return program_.input_arrays + static_cast<int>(program_.outputs.size()); }
   int output_array(size_t o) const { return program_.input_arrays + static_cast<int>(o); }
+  bool is_uniform(int v) const {
+    return value(v).action == Action::kCompute && value(v).code == Code::kUniform;
+  }
+  // Random numbers come four at a time: where vectors begin between fours, they are made before.
   bool is_made(int v) const {
     return (value(v).action == Action::kInput && value(v).strided) ||
-           (value(v).action == Action::kCompute && value(v).code == Code::kUniform);
+           (is_uniform(v) && loops_->cols % 4 != 0 && loops_->kind != Loops::Kind::kFlat);
   }
   bool is_row(int v) const { return value(v).extent == Extent::kRow; }
   bool resident() const { return loops_->kind == Loops::Kind::kResident; }
@@ -88,6 +93,7 @@ class Generator {
       if (!has_code(x.dtype)) return false;
       two_axes |= x.extent == Extent::kRow || x.extent == Extent::kColumn;
       if (x.action == Action::kReduceRow && x.dtype != kF32) return false;
+      if (is_uniform(v) && x.dtype != kF32) return false;
     }
     for (const auto& output : program_.outputs) {
       if (output.sink == Sink::kStore) continue;
@@ -126,7 +132,6 @@ class Generator {
         levels_[v] = 0;
         made_at_[v] = arrays() + static_cast<int>(loops_->made.size());
         loops_->made.push_back({v, x.action == Action::kCompute});
-        if (x.action == Action::kCompute && x.dtype != kF32) return false;
       }
       if (x.action == Action::kReduceRow) ++levels_[v];
     }
@@ -182,6 +187,7 @@ class Generator {
   // Instructions that computing the value from arrays and row values takes.
   int cost(int v) {
     if (!is_full_result(v)) return 1;
+    if (is_uniform(v)) return kUniformCost;
     if (costs_[v] > 0) return costs_[v];
     Body body;
     body.has_scale = true;
@@ -285,6 +291,7 @@ class Generator {
     const auto kept = kept_.find(v);
     if (kept != kept_.end() && levels_[v] < stage)
       return body->add({.what = Do::kLoadKept, .index = kept->second});
+    if (is_uniform(v)) return body->add({.what = Do::kUniform, .index = value(x.a).slot});
     std::vector<int> operands;
     for (int y : {x.a, x.b, x.c}) operands.push_back(y < 0 ? -1 : lower(body, y, stage, rows));
     compute(body, v, operands);

@@ -7,7 +7,6 @@
 #endif
 
 #include <cstdint>
-#include <utility>
 
 #include "backend/cpu/simd/lane-inl.h"
 #include "hwy/highway.h"
@@ -15,16 +14,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace glia::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// f(0), f(1), ... with constants: loops would keep a tile's sums from living in registers.
-template <class F, int... kIndex>
-HWY_INLINE void repeat(std::integer_sequence<int, kIndex...>, F f) {
-  (f(std::integral_constant<int, kIndex>()), ...);
-}
-template <int kCount, class F>
-HWY_INLINE void repeat(F f) {
-  repeat(std::make_integer_sequence<int, kCount>(), f);
-}
 
 #if HWY_TARGET != HWY_SCALAR
 
