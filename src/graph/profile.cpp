@@ -43,7 +43,7 @@ profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
   if (step.many) {
     site.ops = node.op->name;
     site.shapes = std::to_string(step.many->counts.size()) + " tensors";
-  } else if (step.fused) {
+  } else if (step.fused && !step.run) {
     describe_group(step, graph, &site);
   } else {
     const KernelCall call{
