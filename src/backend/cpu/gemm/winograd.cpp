@@ -306,12 +306,14 @@ bool can(const ConvShape& s) {
          s.dilation_w == 1 && s.groups == 1;
 }
 
-// Transforms cost as much as products of some channels, those of weights as some tiles.
+// Transforms cost as much as products of some channels, those of weights as some tiles. Sums of a
+// gradient have to stay in cache.
 bool pays(const ConvShape& s, bool gradient) {
   const int64_t across = divide_up(s.ow, kTile), down = divide_up(s.oh, kTile);
   const int64_t tiles = s.n * across * down;
   if (2 * s.oh * s.ow < kTile * kTile * across * down) return false;
-  return gradient ? tiles >= 64 && s.c >= 16 : tiles >= 16 && s.c >= 8;
+  if (!gradient) return tiles >= 16 && s.c >= 8;
+  return tiles >= 64 && s.c >= 16 && s.c * s.o <= 1 << 15;
 }
 
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
