@@ -26,6 +26,12 @@ Result run(const Options& options, const std::function<Tensor()>& step) {
   Result result;
   if (options.proof_steps == 0) {
     result.ms = median_ms([&] { step(); }, options.seconds);
+    reset_memory_peak();
+    step();
+    result.peak_bytes = static_cast<double>(memory_stats().peak);
+    const GraphStats stats = graph_stats();
+    result.plan_bytes = static_cast<double>(stats.plan_bytes);
+    result.plan_bytes_least = static_cast<double>(stats.plan_bytes_least);
   }
   for (int i = 0; i < options.proof_steps; ++i) {
     result.results.push_back(mean(abs(step())).item());

@@ -21,6 +21,8 @@ WORKLOADS = ["chain", "chain_grad", "dqn_step", "mlp_small", "mlp_large", "adamw
              "adamw_large", "resnet20_train", "resnet20_infer1", "resnet20_infer64", "bandwidth",
              "add16m", "gelu16m", "lstm_train", "lstm_b1", "gpt_train", "gpt_decode",
              "embedding_bag", "gcn", "loader", "start"]
+# Of sides that do not have all workloads.
+SIDES = {"ort": ["resnet20_infer1", "resnet20_infer64", "lstm_b1"]}
 # Rates at which the optimizers of the proof move the weights enough to be seen.
 PROOF_RATE = {"mlp_small": 0.01, "mlp_large": 0.01, "resnet20_train": 0.01,
               "embedding_bag": 0.01, "gcn": 0.01}
@@ -46,6 +48,13 @@ def prove(glia, python, workload, folder):
     if not worst <= 1e-4:
         sys.exit(f"compare: {workload}: the work differs: {ours} and {theirs}")
     return worst
+
+
+def memory(glia, python, workload):
+    """Peak MB of tensors during a step, of Glia and of PyTorch eager."""
+    ours = output(glia, workload, "--json", "--seconds", 0.2).get("peak_bytes")
+    theirs = output(python, OWN_PEERS, workload, "memory")
+    return f"{ours / 1e6:.4g}, {theirs['peak_bytes'] / 1e6:.4g}" if ours and theirs else ""
 
 
 def floor_ms(facts, machine):
@@ -89,38 +98,43 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for workload in options.workloads:
-            difference = None
+            difference, megabytes = None, ""
             if workload not in ("start", "loader"):
                 difference = prove(options.glia, options.python, workload, pathlib.Path(folder))
-            for side in options.sides.split(","):
-                pairs = []
-                for _ in range(options.pairs):
-                    ours = glia(workload)
+                megabytes = memory(options.glia, options.python, workload)
+            # A round: Glia, then each of the others.
+            sides = [side for side in options.sides.split(",")
+                     if workload in SIDES.get(side, WORKLOADS)]
+            facts, pairs = {}, {side: [] for side in sides}
+            for _ in range(options.pairs):
+                facts = glia(workload)
+                for side in sides:
                     theirs = output(options.python, options.peers, workload, side)
-                    if theirs is None:
-                        break
-                    pairs.append((ours["ms"], theirs["ms"]))
-                if not pairs:
+                    if theirs is not None:
+                        pairs[side].append((facts["ms"], theirs["ms"]))
+            for side, times in pairs.items():
+                if not times:
                     continue
-                mine, other = (statistics.median(column) for column in zip(*pairs))
-                ratios = [b / a for a, b in pairs]
-                floor = floor_ms(ours, machine)
+                mine, other = (statistics.median(column) for column in zip(*times))
+                ratios = [b / a for a, b in times]
+                floor = floor_ms(facts, machine)
                 rows.append([workload, side, f"{mine:.4g}", f"{other:.4g}",
                              f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}",
                              f"{100 * floor / mine:.0f} %" if floor else "",
-                             "" if difference is None else f"{difference:.0e}"])
+                             megabytes, "" if difference is None else f"{difference:.0e}"])
                 print(*rows[-1], sep="\t", flush=True)
 
     versions = [version_of(options.python, package)
                 for package in ("torch", "jax", "onnxruntime", "numpy")]
     head = ["workload", "against", "Glia, ms", "other, ms", "ratio", "least", "of floor",
-            "results differ by"]
+            "peak MB", "results differ by"]
     lines = [
         "# Results", "",
         f"Made by `bench/compare.py` on {datetime.date.today()}: {options.pairs} pairs, each time "
         "from a process of its own; `ratio` is the median of the pairs' ratios (other / Glia), "
         "`least` the smallest. `of floor`: the time that the work must take at the rates below, "
-        "as part of Glia's. `results differ by`: the largest relative difference of five steps "
+        "as part of Glia's. `peak MB`: the most bytes of tensors during a step, parameters included, of "
+        "Glia and of PyTorch eager. `results differ by`: the largest relative difference of five steps "
         "from the same weights.", "",
         f"- Processor: {processor()}, instruction set {machine['cpu']}, {machine['threads']} "
         f"threads, measured {machine['gflops']:.0f} GFLOP/s (f32 matrix product) and "

@@ -44,7 +44,13 @@ void print(const std::string& name, const bench::Result& result, bool json) {
                            ? "{\"workload\": \"%s\", \"ms\": %.6g, \"threads\": %d, \"cpu\": \"%s\""
                            : "%s: %.5g ms, %d threads, %s";
   std::printf(format, name.c_str(), result.ms, num_threads(), cpu_level().c_str());
-  for (const auto& [fact, value] : result.facts) {
+  auto facts = result.facts;
+  if (result.peak_bytes > 0) {
+    facts.insert(facts.end(), {{"peak_bytes", result.peak_bytes},
+                               {"plan_bytes", result.plan_bytes},
+                               {"plan_bytes_least", result.plan_bytes_least}});
+  }
+  for (const auto& [fact, value] : facts) {
     std::printf(json ? ", \"%s\": %.6g" : ", %s %.5g", fact.c_str(), value);
   }
   std::puts(json ? "}" : "");

@@ -2,11 +2,13 @@
 
 usage: peers.py WORKLOAD eager            time it: one line of JSON, {"workload", "peer", "ms"}
        peers.py WORKLOAD make FILE        write weights and inputs to start from (safetensors)
+       peers.py WORKLOAD memory           most bytes of tensors during a step: {"peak_bytes"}
        peers.py WORKLOAD prove FILE N LR  what the first N steps from FILE give: {"results"}
        peers.py list
 Needs torch and numpy. OMP_NUM_THREADS sets the threads (default 2).
 """
 import functools
+import gc
 import json
 import os
 import statistics
@@ -33,6 +35,28 @@ def median_ms(call, seconds=4.0):
     while len(rounds) < 3 or time.perf_counter() < end:
         rounds.append(average(calls))
     return statistics.median(rounds) * 1e3
+
+
+def peak_bytes(step):
+    """The most bytes of tensors during a step: those alive before, and the profiler's record of
+    what is allocated and freed."""
+    import torch
+    step()
+    storages = {}
+    for thing in gc.get_objects():
+        if issubclass(type(thing), torch.Tensor) and thing.layout == torch.strided:
+            storage = thing.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+    cpu = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=cpu, profile_memory=True) as profile:
+        step()
+    most = alive = sum(storages.values())
+    changes = [(event.start_ns(), event.nbytes())
+               for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    for _, change in sorted(changes):
+        alive += change
+        most = max(most, alive)
+    return most
 
 
 def write_safetensors(path, tensors):
@@ -255,6 +279,9 @@ class Elementwise(Inputs):
         def run():
             with torch.inference_mode():
                 return self.function(torch, *operands)
+        return run
+
+
 class LstmTrain(Training):
     """128 -> 256 over 100 steps of 32 sequences, gradients clipped."""
 
@@ -632,6 +659,9 @@ def main():
         step = workload.step({}, float(rest[2]))
         results = [step().detach().abs().mean().item() for _ in range(int(rest[1]))]
         print(json.dumps({"workload": name, "results": results}))
+    elif action == "memory" and workload.settings:
+        step = workload.step(workload.settings[0])
+        print(json.dumps({"workload": name, "peak_bytes": peak_bytes(step)}))
     elif action == "eager" and workload.settings:
         times = {json.dumps(setting): median_ms(workload.step(setting))
                  for setting in workload.settings}

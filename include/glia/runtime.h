@@ -22,10 +22,12 @@ std::string cpu_level();
 
 struct MemoryStats {
   int64_t in_use = 0;  // bytes of tensors and plan arenas
-  int64_t peak = 0;    // most bytes ever in use
+  int64_t peak = 0;    // most bytes in use since the start, or since reset_memory_peak()
   int64_t cached = 0;  // freed bytes kept for reuse
 };
 MemoryStats memory_stats();
+// From now on the peak is that of what follows: how much memory a part of a program needs.
+void reset_memory_peak();
 void set_cache_limit(int64_t bytes);  // default: an eighth of the machine's memory
 // Gives cached memory back to the system, and forgets plans.
 void trim();
@@ -37,6 +39,9 @@ struct GraphStats {
   int64_t plans_cached = 0;
   int64_t kernels_run = 0;  // steps of plans
   double last_planning_ms = 0;
+  // Of the plan that ran last, in bytes: its temporary values and results as they are laid out, and
+  // the most that is alive at one of its steps, below which no layout can be.
+  int64_t plan_bytes = 0, plan_bytes_least = 0;
 };
 GraphStats graph_stats();
 

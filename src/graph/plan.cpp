@@ -5,6 +5,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "graph/group.h"
 #include "runtime/profiler.h"
 
 namespace glia {
@@ -45,19 +46,6 @@ int64_t product(const Shape& s, int from, int to) {
   return n;
 }
 
-// Nodes computed in one pass over a space of rows x columns.
-struct Group {
-  int root = -1;             // the last member: where the group runs
-  std::vector<int> members;  // in reverse order
-  Shape space;
-  int split = -1;         // rows are the axes before; -1: not decided
-  bool resident = false;  // reduces whole rows and goes on with the result
-  // Of the root, when it is a reduction that leaves the group.
-  Program::Sink sink = Program::Sink::kStore;
-  int64_t segments = 1;
-  int follows = -1;  // the kernel whose epilogue it is
-};
-
 class Planner {
  public:
   explicit Planner(const PendingGraph& graph) : graph_(graph), plan_(new Plan) {}
@@ -66,6 +54,8 @@ class Planner {
     simplify();
     arrange();
     group();
+    repeated_in_ =
+        recompute({graph_, inputs_, users_, needed_, order_, position_, groups_, group_of_});
     choose_epilogues();
     emit();
     plan_memory(plan_.get(), held_, graph_);
@@ -104,6 +94,7 @@ class Planner {
     formula.simplify();
     formula.arrange();
     formula.group();
+    formula.repeated_in_.resize(graph.nodes.size());
     formula.choose_epilogues();
     formula.emit();
     Plan& inner = *formula.plan_;
@@ -367,7 +358,7 @@ class Planner {
         continue;
       int best = -1;
       for (int g : groups_reading(i)) {
-        if ((best < 0 || start_of(g) < start_of(best)) && can_follow(groups_[g], i)) best = g;
+        if ((best < 0 || start_of(g) < start_of(best)) && can_follow(g, i)) best = g;
       }
       if (best < 0) continue;
       Group& g = groups_[best];
@@ -391,6 +382,7 @@ class Planner {
     std::vector<int> found;
     for (int user : users_[i]) {
       if (group_of_[user] >= 0) found.push_back(group_of_[user]);
+      std::ranges::copy(repeated_in_[user], std::back_inserter(found));
       if (kind(user) == Kind::kView)
         std::ranges::copy(groups_reading(user), std::back_inserter(found));
     }
@@ -404,7 +396,8 @@ class Planner {
     return -1;
   }
 
-  bool can_follow(const Group& g, int i) const {
+  bool can_follow(int group, int i) const {
+    const Group& g = groups_[group];
     const Shape& out = node(i).shape;
     const int64_t columns = out[out.rank() - 1];
     if (g.follows >= 0 || position_[g.root] < position_[i] || columns < kFewestPartColumns ||
@@ -420,7 +413,7 @@ class Planner {
     bool reads_all = false;
     for (int member : g.members) {
       for (int in : inputs_[member]) {
-        if (group_of_[in] == group_of_[g.root]) continue;
+        if (computed_in(in, group)) continue;
         if (ready_at(in) > position_[i]) return false;
         if (ready_at(in) < position_[i]) continue;
         if (!is_whole(in, i)) return false;
@@ -732,7 +725,7 @@ class Planner {
     std::vector<const Located*> outside;
     for (int i : members) {
       for (int in : inputs_[i]) {
-        if (group_of_[in] != mine) outside.push_back(&locate(in));
+        if (!computed_in(in, mine)) outside.push_back(&locate(in));
       }
     }
     start_program(g, outside, &p);
@@ -746,7 +739,7 @@ class Planner {
       const auto operand = [&](int k) {
         if (k >= static_cast<int>(inputs_[i].size())) return -1;
         const int in = inputs_[i][k];
-        if (group_of_[in] == mine) return value_of.at(in);
+        if (computed_in(in, mine)) return value_of.at(in);
         if (me.op->code == static_cast<int>(Code::kUniform) && !reduces)
           return add_input({.action = Program::Action::kInput,
                             .extent = Program::Extent::kScalar,
@@ -794,9 +787,17 @@ class Planner {
     return std::ranges::any_of(users_[i],
                                [&](int user) { return group_of_[user] == group_of_[i]; });
   }
+  bool computed_in(int i, int g) const {
+    return group_of_[i] == g || std::ranges::count(repeated_in_[i], g) > 0;
+  }
+  // A value is stored by its own group, if anything reads it from memory.
   bool leaves_group(int i, int mine) const {
-    return needed_[i] ||
-           std::ranges::any_of(users_[i], [&](int user) { return group_of_[user] != mine; });
+    if (group_of_[i] != mine) return false;
+    return needed_[i] || std::ranges::any_of(users_[i], [&](int user) {
+             return !computed_in(i, group_of_[user]) ||
+                    std::ranges::any_of(repeated_in_[user],
+                                        [&](int g) { return !computed_in(i, g); });
+           });
   }
 
   const PendingGraph& graph_;
@@ -809,6 +810,7 @@ class Planner {
   std::vector<int> group_of_;
   std::vector<int> epilogue_of_;  // of each kernel: a group
   std::vector<Group> groups_;
+  std::vector<std::vector<int>> repeated_in_;  // of each node: groups that compute it again
   std::unordered_map<int, Located> located_;
   std::unordered_map<int, std::vector<int>> tuple_outputs_;
   std::vector<uint8_t> held_;  // of each value: a result names it

@@ -86,6 +86,8 @@ struct Plan {
   std::vector<PlanStep> steps;
   std::vector<PlanResult> results;
   int64_t arena_bytes = 0;
+  int64_t held_bytes = 0;         // of results that have memory of their own
+  int64_t least_arena_bytes = 0;  // the most of the arena that is alive at one step
   mutable PlanSites sites;
 };
 

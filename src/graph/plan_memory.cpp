@@ -26,6 +26,9 @@ class MemoryPlanner {
     reuse_inputs();
     share_held();
     lay_out_arena();
+    for (const PlanValue& v : plan_.values) {
+      if (v.place == PlanValue::Place::kHeld && v.source < 0) plan_.held_bytes += v.bytes;
+    }
   }
 
  private:
@@ -160,11 +163,23 @@ class MemoryPlanner {
     }
   }
 
+  struct Block {
+    int owner, first, last;  // steps
+    int64_t bytes, offset = 0;
+  };
+
+  int64_t most_alive(const std::vector<Block>& blocks) const {
+    std::vector<int64_t> change(plan_.steps.size() + 1, 0);
+    for (const Block& b : blocks) {
+      change[b.first] += aligned(b.bytes);
+      change[b.last + 1] -= aligned(b.bytes);
+    }
+    int64_t alive = 0, most = 0;
+    for (int64_t c : change) most = std::max(most, alive += c);
+    return most;
+  }
+
   void lay_out_arena() {
-    struct Block {
-      int owner, first, last;
-      int64_t bytes, offset = 0;
-    };
     std::vector<Block> blocks;
     std::vector<int> block_of(plan_.values.size(), -1);
     for (int v = 0; v < static_cast<int>(plan_.values.size()); ++v) {
@@ -184,6 +199,7 @@ class MemoryPlanner {
     std::iota(by_size.begin(), by_size.end(), 0);
     std::ranges::stable_sort(by_size,
                              [&](int a, int b) { return blocks[a].bytes > blocks[b].bytes; });
+    plan_.least_arena_bytes = most_alive(blocks);
     std::vector<int> placed;  // by offset
     for (int i : by_size) {
       Block& b = blocks[i];

@@ -82,6 +82,10 @@ class Buffers {
     std::lock_guard hold(mutex_);
     empty();
   }
+  void reset_peak() {
+    std::lock_guard hold(mutex_);
+    peak_ = in_use_;
+  }
   MemoryStats stats() {
     std::lock_guard hold(mutex_);
     return {in_use_, peak_, cached_};
@@ -131,6 +135,7 @@ void free_memory(Memory* m) {
 }
 
 MemoryStats memory_stats() { return buffers().stats(); }
+void reset_memory_peak() { buffers().reset_peak(); }
 void set_cache_limit(int64_t bytes) { buffers().set_limit(bytes); }
 
 void trim() {

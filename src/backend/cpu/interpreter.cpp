@@ -1,21 +1,20 @@
 // The portable way to run a fused group: tile by tile, each instruction a SIMD kernel over a run
 // of elements that stays in the L1 cache.
+#include "backend/cpu/interpreter.h"
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
 
-#include "backend/cpu/jit/kernel.h"
 #include "backend/cpu/simd/tile.h"
 #include "backend/cpu/strided.h"
 #include "core/node.h"
 #include "runtime/backend.h"
 #include "runtime/threads.h"
 
-namespace glia {
+namespace glia::cpu {
 namespace {
 
-using cpu::StridedInput;
-using cpu::TileFunction;
 using Extent = Program::Extent;
 using Sink = Program::Sink;
 
@@ -43,7 +42,7 @@ struct Instruction {
   Do what = Do::kCompute;
   bool rows_only = false;  // over one value a row
   TileFunction function = nullptr;
-  cpu::RowFunction fold = nullptr;      // kReduceRow, kSink
+  RowFunction fold = nullptr;           // kReduceRow, kSink
   int to = -1, a = -1, b = -1, c = -1;  // locations
   int64_t size = 0;                     // bytes of an element, where the kind needs it
   int strided = -1;                     // kGather: which input layout
@@ -258,7 +257,7 @@ class Interpreter final : public FusedKernel {
     if (value.action == Program::Action::kReduceRow) {
       i.what = Instruction::Do::kReduceRow;
       i.a = full(value.a, register_of);
-      i.fold = cpu::row_function(value.reduce, value.dtype);
+      i.fold = row_function(value.reduce, value.dtype);
     } else {
       i.rows_only = rows_only;
       const auto at = [&](int x) { return x < 0 ? -1 : rows_only ? row(x) : full(x, register_of); };
@@ -270,8 +269,8 @@ class Interpreter final : public FusedKernel {
         i.b = at(value.b);
         i.c = at(value.c);
         const DType operand = program_.values[value.code == Code::kWhere ? value.b : value.a].dtype;
-        i.function = value.code == Code::kCast ? cpu::cast_function(operand, value.dtype)
-                                               : cpu::tile_function(value.code, operand);
+        i.function = value.code == Code::kCast ? cast_function(operand, value.dtype)
+                                               : tile_function(value.code, operand);
         if (!i.function)
           throw Error(std::string("no kernel for ") + elementwise_op(value.code).name + " of " +
                       name(operand));
@@ -302,9 +301,8 @@ class Interpreter final : public FusedKernel {
     if (output.sink != Sink::kStore) {
       i.what = Instruction::Do::kSink;
       i.a = full(output.value, register_of);
-      i.fold = output.sink == Sink::kReduceColumns
-                   ? cpu::column_function(output.reduce, value.dtype)
-                   : cpu::row_function(output.reduce, value.dtype);
+      i.fold = output.sink == Sink::kReduceColumns ? column_function(output.reduce, value.dtype)
+                                                   : row_function(output.reduce, value.dtype);
     } else if (value.action != Program::Action::kInput && value.extent == Extent::kRow) {
       l.by_row = size;
       i.rows_only = true;
@@ -426,17 +424,16 @@ class Interpreter final : public FusedKernel {
       const DType dtype = program_.values[output.value].dtype;
       const char* from = arrays.partials + partial_offsets_[o];
       if (output.sink == Sink::kReduceColumns) {
-        const auto fold = cpu::column_function(output.reduce, dtype);
+        const auto fold = column_function(output.reduce, dtype);
         const int64_t step = program_.cols * element_bytes(output);
         for (int64_t s = 0; s < segments_; ++s) {
           char* to = static_cast<char*>(arrays.outputs[o]) + s * step;
-          cpu::fill_identity(output.reduce, dtype, to, program_.cols);
+          fill_identity(output.reduce, dtype, to, program_.cols);
           fold(to, from + s * row_chunks_ * step, row_chunks_, program_.cols);
         }
       } else {
         const int64_t rows = output.sink == Sink::kReduceRows ? program_.rows : 1;
-        cpu::row_function(output.reduce, dtype)(arrays.outputs[o], from, rows,
-                                                rows ? tiles_ / rows : 0);
+        row_function(output.reduce, dtype)(arrays.outputs[o], from, rows, rows ? tiles_ / rows : 0);
       }
     }
   }
@@ -495,7 +492,7 @@ class Interpreter final : public FusedKernel {
           std::memcpy(frame->at[i.to] + r * bytes, frame->at[i.a], bytes);
       } else {
         const int64_t n = i.rows_only ? tile_rows_ : tile_rows_ * tile_columns_;
-        cpu::fill_tile(frame->at[i.to], frame->at[i.a], n, i.size);
+        fill_tile(frame->at[i.to], frame->at[i.a], n, i.size);
       }
     }
   }
@@ -508,15 +505,15 @@ class Interpreter final : public FusedKernel {
         i.function(at[i.to], at[i.a], i.b < 0 ? nullptr : at[i.b], i.c < 0 ? nullptr : at[i.c], n);
         break;
       case Instruction::Do::kUniform:
-        cpu::uniform_tile(at[i.to], i.dtype, reinterpret_cast<const uint64_t*>(at[i.a]),
-                          t.row * program_.cols + t.column, n);
+        uniform_tile(at[i.to], i.dtype, reinterpret_cast<const uint64_t*>(at[i.a]),
+                     t.row * program_.cols + t.column, n);
         break;
       case Instruction::Do::kGather:
         strided_[i.strided].input.gather(frame->ins[strided_[i.strided].slot], at[i.to],
                                          t.row * program_.cols + t.column, n, i.size);
         break;
       case Instruction::Do::kSpread:
-        cpu::spread_tile(at[i.to], at[i.a], t.rows, t.columns, i.size);
+        spread_tile(at[i.to], at[i.a], t.rows, t.columns, i.size);
         break;
       case Instruction::Do::kReduceRow:
         i.fold(at[i.to], at[i.a], t.rows, t.columns);
@@ -542,8 +539,8 @@ class Interpreter final : public FusedKernel {
       const Program::Output& output = program_.outputs[o];
       if (output.sink != Sink::kReduceColumns) continue;
       char* to = column_sums(o, segment, row_chunk, arrays);
-      cpu::fill_identity(output.reduce, program_.values[output.value].dtype,
-                         to + first * element_bytes(output), end - first);
+      fill_identity(output.reduce, program_.values[output.value].dtype,
+                    to + first * element_bytes(output), end - first);
     }
   }
 
@@ -583,9 +580,8 @@ class Interpreter final : public FusedKernel {
 
 }  // namespace
 
-std::unique_ptr<FusedKernel> compile(const Program& program) {
-  if (auto generated = cpu::jit::compile(program)) return generated;
+std::unique_ptr<FusedKernel> interpret(const Program& program) {
   return std::make_unique<Interpreter>(program);
 }
 
-}  // namespace glia
+}  // namespace glia::cpu

@@ -11,14 +11,15 @@
 namespace glia::cpu::gemm {
 namespace {
 
-constexpr int64_t kThin = 8;        // fewer rows or columns: reading the other matrix is the work
-constexpr int64_t kDepth = 384;     // of k that a block of B has
-constexpr int64_t kWidth = 256;     // columns that a packed block of B has
-constexpr int64_t kHeight = 256;    // rows that a packed block of A has
-constexpr int64_t kColumns = 64;    // columns of the output are cut at multiples
-constexpr int64_t kNear = 1024;     // rows of B no farther apart are read where they lie
-constexpr int64_t kDotDepth = 64;   // from here on dot products pay
-constexpr int64_t kPart = 1 << 14;  // elements of the output handed on at a time
+constexpr int64_t kThin = 8;          // fewer rows or columns: reading the other matrix is the work
+constexpr int64_t kDepth = 384;       // of k that a block of B has
+constexpr int64_t kWidth = 256;       // columns that a packed block of B has
+constexpr int64_t kHeight = 256;      // rows that a packed block of A has
+constexpr int64_t kColumns = 64;      // columns of the output are cut at multiples
+constexpr int64_t kNear = 1024;       // rows of B no farther apart are read where they lie
+constexpr int64_t kDotDepth = 64;     // from here on dot products pay
+constexpr int64_t kPart = 1 << 14;    // elements of the output handed on at a time
+constexpr int64_t kStream = 3 << 13;  // elements that a thread reads while another wakes up
 constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
 
 // c (m, n), rows `c_row` apart, = a (m, k) b (k, n).
@@ -167,20 +168,26 @@ Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows
   // Reading an element costs about as much as ten operations on it.
   const double work = batch * (2 * m * n * k + 10 * (m * k + k * n + m * n));
   const double few = std::min(work / kLeast, 8.0), many = std::min(work / kLarge, 32.0);
-  const int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
+  int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
+  const bool thin = p.m < kThin || p.n < kThin;
+  if (thin) pieces = std::max(pieces, std::min<int64_t>(std::max(p.m, p.n) * p.k / kStream, 8));
   if (batch >= pieces) {
     c.group = divide_up(batch, pieces);
     return c;
   }
   const int64_t wanted = divide_up(pieces, batch), lines = 4 * kernels.rows;
-  if (p.m < kThin || p.n < kThin) {
+  if (thin) {
     Axis& wide = p.m < p.n ? c.n : c.m;
     if (!whole_rows || &wide == &c.m) wide.into(std::min(wanted, wide.size / kColumns), kColumns);
     c.k.into(std::min(wanted / wide.count, p.k / 4096), 64);
     return c;
   }
-  while (c.m.count * c.n.count < wanted) {  // halve the longer side
-    if (!whole_rows && c.n.step >= 2 * kColumns && (c.n.step >= c.m.step || c.m.step < 2 * lines)) {
+  // Long columns of both are best read once, by whole rows.
+  constexpr int64_t kLongest = 512, kSmall = 1 << 16;
+  if (p.a_row == 1 && p.b_col == 1 && p.m * p.n <= kSmall)
+    c.k.into(std::min({wanted, p.k / kLongest, int64_t{4}}), 8);
+  while (c.m.count * c.n.count * c.k.count < wanted) {  // halve the longer side
+    if (!whole_rows && c.n.step > kColumns && (c.n.step >= c.m.step || c.m.step < 2 * lines)) {
       c.n.into(2 * c.n.count, kColumns);
     } else if (c.m.step >= 2 * lines) {
       c.m.into(2 * c.m.count, kernels.rows);
@@ -188,7 +195,7 @@ Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows
       break;
     }
   }
-  c.k.into(std::min(wanted / (c.m.count * c.n.count), p.k / 512), 8);
+  if (c.k.count == 1) c.k.into(std::min(wanted / (c.m.count * c.n.count), p.k / kLongest), 8);
   return c;
 }
 
@@ -213,8 +220,9 @@ bool can(const MatmulShape& s, int64_t) { return s.dtype == kF32 && kernels(); }
 bool pays(const MatmulShape& s, int64_t batch) {
   constexpr int64_t kVector = 1 << 15, kLong = 1 << 23, kHuge = int64_t{1} << 31;
   if (batch > 1) return true;
-  // One row or column times a matrix beyond L1, a few beyond L2, outer products, and the largest.
-  if (std::min(s.m, s.n) == 1) return std::max(s.m, s.n) * s.k < kVector;
+  // One row times rows beyond L1, a few beyond L2, outer products, and the largest.
+  const bool dots = s.k >= kDotDepth && (s.m == 1 ? s.b_row == 1 : s.n == 1 && s.a_col == 1);
+  if (std::min(s.m, s.n) == 1) return dots || std::max(s.m, s.n) * s.k < kVector;
   if (s.m < kThin && s.b_col != 1) return s.n * s.k < kVector;
   if (std::min(s.m, s.n) < kThin) return std::max(s.m, s.n) * s.k < kLong;
   if (s.k < 16 && s.m * s.n > kVector) return false;

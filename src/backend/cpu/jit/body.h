@@ -21,6 +21,7 @@ enum class Do : uint8_t {
   kLoad,        // array `index`, of `type`, at the element
   kLoadColumn,  // the same at the column
   kLoadKept,    // kept values `index` at the column
+  kUniform,     // random numbers of the key in array `index`, at an element that 4 divides
   // Arithmetic of floats.
   kAdd,
   kSub,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "glia/error.h"
 
@@ -21,6 +22,11 @@ constexpr int kSaved[] = {Operand::RBX, Operand::RBP, Operand::R12,
 constexpr int kArrayRegisters[] = {Operand::RBX, Operand::RBP, Operand::R11, Operand::R12,
                                    Operand::R13, Operand::R14, Operand::R15};
 constexpr uint8_t kUnordered = 3;
+// Philox 4x32-10, as in simd/random.cpp: multipliers, and what each round adds to the key.
+constexpr int kRounds = 10;
+constexpr uint32_t kMultipliers[] = {0xd2511f53, 0xcd9e8d57}, kWeyl[] = {0x9e3779b9, 0xbb67ae85};
+// Of a key in memory: counters, multipliers, then the key of each round.
+constexpr int kKeyVectors = 2 + kRounds;
 
 }  // namespace
 
@@ -38,6 +44,7 @@ Emitter::Emitter(const Needs& needs, std::span<const Body* const> bodies)
   spills_at_ = reserve(kSpills);
   row_slots_at_ = reserve(needs.row_slots);
   scalars_at_ = reserve(static_cast<int>(scalars_.size()));
+  keys_at_ = reserve(kKeyVectors * static_cast<int>(keys_.size()));
   part_at_ = reserve(1);
   bounce_at_ = reserve(1);
   saved_at_ = reserve(1);
@@ -55,6 +62,7 @@ void Emitter::give_registers(std::span<const Body* const> bodies) {
   std::vector<Fixed*> all;
   for (const Body* body : bodies) {
     for (const Instruction& i : body->code) {
+      if (i.what == Do::kUniform) keys_.emplace(i.index, static_cast<int>(keys_.size()));
       for (int x : {i.a, i.b, i.c}) {
         if (x < 0) continue;
         const Instruction& from = body->code[x];
@@ -184,6 +192,7 @@ void Emitter::begin() {
     else
       vmovups(ptr[rsp + scalars_at_ + kVectorBytes * scalar.slot], vector(0));
   }
+  for (const auto& [index, slot] : keys_) start_random(index, slot);
   for (const auto& [bits, constant] : constants_) {
     if (constant.reg >= 0) vmovups(vector(constant.reg), this->constant(bits));
   }
@@ -460,6 +469,9 @@ void Emitter::instruction(int v) {
     case Do::kLoadKept:
       load(v);
       break;
+    case Do::kUniform:
+      uniform(v);
+      break;
     case Do::kAdd:
       binary(v, true, &CodeGenerator::vaddps);
       break;
@@ -630,8 +642,9 @@ RegExp Emitter::position(const Instruction& i, int64_t size) {
     mov(temporary, ptr[arguments + offsetof(Arguments, kept)]);
     return temporary + column * scale + (disp + static_cast<int>(needs_.kept_bytes) * i.index);
   }
-  const bool by_column = i.what == Do::kLoadColumn || i.what == Do::kStoreColumn;
-  return array(i.index) + (by_column ? column : element) * scale + disp;
+  if (i.what == Do::kLoadColumn || i.what == Do::kStoreColumn)
+    return array(i.index) + column * scale + disp;
+  return array(i.index) + element * scale + (disp + static_cast<int>(place_.row_at * size));
 }
 
 Xmm Emitter::part_mask() {
@@ -698,6 +711,61 @@ void Emitter::load(int v) {
     vpmovzxwd(to, from);
     vpslld(to, to, 16);
   }
+}
+
+// A vector holds whole blocks of four words a b c d: counters low, high, call low, high. A round
+// takes products of a and c, of 64 bits, and turns each block's four words around.
+void Emitter::start_random(int index, int slot) {
+  const int at = keys_at_ + kVectorBytes * kKeyVectors * slot;
+  const int blocks = lanes() / 4;
+  const Reg64 key = array(index);
+  mov(temporary2, ptr[key + 8]);
+  // The same number into each block's half.
+  const auto spread = [&](int vector, int half, const Reg64& number) {
+    for (int b = 0; b < blocks; ++b)
+      mov(ptr[rsp + at + kVectorBytes * vector + 16 * b + 8 * half], number);
+  };
+  spread(0, 1, temporary2);
+  for (int b = 0; b < blocks; ++b) mov(qword[rsp + at + 16 * b], b);
+  for (int half : {0, 1}) {
+    mov(temporary2.cvt32(), kMultipliers[half]);
+    spread(1, half, temporary2);
+    mov(temporary2.cvt32(), dword[key + 4 * half]);
+    for (int round = 0; round < kRounds; ++round) {
+      spread(2 + round, half, temporary2);
+      add(temporary2.cvt32(), kWeyl[half]);
+    }
+  }
+}
+
+void Emitter::uniform(int v) {
+  const Instruction& i = body_->code[v];
+  const int at = keys_at_ + kVectorBytes * kKeyVectors * keys_.at(i.index);
+  const Xmm words = result(v), other = scratch();
+  lea(temporary, ptr[element + static_cast<int>(place_.at + place_.row_at)]);
+  shr(temporary, 2);
+  const Xmm low(words.getIdx());
+  vmovq(low, temporary);
+  if (needs_.avx512)
+    vshufi32x4(Zmm(words.getIdx()), Zmm(words.getIdx()), Zmm(words.getIdx()), 0);
+  else
+    vinserti128(Ymm(words.getIdx()), Ymm(words.getIdx()), low, 1);
+  vpaddq(words, words, ptr[rsp + at]);
+  for (int round = 0; round < kRounds; ++round) {
+    const Address key = ptr[rsp + at + kVectorBytes * (2 + round)];
+    vpsrlq(other, words, 32);
+    vpmuludq(words, words, ptr[rsp + at + kVectorBytes]);
+    vpshufd(words, words, 0b00011011);
+    if (needs_.avx512) {
+      vpternlogd(words, other, key, 0x96);  // a ^ b ^ c
+    } else {
+      vpxor(other, other, key);
+      vpxor(words, words, other);
+    }
+  }
+  vpsrld(words, words, 8);
+  vcvtdq2ps(words, words);
+  vmulps(words, words, constant(std::bit_cast<uint32_t>(0x1p-24f)));
 }
 
 void Emitter::store(const Instruction& i) {

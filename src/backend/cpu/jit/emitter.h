@@ -49,10 +49,10 @@ class Emitter : public Xbyak::CodeGenerator {
   void set_part(int64_t count);
   void set_part(const Xbyak::Reg64& count);
 
-  // The vector `at` elements behind the current one; running reduction i is that of number
-  // first_running + i * running_stride.
+  // The vector `at` elements behind the current one, in the row `row_at` elements behind; running
+  // reduction i is that of number first_running + i * running_stride.
   struct Place {
-    int64_t at = 0;
+    int64_t at = 0, row_at = 0;
     bool part = false;
     int first_running = 0, running_stride = 1;
   };
@@ -91,6 +91,8 @@ class Emitter : public Xbyak::CodeGenerator {
 
   void instruction(int v);
   void load(int v);
+  void uniform(int v);
+  void start_random(int array, int slot);
   void store(const Instruction& i);
   bool is_mask(int v) const { return needs_.avx512 && body_->is_mask(v); }
   std::vector<int>& users(bool mask) { return mask ? mask_user_ : vector_user_; }
@@ -124,9 +126,10 @@ class Emitter : public Xbyak::CodeGenerator {
   std::vector<Xbyak::Reg64> array_registers_;
   std::map<uint32_t, Fixed> constants_;
   std::map<std::pair<int, DType>, Fixed> scalars_;
+  std::map<int, int> keys_;  // of random numbers: the slot for each array
   std::vector<uint32_t> pool_;
   Xbyak::Label pool_label_;
-  int spills_at_, row_slots_at_, scalars_at_, part_at_, bounce_at_, saved_at_;
+  int spills_at_, row_slots_at_, scalars_at_, keys_at_, part_at_, bounce_at_, saved_at_;
 
   // Of the body that is being emitted.
   const Body* body_ = nullptr;

@@ -16,8 +16,10 @@ using Sink = Program::Sink;
 
 constexpr int64_t kRunningSums = 64, kFewRunningSums = 16;  // elements of a row summed apart
 constexpr int64_t kShortestRow = 4;
-constexpr int kCheap = 8;   // instructions that are repeated rather than their result kept
-constexpr int kCostly = 8;  // what a division or a root counts for
+constexpr int64_t kShortRow = 64, kRowsAtOnce = 4;  // of short rows
+constexpr int kCheap = 8;         // instructions that are repeated rather than their result kept
+constexpr int kCostly = 8;        // what a division or a root counts for
+constexpr int kUniformCost = 50;  // and random numbers
 constexpr size_t kLongestBody = 4000;
 constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
 
@@ -66,9 +68,13 @@ class Generator {
   int values() const { return static_cast<int>(program_.values.size()); }
   int arrays() const { return program_.input_arrays + static_cast<int>(program_.outputs.size()); }
   int output_array(size_t o) const { return program_.input_arrays + static_cast<int>(o); }
+  bool is_uniform(int v) const {
+    return value(v).action == Action::kCompute && value(v).code == Code::kUniform;
+  }
+  // Random numbers come four at a time: where vectors begin between fours, they are made before.
   bool is_made(int v) const {
     return (value(v).action == Action::kInput && value(v).strided) ||
-           (value(v).action == Action::kCompute && value(v).code == Code::kUniform);
+           (is_uniform(v) && loops_->cols % 4 != 0 && loops_->kind != Loops::Kind::kFlat);
   }
   bool is_row(int v) const { return value(v).extent == Extent::kRow; }
   bool resident() const { return loops_->kind == Loops::Kind::kResident; }
@@ -87,6 +93,7 @@ class Generator {
       if (!has_code(x.dtype)) return false;
       two_axes |= x.extent == Extent::kRow || x.extent == Extent::kColumn;
       if (x.action == Action::kReduceRow && x.dtype != kF32) return false;
+      if (is_uniform(v) && x.dtype != kF32) return false;
     }
     for (const auto& output : program_.outputs) {
       if (output.sink == Sink::kStore) continue;
@@ -125,7 +132,6 @@ class Generator {
         levels_[v] = 0;
         made_at_[v] = arrays() + static_cast<int>(loops_->made.size());
         loops_->made.push_back({v, x.action == Action::kCompute});
-        if (x.action == Action::kCompute && x.dtype != kF32) return false;
       }
       if (x.action == Action::kReduceRow) ++levels_[v];
     }
@@ -181,6 +187,7 @@ class Generator {
   // Instructions that computing the value from arrays and row values takes.
   int cost(int v) {
     if (!is_full_result(v)) return 1;
+    if (is_uniform(v)) return kUniformCost;
     if (costs_[v] > 0) return costs_[v];
     Body body;
     body.has_scale = true;
@@ -216,7 +223,10 @@ class Generator {
       if (program_.by_parts && loops_->cols > kPartColumns)
         copies = std::bit_floor(static_cast<uint64_t>(std::min(copies, kPartColumns / lanes_)));
       stages_[0].copies = copies;
-      running_ = static_cast<int>(copies) * sinks;
+      if (loops_->cols <= kShortRow && copies == vectors && slots_.empty())
+        rows_at_once_ =
+            std::bit_floor(static_cast<uint64_t>(std::min(kRowsAtOnce, most / (sinks * copies))));
+      running_ = static_cast<int>(copies * rows_at_once_) * sinks;
       loops_->column_tile = copies * lanes_;
       return true;
     }
@@ -281,6 +291,7 @@ class Generator {
     const auto kept = kept_.find(v);
     if (kept != kept_.end() && levels_[v] < stage)
       return body->add({.what = Do::kLoadKept, .index = kept->second});
+    if (is_uniform(v)) return body->add({.what = Do::kUniform, .index = value(x.a).slot});
     std::vector<int> operands;
     for (int y : {x.a, x.b, x.c}) operands.push_back(y < 0 ? -1 : lower(body, y, stage, rows));
     compute(body, v, operands);
@@ -383,6 +394,8 @@ class Generator {
     e.mov(e.column_end, e.ptr[e.arguments + offsetof(Arguments, column_end)]);
     if (loops_->kind == Loops::Kind::kColumns)
       emit_column_tiles();
+    else if (has_short_rows())
+      emit_short_rows();
     else
       emit_rows();
     loops_->function = e.finish();
@@ -417,6 +430,51 @@ class Generator {
     e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
     e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
     if (!resident()) finish_running(stages_[0]);
+  }
+
+  // Rows that are always whole and have no values of their own.
+  bool has_short_rows() const {
+    return loops_->kind == Loops::Kind::kRows && loops_->cols <= kShortRow && slots_.empty() &&
+           stages_.size() == 1 && stages_[0].reduced.empty();
+  }
+
+  // f(how many rows), for as many at once as can be.
+  template <class F>
+  void each_row(int64_t at_once, F f) {
+    Emitter& e = *loops_->emitter;
+    Label several, one, end;
+    const Xbyak::Address row_end = e.ptr[e.arguments + offsetof(Arguments, row_end)];
+    const auto loop_of = [&](int64_t rows, Label& begin, Label& next) {
+      e.L(begin);
+      e.lea(e.temporary, e.ptr[e.row + static_cast<int>(rows)]);
+      e.cmp(e.temporary, row_end);
+      e.jg(next, Xbyak::CodeGenerator::T_NEAR);
+      f(rows);
+      e.add(e.element, static_cast<int>(rows * loops_->cols));
+      e.add(e.row, static_cast<int>(rows));
+      e.jmp(begin, Xbyak::CodeGenerator::T_NEAR);
+    };
+    if (at_once > 1) loop_of(at_once, several, one);
+    loop_of(1, one, end);
+    e.L(end);
+  }
+
+  void emit_short_rows() {
+    Emitter& e = *loops_->emitter;
+    const int64_t whole = loops_->cols / lanes_, left = loops_->cols % lanes_;
+    if (left != 0) e.set_part(left);
+    e.xor_(e.column.cvt32(), e.column.cvt32());
+    e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
+    locate_element();
+    each_row(kRowsAtOnce, [&](int64_t rows) {
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t k = 0; k < whole + (left != 0); ++k) {
+          Emitter::Place at = place(stages_[0], k, k == whole);
+          at.row_at = r * loops_->cols;
+          e.emit(k == whole ? stages_[0].part : stages_[0].whole, at);
+        }
+      }
+    });
   }
 
   static bool is_empty(const Stage& stage) {
@@ -558,7 +616,14 @@ class Generator {
   void emit_tile(int64_t whole, bool part) {
     Emitter& e = *loops_->emitter;
     const Stage& stage = stages_[0];
-    const int64_t count = whole + part;
+    const int64_t count = whole + part, stride = stage.copies * rows_at_once_;
+    const auto at = [&](int64_t row, int64_t k) {
+      Emitter::Place p = place(stage, k, k == whole);
+      p.row_at = row * loops_->cols;
+      p.first_running += static_cast<int>(row * stage.copies);
+      p.running_stride = static_cast<int>(stride);
+      return p;
+    };
     // What the reductions so far have given is in the outputs.
     const auto each_running = [&](bool out) {
       int running = 0;
@@ -573,13 +638,31 @@ class Generator {
           body.add({.what = Do::kSetRunning,
                     .a = body.add({.what = Do::kLoadColumn, .index = output_array(o)}),
                     .index = running});
-        for (int64_t k = 0; k < count; ++k) e.emit(body, place(stage, k, k == whole));
+        const ReduceCode code = program_.outputs[o].reduce;
+        for (int64_t k = stage.copies; k < stride; ++k) {
+          const Xbyak::Xmm more = e.running(static_cast<int>(running * stride + k));
+          const Xbyak::Xmm sum = e.running(static_cast<int>(running * stride + k % stage.copies));
+          if (out)
+            e.reduce(code, sum, sum, more);
+          else
+            e.vmovups(more, e.constant(std::bit_cast<uint32_t>(identity_of(code))));
+        }
+        for (int64_t k = 0; k < count; ++k) e.emit(body, at(0, k));
         ++running;
       }
     };
     each_running(false);
     e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
     locate_element();
+    if (rows_at_once_ > 1) {
+      each_row(rows_at_once_, [&](int64_t rows) {
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t k = 0; k < count; ++k)
+            e.emit(k == whole ? stage.part : stage.whole, at(r, k));
+        }
+      });
+      return each_running(true);
+    }
     Label next_row;
     e.L(next_row);
     for (int v : stage.slots_read) e.load_row_slot(slot(v), value(v).slot, value(v).dtype);
@@ -601,6 +684,7 @@ class Generator {
   std::map<int, int> kept_, slots_, made_at_;
   std::vector<Stage> stages_;
   int running_ = 0;
+  int64_t rows_at_once_ = 1;  // of kColumns, each with its own running reductions
   // While a body is written.
   std::map<int, int> lowered_, lowered_rows_;
   std::vector<int> read_slots_;

@@ -1,0 +1,13 @@
+// How a fused group runs: as generated code where that can say it, else tile by tile.
+#include "backend/cpu/interpreter.h"
+#include "backend/cpu/jit/kernel.h"
+#include "runtime/backend.h"
+
+namespace glia {
+
+std::unique_ptr<FusedKernel> compile(const Program& program) {
+  if (auto generated = cpu::jit::compile(program)) return generated;
+  return cpu::interpret(program);
+}
+
+}  // namespace glia
