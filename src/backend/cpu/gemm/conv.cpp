@@ -139,8 +139,8 @@ void convolve(const Kernels& kernels, const ConvShape& s, const float* x, float*
     pack(i * lanes, std::min(lanes, s.o - i * lanes), floats(packed) + i * size);
   };
   const int64_t pieces = std::min(pieces_of(s), panels / 2);
-  if (pieces <= 1 || 4 * positions > window * s.o) {
-    parallel_for(panels, pack_panel);
+  if (pieces <= 1 || positions >= (by_tiles(s, false) ? 1024 : window * s.o / 4)) {
+    parallel_pack(panels * size, panels, pack_panel);
     return correlate(kernels, s, x, floats(packed), y, s.o, epilogue);
   }
   // Many weights to a position: each thread prepares those of the channels that it computes.

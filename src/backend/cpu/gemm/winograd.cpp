@@ -161,7 +161,8 @@ namespace {
 constexpr int64_t kSquare = kPoints * kPoints;
 constexpr int64_t kNearFloats = 3 << 15;  // of transformed tiles that a thread works on at a time
 constexpr int64_t kDepth = 32;  // channels summed at a time: with more, sums lose what points won
-constexpr double kLeast = 1e6;  // operations that one call of a thread's has, at least
+constexpr int64_t kFewTiles = 16;  // of a thread, at least: with fewer, reading weights is the work
+constexpr double kLeast = 2e6;  // operations of the plain sum that a thread's piece has, at least
 
 // A strip is a row of tiles of an image; a run is some strips, counted through all images.
 struct Grid {
@@ -173,7 +174,8 @@ struct Grid {
     const double operations = 2.0 * s.n * s.oh * s.ow * s.o * s.c * 9;
     const int64_t pieces = std::clamp<int64_t>(static_cast<int64_t>(operations / kLeast), 1, 8);
     const int64_t near = std::max<int64_t>(1, kNearFloats / (kSquare * pitch * across));
-    run = std::min(near, divide_up(strips, pieces));
+    run = std::max(divide_up(strips, pieces), divide_up(kFewTiles, across));
+    run = std::min({run, near, strips});
     runs = divide_up(strips, run);
   }
   int64_t end_of(int64_t i) const { return std::min(strips, (i + 1) * run); }
@@ -289,11 +291,7 @@ MemoryRef transform_weights(const Kernels& kernels, const Transforms& transforms
       transforms.weights(lines);
     }
   };
-  if (panels * pieces < 4) {
-    for (int64_t i = 0; i < panels * pieces; ++i) run(i);
-  } else {
-    parallel_for(panels * pieces, run);
-  }
+  parallel_pack(kSquare * panels * size, panels * pieces, run);
   return memory;
 }
 
@@ -306,12 +304,14 @@ bool can(const ConvShape& s) {
          s.dilation_w == 1 && s.groups == 1;
 }
 
-// Transforms cost as much as products of some channels, those of weights as some tiles.
+// Transforms cost as much as products of some channels, those of weights as some tiles. Sums of a
+// gradient have to stay in cache.
 bool pays(const ConvShape& s, bool gradient) {
   const int64_t across = divide_up(s.ow, kTile), down = divide_up(s.oh, kTile);
   const int64_t tiles = s.n * across * down;
   if (2 * s.oh * s.ow < kTile * kTile * across * down) return false;
-  return gradient ? tiles >= 64 && s.c >= 16 : tiles >= 16 && s.c >= 8;
+  if (!gradient) return tiles >= 16 && s.c >= 8;
+  return tiles >= 64 && s.c >= 16 && s.c * s.o <= 1 << 15;
 }
 
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
