@@ -8,6 +8,7 @@
 
 #include "glia/autodiff.h"
 #include "glia/ops.h"
+#include "glia/random.h"
 #include "glia/runtime.h"
 #include "tests/support/host.h"
 
@@ -41,6 +42,7 @@ class Program {
 
   Program(uint64_t seed, bool differentiable, Interfere interfere = nullptr)
       : numbers_(seed), differentiable_(differentiable), interfere_(std::move(interfere)) {
+    manual_seed(seed);
     const int64_t leaves = numbers_.integer(2, 5), operations = numbers_.integer(3, 40);
     for (int64_t i = 0; i < leaves; ++i) add_leaf();
     for (int64_t i = 0; i < operations; ++i) {
@@ -158,7 +160,14 @@ class Program {
     if (!x) return bits();
     const Tensor t = x->tensor;
     const Value from = *x;
-    switch (numbers_.integer(0, 13)) {
+    switch (numbers_.integer(0, 15)) {
+      case 10:
+        return put("dropout", {dropout(t, 0.3) * 0.7}, {&from});
+      case 11:
+        return put("random", {t * rand(t.shape(), t.dtype())}, {&from});
+      case 12:  // far from zero
+        if (from.exact()) return put("far sine", {sin(t * 1e6) + cos(t * 1e6)}, {&from}, 1e7);
+        break;
       case 0:
         return put("neg", {-t}, {&from});
       case 1:

@@ -49,6 +49,7 @@ enum class Do : uint8_t {
   kMaskOr,
   kMaskNot,
   kSelect,  // a ? b : c
+  kSlow,    // where mask a holds (rarely), `slow` of b and c; elsewhere b
   kInside,  // a where the lane is part of the array, else b
   // Effects, on value a.
   kStore,        // to array `index`, of `type`, at the element
@@ -63,12 +64,15 @@ inline bool is_effect(Do what) { return what >= Do::kStore; }
 enum : uint32_t { kFloatEq = 0x00, kFloatNe = 0x04, kFloatLt = 0x11, kFloatLe = 0x12 };
 enum : uint32_t { kIntEq = 0, kIntLt = 1, kIntLe = 2, kIntNe = 4 };
 
+using Slow = double (*)(double, double);
+
 struct Instruction {
   Do what;
   DType type = kF32;  // of an array's elements
   int a = -1, b = -1, c = -1;
   int index = -1;
   uint32_t bits = 0;
+  uintptr_t slow = 0;  // a Slow
   auto operator<=>(const Instruction&) const = default;
 };
 

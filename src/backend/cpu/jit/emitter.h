@@ -92,6 +92,8 @@ class Emitter : public Xbyak::CodeGenerator {
   void instruction(int v);
   void load(int v);
   void uniform(int v);
+  void slow(int v);
+  void slow_routine();
   void start_random(int array, int slot);
   void store(const Instruction& i);
   bool is_mask(int v) const { return needs_.avx512 && body_->is_mask(v); }
@@ -128,8 +130,9 @@ class Emitter : public Xbyak::CodeGenerator {
   std::map<std::pair<int, DType>, Fixed> scalars_;
   std::map<int, int> keys_;  // of random numbers: the slot for each array
   std::vector<uint32_t> pool_;
-  Xbyak::Label pool_label_;
-  int spills_at_, row_slots_at_, scalars_at_, keys_at_, part_at_, bounce_at_, saved_at_;
+  Xbyak::Label pool_label_, slow_label_;
+  bool has_slow_ = false;
+  int spills_at_, row_slots_at_, scalars_at_, keys_at_, part_at_, bounce_at_, slow_at_, saved_at_;
 
   // Of the body that is being emitted.
   const Body* body_ = nullptr;

@@ -21,6 +21,7 @@ constexpr int kCheap = 8;         // instructions that are repeated rather than 
 constexpr int kCostly = 8;        // what a division or a root counts for
 constexpr int kUniformCost = 50;  // and random numbers
 constexpr size_t kLongestBody = 4000;
+constexpr int kLongBody = 64;         // instructions beside which random numbers have no room
 constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
 
 bool has_code(DType t) { return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32; }
@@ -72,11 +73,14 @@ class Generator {
     return value(v).action == Action::kCompute && value(v).code == Code::kUniform;
   }
   // Random numbers come four at a time: where vectors begin between fours, they are made before.
+  // So they are for a long body, of which a processor can't begin the next while one still runs.
   bool is_made(int v) const {
-    return (value(v).action == Action::kInput && value(v).strided) ||
-           (is_uniform(v) && loops_->cols % 4 != 0 && loops_->kind != Loops::Kind::kFlat);
+    const bool two_axes = value(v).extent == Extent::kRow || value(v).extent == Extent::kColumn;
+    return (value(v).action == Action::kInput && (value(v).strided || (short_rows_ && two_axes))) ||
+           (is_uniform(v) &&
+            (is_long_ || (loops_->cols % 4 != 0 && loops_->kind != Loops::Kind::kFlat)));
   }
-  bool is_row(int v) const { return value(v).extent == Extent::kRow; }
+  bool is_row(int v) const { return value(v).extent == Extent::kRow && !short_rows_; }
   bool resident() const { return loops_->kind == Loops::Kind::kResident; }
 
   // ---- Analysis ----
@@ -111,8 +115,11 @@ class Generator {
       loops_->kind = Loops::Kind::kColumns;
     } else if (two_axes || rows || program_.by_parts) {
       loops_->kind = Loops::Kind::kRows;
-      if (program_.cols < kShortestRow) return false;
-    } else {
+      short_rows_ = program_.cols < kShortestRow;
+      if (short_rows_ && (rows || stores_rows())) return false;
+    }
+    if (loops_->kind == Loops::Kind::kFlat || short_rows_) {
+      loops_->kind = Loops::Kind::kFlat;
       loops_->cols = program_.rows * program_.cols;
       loops_->rows = 1;
     }
@@ -122,6 +129,11 @@ class Generator {
   // The stage in which a value can be known: after as many reductions of the row.
   bool find_levels() {
     levels_.assign(values(), 0);
+    int instructions = 0;
+    for (int v = 0; v < values(); ++v) {
+      if (value(v).action == Action::kCompute && !is_uniform(v)) instructions += own_cost(v);
+    }
+    is_long_ = instructions > kLongBody;
     for (int v = 0; v < values(); ++v) {
       const Program::Value& x = value(v);
       if (is_row(v)) slots_.emplace(v, static_cast<int>(slots_.size()));
@@ -189,6 +201,14 @@ class Generator {
     if (!is_full_result(v)) return 1;
     if (is_uniform(v)) return kUniformCost;
     if (costs_[v] > 0) return costs_[v];
+    int total = own_cost(v);
+    for (int y : {value(v).a, value(v).b, value(v).c}) {
+      if (y >= 0) total += cost(y);
+    }
+    return costs_[v] = std::min(total, 1 << 20);
+  }
+  // The same from its operands.
+  int own_cost(int v) const {
     Body body;
     body.has_scale = true;
     const Program::Value& x = value(v);
@@ -196,7 +216,6 @@ class Generator {
     std::vector<int> operands;
     for (int y : {x.a, x.b, x.c}) {
       if (y < 0) continue;
-      total += cost(y);
       operands.push_back(body.add(
           {.what = Do::kLoad, .type = value(y).dtype, .index = static_cast<int>(operands.size())}));
     }
@@ -207,7 +226,7 @@ class Generator {
       const Do what = body.code[i].what;
       total += what == Do::kDiv || what == Do::kSqrt ? kCostly : what != Do::kConstant;
     }
-    return costs_[v] = std::min(total, 1 << 20);
+    return total;
   }
 
   // How many running reductions there are, and how many vectors a loop goes forward at once.
@@ -380,6 +399,12 @@ class Generator {
     for (const Instruction& store : last) body.add(store);
   }
 
+  bool stores_rows() const {
+    return std::ranges::any_of(program_.outputs, [&](const auto& o) {
+      return o.sink == Sink::kStore && value(o.value).extent == Extent::kRow &&
+             value(o.value).action != Action::kInput;
+    });
+  }
   // A computed row value leaves as one element a row.
   bool stores_row(const Program::Output& output) const {
     return output.sink == Sink::kStore && is_row(output.value) &&
@@ -421,15 +446,20 @@ class Generator {
         emit_range(stage);
       }
     }
-    for (size_t o = 0; o < program_.outputs.size(); ++o) {
-      const auto& output = program_.outputs[o];
-      if (stores_row(output))
-        e.store_row_slot(slot(output.value), output_array(o), value(output.value).dtype);
-    }
+    store_rows();
     e.inc(e.row);
     e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
     e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
     if (!resident()) finish_running(stages_[0]);
+  }
+
+  void store_rows() {
+    for (size_t o = 0; o < program_.outputs.size(); ++o) {
+      const auto& output = program_.outputs[o];
+      if (stores_row(output))
+        loops_->emitter->store_row_slot(slot(output.value), output_array(o),
+                                        value(output.value).dtype);
+    }
   }
 
   // Rows that are always whole and have no values of their own.
@@ -667,6 +697,13 @@ class Generator {
     e.L(next_row);
     for (int v : stage.slots_read) e.load_row_slot(slot(v), value(v).slot, value(v).dtype);
     e.emit(stage.rows, {});
+    if (stores_rows()) {  // once a row: with its first tile
+      Label stored;
+      e.test(e.column, e.column);
+      e.jnz(stored, Xbyak::CodeGenerator::T_NEAR);
+      store_rows();
+      e.L(stored);
+    }
     for (int64_t k = 0; k < count; ++k)
       e.emit(k == whole ? stage.part : stage.whole, place(stage, k, k == whole));
     e.add(e.element, static_cast<int>(loops_->cols));
@@ -680,6 +717,8 @@ class Generator {
   const bool avx512_;
   const int lanes_;
   std::unique_ptr<Loops> loops_;
+  bool is_long_ = false;
+  bool short_rows_ = false;  // too short for a loop: flat, their two axes' inputs made before
   std::vector<int> levels_, stored_at_, costs_;
   std::map<int, int> kept_, slots_, made_at_;
   std::vector<Stage> stages_;

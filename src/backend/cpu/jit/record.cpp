@@ -95,10 +95,21 @@ inline Vector scale(Vector x, Vector n) {
   const Vector half = floor(n * Vector(0.5));
   return x * power_of_two(half) * power_of_two(n - half);
 }
+// A function of one argument is called as one of two.
 template <class F, class... X>
-Vector patch(Mask, Vector y, F, X...) {
-  body->unsupported = true;
-  return y;
+Vector patch(Mask mask, Vector y, F f, X... x) {
+  Slow slow;
+  if constexpr (sizeof...(X) == 2)
+    slow = f;
+  else
+    slow = [](double a, double) { return F()(a); };
+  const int ids[] = {x.id...};
+  const int patched = body->add({.what = Do::kSlow,
+                                 .a = mask.id,
+                                 .b = ids[0],
+                                 .c = ids[sizeof...(X) - 1],
+                                 .slow = reinterpret_cast<uintptr_t>(slow)});
+  return select(mask, Vector::of(patched), y);
 }
 // Bits of floats are no matter of the table.
 inline Vector bit_not(Vector a) { return a; }
