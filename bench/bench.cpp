@@ -32,6 +32,7 @@ Result run(const Options& options, const std::function<Tensor()>& step) {
     const GraphStats stats = graph_stats();
     result.plan_bytes = static_cast<double>(stats.plan_bytes);
     result.plan_bytes_least = static_cast<double>(stats.plan_bytes_least);
+    result.planning_ms = stats.planning_ms;
   }
   for (int i = 0; i < options.proof_steps; ++i) {
     result.results.push_back(mean(abs(step())).item());

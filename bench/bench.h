@@ -21,6 +21,7 @@ struct Result {
   double ms = 0;          // median time of a step
   double peak_bytes = 0;  // most memory of tensors during a step, parameters included
   double plan_bytes = 0, plan_bytes_least = 0;  // of the last plan: see GraphStats
+  double planning_ms = 0;                       // of all plans of the process
   std::vector<double> results;                  // mean absolute value of what each proof step gave
   std::vector<std::pair<std::string, double>> facts;  // work of a step: "flops", "bytes", ...
 };

@@ -75,6 +75,43 @@ def version_of(python, package):
     return f"{package} {result.stdout.strip()}" if result.returncode == 0 else None
 
 
+HEAD = ["workload", "against", "pairs", "Glia, ms", "other, ms", "ratio", "least", "of floor",
+        "peak MB", "planning, ms", "results differ by"]
+
+
+def means(rows):
+    """Geometric means of the ratios: to PyTorch eager, and to the best of the others."""
+    ratios = {}
+    for row in rows:
+        ratios.setdefault(row[0], {})[row[1]] = float(row[5])
+    eager = [r["eager"] for r in ratios.values() if "eager" in r]
+    others = [min(v for side, v in r.items() if side != "eager")
+              for r in ratios.values() if set(r) - {"eager"}]
+    return [f"- Geometric mean of {len(values)} ratios {what}: {statistics.geometric_mean(values):.2f}"
+            for values, what in ((eager, "to PyTorch eager"), (others, "to the best of the others"))
+            if values]
+
+
+def write(out, machine, versions, rows):
+    lines = [
+        "# Results", "",
+        f"Made by `bench/compare.py` on {datetime.date.today()}, each time from a process of its own.",
+        "`ratio` is the median of the pairs' ratios (other / Glia), `least` the smallest. `of floor`:",
+        "the time that the work must take at the rates below, as part of Glia's. `peak MB`: the most",
+        "bytes of tensors during a step, parameters included, of Glia and of PyTorch eager. `planning`:",
+        "making all plans of the process, once. `results differ by`: the largest relative difference of",
+        "five steps from the same weights.", "",
+        f"- Processor: {processor()}, instruction set {machine['cpu']}, {machine['threads']} "
+        f"threads, measured {machine['gflops']:.0f} GFLOP/s (f32 matrix product) and "
+        f"{machine['gbytes']:.1f} GB/s (addition of two long arrays)",
+        f"- Versions: {', '.join(v for v in versions if v)}, Python "
+        f"{platform.python_version()}, Linux {platform.release()}",
+        *means(rows), "",
+        "| " + " | ".join(HEAD) + " |", "| " + " | ".join("---" for _ in HEAD) + " |",
+        *("| " + " | ".join(row) + " |" for row in rows)]
+    out.write_text("\n".join(lines) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("workloads", nargs="*", default=WORKLOADS)
@@ -82,7 +119,8 @@ def main():
     parser.add_argument("--peers", default=os.environ.get("GLIA_PEERS", OWN_PEERS),
                         help="script that times the others: NAME SIDE (default: peers.py here)")
     parser.add_argument("--sides", default="eager",
-                        help="others to compare with, by commas: eager,compile,jax,ort")
+                        help="others to compare with, by commas: eager,compile,jax,ort; "
+                        "eager:5 for five pairs")
     parser.add_argument("--python", default=sys.executable, help="the Python that has them")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--out", default=HERE / "results.md", type=pathlib.Path)
@@ -95,6 +133,8 @@ def main():
     machine = glia("peak")
     other = output(options.python, OWN_PEERS, "peak", "eager")
     machine.update({key: max(machine[key], other[key]) for key in ("gflops", "gbytes")})
+    versions = [version_of(options.python, package)
+                for package in ("torch", "jax", "onnxruntime", "numpy")]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for workload in options.workloads:
@@ -103,12 +143,15 @@ def main():
                 difference = prove(options.glia, options.python, workload, pathlib.Path(folder))
                 megabytes = memory(options.glia, options.python, workload)
             # A round: Glia, then each of the others.
-            sides = [side for side in options.sides.split(",")
-                     if workload in SIDES.get(side, WORKLOADS)]
-            facts, pairs = {}, {side: [] for side in sides}
-            for _ in range(options.pairs):
+            wanted = {}
+            for text in options.sides.split(","):
+                side, _, count = text.partition(":")
+                if workload in SIDES.get(side, WORKLOADS):
+                    wanted[side] = int(count or options.pairs)
+            facts, pairs = {}, {side: [] for side in wanted}
+            for turn in range(max(wanted.values(), default=0)):
                 facts = glia(workload)
-                for side in sides:
+                for side in (side for side in wanted if turn < wanted[side]):
                     theirs = output(options.python, options.peers, workload, side)
                     if theirs is not None:
                         pairs[side].append((facts["ms"], theirs["ms"]))
@@ -118,33 +161,15 @@ def main():
                 mine, other = (statistics.median(column) for column in zip(*times))
                 ratios = [b / a for a, b in times]
                 floor = floor_ms(facts, machine)
-                rows.append([workload, side, f"{mine:.4g}", f"{other:.4g}",
+                rows.append([workload, side, str(len(times)), f"{mine:.4g}", f"{other:.4g}",
                              f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}",
                              f"{100 * floor / mine:.0f} %" if floor else "",
-                             megabytes, "" if difference is None else f"{difference:.0e}"])
+                             megabytes, f"{facts.get('planning_ms', 0):.1f}",
+                             "" if difference is None else f"{difference:.0e}"])
                 print(*rows[-1], sep="\t", flush=True)
-
-    versions = [version_of(options.python, package)
-                for package in ("torch", "jax", "onnxruntime", "numpy")]
-    head = ["workload", "against", "Glia, ms", "other, ms", "ratio", "least", "of floor",
-            "peak MB", "results differ by"]
-    lines = [
-        "# Results", "",
-        f"Made by `bench/compare.py` on {datetime.date.today()}: {options.pairs} pairs, each time "
-        "from a process of its own; `ratio` is the median of the pairs' ratios (other / Glia), "
-        "`least` the smallest. `of floor`: the time that the work must take at the rates below, "
-        "as part of Glia's. `peak MB`: the most bytes of tensors during a step, parameters included, of "
-        "Glia and of PyTorch eager. `results differ by`: the largest relative difference of five steps "
-        "from the same weights.", "",
-        f"- Processor: {processor()}, instruction set {machine['cpu']}, {machine['threads']} "
-        f"threads, measured {machine['gflops']:.0f} GFLOP/s (f32 matrix product) and "
-        f"{machine['gbytes']:.1f} GB/s (addition of two long arrays)",
-        f"- Versions: {', '.join(v for v in versions if v)}, Python "
-        f"{platform.python_version()}, Linux {platform.release()}", "",
-        "| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |",
-        *("| " + " | ".join(row) + " |" for row in rows)]
-    options.out.write_text("\n".join(lines) + "\n")
+            write(options.out, machine, versions, rows)
     print(f"written: {options.out}")
+
 
 
 if __name__ == "__main__":

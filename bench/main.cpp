@@ -48,7 +48,8 @@ void print(const std::string& name, const bench::Result& result, bool json) {
   if (result.peak_bytes > 0) {
     facts.insert(facts.end(), {{"peak_bytes", result.peak_bytes},
                                {"plan_bytes", result.plan_bytes},
-                               {"plan_bytes_least", result.plan_bytes_least}});
+                               {"plan_bytes_least", result.plan_bytes_least},
+                               {"planning_ms", result.planning_ms}});
   }
   for (const auto& [fact, value] : facts) {
     std::printf(json ? ", \"%s\": %.6g" : ", %s %.5g", fact.c_str(), value);

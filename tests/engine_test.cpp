@@ -372,9 +372,11 @@ TEST(Plans, PlanningAThousandNodesIsCounted) {
     const Tensor e = exp(x - max(x, {1}, true));
     x = tanh(e / sum(e, {1}, true)) + ramp({31}) * i;
   }
+  const double before = graph_stats().planning_ms;
   EXPECT_EQ(plans_built_by([&] { eval(x); }), 1);
-  std::printf("planning 1,000 nodes: %.2f ms\n", graph_stats().last_planning_ms);
-  EXPECT_GT(graph_stats().last_planning_ms, 0);
+  const double ms = graph_stats().planning_ms - before;
+  std::printf("planning 1,000 nodes: %.2f ms\n", ms);
+  EXPECT_GT(ms, 0);
 }
 
 TEST(Plans, EqualHashesOfUnequalGraphsAreBothRight) {

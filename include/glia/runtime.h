@@ -38,7 +38,7 @@ struct GraphStats {
   int64_t plans_run = 0;    // evaluations
   int64_t plans_cached = 0;
   int64_t kernels_run = 0;  // steps of plans
-  double last_planning_ms = 0;
+  double planning_ms = 0;   // of all plans built
   // Of the plan that ran last, in bytes: its temporary values and results as they are laid out, and
   // the most that is alive at one of its steps, below which no layout can be.
   int64_t plan_bytes = 0, plan_bytes_least = 0;

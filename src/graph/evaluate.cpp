@@ -368,7 +368,7 @@ Entry* entry_for(PendingGraph* graph) {
     entry = e.cache.add(std::move(made));
   }
   ++e.stats.plans_built;
-  e.stats.last_planning_ms = milliseconds() - start;
+  e.stats.planning_ms += milliseconds() - start;
   if (profiler::on()) profiler::planned(start);
   return entry;
 }
