@@ -15,6 +15,11 @@ namespace {
 using namespace glia;
 using cpu::Carrier;
 
+int64_t spread = 0;  // bytes that the operands of one row rotate through, as in a larger program
+
+// How many copies of operands of so many elements that makes.
+int64_t copies(int64_t elements) { return std::max<int64_t>(1, spread / (4 * elements)); }
+
 std::vector<float> filled(int64_t n) {
   std::vector<float> values(n);
   uint32_t state = 1;
@@ -44,10 +49,14 @@ Row product(int64_t batch, int64_t m, int64_t k, int64_t n, const char* layout =
   }
   std::string name = (batch > 1 ? std::to_string(batch) + " x " : "") + std::to_string(m) + " x " +
                      std::to_string(k) + " x " + std::to_string(n) + " " + layout;
+  const int64_t as = batch * m * k, bs = batch * k * n, cs = batch * m * n;
+  const int64_t count = copies(as + bs + cs);
   return {name, 2.0 * batch * m * n * k,
-          [=, a = filled(batch * m * k), b = filled(batch * k * n),
-           c = std::vector<float>(batch * m * n)]() mutable {
-            cpu::matmul(s, a_offsets, b_offsets, a.data(), b.data(), c.data());
+          [=, a = filled(count * as), b = filled(count * bs), c = std::vector<float>(count * cs),
+           at = int64_t{0}]() mutable {
+            at = (at + 1) % count;
+            cpu::matmul(s, a_offsets, b_offsets, a.data() + at * as, b.data() + at * bs,
+                        c.data() + at * cs);
           }};
 }
 
@@ -93,6 +102,9 @@ std::vector<Make> rows() {
   }
   add(1, 1, 128, 384, "NT");
   add(1, 1, 128, 384, "NN");
+  add(1, 1, 128, 512, "NT");
+  add(1, 1, 512, 128, "NT");
+  add(1, 1, 128, 128, "NT");
   add(1, 1, 784, 512, "NT");
   add(1, 1, 4096, 4096, "NT");
   add(1, 1, 4096, 4096, "NN");
@@ -116,7 +128,11 @@ std::vector<Make> rows() {
   conv(128, 16, 32, 64, 3, 2);
   conv(128, 8, 64, 64);
   conv(1, 32, 16, 16);
+  conv(1, 16, 32, 32);
   conv(1, 8, 64, 64);
+  conv(8, 8, 64, 64);
+  conv(32, 5, 64, 64);
+  conv(32, 32, 8, 8);
   conv(128, 28, 1, 32);
   conv(128, 28, 32, 32);
   conv(128, 14, 32, 48);
@@ -177,12 +193,15 @@ int main(int argc, char** argv) {
   double seconds = 0.1;
   std::vector<int> threads{1, 2};
   bool own = false;
+  double megabytes = 0;
   app.add_option("filter", filter, "only shapes whose name contains this");
   app.add_option("--seconds", seconds, "how long to time each shape")->capture_default_str();
   app.add_option("--threads", threads, "numbers of threads")->capture_default_str();
   app.add_flag("--own", own, "the own kernel also where oneDNN would be called");
+  app.add_option("--spread", megabytes, "MB that the operands of products rotate through");
   CLI11_PARSE(app, argc, argv);
 
+  spread = static_cast<int64_t>(megabytes * 1e6);
   std::printf("%-36s", cpu_level().c_str());
   for (int t : threads)
     std::printf("%9s us%12s%12s%8s", ("own " + std::to_string(t) + "t").c_str(), "own GF/s",

@@ -279,6 +279,9 @@ class Elementwise(Inputs):
         def run():
             with torch.inference_mode():
                 return self.function(torch, *operands)
+        return run
+
+
 class LstmTrain(Training):
     """128 -> 256 over 100 steps of 32 sequences, gradients clipped."""
 

@@ -699,6 +699,29 @@ TEST(Threads, ManyReadOnePendingTensor) {
   }
 }
 
+// Threads copy and drop handles while the thread that made the tensor does, without a lock.
+TEST(Threads, HandlesAreCountedRightWhoeverMadeTheTensor) {
+  ramp({1}).item();
+  const int64_t before = graph_stats().nodes_live;
+  for (int round = 0; round < 50; ++round) {
+    std::thread([&] {  // each round's thread has counts of its own at first
+      const Tensor shared = ramp({3});
+      const auto use = [&] {
+        for (int i = 0; i < 2000; ++i) {
+          const Tensor again = shared, pending = again + i;
+        }
+      };
+      std::thread other(use), third(use);
+      use();
+      other.join();
+      third.join();
+      EXPECT_EQ(numbers(shared), numbers(ramp({3})));
+    })
+        .join();
+  }
+  EXPECT_EQ(graph_stats().nodes_live, before);
+}
+
 TEST(Threads, SettingsOfOneThreadAreItsOwn) {
   const NoGrad off;
   bool other = false;

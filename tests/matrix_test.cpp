@@ -224,24 +224,47 @@ TEST_P(MatmulKernel, Tails) {
 }
 
 // What an epilogue was given: how often each element came, and whether it was final.
-struct Parts {
-  const float* out;
-  int64_t rows, columns;
+struct Parts final : Epilogue {
+  Parts(const float* out, int64_t rows, int64_t columns, bool whole)
+      : out(out), rows(rows), columns(columns) {
+    whole_rows = whole;
+  }
+  const float* const out;
+  const int64_t rows, columns;
+  int64_t parts = -1;
   std::vector<int> seen = std::vector<int>(rows * columns, 0);
   std::vector<float> values = std::vector<float>(rows * columns, NAN);
   std::atomic<bool> wrong{false};
 
-  static void run(void* context, int64_t row, int64_t rows, int64_t column, int64_t columns) {
-    Parts& p = *static_cast<Parts*>(context);
-    const bool whole = column == 0 && columns == p.columns;
-    const bool aligned = column % 8 == 0 && (columns % 8 == 0 || column + columns == p.columns);
-    if (!whole && !aligned) p.wrong = true;
-    for (int64_t i = row; i < row + rows; ++i)
-      for (int64_t j = column; j < column + columns; ++j) {
-        const int64_t at = i * p.columns + j;
-        ++std::atomic_ref(p.seen[at]);
-        p.values[at] = p.out[at];
+  std::vector<int> of_part;  // how often an index had a column
+
+  void begin(int64_t count) override {
+    wrong = wrong || parts >= 0;
+    parts = count;
+    of_part.assign(parts * columns, 0);
+  }
+  void run(const Part& p) override {
+    const bool whole = p.column == 0 && p.columns == columns;
+    const bool aligned =
+        p.column % 64 == 0 && (p.columns % 64 == 0 || p.column + p.columns == columns);
+    if ((!whole && (!aligned || whole_rows)) || p.index < 0 || p.index >= parts) {
+      wrong = true;
+      return;
+    }
+    for (int64_t j = p.column; j < p.column + p.columns; ++j)
+      ++std::atomic_ref(of_part[p.index * columns + j]);
+    for (int64_t i = p.row; i < p.row + p.rows; ++i)
+      for (int64_t j = p.column; j < p.column + p.columns; ++j) {
+        const int64_t at = i * columns + j;
+        ++std::atomic_ref(seen[at]);
+        values[at] = out[at];
       }
+  }
+  void check(const std::vector<float>& finished, const std::string& what) const {
+    EXPECT_FALSE(wrong) << what;
+    EXPECT_EQ(values, finished) << what;
+    for (int times : seen) ASSERT_EQ(times, 1) << what;
+    for (int times : of_part) ASSERT_LE(times, 1) << what;
   }
 };
 
@@ -250,22 +273,19 @@ TEST_P(MatmulKernel, EpilogueSeesEachPartOnceAndFinal) {
                               {3000, 1, 70}, {3, 900, 500}, {33, 20, 9001}, {300, 200, 900},
                               {900, 4, 90},  {0, 5, 3},     {1, 40000, 2},  {1, 1, 100000}};
   for (auto [m, n, k] : sizes)
-    for (bool ta : {false, true})
-      for (bool tb : {false, true}) {
-        MatmulShape s{.m = m, .n = n, .k = k};
-        lay_out(ta, 0, m, k, &s.a_row, &s.a_col);
-        lay_out(tb, 0, k, n, &s.b_row, &s.b_col);
-        Numbers numbers(m + n + k);
-        const Values a(numbers, m * k, kF32), b(numbers, k * n, kF32);
-        std::vector<float> out(m * n, NAN);
-        Parts parts{out.data(), m, n};
-        const cpu::Epilogue epilogue{&parts, Parts::run};
-        const int64_t start[] = {0};
-        cpu::matmul(s, start, start, a.data(), b.data(), out.data(), &epilogue);
-        EXPECT_FALSE(parts.wrong) << describe(s, 1);
-        EXPECT_EQ(parts.values, out) << describe(s, 1);
-        for (int times : parts.seen) ASSERT_EQ(times, 1) << describe(s, 1);
-      }
+    for (int which = 0; which < 8; ++which) {
+      const bool ta = which & 1, tb = which & 2;
+      MatmulShape s{.m = m, .n = n, .k = k};
+      lay_out(ta, 0, m, k, &s.a_row, &s.a_col);
+      lay_out(tb, 0, k, n, &s.b_row, &s.b_col);
+      Numbers numbers(m + n + k);
+      const Values a(numbers, m * k, kF32), b(numbers, k * n, kF32);
+      std::vector<float> out(m * n, NAN);
+      Parts parts(out.data(), m, n, which & 4);
+      const int64_t start[] = {0};
+      cpu::matmul(s, start, start, a.data(), b.data(), out.data(), &parts);
+      parts.check(out, describe(s, 1));
+    }
 }
 
 TEST(MatmulLayouts, SaysWhichStridesFit) {
@@ -362,21 +382,70 @@ TEST_P(ConvKernel, MatchesNaiveOnRandomShapes) {
 }
 
 TEST_P(ConvKernel, EpilogueSeesEachPartOnceAndFinal) {
+  std::vector<ConvShape> shapes;
   for (int64_t groups : {1, 4})
     for (int64_t stride : {1, 2})
-      for (int64_t size : {5, 40}) {
-        const ConvShape s = conv_shape(kF32, 3, size, size + 1, 16, 20, 3, 3, stride, 1, 1, groups);
-        Numbers numbers(size);
-        const Values x(numbers, s.n * s.h * s.w * s.c, kF32);
-        const Values w(numbers, s.o * s.kh * s.kw * (s.c / groups), kF32);
-        std::vector<float> y(s.n * s.oh * s.ow * s.o, NAN);
-        Parts parts{y.data(), s.n * s.oh * s.ow, s.o};
-        const cpu::Epilogue epilogue{&parts, Parts::run};
-        cpu::conv2d(s, x.data(), w.data(), y.data(), &epilogue);
-        EXPECT_FALSE(parts.wrong) << describe(s);
-        EXPECT_EQ(parts.values, y) << describe(s);
-        for (int times : parts.seen) ASSERT_EQ(times, 1) << describe(s);
-      }
+      for (int64_t size : {5, 40})
+        shapes.push_back(conv_shape(kF32, 3, size, size + 1, 16, 20, 3, 3, stride, 1, 1, groups));
+  shapes.push_back(conv_shape(kF32, 1, 8, 8, 64, 72, 3, 3, 1, 1, 1, 1));
+  shapes.push_back(conv_shape(kF32, 7, 9, 13, 33, 40, 3, 3, 1, 0, 1, 1));
+  for (const ConvShape& s : shapes) {
+    Numbers numbers(s.h);
+    const Values x(numbers, s.n * s.h * s.w * s.c, kF32);
+    const Values w(numbers, s.o * s.kh * s.kw * (s.c / s.groups), kF32);
+    std::vector<float> y(s.n * s.oh * s.ow * s.o, NAN);
+    Parts parts(y.data(), s.n * s.oh * s.ow, s.o, false);
+    cpu::conv2d(s, x.data(), w.data(), y.data(), &parts);
+    parts.check(y, describe(s));
+    std::vector<float> dx(s.n * s.h * s.w * s.c, NAN);
+    Parts back(dx.data(), s.n * s.h * s.w, s.c, false);
+    cpu::conv2d_backward_data(s, y.data(), w.data(), dx.data(), &back);
+    back.check(dx, describe(s));
+  }
+}
+
+// Images that tiles of 4x4 do not divide, and channels that vectors do not.
+TEST_P(ConvKernel, ThreeByThreeByTiles) {
+  const int64_t sizes[][3] = {{1, 33, 35}, {5, 16, 16}, {9, 7, 12}, {3, 6, 45}, {16, 8, 9}};
+  const int64_t channels[][2] = {{8, 5}, {16, 16}, {17, 33}, {32, 9}, {20, 24}};
+  uint64_t seed = 0;
+  for (auto [n, h, w] : sizes)
+    for (auto [c, o] : channels)
+      check_conv(conv_shape(kF32, n, h, w, c, o, 3, 3, 1, static_cast<int64_t>(seed % 3), 1, 1),
+                 ++seed);
+}
+
+TEST_P(ConvKernel, FewPositionsAreCutIntoChannels) {
+  check_conv(conv_shape(kF32, 1, 8, 8, 64, 64, 3, 3, 1, 1, 1, 1), 1);
+  check_conv(conv_shape(kF32, 2, 5, 4, 50, 90, 3, 3, 1, 1, 1, 1), 2);
+  check_conv(conv_shape(kF32, 1, 9, 9, 40, 72, 5, 5, 2, 2, 1, 1), 3);
+  check_conv(conv_shape(kF32, 16, 4, 4, 40, 150, 3, 3, 1, 1, 1, 1), 4);
+}
+
+// Relative to the outputs' size: sums in order have 4e-7 and 2e-7.
+TEST_P(ConvKernel, ErrorOfTilesStaysSmall) {
+  const ConvShape s = conv_shape(kF32, 4, 16, 16, 64, 64, 3, 3, 1, 1, 1, 1);
+  Numbers numbers(1);
+  const Values x(numbers, s.n * s.h * s.w * s.c, kF32), w(numbers, s.o * 9 * s.c, kF32);
+  const Values dy(numbers, s.n * s.oh * s.ow * s.o, kF32);
+  std::vector<double> y(dy.exact.size(), 0), dw(w.exact.size(), 0);
+  each_product(s, [&](int64_t i, int64_t j, int64_t k) {
+    y[k] += x.exact[i] * w.exact[j];
+    dw[j] += x.exact[i] * dy.exact[k];
+  });
+  const auto error = [](const std::vector<float>& got, const std::vector<double>& want) {
+    double wrong = 0, size = 0;
+    for (size_t i = 0; i < want.size(); ++i) {
+      wrong += (got[i] - want[i]) * (got[i] - want[i]);
+      size += want[i] * want[i];
+    }
+    return std::sqrt(wrong / size);
+  };
+  std::vector<float> out(y.size()), gradient(dw.size());
+  cpu::conv2d(s, x.data(), w.data(), out.data());
+  cpu::conv2d_backward_weight(s, x.data(), dy.data(), gradient.data());
+  EXPECT_LT(error(out, y), 1e-6);
+  EXPECT_LT(error(gradient, dw), 1e-6);
 }
 
 TEST_P(ConvKernel, DepthwiseAndFirstLayers) {

@@ -68,6 +68,7 @@ TEST(Profiler, CountsWorkByShape) {
   const Tensor a = ready({33, 20}), b = ready({20, 7}), x = ready({50, 8}),
                table = ready({1000, 8});
   const Tensor image = ready({2, 9, 9, 3}), kernel = trainable(ready({5, 3, 3, 3}));
+  const Tensor heads = ready({2, 3, 5, 4});
   const Tensor rows = tensor<int64_t>({3, 1, 4});
   const Profile p = profile_of([&] {
     for (int i = 0; i < 3; ++i) eval(matmul(a, b));
@@ -76,6 +77,7 @@ TEST(Profiler, CountsWorkByShape) {
     eval(z);
     eval(take(table, rows));
     eval(gradients(sum(conv2d(image, kernel)), {kernel}));
+    eval(scaled_dot_product_attention(heads, heads, heads, {.is_causal = true}));
   });
   const auto expect = [&](const std::string& ops, int64_t calls, double read, double written,
                           double flops) {
@@ -96,10 +98,14 @@ TEST(Profiler, CountsWorkByShape) {
   expect("take", 1, 4 * 3 * 8 + 8 * 3, 4 * 3 * 8, 0);
   expect("conv2d_backward_weight", 1, 4 * (2 * 81 * 3 + 2 * 49 * 5), 4 * 135,
          2.0 * 2 * 49 * 5 * 27);
+  // Query i sees i + 1 of the keys, and goes over key and value of each.
+  const ProfileRow* attention = find(p, "attention");
+  ASSERT_NE(attention, nullptr);
+  EXPECT_EQ(attention->flops, 2.0 * 6 * (5 * 6 / 2) * (4 + 4));
   EXPECT_EQ(find(p, "matmul")->shapes, "(33, 20), (20, 7) -> (33, 7)");
   EXPECT_EQ(find(p, "square, sum")->shapes, "(50, 8)");
-  EXPECT_EQ(p.plans_made, 5);
-  EXPECT_EQ(p.boundaries, 7);
+  EXPECT_EQ(p.plans_made, 6);
+  EXPECT_EQ(p.boundaries, 8);
 }
 
 TEST(Profiler, AnOptimizerStepCountsEachTensor) {
@@ -125,7 +131,7 @@ TEST(Profiler, AddsUp) {
   const Tensor a = ready({64, 64});
   const int64_t before = graph_stats().kernels_run;
   const Profile p = profile_of([&] {
-    for (int i = 0; i < 20; ++i) eval(softmax(matmul(a, a) * 0.01));
+    for (int i = 0; i < 20; ++i) eval(matmul(softmax(matmul(a, a) * 0.01), a));
   });
   double ms = 0;
   int64_t calls = 0;

@@ -66,6 +66,48 @@ TEST(Gradcheck, LooksAtLargeInputsInPlaces) {
 
 // ---- jvp, vjp, jacobian ----
 
+// ---- Sums of the gradients of slices ----
+
+// Of parts that fill x in any order, leave holes, interleave, overlap, or lie along two axes.
+TEST(Slices, GradientsOfPartsAddUp) {
+  const auto part = [](const Tensor& x, int axis, int64_t start, int64_t stop, int64_t step = 1) {
+    return slice(x, axis, {start, stop, step});
+  };
+  const std::function<Tensor(const Tensors&)> functions[] = {
+      [&](const Tensors& t) {
+        const Tensor x = permute(t[0], {1, 0, 2});
+        return square(part(x, 0, 3, 6)) * part(x, 0, 0, 3) * exp(part(x, 0, 6, 9));
+      },
+      [&](const Tensors& t) { return part(t[0], 1, 0, 3) * square(part(t[0], 1, 5, 8)); },
+      [&](const Tensors& t) { return part(t[0], 1, 0, 8, 2) * square(part(t[0], 1, 1, 9, 2)); },
+      [&](const Tensors& t) { return part(t[0], 1, 0, 6) * square(part(t[0], 1, 3, 9)); },
+      [&](const Tensors& t) {
+        return part(part(t[0], 0, 0, 1), 1, 0, 4) * square(part(part(t[0], 0, 1, 2), 1, 5, 9));
+      },
+      [&](const Tensors& t) { return part(t[0], 1, 0, 5) * sum(square(part(t[0], 1, 5, 9))); },
+  };
+  for (const auto& f : functions) {
+    in_both_modes([&] {
+      EXPECT_EQ(gradcheck(f, {numbers({2, 9, 2})}), "");
+      EXPECT_EQ(gradgradcheck(f, {numbers({2, 9, 2})}), "");
+    });
+  }
+}
+
+TEST(Slices, GradientsThatFillAnArrayAreJoinedByOneKernel) {
+  const Tensor x = trainable(numbers({6, 64}));
+  const std::vector<Tensor> parts = split(x, 2);
+  const Tensor y = parts[0] + parts[1] + parts[2];
+  eval(y);
+  const Tensor seed = numbers({2, 64}, 1);
+  eval(seed);
+  const int64_t before = graph_stats().kernels_run;
+  const Tensor g = gradients(y, {x}, seed)[0];
+  eval(g);
+  EXPECT_EQ(graph_stats().kernels_run - before, 1);
+  expect_same(g, concat({seed, seed, seed}));
+}
+
 TEST(Transforms, VjpAndJvpAgreeWithTheJacobian) {
   in_both_modes([] {
     const Tensors in = network_inputs();

@@ -36,7 +36,11 @@ class Shape {
   int64_t* begin() { return sizes_; }
   int64_t* end() { return sizes_ + rank_; }
   std::span<const int64_t> span() const { return {sizes_, static_cast<size_t>(rank_)}; }
-  bool operator==(const Shape& other) const;
+  bool operator==(const Shape& other) const {
+    bool same = rank_ == other.rank_;
+    for (int i = 0; same && i < rank_; ++i) same = sizes_[i] == other.sizes_[i];
+    return same;
+  }
 
   std::string str() const;  // "(2, 3)", "(5,)", "()"
 

@@ -16,6 +16,8 @@ constexpr uint32_t kMaxDepth = 4096;
 constexpr int64_t kMaxPendingNodes = 1 << 16;
 constexpr int64_t kMaxFreeNodes = 1 << 14;
 
+constexpr std::align_val_t kLine{64};  // of cache
+
 std::atomic<int64_t> allocated_nodes{0};
 // No constructor and no destructor, so that access costs nothing.
 struct ThreadState {
@@ -41,7 +43,7 @@ struct CleanUp {
     allocated_nodes.fetch_sub(state.free_count);
     while (auto* node = state.free_nodes) {
       state.free_nodes = node->next;
-      ::operator delete(node);
+      ::operator delete(node, kLine);
     }
     state.free_count = 0;
   }
@@ -58,19 +60,19 @@ Node* leave_history(Node* node) {
       node->history_next;
   if (node->history_next) node->history_next->history_previous = node->history_previous;
   node->in_history = false;
-  return std::exchange(node->history_source, nullptr);
+  return node->history_source;
 }
 
-Node* new_node() {
+Node* new_node(const Op& op, const Shape& shape, DType dtype) {
   void* memory = state.free_nodes;
   if (memory) {
     state.free_nodes = state.free_nodes->next;
     --state.free_count;
   } else {
-    memory = ::operator new(sizeof(Node));
+    memory = ::operator new(sizeof(Node), kLine);
     allocated_nodes.fetch_add(1, std::memory_order_relaxed);
   }
-  return ::new (memory) Node;
+  return ::new (memory) Node(op, shape, dtype, ++state.sequence);
 }
 
 void delete_node(Node* node) {
@@ -79,7 +81,7 @@ void delete_node(Node* node) {
   delete node->custom;
   node->~Node();
   if (state.ended || state.free_count >= kMaxFreeNodes) {
-    ::operator delete(node);
+    ::operator delete(node, kLine);
     allocated_nodes.fetch_sub(1, std::memory_order_relaxed);
     return;
   }
@@ -93,7 +95,7 @@ void delete_node(Node* node) {
 }
 
 bool drop_reference(Node* node, uint64_t count) {
-  return static_cast<uint32_t>(node->counts.fetch_sub(count, std::memory_order_acq_rel)) == 1;
+  return static_cast<uint32_t>(node->counts.add(-count)) == 1;
 }
 
 // Frees a node without references and, one after the other, all that only it kept alive.
@@ -114,20 +116,11 @@ void free_graph(Node* node) {
   }
 }
 
-Node* leaf_node(const Op& op, const Shape& shape, DType dtype) {
-  Node* node = new_node();
-  node->op = &op;
-  node->shape = shape;
-  node->dtype = dtype;
-  node->sequence = ++state.sequence;
-  return node;
-}
-
 Tensor scalar_node(uint64_t bits, DType dtype) {
-  Node* node = leaf_node(kScalarOp, Shape(), dtype);
+  Node* node = new_node(kScalarOp, Shape(), dtype);
   node->attribute_count = 1;
   node->attributes[0] = static_cast<int64_t>(bits);
-  return handle(node);
+  return Tensor::adopt(node);
 }
 
 template <class T>
@@ -205,7 +198,7 @@ Node* history_source(std::span<Node* const> nodes) {
     if (!node->needs_grad || node->mark == mark) continue;
     node->mark = mark;
     // What was found for a listed node holds for all that is made from it.
-    Node* source = node->trainable ? node : node->history_source;
+    Node* source = node->trainable ? node : node->in_history ? node->history_source : nullptr;
     if (source && source->handles() > 0) return source;
     if (!node->trainable) stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
   }
@@ -217,11 +210,7 @@ void end_dead_histories() {
   {
     std::lock_guard hold(history_mutex);
     for (Node* node = history_head; node; node = node->history_next) {
-      uint64_t counts = node->counts.load();
-      while (static_cast<uint32_t>(counts) != 0 &&
-             !node->counts.compare_exchange_weak(counts, counts + 1)) {
-      }
-      if (static_cast<uint32_t>(counts) != 0) listed.push_back(node);
+      if (static_cast<uint32_t>(node->counts.add_unless_dead(1)) != 0) listed.push_back(node);
     }
   }
   // The oldest first: what ends there is not searched again from what was made of it.
@@ -236,7 +225,7 @@ void end_dead_histories() {
 
 Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
               std::span<const int64_t> attributes, const std::source_location& where) {
-  Node* node = leaf_node(op, shape, dtype);
+  Node* node = new_node(op, shape, dtype);
   node->where = where;
   node->input_count = static_cast<int32_t>(inputs.size());
   if (inputs.size() > Node::kInline) node->inputs = new Node*[inputs.size()];
@@ -258,7 +247,7 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   if (attributes.size() > Node::kInline) node->attributes = new int64_t[attributes.size()];
   std::copy(attributes.begin(), attributes.end(), node->attributes);
 
-  Tensor result = handle(node);
+  Tensor result = Tensor::adopt(node);
   static const int64_t bytes_limit = physical_memory() / 2;
   state.pending_nodes += 1;
   const int64_t bytes = node->bytes();  // throws if there are too many elements
@@ -303,11 +292,11 @@ Tensor host_scalar_i64(int64_t value, DType dtype) {
 }
 
 Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype) {
-  Node* node = leaf_node(kLeafOp, shape, dtype);
+  Node* node = new_node(kLeafOp, shape, dtype);
   node->memory = std::move(memory);
   node->offset = offset;
   node->computed.store(true, std::memory_order_release);
-  return handle(node);
+  return Tensor::adopt(node);
 }
 
 }  // namespace glia

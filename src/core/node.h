@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/count.h"
 #include "glia/dtype.h"
 #include "glia/shape.h"
 #include "glia/tensor.h"
@@ -60,52 +61,54 @@ using CustomRule =
 // One operation's result, before and after it was computed; row-major and contiguous then.
 struct Node {
   static constexpr int kInline = 4;
+  static constexpr uint64_t kHandle = (uint64_t{1} << 32) + 1;
 
-  // Low half: all references. High half: those held by Tensor handles.
-  std::atomic<uint64_t> counts{0};
-  const Op* op = nullptr;
+  // What every pass over a graph reads comes first.
+  Count counts{kHandle};  // low half: all references; high half: those held by Tensor handles
+  const Op* op;
   Node** inputs = inline_inputs;
   int64_t* attributes = inline_attributes;  // what the op must know besides its inputs
   int32_t input_count = 0;
   int32_t attribute_count = 0;
-  DType dtype = kF32;
+  // Scratch of graph walks, guarded by graph_lock().
+  uint64_t mark = 0;
+  uint32_t index;
+  uint32_t uses;
+
+  DType dtype;
   bool needs_grad = false;
   bool trainable = false;      // a leaf to which gradients flow
   bool history_ended = false;  // the inputs are gone although needs_grad was set
+  bool in_history = false;     // listed by keep_history()
   std::atomic<bool> computed{false};
-  uint32_t depth = 0;     // uncomputed operations on the longest way here when recorded
-  uint64_t sequence = 0;  // order of recording in its thread
-  Shape shape;
-  int64_t offset = 0;  // of the value within memory, in bytes
-  MemoryRef memory;
-  std::source_location where;
-  CustomRule* custom = nullptr;  // of an alias that carries its own derivative
-
-  // The plan that computed through this node without keeping its value, and its place there.
-  uint32_t plan_id = 0;
-  uint32_t plan_index = 0;
-
-  // Links of the list of computed nodes that keep their inputs for gradients, and the trainable
-  // tensor for whose sake this one does.
-  Node* history_next = nullptr;
-  Node* history_previous = nullptr;
-  Node* history_source = nullptr;
-  bool in_history = false;
-
-  // Scratch of graph walks, guarded by graph_lock().
-  uint64_t mark = 0;
-  uint32_t index = 0;
-  uint32_t uses = 0;
-
   Node* inline_inputs[kInline];
+  Shape shape;
   int64_t inline_attributes[kInline];
 
-  static constexpr uint64_t kHandle = (uint64_t{1} << 32) + 1;
-  void retain() { counts.fetch_add(1, std::memory_order_relaxed); }
-  uint32_t references() const {
-    return static_cast<uint32_t>(counts.load(std::memory_order_acquire));
-  }
-  uint32_t handles() const { return counts.load(std::memory_order_acquire) >> 32; }
+  MemoryRef memory;
+  int64_t offset = 0;  // of the value within memory, in bytes
+  std::source_location where;
+  uint64_t sequence;             // order of recording in its thread
+  CustomRule* custom = nullptr;  // of an alias that carries its own derivative
+  uint32_t depth = 0;            // uncomputed operations on the longest way here when recorded
+
+  // The plan that computed through this node without keeping its value, and its place there.
+  uint32_t plan_id = 0;  // 0: none
+  uint32_t plan_index;
+
+  // Links of the list of computed nodes that keep their inputs for gradients, and the trainable
+  // tensor for whose sake this one does; set while listed.
+  Node* history_next;
+  Node* history_previous;
+  Node* history_source;
+
+  // A node with one reference, a handle's.
+  Node(const Op& op, const Shape& shape, DType dtype, uint64_t sequence)
+      : op(&op), dtype(dtype), shape(shape), sequence(sequence) {}
+
+  void retain() { counts.add(1); }
+  uint32_t references() const { return static_cast<uint32_t>(counts.value()); }
+  uint32_t handles() const { return counts.value() >> 32; }
   std::span<Node* const> input_span() const { return {inputs, static_cast<size_t>(input_count)}; }
   std::span<const int64_t> attribute_span() const {
     return {attributes, static_cast<size_t>(attribute_count)};
@@ -129,7 +132,7 @@ void end_dead_histories();
 Node* history_source(std::span<Node* const> nodes);
 
 inline Tensor handle(Node* node) {
-  node->counts.fetch_add(Node::kHandle, std::memory_order_relaxed);
+  node->counts.add(Node::kHandle);
   return Tensor::adopt(node);
 }
 

@@ -63,12 +63,34 @@ struct Array {
     return static_cast<T*>(data);
   }
 };
+
+// What is to be done to an output of rows x columns, its last axis, while it is in cache.
+class Epilogue {
+ public:
+  // A rectangle of the output. It has all columns, or a multiple of 64 that starts at a multiple of
+  // 64, or is the last of its rows. Parts with one index have the same first row.
+  struct Part {
+    int64_t index = 0;
+    int64_t row = 0, rows = 0, column = 0, columns = 0;
+  };
+  // Before all parts; their indices are below `parts`.
+  virtual void begin(int64_t parts) = 0;
+  // Once for each part, when it is final, by the thread that finished it.
+  virtual void run(const Part& part) = 0;
+
+  bool whole_rows = false;  // every part must have all columns
+
+ protected:
+  ~Epilogue() = default;
+};
+
 struct CompiledFormula;  // ops/foreach.h
 struct KernelCall {
   std::span<const Array> in;
   std::span<const Array> out;
   std::span<const int64_t> attributes;
   const CompiledFormula* formula = nullptr;  // of an op that carries one
+  Epilogue* epilogue = nullptr;              // for kernels that hand their output on
 };
 
 // What a kernel has to do at least: bytes to read and write, and operations on numbers.

@@ -51,10 +51,6 @@ void Shape::erase(int axis) {
   --rank_;
 }
 
-bool Shape::operator==(const Shape& other) const {
-  return rank_ == other.rank_ && std::equal(begin(), end(), other.begin());
-}
-
 std::string Shape::str() const {
   std::string out = "(";
   for (int i = 0; i < rank_; ++i) {

@@ -74,7 +74,7 @@ Tensor alias(const Tensor& x, const char* what) {
 }  // namespace
 
 Tensor::Tensor(const Tensor& other) noexcept : node_(other.node_) {
-  if (node_) node_->counts.fetch_add(Node::kHandle, std::memory_order_relaxed);
+  if (node_) node_->counts.add(Node::kHandle);
 }
 
 Tensor& Tensor::operator=(const Tensor& other) noexcept { return *this = Tensor(other); }

@@ -1,5 +1,6 @@
 // Random crops, mirror images and normalisation of batches of images, in one pass over the bytes.
 #include <algorithm>
+#include <vector>
 
 #include "core/node.h"
 #include "glia/data.h"
@@ -14,36 +15,51 @@ struct Draw {
   bool mirrored;
 };
 
-// `table` has 256 results for each channel.
-template <int64_t kChannels, bool kMirrored>
-void transform(const uint8_t* in, float* out, int64_t height, int64_t width, int64_t channels,
-               int64_t pad, const Draw& draw, const float* table) {
-  if (kChannels) channels = kChannels;
-  const auto black = [&](float* to, int64_t pixels) {
-    for (int64_t i = 0; i < pixels; ++i) {
-      for (int64_t c = 0; c < channels; ++c) *to++ = table[c * 256];
-    }
-  };
+// A row of the output is a row of bytes times `scale` plus `shift`, which repeat channel by
+// channel.
+struct Rows {
+  int64_t height, width, channels, pad;
+  std::vector<float> scale, shift;  // (width, channels)
+};
+
+// A number of elements that the compiler turns into vectors.
+constexpr int64_t kBlock = 16;
+void normalize(const uint8_t* __restrict from, const float* __restrict scale,
+               const float* __restrict shift, float* __restrict to) {
+  for (int64_t i = 0; i < kBlock; ++i) to[i] = static_cast<float>(from[i]) * scale[i] + shift[i];
+}
+
+// `mirror` has room for a row.
+void transform(const Rows& rows, const Draw& draw, const uint8_t* in, uint8_t* mirror, float* out) {
+  const int64_t width = rows.width, channels = rows.channels, length = width * channels;
   // Columns [first, last) of a row of the crop lie inside the image.
-  const int64_t shift = draw.right - pad;
-  const int64_t first = std::clamp<int64_t>(-shift, 0, width);
-  const int64_t last = std::clamp<int64_t>(width - shift, first, width);
-  for (int64_t h = 0; h < height; ++h, out += width * channels) {
-    const int64_t row = h + draw.down - pad;
-    if (row < 0 || row >= height) {
-      black(out, width);
+  const int64_t offset = draw.right - rows.pad;
+  const int64_t first = std::clamp<int64_t>(-offset, 0, width);
+  const int64_t last = std::clamp<int64_t>(width - offset, first, width);
+  const int64_t start = (draw.mirrored ? width - last : first) * channels;
+  const int64_t count = (last - first) * channels;
+  const float *const scale = rows.scale.data(), *const shift = rows.shift.data();
+  for (int64_t h = 0; h < rows.height; ++h, out += length) {
+    const int64_t row = h + draw.down - rows.pad;
+    if (row < 0 || row >= rows.height || count == 0) {
+      std::copy_n(shift, length, out);
       continue;
     }
-    const uint8_t* from = in + (row * width + shift + first) * channels;
-    const auto place = [&](int64_t w) { return (kMirrored ? width - 1 - w : w) * channels; };
-    float* to = out + place(first);
-    for (int64_t w = first; w < last; ++w) {
-      for (int64_t c = 0; c < channels; ++c) to[c] = table[c * 256 + from[c]];
-      from += channels;
-      to += kMirrored ? -channels : channels;
+    const uint8_t* from = in + (row * width + offset + first) * channels;
+    if (draw.mirrored) {
+      uint8_t* to = mirror + count;
+      for (int64_t i = 0; i < count; i += channels) {
+        to -= channels;
+        for (int64_t c = 0; c < channels; ++c) to[c] = from[i + c];
+      }
+      from = mirror;
     }
-    for (int64_t w = 0; w < first; ++w) black(out + place(w), 1);
-    for (int64_t w = last; w < width; ++w) black(out + place(w), 1);
+    std::copy_n(shift, start, out);
+    float* const to = out + start;
+    int64_t i = 0;
+    for (; i + kBlock <= count; i += kBlock) normalize(from + i, scale + i, shift + i, to + i);
+    for (; i < count; ++i) to[i] = static_cast<float>(from[i]) * scale[i] + shift[i];
+    std::copy_n(shift, length - start - count, to + count);
   }
 }
 
@@ -62,12 +78,12 @@ Tensor augment_images(Random& random, const Tensor& images, const ImageOptions& 
   if (options.padding < 0 || !fits(options.mean) || !fits(options.std))
     throw ShapeError("augment_images: the padding is negative, or mean and std do not have the " +
                      std::to_string(channels) + " channels of " + shape.str());
-  std::vector<float> table(static_cast<size_t>(channels * 256));
-  for (int64_t c = 0; c < channels; ++c) {
-    const double mean = options.mean.empty() ? 0 : options.mean[c];
-    const double std = options.std.empty() ? 1 : options.std[c];
-    for (int64_t x = 0; x < 256; ++x)
-      table[c * 256 + x] = static_cast<float>((static_cast<double>(x) / 255 - mean) / std);
+  Rows rows{height, width, channels, options.padding, {}, {}};
+  for (int64_t i = 0; i < width * channels; ++i) {
+    const double mean = options.mean.empty() ? 0 : options.mean[i % channels];
+    const double std = options.std.empty() ? 1 : options.std[i % channels];
+    rows.scale.push_back(static_cast<float>(1 / (255 * std)));
+    rows.shift.push_back(static_cast<float>(-mean / std));
   }
   std::vector<Draw> draws;
   for (int64_t i = 0; i < count; ++i) {
@@ -80,19 +96,11 @@ Tensor augment_images(Random& random, const Tensor& images, const ImageOptions& 
   const int64_t size = height * width * channels;
   MemoryRef memory(allocate_memory(static_cast<size_t>(count * size) * sizeof(float)));
   auto* out = static_cast<float*>(memory->data);
-  const auto one = [&](int64_t i) {
-    const auto with = [&](auto f) {
-      f(in + i * size, out + i * size, height, width, channels, options.padding, draws[i],
-        table.data());
-    };
-    if (channels == 3)
-      with(draws[i].mirrored ? transform<3, true> : transform<3, false>);
-    else
-      with(draws[i].mirrored ? transform<0, true> : transform<0, false>);
-  };
   constexpr int64_t kTogether = 8;
   parallel_for((count + kTogether - 1) / kTogether, [&](int64_t piece) {
-    for (int64_t i = piece * kTogether; i < std::min(count, (piece + 1) * kTogether); ++i) one(i);
+    std::vector<uint8_t> mirror(static_cast<size_t>(width * channels));
+    for (int64_t i = piece * kTogether; i < std::min(count, (piece + 1) * kTogether); ++i)
+      transform(rows, draws[i], in + i * size, mirror.data(), out + i * size);
   });
   return leaf(std::move(memory), 0, shape, kF32);
 }

@@ -10,6 +10,7 @@
 
 #include "core/node.h"
 #include "glia/data.h"
+#include "runtime/threads.h"
 
 namespace glia::data {
 namespace {
@@ -27,7 +28,12 @@ Tensor stack_rows(int64_t rows, const Shape& row, DType dtype, F&& row_data) {
   const size_t bytes = static_cast<size_t>(row.numel()) * size_of(dtype);
   MemoryRef memory(allocate_memory(static_cast<size_t>(rows) * bytes));
   auto* out = static_cast<char*>(memory->data);
-  for (int64_t i = 0; i < rows; ++i) std::memcpy(out + i * bytes, row_data(i), bytes);
+  constexpr int64_t kTogether = 1 << 16;  // bytes, for rows anywhere in memory
+  const int64_t step = std::max<int64_t>(1, kTogether / std::max<int64_t>(bytes, 1));
+  parallel_for((rows + step - 1) / step, [&](int64_t piece) {
+    for (int64_t i = piece * step; i < std::min(rows, (piece + 1) * step); ++i)
+      std::memcpy(out + i * bytes, row_data(i), bytes);
+  });
   return leaf(std::move(memory), 0, shape, dtype);
 }
 

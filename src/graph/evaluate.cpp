@@ -86,6 +86,7 @@ struct Evaluator {
   GraphStats stats;
   std::vector<uint64_t> structure;
   std::vector<std::pair<Node*, int32_t>> stack;
+  std::vector<const Node*> leaves;
   std::vector<PendingGraph> spare;  // for reuse
 };
 Evaluator& evaluator() {
@@ -93,36 +94,40 @@ Evaluator& evaluator() {
   return *e;
 }
 
+bool is_leaf(const Node& node) { return node.is_computed() || node.op->kind == Kind::kScalar; }
+
 // Visits everything uncomputed below the roots, without recursion.
 void walk(std::span<Node* const> roots, PendingGraph* graph) {
   const uint64_t mark = next_mark();
   auto& stack = evaluator().stack;
   stack.clear();
+  const auto leave = [&](Node* node) {
+    node->index = static_cast<uint32_t>(graph->nodes.size());
+    graph->nodes.push_back(node);
+  };
   const auto enter = [&](Node* node) {
     node->mark = mark;
     node->uses = 0;
-    const bool known = node->is_computed() || node->op->kind == Kind::kScalar;
-    stack.emplace_back(node, known ? node->input_count : 0);
+    if (is_leaf(*node))
+      leave(node);
+    else
+      stack.emplace_back(node, 0);
   };
   for (Node* root : roots) {
-    if (root->mark == mark || root->is_computed()) continue;
-    enter(root);
+    if (root->mark != mark) enter(root);
     while (!stack.empty()) {
       auto& [node, next] = stack.back();
       if (next < node->input_count) {
         Node* in = node->inputs[next++];
         if (in->mark != mark) enter(in);
         ++in->uses;
-        continue;
+      } else {
+        leave(node);
+        stack.pop_back();
       }
-      node->index = static_cast<uint32_t>(graph->nodes.size());
-      graph->nodes.push_back(node);
-      stack.pop_back();
     }
   }
 }
-
-bool is_leaf(const Node& node) { return node.is_computed() || node.op->kind == Kind::kScalar; }
 
 // What must be kept for a node that is held. A view is free to make again and may be far larger
 // than what it shows, so that is kept instead.
@@ -137,32 +142,31 @@ void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
   const size_t n = graph->nodes.size();
   graph->wanted.assign(n, 0);
   graph->donatable.assign(n, 0);
-  for (Node* root : roots) {
-    if (!root->is_computed()) graph->wanted[root->index] = 1;
-  }
-  for (size_t i = 0; i < n; ++i) {
-    Node* node = graph->nodes[i];
-    if (is_leaf(*node)) continue;
-    if (node->references() > node->uses && node->op->outputs == 1) {
+  std::vector<Node*> differentiable;
+  const auto keep = [&](Node* node) {
+    if (std::exchange(graph->wanted[node->index], 1)) return;
+    if (node->needs_grad && !node->trainable) differentiable.push_back(node);
+  };
+  auto& leaves = evaluator().leaves;
+  leaves.clear();
+  for (Node* root : roots) keep(root);
+  for (Node* node : graph->nodes) {
+    if (is_leaf(*node)) {
+      leaves.push_back(node);
+    } else if (node->references() > node->uses && node->op->outputs == 1) {
       Node* kept = to_keep(node);
       if (is_leaf(*kept))
         --kept->uses;  // the view still reads it: not to be given away
       else
-        graph->wanted[kept->index] = 1;
+        keep(kept);
     }
-  }
-  std::vector<Node*> differentiable;
-  for (size_t i = 0; i < n; ++i) {
-    Node* node = graph->nodes[i];
-    if (graph->wanted[i] && node->needs_grad && !node->trainable) differentiable.push_back(node);
   }
   graph->history_lives = history_source(differentiable) != nullptr;
   if (graph->history_lives) return;  // gradients may read the leaves again
-  for (size_t i = 0; i < n; ++i) {
-    Node* node = graph->nodes[i];
-    graph->donatable[i] = node->is_computed() && node->references() == node->uses &&
-                          !node->memory->owner && node->offset == 0 &&
-                          node->memory->references.load() == 1;
+  for (const Node* node : leaves) {
+    graph->donatable[node->index] = node->is_computed() && node->references() == node->uses &&
+                                    !node->memory->owner && node->offset == 0 &&
+                                    node->memory->references.load() == 1;
   }
 }
 
@@ -187,15 +191,36 @@ void describe(const PendingGraph& graph, std::vector<uint64_t>* words) {
   }
 }
 
+// Each word is mixed with its place alone, so that no multiplication waits for the one before.
 uint64_t hash_of(const std::vector<uint64_t>& words) {
   if (hashes_collide) return 0;
-  uint64_t h = words.size();
-  for (uint64_t w : words) {
-    const auto product = static_cast<unsigned __int128>(h ^ w) * 0x9e3779b97f4a7c15u;
-    h = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  uint64_t h = 0, place = 0;
+  for (uint64_t word : words) {
+    place += 0x9e3779b97f4a7c15u;
+    const auto product = static_cast<unsigned __int128>(word ^ place) * 0xd6e8feb86659fd93u;
+    h += static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
   }
   return h;
 }
+
+// A fused kernel as the epilogue of another one.
+class PartByPart final : public Epilogue {
+ public:
+  PartByPart(const FusedKernel& kernel, void* const* inputs, void* const* outputs)
+      : kernel_(kernel), run_{inputs, outputs} {
+    whole_rows = kernel.needs_whole_rows();
+  }
+  void begin(int64_t parts) override {
+    run_.parts = parts;
+    kernel_.begin_parts(&run_);
+  }
+  void run(const Part& part) override { kernel_.run_part(run_, part); }
+  void end() { kernel_.end_parts(run_); }
+
+ private:
+  const FusedKernel& kernel_;
+  FusedKernel::PartsRun run_;
+};
 
 // The addresses of a plan's values for one run, and the memory that its results keep.
 class Run {
@@ -268,9 +293,7 @@ class Run {
   void compute(const PlanStep& step) {
     if (step.many) return compute_many(step);
     if (!step.run) {
-      pointers_.clear();
-      for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
-      for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
+      find_pointers(step);
       return step.fused->run(pointers_.data(), pointers_.data() + step.inputs.size());
     }
     in_ = step.in_arrays;
@@ -278,10 +301,27 @@ class Run {
     for (size_t i = 0; i < in_.size(); ++i) in_[i].data = address(step.inputs[i]);
     for (size_t i = 0; i < out_.size(); ++i)
       out_[i].data = step.outputs[i].value < 0 ? nullptr : address(step.outputs[i]);
-    step.run({.in = in_,
-              .out = out_,
-              .attributes = graph_.nodes[step.node]->attribute_span(),
-              .formula = step.formula.get()});
+    KernelCall call{.in = in_,
+                    .out = out_,
+                    .attributes = graph_.nodes[step.node]->attribute_span(),
+                    .formula = step.formula.get()};
+    const PlanStep* const then = step.epilogue.get();
+    if (!then) return step.run(call);
+    if (!then->fused->runs_by_parts()) {
+      step.run(call);
+      return compute(*then);
+    }
+    find_pointers(*then);
+    PartByPart epilogue(*then->fused, pointers_.data(), pointers_.data() + then->inputs.size());
+    call.epilogue = &epilogue;
+    step.run(call);
+    epilogue.end();
+  }
+
+  void find_pointers(const PlanStep& step) {
+    pointers_.clear();
+    for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
+    for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
   }
 
   // Inputs are laid out problem by problem, as are outputs.
@@ -289,9 +329,7 @@ class Run {
     const auto& many = *step.many;
     const size_t problems = many.counts.size();
     const size_t ins = step.inputs.size() / problems, outs = step.outputs.size() / problems;
-    pointers_.clear();
-    for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
-    for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
+    find_pointers(step);
     rows_.clear();
     for (size_t j = 0; j < problems; ++j) rows_.push_back(pointers_.data() + j * ins);
     for (size_t j = 0; j < problems; ++j)

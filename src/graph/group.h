@@ -18,6 +18,7 @@ struct Group {
   // Of the root, when it is a reduction that leaves the group.
   Program::Sink sink = Program::Sink::kStore;
   int64_t segments = 1;
+  int follows = -1;  // the kernel whose epilogue it is
 };
 
 // A graph in groups. Nodes are their positions in `graph`; a group, its place in `groups`.

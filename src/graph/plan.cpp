@@ -14,6 +14,9 @@ namespace {
 // A row that is reduced and used again stays in the cache up to this length.
 constexpr int64_t kMaxResidentColumns = 8192;
 constexpr int kMaxGroupNodes = 1024;
+// Of an epilogue's parts: with fewer columns they are no faster than a pass of its own. Where it
+// needs whole rows, a product cannot be cut along them.
+constexpr int64_t kFewestPartColumns = 8, kMostWholeColumns = 512, kFewestWholeRows = 64;
 
 uint64_t mix(uint64_t h, uint64_t w) {
   h = (h ^ w) * 0x9e3779b97f4a7c15u;
@@ -53,15 +56,12 @@ class Planner {
     group();
     repeated_in_ =
         recompute({graph_, inputs_, users_, needed_, order_, position_, groups_, group_of_});
+    choose_epilogues();
     emit();
     plan_memory(plan_.get(), held_, graph_);
     for (PlanStep& step : plan_->steps) {
-      if (!step.program) continue;
-      step.work =
-          profiler::work_of(*step.program, step.many ? step.many->counts : std::vector<int64_t>());
-      step.fused = compile(*step.program);
-      step.program.reset();
-      if (step.formula) step.formula->kernel = step.fused.get();
+      compile_program(&step);
+      if (step.epilogue) compile_program(step.epilogue.get());
     }
     return std::move(plan_);
   }
@@ -95,6 +95,7 @@ class Planner {
     formula.arrange();
     formula.group();
     formula.repeated_in_.resize(graph.nodes.size());
+    formula.choose_epilogues();
     formula.emit();
     Plan& inner = *formula.plan_;
     if (inner.steps.size() != 1 || !inner.steps[0].program)
@@ -124,6 +125,15 @@ class Planner {
   }
 
  private:
+  static void compile_program(PlanStep* step) {
+    if (!step->program) return;
+    step->work =
+        profiler::work_of(*step->program, step->many ? step->many->counts : std::vector<int64_t>());
+    step->fused = compile(*step->program);
+    step->program.reset();
+    if (step->formula) step->formula->kernel = step->fused.get();
+  }
+
   const Node& node(int i) const { return *graph_.nodes[i]; }
   bool is_leaf(int i) const { return node(i).is_computed() || node(i).op->kind == Kind::kScalar; }
   Kind kind(int i) const { return is_leaf(i) ? Kind::kLeaf : node(i).op->kind; }
@@ -336,6 +346,99 @@ class Planner {
            row_split(result, in) >= 0 && std::ranges::none_of(g.members, is_uniform);
   }
 
+  // ---- Epilogues ----
+
+  // A group that goes over what a kernel makes, and needs nothing that comes later, does so part by
+  // part while that is in cache.
+  void choose_epilogues() {
+    epilogue_of_.assign(graph_.nodes.size(), -1);
+    for (int i : order_) {
+      if (kind(i) != Kind::kKernel || node(i).op->outputs != 1 || node(i).shape.rank() == 0 ||
+          !hands_on(node(i).op->name, node(i).dtype))
+        continue;
+      int best = -1;
+      for (int g : groups_reading(i)) {
+        if ((best < 0 || start_of(g) < start_of(best)) && can_follow(g, i)) best = g;
+      }
+      if (best < 0) continue;
+      Group& g = groups_[best];
+      g.follows = i;
+      g.split = split_for(g.space, node(i).shape[node(i).shape.rank() - 1]);
+      epilogue_of_[i] = best;
+    }
+  }
+
+  // Positions at which a group runs and a node is computed.
+  int start_of(int g) const {
+    return position_[groups_[g].follows >= 0 ? groups_[g].follows : groups_[g].root];
+  }
+  int ready_at(int i) const {
+    if (is_leaf(i)) return -1;
+    if (kind(i) == Kind::kView || kind(i) == Kind::kOutput) return ready_at(inputs_[i][0]);
+    return group_of_[i] >= 0 ? start_of(group_of_[i]) : position_[i];
+  }
+
+  std::vector<int> groups_reading(int i) const {
+    std::vector<int> found;
+    for (int user : users_[i]) {
+      if (group_of_[user] >= 0) found.push_back(group_of_[user]);
+      std::ranges::copy(repeated_in_[user], std::back_inserter(found));
+      if (kind(user) == Kind::kView)
+        std::ranges::copy(groups_reading(user), std::back_inserter(found));
+    }
+    return found;
+  }
+
+  static int split_for(const Shape& space, int64_t columns) {
+    for (int k = space.rank(); k >= 0; --k) {
+      if (product(space, k, space.rank()) == columns) return stripped(space, k);
+    }
+    return -1;
+  }
+
+  bool can_follow(int group, int i) const {
+    const Group& g = groups_[group];
+    const Shape& out = node(i).shape;
+    const int64_t columns = out[out.rank() - 1];
+    if (g.follows >= 0 || position_[g.root] < position_[i] || columns < kFewestPartColumns ||
+        out.numel() == 0 || g.space.numel() != out.numel())
+      return false;
+    const int split = split_for(g.space, columns);
+    if (split < 0 || (g.split >= 0 && g.split != split)) return false;
+    if (g.sink != Program::Sink::kStore &&
+        (g.sink != Program::Sink::kReduceColumns || g.segments != 1))
+      return false;
+    if (g.resident && (columns > kMostWholeColumns || out.numel() / columns < kFewestWholeRows))
+      return false;
+    bool reads_all = false;
+    for (int member : g.members) {
+      for (int in : inputs_[member]) {
+        if (computed_in(in, group)) continue;
+        if (ready_at(in) > position_[i]) return false;
+        if (ready_at(in) < position_[i]) continue;
+        if (!is_whole(in, i)) return false;
+        reads_all |= node(in).shape.numel() == g.space.numel();
+      }
+    }
+    return reads_all;
+  }
+
+  // Whether a node is all elements of kernel i in their order.
+  bool is_whole(int in, int i) const {
+    Layout at;
+    return layout_over(in, i, &at) && at.is_contiguous() && at.offset == 0 &&
+           at.shape.numel() == node(i).shape.numel();
+  }
+  bool layout_over(int in, int i, Layout* at) const {
+    if (in == i) {
+      *at = Layout::contiguous(node(i).shape);
+      return true;
+    }
+    Layout from;
+    return kind(in) == Kind::kView && layout_over(inputs_[in][0], i, &from) &&
+           node(in).op->view(node(in), from, at);
+  }
+
   // ---- Steps ----
 
   int new_value(PlanValue::Place place, int64_t bytes, int source = -1) {
@@ -404,8 +507,9 @@ class Planner {
           emit_foreach(i);
         else
           emit_kernel(i);
-      } else if (group_of_[i] >= 0 && groups_[group_of_[i]].root == i) {
-        emit_group(groups_[group_of_[i]]);
+      } else if (group_of_[i] >= 0) {
+        const Group& g = groups_[group_of_[i]];
+        if (g.root == i && g.follows < 0) plan_->steps.push_back(group_step(g));
       }
     }
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -461,6 +565,8 @@ class Planner {
       step.formula = std::make_unique<CompiledFormula>();
       step.program = plan_formula(foreach_formula(me.attributes[0]), step.formula.get());
     }
+    if (epilogue_of_[i] >= 0)
+      step.epilogue = std::make_unique<PlanStep>(group_step(groups_[epilogue_of_[i]]));
     plan_->steps.push_back(std::move(step));
   }
 
@@ -608,7 +714,7 @@ class Planner {
     return static_cast<int>(p.values.size()) - 1;
   }
 
-  void emit_group(const Group& g) {
+  PlanStep group_step(const Group& g) {
     PlanStep step;
     step.node = g.root;
     step.program = std::make_unique<Program>();
@@ -623,6 +729,7 @@ class Planner {
       }
     }
     start_program(g, outside, &p);
+    p.by_parts = g.follows >= 0;
 
     std::unordered_map<int, int> value_of;
     for (int i : members) {
@@ -668,7 +775,7 @@ class Planner {
         step.outputs.push_back(array(locate(i), me.dtype));
       }
     }
-    plan_->steps.push_back(std::move(step));
+    return step;
   }
 
   // In a group that ends in a reduction, the reductions of the root's kind.
@@ -701,6 +808,7 @@ class Planner {
   std::vector<uint8_t> needed_;  // its value outlives the plan
   std::vector<int> order_, position_;
   std::vector<int> group_of_;
+  std::vector<int> epilogue_of_;  // of each kernel: a group
   std::vector<Group> groups_;
   std::vector<std::vector<int>> repeated_in_;  // of each node: groups that compute it again
   std::unordered_map<int, Located> located_;

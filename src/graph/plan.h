@@ -58,6 +58,8 @@ struct PlanStep {
     std::vector<int64_t> counts;
   };
   std::unique_ptr<Many> many;
+  // A fused step over the output of `run`, part by part as it is finished.
+  std::unique_ptr<PlanStep> epilogue;
 
   int node = -1;             // position of a node it computes, for error messages
   std::vector<int> members;  // positions of all it computes, for profiles

@@ -35,18 +35,23 @@ class MemoryPlanner {
   void find_lifetimes() {
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
       const PlanStep& step = plan_.steps[s];
-      for (const auto* arrays : {&step.inputs, &step.outputs}) {
-        for (const PlanArray& a : *arrays) {
-          if (a.value < 0) continue;
-          PlanValue& v = plan_.values[a.value];
-          if (v.first_step < 0) v.first_step = s;
-          v.last_step = s;
-        }
-      }
+      use(step, s);
+      if (step.epilogue) use(*step.epilogue, s);
       if (graph_.nodes[step.node]->op->may_throw && step.run) last_throwing_ = s;
     }
     named_.assign(plan_.values.size(), 0);
     for (const PlanResult& r : plan_.results) named_[r.value] = 1;
+  }
+
+  void use(const PlanStep& step, int s) {
+    for (const auto* arrays : {&step.inputs, &step.outputs}) {
+      for (const PlanArray& a : *arrays) {
+        if (a.value < 0) continue;
+        PlanValue& v = plan_.values[a.value];
+        if (v.first_step < 0) v.first_step = s;
+        v.last_step = s;
+      }
+    }
   }
 
   // Whether the value that this input reads ends here, so that an output may lie over it.
@@ -62,39 +67,46 @@ class MemoryPlanner {
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
       PlanStep& step = plan_.steps[s];
       const Node& node = *graph_.nodes[step.node];
-      if (step.run ? !node.op->overwrites : !step.program) continue;
+      if (step.run && !node.op->overwrites && !step.epilogue) continue;
       taken_.assign(plan_.values.size(), 0);
       reads_.assign(plan_.values.size(), 0);
       for (const PlanArray& a : step.inputs) ++reads_[a.value];
-      if (step.run) {
+      if (step.epilogue) {
+        for (const PlanArray& a : step.epilogue->inputs) ++reads_[a.value];
+        reuse_inputs_of(step.epilogue.get(), s);
+      }
+      if (step.run && node.op->overwrites) {
         for (int o = 0; o < static_cast<int>(step.outputs.size()); ++o) {
           const int in = node.op->overwrites(node, o);
           if (in >= 0 && step.outputs[o].value >= 0 && step.in_arrays[in].layout.is_contiguous())
             reuse(step.inputs[in], step.outputs[o], s);
         }
-        continue;
       }
-      const size_t problems = step.many ? step.many->counts.size() : 1;
-      const size_t ins = step.inputs.size() / problems, outs = step.outputs.size() / problems;
-      std::vector<uint8_t> slot_used(ins, 0);
-      for (size_t o = 0; o < outs; ++o) {
-        Program::Output& output = step.program->outputs[o];
-        if (output.sink != Program::Sink::kStore ||
-            step.program->values[output.value].extent != Program::Extent::kFull)
+      if (!step.run && step.program) reuse_inputs_of(&step, s);
+    }
+  }
+
+  void reuse_inputs_of(PlanStep* step, int s) {
+    const size_t problems = step->many ? step->many->counts.size() : 1;
+    const size_t ins = step->inputs.size() / problems, outs = step->outputs.size() / problems;
+    std::vector<uint8_t> slot_used(ins, 0);
+    for (size_t o = 0; o < outs; ++o) {
+      Program::Output& output = step->program->outputs[o];
+      if (output.sink != Program::Sink::kStore ||
+          step->program->values[output.value].extent != Program::Extent::kFull)
+        continue;
+      const size_t width = size_of(step->program->values[output.value].dtype);
+      for (const Program::Value& in : step->program->values) {
+        if (in.action != Program::Action::kInput || in.extent != Program::Extent::kFull ||
+            in.strided || size_of(in.dtype) != width || slot_used[in.slot])
           continue;
-        const size_t width = size_of(step.program->values[output.value].dtype);
-        for (const Program::Value& in : step.program->values) {
-          if (in.action != Program::Action::kInput || in.extent != Program::Extent::kFull ||
-              in.strided || size_of(in.dtype) != width || slot_used[in.slot])
-            continue;
-          bool any = false;
-          for (size_t j = 0; j < problems; ++j)
-            any |= reuse(step.inputs[j * ins + in.slot], step.outputs[j * outs + o], s);
-          if (!any) continue;
-          slot_used[in.slot] = 1;
-          output.overwrites = in.slot;
-          break;
-        }
+        bool any = false;
+        for (size_t j = 0; j < problems; ++j)
+          any |= reuse(step->inputs[j * ins + in.slot], step->outputs[j * outs + o], s);
+        if (!any) continue;
+        slot_used[in.slot] = 1;
+        output.overwrites = in.slot;
+        break;
       }
     }
   }

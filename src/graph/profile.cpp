@@ -43,7 +43,7 @@ profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
   if (step.many) {
     site.ops = node.op->name;
     site.shapes = std::to_string(step.many->counts.size()) + " tensors";
-  } else if (step.fused) {
+  } else if (step.fused && !step.run) {
     describe_group(step, graph, &site);
   } else {
     const KernelCall call{
@@ -55,6 +55,14 @@ profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
     for (const Array& a : step.in_arrays) in.push_back(a.layout.shape.str());
     for (const Array& a : step.out_arrays) out.push_back(a.layout.shape.str());
     site.shapes = joined(in) + " -> " + joined(out);
+    if (step.epilogue) {
+      profiler::Site then;
+      describe_group(*step.epilogue, graph, &then);
+      site.ops += " + " + then.ops;
+      site.work.flops += step.epilogue->work.flops;
+      site.work.read += step.epilogue->work.read - site.work.written;
+      site.work.written += step.epilogue->work.written;
+    }
   }
   return site;
 }

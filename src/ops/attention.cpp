@@ -2,6 +2,7 @@
 // stores all weights.
 #include "ops/attention.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/private.h"
@@ -10,9 +11,32 @@
 namespace glia {
 namespace {
 
-const Op kAttention{.name = "attention", .kind = Kind::kKernel, .strided = true, .outputs = 2};
-const Op kAttentionBackward{
-    .name = "attention_backward", .kind = Kind::kKernel, .strided = true, .outputs = 3};
+// `d_times`, `e_times`: how often a pair of a query and a key that it sees goes over D elements,
+// and over E. A length is not known; it counts as all keys.
+Work work_on_pairs(const KernelCall& call, int d_times, int e_times) {
+  const Shape &q = call.in[0].layout.shape, &v = call.in[2].layout.shape;
+  const auto queries = static_cast<double>(q[q.rank() - 2]), keys = double(v[v.rank() - 2]);
+  const double both = std::min(queries, keys);
+  const bool causal = AttentionKind::of(call.attributes).causal;
+  const double pairs = causal ? both * (both + 1) / 2 + (queries - both) * keys : queries * keys;
+  const double products = static_cast<double>(q.numel()) / (queries * q[q.rank() - 1]);
+  Work work = traffic(call);
+  work.flops = 2 * products * pairs * (d_times * q[q.rank() - 1] + e_times * v[v.rank() - 1]);
+  return work;
+}
+Work work_of_attention(const KernelCall& call) { return work_on_pairs(call, 1, 1); }
+Work work_of_backward(const KernelCall& call) { return work_on_pairs(call, 3, 2); }
+
+const Op kAttention{.name = "attention",
+                    .kind = Kind::kKernel,
+                    .strided = true,
+                    .outputs = 2,
+                    .work = work_of_attention};
+const Op kAttentionBackward{.name = "attention_backward",
+                            .kind = Kind::kKernel,
+                            .strided = true,
+                            .outputs = 3,
+                            .work = work_of_backward};
 const RegisterOp registered[] = {RegisterOp(kAttention), RegisterOp(kAttentionBackward)};
 
 struct Settings {
@@ -44,12 +68,15 @@ Tensor compose(const Settings& s, const std::vector<Tensor>& in) {
 
 Tensor record_tuple(const Op& op, const Settings& s, const std::vector<Tensor>& in,
                     const std::vector<Tensor>& more, const Where& where) {
-  std::vector<Tensor> all(in.begin(), in.begin() + 3);
+  std::vector<Tensor> all;
+  all.reserve(in.size() + more.size() + 2);
+  all.assign(in.begin(), in.begin() + 3);
   all.push_back(host_scalar(s.scale, kF32));
   if (s.length) all.push_back(host_scalar_i64(*s.length));
   all.insert(all.end(), in.begin() + 3, in.end());
   all.insert(all.end(), more.begin(), more.end());
   std::vector<Node*> nodes;
+  nodes.reserve(all.size());
   for (const Tensor& t : all) nodes.push_back(t.node());
   const int64_t attributes[] = {s.causal, s.length.has_value(), in.size() > 3};
   return record(op, nodes, {}, kF32, attributes, where);
@@ -67,13 +94,16 @@ Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& whe
   Shape lse = in[0].shape(), shape = lse;
   shape[shape.rank() - 1] = in[2].size(-1);
   lse.erase(lse.rank() - 1);
-  std::vector<Tensor> arguments = in;
-  {
+  const Tensor tuple = [&] {
     const NoGrad off;
-    const Tensor tuple = record_tuple(kAttention, s, in, {}, where);
-    arguments.push_back(output(tuple, 0, shape));
-    arguments.push_back(output(tuple, 1, lse));
-  }
+    return record_tuple(kAttention, s, in, {}, where);
+  }();
+  const Tensor value = output(tuple, 0, shape);
+  const auto needs = [](const Tensor& t) { return t.requires_grad(); };
+  if (!grad_enabled() || std::ranges::none_of(in, needs)) return value;
+  std::vector<Tensor> arguments = in;
+  arguments.push_back(value);
+  arguments.push_back(output(tuple, 1, lse));
   const size_t inputs = in.size();
   const auto rule = [s, inputs, where](const std::vector<Tensor>& from, const Tensor&,
                                        const Tensor& g) {
@@ -94,7 +124,7 @@ Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& whe
     grads.resize(from.size());
     return grads;
   };
-  return with_rule(arguments[inputs], arguments, rule, where);
+  return with_rule(value, arguments, rule, where);
 }
 
 // (..., H, T, D) -> (..., H / group, group, T, D).

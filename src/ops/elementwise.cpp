@@ -142,10 +142,11 @@ class In {
   Node* node_;
 };
 
-Shape joined(const Entry& e, const In& a, const In& b, const Where& where) {
+// The shape of both together, made in `room` if it is neither's.
+const Shape& joined(const Entry& e, const In& a, const In& b, const Where& where, Shape* room) {
   if (a.shape() == b.shape()) return a.shape();
   try {
-    return broadcast(a.shape(), b.shape());
+    return *room = broadcast(a.shape(), b.shape());
   } catch (const ShapeError& error) {
     fail(e.op.name, error.what(), where);
   }
@@ -167,8 +168,9 @@ Tensor binary(Code code, const Operand& a, const Operand& b) {
   const DType dtype = accepted(e, common(a, b), a.where());
   const In s(a, dtype), t(b, dtype);
   const bool compares = code >= Code::kLess && code <= Code::kNotEqual;
-  return record(e.op, {s.node(), t.node()}, joined(e, s, t, a.where()), compares ? kBool : dtype,
-                {}, a.where());
+  Shape room;
+  const Shape& shape = joined(e, s, t, a.where(), &room);
+  return record(e.op, {s.node(), t.node()}, shape, compares ? kBool : dtype, {}, a.where());
 }
 
 }  // namespace
@@ -209,7 +211,8 @@ Tensor where(const Operand& condition, const Operand& a, const Operand& b) {
   const In c(condition, kBool);
   const DType dtype = common(a, b);
   const In s(a, dtype), t(b, dtype);
-  const Shape values = joined(e, s, t, a.where());
+  Shape room;
+  const Shape& values = joined(e, s, t, a.where(), &room);
   Shape shape = values;
   if (c.shape() != values) {
     try {

@@ -133,6 +133,65 @@ Tensor record_write_slice(const Tensor& base, const Tensor& x, const Tensor& sta
 const RegisterOp registered[] = {RegisterOp(kConcat), RegisterOp(kWriteBox),
                                  RegisterOp(kWriteSlice)};
 
+// ---- Sums of arrays that are zero but for some boxes: the gradients of slices of one array ----
+
+struct Part {
+  Box box;
+  Tensor x;
+};
+constexpr size_t kMaxParts = 256;  // all pairs are looked at
+
+bool pending(const Tensor& t, const Op& op) {
+  return t.node()->op == &op && !t.node()->is_computed();
+}
+
+bool is_zero(const Node* node) {
+  static const Op* const expand = find_op("expand");
+  while (node->op == expand && !node->is_computed()) node = node->inputs[0];
+  return node->op->kind == Kind::kScalar && node->attributes[0] == 0;
+}
+
+// What was written on zeros to make `t`; nothing if it was made otherwise.
+std::vector<Part> parts_of(Tensor t) {
+  std::vector<Part> parts;
+  while (pending(t, kWriteBox) && parts.size() < kMaxParts) {
+    parts.push_back({Box(*t.node()), handle(t.node()->inputs[1])});
+    t = handle(t.node()->inputs[0]);
+  }
+  if (!is_zero(t.node())) parts.clear();
+  return parts;
+}
+
+bool disjoint(const Part& a, const Part& b) {
+  for (int i = 0; i < a.x.rank(); ++i) {
+    const auto last = [i](const Part& p) {
+      return p.box.starts[i] + (p.x.shape()[i] - 1) * p.box.steps[i];
+    };
+    if (last(a) < b.box.starts[i] || last(b) < a.box.starts[i]) return true;
+    const int64_t step = a.box.steps[i];
+    if (b.box.steps[i] == step && (a.box.starts[i] - b.box.starts[i]) % step != 0) return true;
+  }
+  return false;
+}
+
+// Disjoint parts of an array of this shape joined along an axis; undefined if they do not fill it.
+Tensor joined(std::vector<Part> parts, const Shape& shape, const Where& where) {
+  int axis = 0;
+  while (axis + 1 < shape.rank() && parts[0].x.shape()[axis] == shape[axis]) ++axis;
+  int64_t size = 0;
+  for (const Part& p : parts) {
+    for (int i = 0; i < shape.rank(); ++i) {
+      if (p.box.steps[i] != 1 || (i != axis && p.x.shape()[i] != shape[i])) return {};
+    }
+    size += p.x.shape()[axis];
+  }
+  if (size != shape[axis]) return {};
+  std::ranges::sort(parts, {}, [axis](const Part& p) { return p.box.starts[axis]; });
+  std::vector<Tensor> in;
+  for (Part& p : parts) in.push_back(std::move(p.x));
+  return concat(in, axis, where);
+}
+
 }  // namespace
 
 Tensor concat(const std::vector<Tensor>& parts, int axis, Where where) {
@@ -213,6 +272,31 @@ Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>
 Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& starts,
              const std::vector<int64_t>& steps, double value, Where where) {
   return write_box(full(shape, value, x.dtype()), x, starts, steps, where);
+}
+
+Tensor sum_of_boxes(const Tensor& a, const Tensor& b) {
+  std::vector<Part> parts = parts_of(a);
+  const std::vector<Part> more = parts_of(b);
+  if (parts.empty() || more.empty()) return {};
+  for (const Part& x : parts) {
+    for (const Part& y : more) {
+      if (!disjoint(x, y)) return {};
+    }
+  }
+  const Where& where = b.node()->where;
+  Tensor sum = a;
+  for (const Part& p : more) sum = write_box(sum, p.x, p.box.starts, p.box.steps, where);
+  parts.insert(parts.end(), more.begin(), more.end());
+  const Tensor whole = joined(std::move(parts), a.shape(), where);
+  return whole.defined() ? whole : sum;
+}
+
+Tensor permute_parts(const Tensor& x, const Axes& axes) {
+  if (!pending(x, kConcat)) return permute(x, axes);
+  std::vector<Tensor> parts;
+  for (Node* in : x.node()->input_span()) parts.push_back(permute(handle(in), axes));
+  const auto axis = std::ranges::find(axes, x.node()->attributes[0]);
+  return concat(parts, static_cast<int>(axis - axes.begin()), x.node()->where);
 }
 
 }  // namespace glia

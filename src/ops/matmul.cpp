@@ -238,9 +238,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Where w
   shape[x.rank() - 1] = out;
   int64_t rows = 1;
   for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
-  Tensor y = promoted_product(reshape(x, {rows, in}, where), weight, kTransposeB, where);
-  if (bias.defined()) y = with_bias(y, bias, where);
-  return reshape(y, shape, where);
+  const Tensor product =
+      promoted_product(reshape(x, {rows, in}, where), weight, kTransposeB, where);
+  // The bias joins what follows, in its shape.
+  const Tensor y = reshape(product, shape, where);
+  return bias.defined() ? with_bias(y, bias, where) : y;
 }
 
 }  // namespace glia

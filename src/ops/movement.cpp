@@ -63,7 +63,7 @@ bool view_permute(const Node& node, const Layout& in, Layout* out) {
 void vjp_permute(Vjp& v) {
   Axes inverse(v.node().attribute_count);
   for (size_t i = 0; i < inverse.size(); ++i) inverse[v.attribute(i)] = i;
-  v.set(0, permute(v.g(), inverse));
+  v.set(0, permute_parts(v.g(), inverse));
 }
 const Op kPermute{.name = "permute", .kind = Kind::kView, .vjp = vjp_permute, .view = view_permute};
 

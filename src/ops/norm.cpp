@@ -25,6 +25,7 @@ Normalized normalize(const Tensor& x, const Axes& axes, double eps, const Where&
     inverse = rsqrt(n.var + eps);
     n.out = centred * inverse;
   }
+  if (!grad_enabled() || !x.requires_grad()) return n;
   const double count =
       static_cast<double>(x.numel()) / std::max(1.0, static_cast<double>(n.mean.numel()));
   const auto inverse_rule = [axes, count](const std::vector<Tensor>& in, const Tensor& r,

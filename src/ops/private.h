@@ -22,6 +22,12 @@ Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& st
 Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>& starts,
                  const std::vector<int64_t>& steps, Where where);
 
+// a + b where both are boxes on zeros that do not overlap, without sums: written on one array, or
+// joined where they fill it. Undefined for any other a and b.
+Tensor sum_of_boxes(const Tensor& a, const Tensor& b);
+// permute(x, axes); what concat() is about to join is put together in the order wanted.
+Tensor permute_parts(const Tensor& x, const Axes& axes);
+
 // `value`, a function of the arguments, with `rule` as its derivative. Record the value under
 // NoGrad: its own graph is not differentiated.
 Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, CustomRule rule,

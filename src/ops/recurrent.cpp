@@ -7,12 +7,23 @@
 namespace glia {
 namespace {
 
-const Op kRecurrent{
-    .name = "recurrent", .kind = Kind::kKernel, .overwrites = first_over_first, .outputs = 3};
+// One product for each step, of a batch's states (or their gradients) with all gates' weights.
+Work work_of_steps(const KernelCall& call) {
+  Work work = traffic(call);
+  const Shape &steps = call.in[0].layout.shape, &w = call.in[1].layout.shape;
+  work.flops = 2.0 * static_cast<double>(steps[0] * steps[1] * w.numel());
+  return work;
+}
+const Op kRecurrent{.name = "recurrent",
+                    .kind = Kind::kKernel,
+                    .overwrites = first_over_first,
+                    .outputs = 3,
+                    .work = work_of_steps};
 const Op kRecurrentBackward{.name = "recurrent_backward",
                             .kind = Kind::kKernel,
                             .overwrites = first_over_first,
-                            .outputs = 3};
+                            .outputs = 3,
+                            .work = work_of_steps};
 const RegisterOp registered[] = {RegisterOp(kRecurrent), RegisterOp(kRecurrentBackward)};
 
 // ---- What a recurrence takes ----

@@ -331,7 +331,10 @@ Tensor from_rows(const Tensor& ids, const Tensor& values, int64_t size, const Wh
 }  // namespace
 
 Tensor add_gradients(const Tensor& a, const Tensor& b) {
-  if (!is_row_sparse(a) || !is_row_sparse(b)) return a + b;
+  if (!is_row_sparse(a) || !is_row_sparse(b)) {
+    const Tensor boxes = sum_of_boxes(a, b);
+    return boxes.defined() ? boxes : a + b;
+  }
   return from_rows(concat({row_sparse(a).ids, row_sparse(b).ids}), concat({rows_of(a), rows_of(b)}),
                    a.shape()[0], a.node()->where);
 }

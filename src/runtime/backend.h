@@ -58,6 +58,7 @@ struct Program {
   int input_arrays = 0;         // slots
   bool many = false;            // for run_many: the space only stands for flat ones of any size
   bool row_resident = false;    // has row values computed from whole rows: a tile holds whole rows
+  bool by_parts = false;        // for run_part: its only sinks are kStore and kReduceColumns
 };
 
 class FusedKernel {
@@ -70,6 +71,20 @@ class FusedKernel {
   // Only for programs of full, contiguous and scalar values that store (optimizer steps).
   virtual void run_many(int64_t problems, const int64_t* counts, void* const* const* inputs,
                         void* const* const* outputs) const = 0;
+
+  // The same in parts, as another kernel finishes what it reads: begin_parts, then run_part for
+  // parts that make up the space, by any threads, then end_parts. Only where runs_by_parts().
+  struct PartsRun {
+    void* const* inputs = nullptr;
+    void* const* outputs = nullptr;
+    int64_t parts = 0;
+    MemoryRef sums;  // of each part, where columns are reduced
+  };
+  virtual bool runs_by_parts() const { return false; }
+  virtual bool needs_whole_rows() const { return false; }
+  virtual void begin_parts(PartsRun*) const {}
+  virtual void run_part(const PartsRun&, const Epilogue::Part&) const {}
+  virtual void end_parts(const PartsRun&) const {}
 };
 
 std::unique_ptr<FusedKernel> compile(const Program& program);
@@ -77,6 +92,8 @@ std::unique_ptr<FusedKernel> compile(const Program& program);
 // A faster kernel for this op on outputs of this dtype; null: Op::run.
 using RunFunction = void (*)(const KernelCall&);
 RunFunction fast_kernel(std::string_view op, DType dtype);
+// Whether that runs the epilogue of a call.
+bool hands_on(std::string_view op, DType dtype);
 // Whether products in bf16 are faster here than in f32.
 bool has_fast_bf16();
 // Forgets what fast kernels keep from one call to the next.

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "backend/cpu/attention.h"
+#include "backend/cpu/simd/across-inl.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 #include "core/node.h"
@@ -32,6 +33,10 @@ constexpr int64_t kFewQueries = 4;               // up to here each query is com
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
+HWY_INLINE V load(const float* p, int64_t n) {
+  return n < kLanes ? V::load_first(n, p, V(0)) : V::load(p);
+}
 
 // ---- Products with a panel (depth, kWidth) ----
 
@@ -183,22 +188,37 @@ float* scratch(MemoryRef* room, int64_t count) {
 // to (cols, kWidth) = the transpose of `count` rows, times a factor; absent rows are 0.
 void transpose_in(const float* from, int64_t stride, int64_t count, int64_t cols, float factor,
                   float* to) {
-  for (int64_t i = 0; i < count; ++i) {
-    for (int64_t d = 0; d < cols; ++d) to[d * kWidth + i] = from[i * stride + d] * factor;
+  transpose(to, kWidth, from, stride, cols, count);
+  for (int64_t d = 0; d < cols; ++d, to += kWidth) {
+    std::fill(to + count, to + kWidth, 0.0f);
+    for (int v = 0; factor != 1 && v < kVectors; ++v)
+      (V::load(to + v * kLanes) * V::of(factor)).store(to + v * kLanes);
   }
-  for (int64_t i = count; i < kWidth; ++i) {
-    for (int64_t d = 0; d < cols; ++d) to[d * kWidth + i] = 0;
+}
+
+// to: rows of `cols`, the transpose of from (cols, kWidth), each row times its factor.
+void transpose_out(float* from, const float* factors, int64_t rows, int64_t cols, float* to) {
+  for (int v = 0; v < kVectors; ++v) {
+    const V factor = V::load(factors + v * kLanes);
+    for (int64_t d = 0; d < cols; ++d) {
+      float* const at = from + d * kWidth + v * kLanes;
+      (V::load(at) * factor).store(at);
+    }
   }
+  transpose(to, cols, from, kWidth, rows, cols);
 }
 
 // to (blocks of kWidth columns, kWidth rows, kWidth) = `count` rows times a factor, 0 elsewhere.
 void panels_in(const float* from, int64_t stride, int64_t count, int64_t cols, float factor,
                float* to) {
-  for (int64_t first = 0; first < cols; first += kWidth) {
-    const int64_t width = std::min(kWidth, cols - first);
-    for (int64_t i = 0; i < kWidth; ++i, to += kWidth) {
-      for (int64_t d = 0; d < kWidth; ++d)
-        to[d] = i < count && d < width ? from[i * stride + first + d] * factor : 0.0f;
+  const V by = V::of(factor);
+  for (int64_t first = 0; first < cols; first += kWidth, to += kWidth * kWidth) {
+    std::fill(to + count * kWidth, to + kWidth * kWidth, 0.0f);
+    for (int v = 0; v < kVectors; ++v) {
+      const float* row = from + first + v * kLanes;
+      const int64_t width = std::clamp<int64_t>(cols - first - v * kLanes, 0, kLanes);
+      for (int64_t i = 0; i < count; ++i, row += stride)
+        (load(row, width) * by).store(to + i * kWidth + v * kLanes);
     }
   }
 }
@@ -296,62 +316,87 @@ void forward_tile(const Call& c, const Output& o, int64_t p, int64_t query,
     (V(1) / one).store(factors + i * kLanes);
     (finite_shift(top[i]) + log(one)).store(lse + i * kLanes);
   }
-  float* const out = o.out + (p * c.queries + query) * c.value_size;
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t d = 0; d < c.value_size; ++d)
-      out[i * c.value_size + d] = room.sums[d * kWidth + i] * factors[i];
-  }
+  transpose_out(room.sums, factors, rows, c.value_size,
+                o.out + (p * c.queries + query) * c.value_size);
   if (o.lse) std::copy_n(lse, rows, o.lse + p * c.queries + query);
 }
 
-HWY_INLINE V load(const float* p, int64_t n) {
-  return n < kLanes ? V::load_first(n, p, V(0)) : V::load(p);
-}
-
-float sum_of(V v) {
-  float lanes[kLanes];
-  v.store(lanes);
-  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
-    for (int64_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+// scores[j] = the product of q and key j for kKeys keys; lanes are elements.
+template <int kKeys>
+HWY_INLINE void score(const float* q, int64_t size, const float* k, int64_t stride, float* scores) {
+  V sums[kKeys];
+  repeat<kKeys>([&](auto j) HWY_ATTR { sums[j] = V(0); });
+  int64_t d = 0;
+  for (; d + kLanes <= size; d += kLanes) {
+    const V x = V::load(q + d);
+    repeat<kKeys>([&](auto j) HWY_ATTR { sums[j] = fma(x, V::load(k + j * stride + d), sums[j]); });
   }
-  return lanes[0];
+  if (d < size) {
+    const V x = load(q + d, size - d);
+    repeat<kKeys>([&](auto j)
+                      HWY_ATTR { sums[j] = fma(x, load(k + j * stride + d, size - d), sums[j]); });
+  }
+  if constexpr (kKeys == 4) {
+    sums_of_four(sums, scores);
+  } else {
+    repeat<kKeys>([&](auto j) HWY_ATTR { scores[j] = sum_of(sums[j]); });
+  }
 }
 
-// One query by itself: lanes are the elements of keys and values. `scores` has room for all keys.
+// out = the sum of `count` rows of v, each times its weight, times a factor, for one vector of
+// columns of which `width` exist. Four sums: the next product need not wait for the last.
+HWY_INLINE void weighted_sum(const float* weights, int64_t count, const float* v, int64_t stride,
+                             int64_t width, V factor, float* out) {
+  constexpr int kSums = 4;
+  V sums[kSums];
+  repeat<kSums>([&](auto s) HWY_ATTR { sums[s] = V(0); });
+  const auto run = [&](auto take) HWY_ATTR {
+    int64_t j = 0;
+    for (; j + kSums <= count; j += kSums) {
+      repeat<kSums>([&](auto s) HWY_ATTR {
+        sums[s] = fma(V::of(weights[j + s]), take(v + (j + s) * stride), sums[s]);
+      });
+    }
+    for (; j < count; ++j) sums[0] = fma(V::of(weights[j]), take(v + j * stride), sums[0]);
+  };
+  if (width >= kLanes) {
+    run([](const float* at) HWY_ATTR { return V::load(at); });
+  } else {
+    run([width](const float* at) HWY_ATTR { return V::load_first(width, at, V(0)); });
+  }
+  const V sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) * factor;
+  width < kLanes ? sum.store_first(width, out) : sum.store(out);
+}
+
+// One query by itself. `scores` has room for all keys and a vector more.
 void forward_query(const Call& c, const Output& o, int64_t p, int64_t query, float* scores) {
   const float *q = c.q.at(p) + query * c.q.stride, *k = c.k.at(p), *v = c.v.at(p);
   const int64_t count = c.visible(query + 1);
-  float most = -kInfinity;
-  for (int64_t j = 0; j < count; ++j) {
-    V sum = V(0);
-    for (int64_t d = 0; d < c.size; d += kLanes)
-      sum = fma(load(q + d, c.size - d), load(k + j * c.k.stride + d, c.size - d), sum);
-    scores[j] = sum_of(sum) * c.scale;
-  }
+  int64_t j = 0;
+  for (; j + 4 <= count; j += 4) score<4>(q, c.size, k + j * c.k.stride, c.k.stride, scores + j);
+  for (; j < count; ++j) score<1>(q, c.size, k + j * c.k.stride, c.k.stride, scores + j);
+  const int64_t whole = divide_up(count, kLanes) * kLanes;
+  for (j = 0; j < whole; j += kLanes) (V::load(scores + j) * V::of(c.scale)).store(scores + j);
   if (c.mask) {
     const MaskRows mask(*c.mask, p);
-    for (int64_t j = 0; j < count; ++j) scores[j] += mask(query, j);
+    for (j = 0; j < count; ++j) scores[j] += mask(query, j);
   }
-  for (int64_t j = 0; j < count; ++j) most = std::max(most, scores[j]);
-  const float shift = most == -kInfinity ? 0 : most;
-  V sums = V(0);
-  for (int64_t j = 0; j < count; j += kLanes) {
-    const int64_t n = count - j;
-    V e = exp(V::load_first(std::min(n, kLanes), scores + j, V(-kInfinity)) - V::of(shift));
+  std::fill(scores + count, scores + whole, -kInfinity);
+  V most = V(-kInfinity), sums = V(0);
+  for (j = 0; j < whole; j += kLanes) most = greater(V::load(scores + j), most);
+  float tops[kLanes];
+  most.store(tops);
+  const float top = *std::max_element(tops, tops + kLanes);
+  const float shift = top == -kInfinity ? 0 : top;
+  for (j = 0; j < whole; j += kLanes) {
+    const V e = exp(V::load(scores + j) - V::of(shift));
+    e.store(scores + j);
     sums = sums + e;
-    n < kLanes ? e.store_first(n, scores + j) : e.store(scores + j);
   }
   const float sum = sum_of(sums), total = sum == 0 ? 1 : sum;
   float* const out = o.out + (p * c.queries + query) * c.value_size;
-  const V factor = V::of(1 / total);
-  for (int64_t d = 0; d < c.value_size; d += kLanes) {
-    const int64_t n = c.value_size - d;
-    V value = V(0);
-    for (int64_t j = 0; j < count; ++j)
-      value = fma(V::of(scores[j]), load(v + j * c.v.stride + d, n), value);
-    value = value * factor;
-    n < kLanes ? value.store_first(n, out + d) : value.store(out + d);
-  }
+  for (int64_t d = 0; d < c.value_size; d += kLanes)
+    weighted_sum(scores, count, v + d, c.v.stride, c.value_size - d, V::of(1 / total), out + d);
   if (o.lse) (V::of(shift) + log(V::of(total))).store_first(1, o.lse + p * c.queries + query);
 }
 
@@ -436,9 +481,12 @@ void backward_tile(const BackwardCall& c, int64_t p, int64_t query, const Backwa
   float lse[kWidth], along[kWidth];
   for (int64_t i = 0; i < kWidth; ++i) {
     lse[i] = i < rows ? c.lse[p * c.queries + query + i] : kInfinity;
-    along[i] = 0;
-    for (int64_t d = 0; i < rows && d < c.value_size; ++d)
-      along[i] += out[i * c.out.stride + d] * gout[i * c.gout.stride + d];
+    V sum = V(0);
+    for (int64_t d = 0; i < rows && d < c.value_size; d += kLanes) {
+      const int64_t n = c.value_size - d;
+      sum = fma(load(out + i * c.out.stride + d, n), load(gout + i * c.gout.stride + d, n), sum);
+    }
+    along[i] = sum_of(sum);
   }
   const int64_t end = c.visible(query + rows);
   for (int64_t first = 0; first < end; first += kBlock) {
@@ -466,11 +514,9 @@ void backward_tile(const BackwardCall& c, int64_t p, int64_t query, const Backwa
             first > 0);
   }
   if (!c.gq) return;
-  float* const gq = c.gq + (p * c.queries + query) * c.size;
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t d = 0; d < c.size; ++d)
-      gq[i * c.size + d] = end ? room.gq[d * kWidth + i] * c.scale : 0.0f;
-  }
+  if (end == 0) std::fill_n(room.gq, c.size * kWidth, 0.0f);
+  std::fill_n(along, kWidth, c.scale);
+  transpose_out(room.gq, along, rows, c.size, c.gq + (p * c.queries + query) * c.size);
 }
 
 // to (S, cols) from (blocks, keys, kWidth); rows of keys that do not count are 0.

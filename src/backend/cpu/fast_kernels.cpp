@@ -51,17 +51,18 @@ void run_matmul(const KernelCall& call) {
                                .a_col = a.col,
                                .b_row = b.row,
                                .b_col = b.col};
-  cpu::matmul(shape, a.offsets, b.offsets, a.data, b.data, call.out[0].data);
+  cpu::matmul(shape, a.offsets, b.offsets, a.data, b.data, call.out[0].data, call.epilogue);
 }
 
 void run_conv2d(const KernelCall& call) {
   const Array &x = call.in[0], &w = call.in[1], &y = call.out[0];
-  cpu::conv2d(conv_shape(x, w, y, call.attributes), x.data, w.data, y.data);
+  cpu::conv2d(conv_shape(x, w, y, call.attributes), x.data, w.data, y.data, call.epilogue);
 }
 
 void run_backward_data(const KernelCall& call) {
   const Array &dy = call.in[0], &w = call.in[1], &dx = call.out[0];
-  cpu::conv2d_backward_data(conv_shape(dx, w, dy, call.attributes), dy.data, w.data, dx.data);
+  cpu::conv2d_backward_data(conv_shape(dx, w, dy, call.attributes), dy.data, w.data, dx.data,
+                            call.epilogue);
 }
 
 void run_backward_weight(const KernelCall& call) {
@@ -86,6 +87,10 @@ RunFunction fast_kernel(std::string_view op, DType dtype) {
   if (op == "conv2d_backward_data") return run_backward_data;
   if (op == "conv2d_backward_weight") return run_backward_weight;
   return nullptr;
+}
+
+bool hands_on(std::string_view op, DType dtype) {
+  return dtype == kF32 && (op == "matmul" || op == "conv2d" || op == "conv2d_backward_data");
 }
 
 bool has_fast_bf16() { return cpu::has_bf16_products(); }

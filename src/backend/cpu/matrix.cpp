@@ -20,15 +20,6 @@ bool own(const Shape& shape, More more) {
   return wanted && gemm::can(shape, more);
 }
 
-// After a carrier that hands nothing on.
-void run_epilogue(const Epilogue* epilogue, int64_t rows, int64_t columns) {
-  if (!epilogue || rows * columns == 0) return;
-  const int64_t step = std::max<int64_t>(1, (int64_t{1} << 14) / columns);
-  parallel_for((rows + step - 1) / step, [&](int64_t i) {
-    epilogue->run(epilogue->context, i * step, std::min(step, rows - i * step), 0, columns);
-  });
-}
-
 }  // namespace
 
 bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col) {
@@ -40,31 +31,50 @@ bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col) {
 
 void set_carrier_for_test(Carrier c) { carrier = c; }
 
-void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
-            std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
-            const Epilogue* epilogue) {
-  if (own(shape, static_cast<int64_t>(a_offsets.size()))) {
-    return gemm::matmul(shape, a_offsets, b_offsets, static_cast<const float*>(a),
-                        static_cast<const float*>(b), static_cast<float*>(out), epilogue);
-  }
-  onednn::matmul(shape, a_offsets, b_offsets, a, b, out);
-  run_epilogue(epilogue, shape.m, shape.n);
+void hand_on(Epilogue* epilogue, int64_t rows, int64_t columns) {
+  if (!epilogue || rows * columns == 0) return;
+  const int64_t step = std::max<int64_t>(1, (int64_t{1} << 14) / columns);
+  const int64_t parts = (rows + step - 1) / step;
+  epilogue->begin(parts);
+  parallel_for(parts, [&](int64_t i) {
+    epilogue->run({i, i * step, std::min(step, rows - i * step), 0, columns});
+  });
 }
 
-void conv2d(const ConvShape& shape, const void* x, const void* w, void* y,
-            const Epilogue* epilogue) {
+void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
+            std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
+            Epilogue* epilogue) {
+  const auto batch = static_cast<int64_t>(a_offsets.size());
+  if (own(shape, batch)) {
+    const bool inside = batch == 1 && shape.n > 1;
+    gemm::matmul(shape, a_offsets, b_offsets, static_cast<const float*>(a),
+                 static_cast<const float*>(b), static_cast<float*>(out),
+                 inside ? epilogue : nullptr);
+    if (inside) return;
+  } else {
+    onednn::matmul(shape, a_offsets, b_offsets, a, b, out);
+  }
+  hand_on(epilogue, batch * shape.m, shape.n);
+}
+
+void conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilogue* epilogue) {
   if (own(shape, gemm::Pass::kForward)) {
     return gemm::conv2d(shape, static_cast<const float*>(x), static_cast<const float*>(w),
                         static_cast<float*>(y), epilogue);
   }
   onednn::conv2d(shape, x, w, y);
-  run_epilogue(epilogue, shape.n * shape.oh * shape.ow, shape.o);
+  hand_on(epilogue, shape.n * shape.oh * shape.ow, shape.o);
 }
 
-void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx) {
-  if (!own(shape, gemm::Pass::kData)) return onednn::conv2d_backward_data(shape, dy, w, dx);
-  gemm::conv2d_backward_data(shape, static_cast<const float*>(dy), static_cast<const float*>(w),
-                             static_cast<float*>(dx));
+void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx,
+                          Epilogue* epilogue) {
+  if (own(shape, gemm::Pass::kData)) {
+    return gemm::conv2d_backward_data(shape, static_cast<const float*>(dy),
+                                      static_cast<const float*>(w), static_cast<float*>(dx),
+                                      epilogue);
+  }
+  onednn::conv2d_backward_data(shape, dy, w, dx);
+  hand_on(epilogue, shape.n * shape.h * shape.w, shape.c);
 }
 
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw) {

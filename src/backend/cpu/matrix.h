@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/op.h"
 #include "glia/dtype.h"
 #include "ops/conv.h"
 
@@ -23,26 +24,22 @@ struct MatmulShape {
 // Whether a matrix of these sizes and strides has a contiguous axis and no overlapping rows.
 bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col);
 
-// What is to be done to an output while it is in cache: run(context, row, rows, column, columns) is
-// called once for each part of it, when the part is final, by the thread that finished it. A part
-// has all columns or a multiple of 8 that starts at a multiple of 8, or is the last of its rows.
-struct Epilogue {
-  void* context = nullptr;
-  void (*run)(void* context, int64_t row, int64_t rows, int64_t column, int64_t columns) = nullptr;
-};
-
 // out (batch, m, n), contiguous; product i multiplies the matrices that start a_offsets[i] and
-// b_offsets[i] elements after a and b. Both spans have `batch` entries; an epilogue is for a batch
-// of one.
+// b_offsets[i] elements after a and b. Both spans have `batch` entries. Rows of an epilogue: those
+// of all products.
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
-            const Epilogue* epilogue = nullptr);
+            Epilogue* epilogue = nullptr);
 
-// Rows of the epilogue: the N * oH * oW positions. Columns: the O channels.
+// Rows of an epilogue: the positions of all images. Columns: the channels.
 void conv2d(const ConvShape& shape, const void* x, const void* w, void* y,
-            const Epilogue* epilogue = nullptr);
-void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx);
+            Epilogue* epilogue = nullptr);
+void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx,
+                          Epilogue* epilogue = nullptr);
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw);
+
+// For carriers that hand nothing on while they work: all of a finished output (rows, columns).
+void hand_on(Epilogue* epilogue, int64_t rows, int64_t columns);
 
 // For tests and benchmarks: who computes, where there is a choice.
 enum class Carrier : uint8_t { kBest, kOwn, kOnednn };

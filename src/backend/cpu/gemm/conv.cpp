@@ -5,6 +5,7 @@
 
 #include "backend/cpu/gemm/gemm.h"
 #include "backend/cpu/gemm/pack.h"
+#include "backend/cpu/gemm/winograd.h"
 #include "core/node.h"
 #include "runtime/threads.h"
 
@@ -68,12 +69,34 @@ void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const flo
   std::fill_n(out, 16, 0.0f);
 }
 
-double operations(const ConvShape& s) { return 2.0 * s.n * s.oh * s.ow * s.o * s.c * s.kh * s.kw; }
+bool by_tiles(const ConvShape& s, bool gradient) {
+  return winograd::can(s) && winograd::pays(s, gradient);
+}
 
-// weights: (kH kW C, O) as pack_columns leaves them.
+// The convolution of dy that gives dx, at strides of 1; its kernel is turned about.
+ConvShape turned(const ConvShape& s) {
+  ConvShape back{.n = s.n, .h = s.oh, .w = s.ow, .c = s.o, .o = s.c, .kh = s.kh, .kw = s.kw};
+  back.oh = s.h;
+  back.ow = s.w;
+  back.pad_h = s.kh - 1 - s.pad_h;
+  back.pad_w = s.kw - 1 - s.pad_w;
+  return back;
+}
+
+double operations(const ConvShape& s) { return 2.0 * s.n * s.oh * s.ow * s.o * s.c * s.kh * s.kw; }
+int64_t pieces_of(const ConvShape& s) {
+  return std::clamp<int64_t>(static_cast<int64_t>(operations(s) / kLeast), 1, 8);
+}
+
+float* floats(const MemoryRef& memory) { return static_cast<float*>(memory->data); }
+MemoryRef allocate(int64_t floats) { return MemoryRef(allocate_memory(floats * sizeof(float))); }
+
+// weights: (kH kW C, O) as pack_columns leaves them. Positions of y lie y_row floats apart.
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
-               float* y, const Epilogue* epilogue) {
+               float* y, int64_t y_row, Epilogue* epilogue) {
+  if (by_tiles(s, false)) return winograd::correlate(kernels, s, x, weights, y, y_row, epilogue);
   const Runs runs(s);
+  if (epilogue) epilogue->begin(runs.count);
   const int64_t group = std::clamp<int64_t>(
       static_cast<int64_t>(kLeast / (operations(s) / runs.count)), 1, runs.count);
   parallel_for(divide_up(runs.count, group), [&](int64_t piece) {
@@ -89,7 +112,7 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
       block.b_panel = s.kh * s.kw * s.c * kernels.lanes;
       block.b_batch = s.kw * s.c * kernels.lanes;
       block.padded = true;
-      block.c_row = s.o;
+      block.c_row = y_row;
       for (int64_t r = 0; r < run.rows; ++r) {
         // Rows of the kernel that lie beyond the image add nothing.
         const int64_t top = (run.first + r) * s.stride_h - s.pad_h;
@@ -97,16 +120,39 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
         block.batch = seen.end - seen.begin;
         block.a = padded + (r * s.stride_h + seen.begin) * runs.line;
         block.b = weights + seen.begin * block.b_batch;
-        block.c = y + (first + r * s.ow) * s.o;
+        block.c = y + (first + r * s.ow) * y_row;
         kernels.block(block);
       }
-      if (epilogue) epilogue->run(epilogue->context, first, run.rows * s.ow, 0, s.o);
+      if (epilogue) epilogue->run({i, first, run.rows * s.ow, 0, s.o});
     }
   });
 }
 
-float* floats(const MemoryRef& memory) { return static_cast<float*>(memory->data); }
-MemoryRef allocate(int64_t floats) { return MemoryRef(allocate_memory(floats * sizeof(float))); }
+// pack(first, columns, out) puts a vector of columns of the weights in order.
+template <class Pack>
+void convolve(const Kernels& kernels, const ConvShape& s, const float* x, float* y,
+              Epilogue* epilogue, const Pack& pack) {
+  const int64_t lanes = kernels.lanes, panels = divide_up(s.o, lanes);
+  const int64_t positions = s.n * s.oh * s.ow, window = s.kh * s.kw, size = window * s.c * lanes;
+  const MemoryRef packed = allocate(panels * size);
+  const auto pack_panel = [&](int64_t i) {
+    pack(i * lanes, std::min(lanes, s.o - i * lanes), floats(packed) + i * size);
+  };
+  const int64_t pieces = std::min(pieces_of(s), panels / 2);
+  if (pieces <= 1 || positions >= (by_tiles(s, false) ? 1024 : window * s.o / 4)) {
+    parallel_pack(panels * size, panels, pack_panel);
+    return correlate(kernels, s, x, floats(packed), y, s.o, epilogue);
+  }
+  // Many weights to a position: each thread prepares those of the channels that it computes.
+  parallel_for(pieces, [&](int64_t piece) {
+    const int64_t begin = piece * panels / pieces, end = (piece + 1) * panels / pieces;
+    for (int64_t i = begin; i < end; ++i) pack_panel(i);
+    ConvShape part = s;
+    part.o = std::min(s.o, end * lanes) - begin * lanes;
+    correlate(kernels, part, x, floats(packed) + begin * size, y + begin * lanes, s.o, nullptr);
+  });
+  hand_on(epilogue, positions, s.o);
+}
 
 bool empty(const ConvShape& s) {
   return s.n * s.h * s.w * s.c * s.o * s.oh * s.ow * s.kh * s.kw == 0;
@@ -125,47 +171,42 @@ bool can(const ConvShape& s, Pass pass) {
 // rows of an image, and forward at strides.
 bool pays(const ConvShape& s, Pass pass) {
   const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
+  if (stride == 1 && by_tiles(pass == Pass::kData ? turned(s) : s, pass == Pass::kWeight))
+    return true;
   if (pass == Pass::kForward && s.c <= 4) return true;
   if (stride > 1 || weights > 3 << 16) return false;
   if (pass == Pass::kForward) return s.kh * s.kw > 1 && weights <= 1 << 17;
   return s.c >= 32;
 }
 
-void conv2d(const ConvShape& s, const float* x, const float* w, float* y,
-            const Epilogue* epilogue) {
+void conv2d(const ConvShape& s, const float* x, const float* w, float* y, Epilogue* epilogue) {
   const Kernels& kernels = *gemm::kernels();
   const int64_t k = s.kh * s.kw * s.c;
-  const MemoryRef packed = allocate(k * round_up(s.o, kernels.lanes));
-  pack_columns(kernels, w, 1, k, k, s.o, floats(packed));
-  correlate(kernels, s, x, floats(packed), y, epilogue);
+  convolve(kernels, s, x, y, epilogue, [&](int64_t first, int64_t columns, float* out) {
+    pack_columns(kernels, w + first * k, 1, k, k, columns, out);
+  });
 }
 
 // A convolution of dy with the kernel turned about.
-void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, float* dx) {
+void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, float* dx,
+                          Epilogue* epilogue) {
   const Kernels& kernels = *gemm::kernels();
-  const int64_t window = s.kh * s.kw, k = window * s.o;
-  const MemoryRef turned = allocate(k * s.c);  // (kH, kW, O, C)
-  for (int64_t p = 0; p < window; ++p)
-    copy_rows(floats(turned) + p * s.o * s.c, s.c, w + (window - 1 - p) * s.c, window * s.c, s.o,
-              s.c);
-  const MemoryRef packed = allocate(k * round_up(s.c, kernels.lanes));
-  pack_columns(kernels, floats(turned), s.c, 1, k, s.c, floats(packed));
-  ConvShape back{.n = s.n, .h = s.oh, .w = s.ow, .c = s.o, .o = s.c, .kh = s.kh, .kw = s.kw};
-  back.oh = s.h;
-  back.ow = s.w;
-  back.pad_h = s.kh - 1 - s.pad_h;
-  back.pad_w = s.kw - 1 - s.pad_w;
-  correlate(kernels, back, dy, floats(packed), dx, nullptr);
+  const int64_t window = s.kh * s.kw;
+  const auto pack = [&](int64_t first, int64_t columns, float* out) {
+    for (int64_t p = window - 1; p >= 0; --p, out += s.o * kernels.lanes)
+      pack_columns(kernels, w + p * s.c + first, window * s.c, 1, s.o, columns, out);
+  };
+  convolve(kernels, turned(s), dy, dx, epilogue, pack);
 }
 
 // For each row of the kernel, dy^T (O, positions) times the image's (positions, kW C); partial sums
 // over as many runs of positions as the shape has pieces.
 void conv2d_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
   const Kernels& kernels = *gemm::kernels();
+  if (by_tiles(s, true)) return winograd::weight_gradient(kernels, s, x, dy, dw);
   const Runs runs(s);
   const int64_t size = s.o * s.kh * s.kw * s.c;
-  const int64_t pieces = std::clamp<int64_t>(static_cast<int64_t>(operations(s) / kLeast), 1,
-                                             std::min<int64_t>(8, runs.count));
+  const int64_t pieces = std::min(pieces_of(s), runs.count);
   const MemoryRef partials = allocate(pieces * size);
   parallel_for(pieces, [&](int64_t piece) {
     float* const padded = workspace(runs.floats());

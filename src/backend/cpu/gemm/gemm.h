@@ -9,18 +9,18 @@ namespace glia::cpu::gemm {
 bool can(const MatmulShape& shape, int64_t batch);
 bool pays(const MatmulShape& shape, int64_t batch);
 
-// As in matrix.h.
+// As in matrix.h. An epilogue is for a batch of one and more than one column.
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const float* a, const float* b, float* out,
-            const Epilogue* epilogue);
+            Epilogue* epilogue);
 
 enum class Pass : uint8_t { kForward, kData, kWeight };
 bool can(const ConvShape& shape, Pass pass);
 bool pays(const ConvShape& shape, Pass pass);
 
-void conv2d(const ConvShape& shape, const float* x, const float* w, float* y,
-            const Epilogue* epilogue);
-void conv2d_backward_data(const ConvShape& shape, const float* dy, const float* w, float* dx);
+void conv2d(const ConvShape& shape, const float* x, const float* w, float* y, Epilogue* epilogue);
+void conv2d_backward_data(const ConvShape& shape, const float* dy, const float* w, float* dx,
+                          Epilogue* epilogue);
 void conv2d_backward_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
 
 }  // namespace glia::cpu::gemm

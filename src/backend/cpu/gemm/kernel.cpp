@@ -6,11 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "backend/cpu/gemm/kernel.h"
+#include "backend/cpu/simd/across-inl.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace glia::cpu::HWY_NAMESPACE {
@@ -33,16 +34,6 @@ constexpr int kMostVectors = 4, kMostRows = 14;
 constexpr int most_rows(int vectors) {
   constexpr int kRows[2][kMostVectors] = {{6, 6, 4, 2}, {14, 14, 8, 6}};
   return kRows[HWY_TARGET == HWY_AVX3][vectors - 1];
-}
-
-// f(0), f(1), ... with constants: loops would keep a tile's sums from living in registers.
-template <class F, int... kIndex>
-HWY_INLINE void repeat(std::integer_sequence<int, kIndex...>, F f) {
-  (f(std::integral_constant<int, kIndex>()), ...);
-}
-template <int kCount, class F>
-HWY_INLINE void repeat(F f) {
-  repeat(std::make_integer_sequence<int, kCount>(), f);
 }
 
 // One tile. `kAcross`: a_row is 1, else a_col is. `last`: how many columns the last vector has.
@@ -152,72 +143,11 @@ void multiply_block(const Block& p) {
 
 void block(const Block& p) { p.a_col == 1 ? multiply_block<false>(p) : multiply_block<true>(p); }
 
-// ---- Transposing
-
-// Stores block `kBlock` of four lanes.
-template <int kBlock, class D>
-HWY_INLINE void store_block(hn::Vec<D> v, D d, float* to) {
-  if constexpr (hn::MaxLanes(d) == 4) {
-    hn::StoreU(v, d, to);
-  } else {
-    constexpr int kHalf = hn::MaxLanes(d) / 8;
-    const hn::Half<D> half;
-    if constexpr (kBlock < kHalf) {
-      store_block<kBlock>(hn::LowerHalf(half, v), half, to);
-    } else {
-      store_block<kBlock - kHalf>(hn::UpperHalf(half, v), half, to);
-    }
-  }
-}
-
-// As many rows as a vector of `d` has lanes.
-template <class D>
-HWY_INLINE void transpose_rows(D d, float* out, int64_t out_row, const float* in, int64_t in_row,
-                               int64_t columns) {
-  constexpr int64_t kCount = hn::MaxLanes(D());
-  int64_t c = 0;
-  for (; c + 4 <= columns; c += 4) {
-    const float* const from = in + c * in_row;
-    float* const to = out + c;
-    // In each block of four lanes, four rows become four columns.
-    const auto v0 = hn::LoadU(d, from), v1 = hn::LoadU(d, from + in_row),
-               v2 = hn::LoadU(d, from + 2 * in_row), v3 = hn::LoadU(d, from + 3 * in_row);
-    const auto low02 = hn::InterleaveLower(d, v0, v2), low13 = hn::InterleaveLower(d, v1, v3);
-    const auto high02 = hn::InterleaveUpper(d, v0, v2), high13 = hn::InterleaveUpper(d, v1, v3);
-    const auto t0 = hn::InterleaveLower(d, low02, low13);
-    const auto t1 = hn::InterleaveUpper(d, low02, low13);
-    const auto t2 = hn::InterleaveLower(d, high02, high13);
-    const auto t3 = hn::InterleaveUpper(d, high02, high13);
-    repeat<kCount / 4>([&](auto i) HWY_ATTR {
-      store_block<i>(t0, d, to + (4 * i) * out_row);
-      store_block<i>(t1, d, to + (4 * i + 1) * out_row);
-      store_block<i>(t2, d, to + (4 * i + 2) * out_row);
-      store_block<i>(t3, d, to + (4 * i + 3) * out_row);
-    });
-  }
-  for (; c < columns; ++c) {
-    for (int64_t r = 0; r < kCount; ++r) out[r * out_row + c] = in[c * in_row + r];
-  }
-}
-
-void transpose(float* out, int64_t out_row, const float* in, int64_t in_row, int64_t rows,
-               int64_t columns) {
-  int64_t r = 0;
-  for (; r + kLanes <= rows; r += kLanes) {
-    transpose_rows(hn::ScalableTag<float>(), out + r * out_row, out_row, in + r, in_row, columns);
-  }
-  for (; r + 4 <= rows; r += 4) {
-    transpose_rows(hn::FixedTag<float, 4>(), out + r * out_row, out_row, in + r, in_row, columns);
-  }
-  for (; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) out[r * out_row + c] = in[c * in_row + r];
-  }
-}
-
 // ---- Dot products
 
+// `ahead`: how far behind each element of y is the one to be fetched meanwhile.
 template <int kThin, int kWide>
-void dots_tile(const Dots& p, int64_t t, int64_t w) {
+void dots_tile(const Dots& p, int64_t t, int64_t w, int64_t ahead) {
   const float* const x = p.x + t * p.x_row;
   const float* const y = p.y + w * p.y_row;
   V sum[kThin * kWide];
@@ -227,7 +157,9 @@ void dots_tile(const Dots& p, int64_t t, int64_t w) {
     V left[kThin];
     repeat<kThin>([&](auto i) HWY_ATTR { left[i] = load(x + i * p.x_row + l); });
     repeat<kWide>([&](auto j) HWY_ATTR {
-      const V right = load(y + j * p.y_row + l);
+      const float* const from = y + j * p.y_row + l;
+      hwy::Prefetch(from + ahead);
+      const V right = load(from);
       repeat<kThin>([&](auto i)
                         HWY_ATTR { sum[i * kWide + j] = fma(left[i], right, sum[i * kWide + j]); });
     });
@@ -238,19 +170,25 @@ void dots_tile(const Dots& p, int64_t t, int64_t w) {
     step([left](const float* from) HWY_ATTR { return V::load_first(left, from, V(0)); });
   }
   repeat<kThin>([&](auto i) HWY_ATTR {
-    repeat<kWide>([&](auto j) HWY_ATTR {
-      p.c[(t + i) * p.c_thin + (w + j) * p.c_wide] =
-          hn::GetLane(hn::SumOfLanes(hn::ScalableTag<float>(), sum[i * kWide + j].v));
-    });
+    float sums[kWide];
+    if constexpr (kWide % 4 == 0) {
+      repeat<kWide / 4>([&](auto j)
+                            HWY_ATTR { sums_of_four(&sum[i * kWide + 4 * j], sums + 4 * j); });
+    } else {
+      repeat<kWide>([&](auto j) HWY_ATTR { sums[j] = sum_of(sum[i * kWide + j]); });
+    }
+    repeat<kWide>([&](auto j) HWY_ATTR { p.c[(t + i) * p.c_thin + (w + j) * p.c_wide] = sums[j]; });
   });
 }
 
 template <int kThin>
 void dots_rows(const Dots& p, int64_t t) {
-  constexpr int kWide = kThin > 2 ? 2 : 4;
+  constexpr int kWide = kThin == 1 ? 8 : kThin == 2 || HWY_TARGET == HWY_AVX3 ? 4 : 2;
+  // Short rows: into the next tile; long ones: down the row.
+  const int64_t ahead = kWide * p.k <= 8192 ? kWide * p.y_row : 256;
   int64_t w = 0;
-  for (; w + kWide <= p.wide; w += kWide) dots_tile<kThin, kWide>(p, t, w);
-  for (; w < p.wide; ++w) dots_tile<kThin, 1>(p, t, w);
+  for (; w + kWide <= p.wide; w += kWide) dots_tile<kThin, kWide>(p, t, w, ahead);
+  for (; w < p.wide; ++w) dots_tile<kThin, 1>(p, t, w, ahead);
 }
 
 void dots(const Dots& p) {

@@ -11,13 +11,15 @@
 namespace glia::cpu::gemm {
 namespace {
 
-constexpr int64_t kThin = 8;        // fewer rows or columns: reading the other matrix is the work
-constexpr int64_t kDepth = 384;     // of k that a block of B has
-constexpr int64_t kWidth = 256;     // columns that a packed block of B has
-constexpr int64_t kHeight = 256;    // rows that a packed block of A has
-constexpr int64_t kNear = 1024;     // rows of B no farther apart are read where they lie
-constexpr int64_t kDotDepth = 64;   // from here on dot products pay
-constexpr int64_t kPart = 1 << 14;  // elements of the output handed on at a time
+constexpr int64_t kThin = 8;          // fewer rows or columns: reading the other matrix is the work
+constexpr int64_t kDepth = 384;       // of k that a block of B has
+constexpr int64_t kWidth = 256;       // columns that a packed block of B has
+constexpr int64_t kHeight = 256;      // rows that a packed block of A has
+constexpr int64_t kColumns = 64;      // columns of the output are cut at multiples
+constexpr int64_t kNear = 1024;       // rows of B no farther apart are read where they lie
+constexpr int64_t kDotDepth = 64;     // from here on dot products pay
+constexpr int64_t kPart = 1 << 14;    // elements of the output handed on at a time
+constexpr int64_t kStream = 3 << 13;  // elements that a thread reads while another wakes up
 constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
 
 // c (m, n), rows `c_row` apart, = a (m, k) b (k, n).
@@ -31,18 +33,16 @@ struct Product {
   int64_t c_row = 0;
 };
 
-// Hands on parts of a piece that starts at (row, column) of the output; `turned`: of its transpose.
+// Hands on parts of a piece that starts at (row, column) of the output.
 struct Finish {
-  const Epilogue* epilogue = nullptr;
+  Epilogue* epilogue = nullptr;
   int64_t row = 0, column = 0;
-  bool turned = false;
+  int64_t index = 0;        // of its first part
+  int64_t most_rows = 0;    // of a part
+  bool whole_rows = false;  // parts have all columns of the piece
 
-  void operator()(int64_t i, int64_t rows, int64_t j, int64_t columns) const {
-    if (!epilogue) return;
-    i += row;
-    j += column;
-    turned ? epilogue->run(epilogue->context, j, columns, i, rows)
-           : epilogue->run(epilogue->context, i, rows, j, columns);
+  void operator()(int64_t part, int64_t i, int64_t rows, int64_t j, int64_t columns) const {
+    if (epilogue) epilogue->run({index + part, row + i, rows, column + j, columns});
   }
 };
 
@@ -75,7 +75,7 @@ void multiply_by_dots(const Kernels& kernels, const Product& p, const Finish& fi
     d.x_row = d.k;
   }
   kernels.dots(d);
-  finish(0, p.m, 0, p.n);
+  finish(0, 0, p.m, 0, p.n);
 }
 
 // Blocks of k outermost, then of rows, then of columns.
@@ -89,8 +89,8 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
   int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
   int64_t height = compact ? round_up(divide_up(p.m, divide_up(p.m, kHeight)), kernels.rows) : p.m;
   if (finish.epilogue) {
-    const int64_t part = std::max(kernels.rows, kPart / std::min(width, p.n));
-    height = std::min(height, round_up(part, kernels.rows));
+    height = std::min(height, finish.most_rows);
+    if (width < p.n) width = round_up(width, kColumns);
   }
 
   const int64_t packed_b = direct ? 0 : depth * round_up(width, lanes);
@@ -131,8 +131,10 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
           block.padded = true;
         }
         kernels.block(block);
-        if (l + block.k == p.k) finish(i, block.rows, j, block.columns);
+        if (l + block.k == p.k && !finish.whole_rows)
+          finish(i / height, i, block.rows, j, block.columns);
       }
+      if (l + block.k == p.k && finish.whole_rows) finish(i / height, i, block.rows, 0, p.n);
     }
   }
 }
@@ -159,28 +161,33 @@ struct Cut {
   Axis m, n, k;
 };
 
-Cut cut(const Kernels& kernels, const Product& p, int64_t batch) {
+Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows) {
   constexpr double kLeast = 1e6, kLarge = 1e9;  // operations of a piece: of eight, and of more
   Cut c{.m = {p.m}, .n = {p.n}, .k = {p.k}};
   const double m = p.m, n = p.n, k = p.k;
   // Reading an element costs about as much as ten operations on it.
   const double work = batch * (2 * m * n * k + 10 * (m * k + k * n + m * n));
   const double few = std::min(work / kLeast, 8.0), many = std::min(work / kLarge, 32.0);
-  const int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
+  int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
+  const bool thin = p.m < kThin || p.n < kThin;
+  if (thin) pieces = std::max(pieces, std::min<int64_t>(std::max(p.m, p.n) * p.k / kStream, 8));
   if (batch >= pieces) {
     c.group = divide_up(batch, pieces);
     return c;
   }
   const int64_t wanted = divide_up(pieces, batch), lines = 4 * kernels.rows;
-  constexpr int64_t kColumns = 64;
-  if (p.m < kThin || p.n < kThin) {
+  if (thin) {
     Axis& wide = p.m < p.n ? c.n : c.m;
-    wide.into(std::min(wanted, wide.size / kColumns), kColumns);
+    if (!whole_rows || &wide == &c.m) wide.into(std::min(wanted, wide.size / kColumns), kColumns);
     c.k.into(std::min(wanted / wide.count, p.k / 4096), 64);
     return c;
   }
-  while (c.m.count * c.n.count < wanted) {  // halve the longer side
-    if (c.n.step >= 2 * kColumns && (c.n.step >= c.m.step || c.m.step < 2 * lines)) {
+  // Long columns of both are best read once, by whole rows.
+  constexpr int64_t kLongest = 512, kSmall = 1 << 16;
+  if (p.a_row == 1 && p.b_col == 1 && p.m * p.n <= kSmall)
+    c.k.into(std::min({wanted, p.k / kLongest, int64_t{4}}), 8);
+  while (c.m.count * c.n.count * c.k.count < wanted) {  // halve the longer side
+    if (!whole_rows && c.n.step > kColumns && (c.n.step >= c.m.step || c.m.step < 2 * lines)) {
       c.n.into(2 * c.n.count, kColumns);
     } else if (c.m.step >= 2 * lines) {
       c.m.into(2 * c.m.count, kernels.rows);
@@ -188,20 +195,21 @@ Cut cut(const Kernels& kernels, const Product& p, int64_t batch) {
       break;
     }
   }
-  c.k.into(std::min(wanted / (c.m.count * c.n.count), p.k / 512), 8);
+  if (c.k.count == 1) c.k.into(std::min(wanted / (c.m.count * c.n.count), p.k / kLongest), 8);
   return c;
 }
 
 // out = the sum of the partial outputs, in parts of whole rows or of one row.
 void add_up(const float* partials, int64_t count, int64_t m, int64_t n, float* out,
             const Finish& finish) {
-  const int64_t columns = std::min(n, kPart), rows = std::max<int64_t>(1, kPart / n);
-  const int64_t across = divide_up(n, columns);
+  const int64_t columns = finish.whole_rows ? n : std::min(n, kPart);
+  const int64_t rows = std::max<int64_t>(1, kPart / n), across = divide_up(n, columns);
+  if (finish.epilogue) finish.epilogue->begin(divide_up(m, rows));
   parallel_for(divide_up(m, rows) * across, [&](int64_t part) {
     const int64_t i = part / across * rows, j = part % across * columns;
     const int64_t height = std::min(rows, m - i), width = std::min(columns, n - j);
     add_partials(partials + i * n + j, count, m * n, out + i * n + j, height * width);
-    finish(i, height, j, width);
+    finish(part / across, i, height, j, width);
   });
 }
 
@@ -212,8 +220,9 @@ bool can(const MatmulShape& s, int64_t) { return s.dtype == kF32 && kernels(); }
 bool pays(const MatmulShape& s, int64_t batch) {
   constexpr int64_t kVector = 1 << 15, kLong = 1 << 23, kHuge = int64_t{1} << 31;
   if (batch > 1) return true;
-  // One row or column times a matrix beyond L1, a few beyond L2, outer products, and the largest.
-  if (std::min(s.m, s.n) == 1) return std::max(s.m, s.n) * s.k < kVector;
+  // One row times rows beyond L1, a few beyond L2, outer products, and the largest.
+  const bool dots = s.k >= kDotDepth && (s.m == 1 ? s.b_row == 1 : s.n == 1 && s.a_col == 1);
+  if (std::min(s.m, s.n) == 1) return dots || std::max(s.m, s.n) * s.k < kVector;
   if (s.m < kThin && s.b_col != 1) return s.n * s.k < kVector;
   if (std::min(s.m, s.n) < kThin) return std::max(s.m, s.n) * s.k < kLong;
   if (s.k < 16 && s.m * s.n > kVector) return false;
@@ -222,7 +231,7 @@ bool pays(const MatmulShape& s, int64_t batch) {
 
 void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const float* a, const float* b, float* out,
-            const Epilogue* epilogue) {
+            Epilogue* epilogue) {
   const int64_t batch = static_cast<int64_t>(a_offsets.size()), size = s.m * s.n;
   if (batch * size == 0) return;
   const Kernels& kernels = *gemm::kernels();
@@ -230,7 +239,6 @@ void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
   whole.b_row = s.b_row;
   whole.b_col = s.b_col;
   whole.c_row = s.n;
-  Finish finish{.epilogue = epilogue};
   if (s.n == 1 && s.m > 1) {  // as a row: c^T = b^T a^T
     std::swap(whole.m, whole.n);
     std::swap(whole.a, whole.b);
@@ -240,7 +248,6 @@ void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
     whole.b_row = s.a_col;
     whole.b_col = s.a_row;
     whole.c_row = s.m;
-    finish.turned = true;
   }
   // Axes of size 1 have strides of no meaning; what is left has one of 1.
   if (whole.k == 1) whole.a_col = 1;
@@ -249,9 +256,17 @@ void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
 
   if (whole.k == 0) {
     std::memset(out, 0, batch * size * sizeof(float));
-    return finish(0, whole.m, 0, whole.n);
+    if (epilogue) epilogue->begin(1);
+    return Finish{.epilogue = epilogue}(0, 0, s.m, 0, s.n);
   }
-  const Cut c = cut(kernels, whole, batch);
+  const bool whole_rows = epilogue && epilogue->whole_rows;
+  const Cut c = cut(kernels, whole, batch, whole_rows);
+  Finish finish{.epilogue = epilogue, .whole_rows = whole_rows};
+  finish.most_rows =
+      round_up(std::max(kernels.rows, kPart / std::min(c.n.step, 2 * kWidth)), kernels.rows);
+  // Blocks of packed rows are at least half as high as they may be.
+  const int64_t parts_of_piece = divide_up(c.m.step, std::min(finish.most_rows, kHeight / 2));
+  if (epilogue && c.k.count == 1) epilogue->begin(c.m.count * parts_of_piece);
   const int64_t blocks = c.m.count * c.n.count * c.k.count;
   if (blocks == 1) {
     return parallel_for(divide_up(batch, c.group), [&](int64_t piece) {
@@ -282,6 +297,7 @@ void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
     p.b += b_offsets[product] + l * whole.b_row + j * whole.b_col;
     p.c = to + slot * size + i * whole.c_row + j;
     Finish part = finish;
+    part.index = i / c.m.step * parts_of_piece;
     part.row = i;
     part.column = j;
     if (partials) part.epilogue = nullptr;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backend/cpu/gemm/kernel.h"
+#include "runtime/threads.h"
 
 namespace glia::cpu::gemm {
 
@@ -12,6 +13,13 @@ constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
 
 // Memory of the calling thread, valid until its next call here; aligned to 64 bytes.
 float* workspace(int64_t floats);
+
+// f(i) for i < count, which write so many floats: in order where waking a thread takes longer.
+template <class F>
+void parallel_pack(int64_t floats, int64_t count, F&& f) {
+  if (floats >= 1 << 16) return parallel_for(count, f);
+  for (int64_t i = 0; i < count; ++i) f(i);
+}
 
 // Whether rows so many floats apart fall into so few sets of a cache that they push each other out.
 inline bool rows_collide(int64_t stride) { return stride >= 512 && stride % 256 == 0; }

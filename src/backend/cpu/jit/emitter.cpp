@@ -648,8 +648,9 @@ RegExp Emitter::position(const Instruction& i, int64_t size) {
     mov(temporary, ptr[arguments + offsetof(Arguments, kept)]);
     return temporary + column * scale + (disp + static_cast<int>(needs_.kept_bytes) * i.index);
   }
-  const bool by_column = i.what == Do::kLoadColumn || i.what == Do::kStoreColumn;
-  return array(i.index) + (by_column ? column : element) * scale + disp;
+  if (i.what == Do::kLoadColumn || i.what == Do::kStoreColumn)
+    return array(i.index) + column * scale + disp;
+  return array(i.index) + element * scale + (disp + static_cast<int>(place_.row_at * size));
 }
 
 Xmm Emitter::part_mask() {
@@ -872,7 +873,7 @@ void Emitter::uniform(int v) {
   const Instruction& i = body_->code[v];
   const int at = keys_at_ + kVectorBytes * kKeyVectors * keys_.at(i.index);
   const Xmm words = result(v), other = scratch();
-  lea(temporary, ptr[element + static_cast<int>(place_.at)]);
+  lea(temporary, ptr[element + static_cast<int>(place_.at + place_.row_at)]);
   shr(temporary, 2);
   const Xmm low(words.getIdx());
   vmovq(low, temporary);

@@ -49,10 +49,10 @@ class Emitter : public Xbyak::CodeGenerator {
   void set_part(int64_t count);
   void set_part(const Xbyak::Reg64& count);
 
-  // The vector `at` elements behind the current one; running reduction i is that of number
-  // first_running + i * running_stride.
+  // The vector `at` elements behind the current one, in the row `row_at` elements behind; running
+  // reduction i is that of number first_running + i * running_stride.
   struct Place {
-    int64_t at = 0;
+    int64_t at = 0, row_at = 0;
     bool part = false;
     int first_running = 0, running_stride = 1;
   };

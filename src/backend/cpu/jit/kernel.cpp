@@ -32,7 +32,7 @@ char* thread_memory(int64_t bytes) {
   return memory.data() + (64 - at % 64) % 64;
 }
 
-// Parts of the space that one call of the code computes; a chunk of them is one thread's.
+// The space in pieces that one call of the code computes; a chunk of them is one thread's.
 class Generated final : public FusedKernel {
  public:
   Generated(const Program& p, std::unique_ptr<Loops> loops)
@@ -58,37 +58,80 @@ class Generated final : public FusedKernel {
     if (partial_bytes_) combine(arrays);
   }
 
+  bool runs_by_parts() const override { return program_.by_parts; }
+  bool needs_whole_rows() const override { return resident(); }
+
+  void begin_parts(PartsRun* run) const override {
+    if (program_.outputs.size() == stores()) return;
+    const int64_t columns = run->parts * loops_->cols;
+    run->sums = MemoryRef(allocate_memory((outs_ - stores()) * columns * 4));
+    auto* to = static_cast<float*>(run->sums->data);
+    for (const auto& output : program_.outputs) {
+      if (output.sink == Sink::kStore) continue;
+      fill_identity(output.reduce, kF32, to, columns);
+      to += columns;
+    }
+  }
+
+  void run_part(const PartsRun& run, const Epilogue::Part& part) const override {
+    void** const out = addresses(run.inputs, run.outputs);
+    float* sums = run.sums ? static_cast<float*>(run.sums->data) : nullptr;
+    for (size_t o = 0; o < outs_; ++o) {
+      if (program_.outputs[o].sink == Sink::kStore) continue;
+      out[o] = sums + part.index * loops_->cols;
+      sums += run.parts * loops_->cols;
+    }
+    const int64_t row_end = part.row + part.rows, column_end = part.column + part.columns;
+    const Size piece = piece_of(part.rows, part.columns);
+    for (int64_t i = part.row; i < row_end; i += piece.rows) {
+      for (int64_t j = part.column; j < column_end; j += piece.columns)
+        call({i, std::min(row_end, i + piece.rows), j, std::min(column_end, j + piece.columns)});
+    }
+  }
+
+  void end_parts(const PartsRun& run) const override {
+    const float* from = run.sums ? static_cast<const float*>(run.sums->data) : nullptr;
+    for (size_t o = 0; o < outs_; ++o) {
+      const auto& output = program_.outputs[o];
+      if (output.sink == Sink::kStore) continue;
+      add_groups(output, from, run.parts, run.outputs[o]);
+      from += run.parts * loops_->cols;
+    }
+  }
+
   void run_many(int64_t problems, const int64_t* counts, void* const* const* inputs,
                 void* const* const* outputs) const override {
-    struct Piece {
+    struct Range {
       int64_t problem, first, end;
     };
-    const auto run_piece = [&](const Piece& p) {
-      thread_local std::vector<void*> arrays;
-      arrays.resize(ins_ + outs_);
-      std::copy_n(inputs[p.problem], ins_, arrays.data());
-      std::copy_n(outputs[p.problem], outs_, arrays.data() + ins_);
-      const Arguments a{0, 1, p.first, p.end, nullptr, arrays.data()};
-      loops_->function(&a);
+    const auto run_range = [&](const Range& r) {
+      addresses(inputs[r.problem], outputs[r.problem]);
+      call({0, 1, r.first, r.end});
     };
     int64_t total = 0;
     for (int64_t j = 0; j < problems; ++j) total += counts[j];
     if (total < 2 * kChunkElements) {
-      for (int64_t j = 0; j < problems; ++j) run_piece({j, 0, counts[j]});
+      for (int64_t j = 0; j < problems; ++j) run_range({j, 0, counts[j]});
       return;
     }
-    std::vector<Piece> pieces;
+    std::vector<Range> ranges;
     for (int64_t j = 0; j < problems; ++j) {
       for (int64_t first = 0; first < counts[j]; first += kChunkElements)
-        pieces.push_back({j, first, std::min(counts[j], first + kChunkElements)});
+        ranges.push_back({j, first, std::min(counts[j], first + kChunkElements)});
     }
-    parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t i) { run_piece(pieces[i]); });
+    parallel_for(static_cast<int64_t>(ranges.size()), [&](int64_t i) { run_range(ranges[i]); });
   }
 
  private:
-  struct Part {
+  struct Box {
     int64_t row, row_end, column, column_end;
+  };
+  // What one call of the code computes.
+  struct Piece : Box {
     int64_t group;  // of rows whose columns are reduced together
+  };
+  struct Size {
+    int64_t rows, columns;
   };
   struct Arrays {
     void* const* inputs;
@@ -96,6 +139,9 @@ class Generated final : public FusedKernel {
     char* partials;
   };
 
+  size_t stores() const {
+    return std::ranges::count(program_.outputs, Sink::kStore, &Program::Output::sink);
+  }
   bool reduces(Sink sink) const {
     return std::ranges::any_of(program_.outputs, [&](const auto& o) { return o.sink == sink; });
   }
@@ -108,57 +154,66 @@ class Generated final : public FusedKernel {
     const int64_t cols = loops_->cols, rows = loops_->rows / segments_;
     const int64_t wanted = std::clamp<int64_t>(rows * cols / kChunkElements, 1,
                                                std::max<int64_t>(kMaxChunks / segments_, 1));
-    const bool resident = loops_->kind == Loops::Kind::kResident;
     int64_t chunk_rows = divide_up(rows, wanted), chunk_cols = cols;
     if (reduces(Sink::kReduceRows)) {
       chunk_rows = 1;
       chunk_cols = std::max(divide_up(cols, wanted), kChunkElements);
-    } else if (!resident &&
+    } else if (!resident() &&
                (reduces(Sink::kReduceColumns) ? cols >= kWideColumns : rows < wanted)) {
       chunk_rows = rows;
       chunk_cols = divide_up(cols, wanted);
     }
-    const int64_t unit = loops_->kind == Loops::Kind::kColumns ? loops_->column_tile : kAlignment;
-    const auto whole_units = [&](int64_t columns) {
-      return std::min(cols, divide_up(columns, unit) * unit);
-    };
     chunk_cols = whole_units(chunk_cols);
-
-    // Arrays that are made for a part lie there as in the whole: it has whole rows, or one.
-    int64_t part_rows = chunk_rows, part_cols = chunk_cols;
+    const Size piece = piece_of(chunk_rows, chunk_cols);
     if (!loops_->made.empty()) {
-      if (!resident) part_cols = std::min(chunk_cols, whole_units(kMadeElements));
-      part_rows = part_cols == cols ? std::clamp<int64_t>(kMadeElements / cols, 1, chunk_rows) : 1;
-      made_stride_ = aligned(part_rows * part_cols * 4) + 64;
+      const Size most = piece_of(kMadeElements, cols);
+      made_stride_ = aligned(most.rows * most.columns * 4) + 64;
     }
 
     groups_ = 0;
     for (int64_t s = 0; s < segments_; ++s) {
       for (int64_t r = 0; r < rows; r += chunk_rows, ++groups_) {
         for (int64_t c = 0; c < cols; c += chunk_cols) {
-          chunks_.push_back(parts_.size());
+          chunks_.push_back(pieces_.size());
           const int64_t row_end = s * rows + std::min(rows, r + chunk_rows);
           const int64_t column_end = std::min(cols, c + chunk_cols);
-          for (int64_t i = s * rows + r; i < row_end; i += part_rows) {
-            for (int64_t j = c; j < column_end; j += part_cols)
-              parts_.push_back({i, std::min(row_end, i + part_rows), j,
-                                std::min(column_end, j + part_cols), groups_});
+          for (int64_t i = s * rows + r; i < row_end; i += piece.rows) {
+            for (int64_t j = c; j < column_end; j += piece.columns)
+              pieces_.push_back({{i, std::min(row_end, i + piece.rows), j,
+                                  std::min(column_end, j + piece.columns)},
+                                 groups_});
           }
         }
       }
     }
-    chunks_.push_back(parts_.size());
+    chunks_.push_back(pieces_.size());
+  }
+
+  bool resident() const { return loops_->kind == Loops::Kind::kResident; }
+
+  int64_t whole_units(int64_t columns) const {
+    const int64_t unit = loops_->kind == Loops::Kind::kColumns ? loops_->column_tile : kAlignment;
+    return std::min(loops_->cols, divide_up(columns, unit) * unit);
+  }
+
+  // How much of a box one call computes. Arrays that are made for a piece lie there as in the
+  // whole: it has whole rows, or one.
+  Size piece_of(int64_t rows, int64_t columns) const {
+    if (loops_->made.empty()) return {rows, columns};
+    if (!resident()) columns = std::min(columns, whole_units(kMadeElements));
+    if (columns < loops_->cols) return {1, columns};
+    return {std::clamp<int64_t>(kMadeElements / columns, 1, rows), columns};
   }
 
   // Columns are reduced into the output where one group has all their rows; everything else leaves
-  // a result for each part, or for the columns of each group.
+  // a result for each piece, or for the columns of each group.
   void place_partials() {
     for (const auto& output : program_.outputs) {
       const bool columns = output.sink == Sink::kReduceColumns;
       const bool in_place = output.sink == Sink::kStore || (columns && groups_ == segments_);
       partial_offsets_.push_back(in_place ? -1 : partial_bytes_);
       if (in_place) continue;
-      const auto count = columns ? groups_ * loops_->cols : static_cast<int64_t>(parts_.size());
+      const auto count = columns ? groups_ * loops_->cols : static_cast<int64_t>(pieces_.size());
       partial_bytes_ += aligned(count * 4);
     }
   }
@@ -166,26 +221,44 @@ class Generated final : public FusedKernel {
     return reinterpret_cast<float*>(arrays.partials + partial_offsets_[o]);
   }
 
+  // This thread's list of arrays, for call(): inputs, outputs, made ones. Where outputs begin.
+  static std::vector<void*>& array_list() {
+    thread_local std::vector<void*> list;
+    return list;
+  }
+  void** addresses(void* const* inputs, void* const* outputs) const {
+    std::vector<void*>& list = array_list();
+    list.resize(ins_ + outs_ + loops_->made.size());
+    std::copy_n(inputs, ins_, list.data());
+    std::copy_n(outputs, outs_, list.data() + ins_);
+    return list.data() + ins_;
+  }
+
+  // Computes a box from the arrays of the list.
+  void call(const Box& box) const {
+    void** const list = array_list().data();
+    char* const memory =
+        thread_memory(loops_->kept_bytes + made_stride_ * static_cast<int64_t>(strided_.size()));
+    for (size_t m = 0; m < strided_.size(); ++m)
+      list[ins_ + outs_ + m] = make(m, box, list, memory + loops_->kept_bytes + m * made_stride_);
+    const Arguments a{box.row, box.row_end, box.column, box.column_end, memory, list};
+    loops_->function(&a);
+  }
+
   void run_chunk(int64_t chunk, const Arrays& arrays) const {
-    thread_local std::vector<void*> addresses;
-    addresses.resize(ins_ + outs_ + loops_->made.size());
-    std::copy_n(arrays.inputs, ins_, addresses.data());
-    void** const out = addresses.data() + ins_;
-    std::copy_n(arrays.outputs, outs_, out);
-    const Part& first = parts_[chunks_[chunk]];
+    void** const out = addresses(arrays.inputs, arrays.outputs);
+    const Piece& first = pieces_[chunks_[chunk]];
     for (size_t o = 0; o < outs_; ++o) {
       const auto& output = program_.outputs[o];
       if (output.sink != Sink::kReduceColumns) continue;
       float* const to =
           (partial_offsets_[o] < 0 ? static_cast<float*>(arrays.outputs[o]) : partial(o, arrays)) +
           first.group * loops_->cols;
-      // The chunk's parts have the same columns from its first part's to its last one's.
-      const int64_t end = parts_[chunks_[chunk + 1] - 1].column_end;
+      // The chunk's pieces have the same columns from its first one's to its last one's.
+      const int64_t end = pieces_[chunks_[chunk + 1] - 1].column_end;
       fill_identity(output.reduce, kF32, to + first.column, end - first.column);
       out[o] = to;
     }
-    char* const memory =
-        thread_memory(loops_->kept_bytes + made_stride_ * static_cast<int64_t>(strided_.size()));
     for (size_t p = chunks_[chunk]; p < chunks_[chunk + 1]; ++p) {
       for (size_t o = 0; o < outs_; ++o) {
         const Sink sink = program_.outputs[o].sink;
@@ -193,28 +266,29 @@ class Generated final : public FusedKernel {
         out[o] = partial(o, arrays) + p;
         fill_identity(program_.outputs[o].reduce, kF32, out[o], 1);
       }
-      const Part& part = parts_[p];
-      for (size_t m = 0; m < strided_.size(); ++m)
-        out[outs_ + m] = make(m, part, arrays, memory + loops_->kept_bytes + m * made_stride_);
-      const Arguments a{part.row,        part.row_end, part.column,
-                        part.column_end, memory,       addresses.data()};
-      loops_->function(&a);
+      call(pieces_[p]);
     }
   }
 
-  // Fills a made array for a part. Where its first element of all would lie.
-  void* make(size_t m, const Part& p, const Arrays& arrays, char* to) const {
+  // Fills a made array for a box. Where its first element of all would lie.
+  void* make(size_t m, const Box& p, void* const* inputs, char* to) const {
     const Program::Value& v = program_.values[loops_->made[m].value];
     const auto size = static_cast<int64_t>(size_of(v.dtype));
     const int64_t first = p.row * loops_->cols + p.column;
     const int64_t count = (p.row_end - p.row) * (p.column_end - p.column);
     if (loops_->made[m].random)
-      uniform_tile(to, v.dtype,
-                   static_cast<const uint64_t*>(arrays.inputs[program_.values[v.a].slot]), first,
-                   count);
+      uniform_tile(to, v.dtype, static_cast<const uint64_t*>(inputs[program_.values[v.a].slot]),
+                   first, count);
     else
-      strided_[m].gather(static_cast<const char*>(arrays.inputs[v.slot]), to, first, count, size);
+      strided_[m].gather(static_cast<const char*>(inputs[v.slot]), to, first, count, size);
     return to - first * size;
+  }
+
+  // to (cols) = the reduction of the groups' columns.
+  void add_groups(const Program::Output& output, const float* groups, int64_t count,
+                  void* to) const {
+    fill_identity(output.reduce, kF32, to, loops_->cols);
+    column_function(output.reduce, kF32)(to, groups, count, loops_->cols);
   }
 
   void combine(const Arrays& arrays) const {
@@ -224,16 +298,13 @@ class Generated final : public FusedKernel {
       const auto& output = program_.outputs[o];
       const float* const from = partial(o, arrays);
       if (output.sink == Sink::kReduceColumns) {
-        for (int64_t s = 0; s < segments_; ++s) {
-          float* const to = static_cast<float*>(arrays.outputs[o]) + s * cols;
-          fill_identity(output.reduce, kF32, to, cols);
-          column_function(output.reduce, kF32)(to, from + s * per_segment * cols, per_segment,
-                                               cols);
-        }
+        for (int64_t s = 0; s < segments_; ++s)
+          add_groups(output, from + s * per_segment * cols, per_segment,
+                     static_cast<float*>(arrays.outputs[o]) + s * cols);
       } else {
         const int64_t rows = output.sink == Sink::kReduceRows ? loops_->rows : 1;
         row_function(output.reduce, kF32)(arrays.outputs[o], from, rows,
-                                          static_cast<int64_t>(parts_.size()) / rows);
+                                          static_cast<int64_t>(pieces_.size()) / rows);
       }
     }
   }
@@ -243,8 +314,8 @@ class Generated final : public FusedKernel {
   const size_t ins_, outs_;
   std::vector<StridedInput> strided_;  // of each made array
   int64_t segments_ = 1, groups_ = 0, made_stride_ = 0;
-  std::vector<Part> parts_;
-  std::vector<size_t> chunks_;  // the first part of each, then the number of parts
+  std::vector<Piece> pieces_;
+  std::vector<size_t> chunks_;  // the first piece of each, then the number of pieces
   std::vector<int64_t> partial_offsets_;
   int64_t partial_bytes_ = 0;
 };

@@ -16,11 +16,13 @@ using Sink = Program::Sink;
 
 constexpr int64_t kRunningSums = 64, kFewRunningSums = 16;  // elements of a row summed apart
 constexpr int64_t kShortestRow = 4;
+constexpr int64_t kShortRow = 64, kRowsAtOnce = 4;  // of short rows
 constexpr int kCheap = 8;         // instructions that are repeated rather than their result kept
 constexpr int kCostly = 8;        // what a division or a root counts for
 constexpr int kUniformCost = 50;  // and random numbers
 constexpr size_t kLongestBody = 4000;
-constexpr int kLongBody = 64;  // instructions beside which random numbers have no room
+constexpr int kLongBody = 64;         // instructions beside which random numbers have no room
+constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
 
 bool has_code(DType t) { return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32; }
 
@@ -74,11 +76,11 @@ class Generator {
   // So they are for a long body, of which a processor can't begin the next while one still runs.
   bool is_made(int v) const {
     const bool two_axes = value(v).extent == Extent::kRow || value(v).extent == Extent::kColumn;
-    return (value(v).action == Action::kInput && (value(v).strided || (short_rows_ && two_axes))) ||
+    return (value(v).action == Action::kInput && (value(v).strided || (flattened_ && two_axes))) ||
            (is_uniform(v) &&
             (is_long_ || (loops_->cols % 4 != 0 && loops_->kind != Loops::Kind::kFlat)));
   }
-  bool is_row(int v) const { return value(v).extent == Extent::kRow && !short_rows_; }
+  bool is_row(int v) const { return value(v).extent == Extent::kRow && !flattened_; }
   bool resident() const { return loops_->kind == Loops::Kind::kResident; }
 
   // ---- Analysis ----
@@ -111,12 +113,12 @@ class Generator {
       if (rows || program_.cols < kShortestRow) return false;
     } else if (columns) {
       loops_->kind = Loops::Kind::kColumns;
-    } else if (two_axes || rows) {
+    } else if (two_axes || rows || program_.by_parts) {
       loops_->kind = Loops::Kind::kRows;
-      short_rows_ = program_.cols < kShortestRow;
-      if (short_rows_ && (rows || stores_rows())) return false;
+      flattened_ = program_.cols < kShortestRow;
+      if (flattened_ && (rows || program_.by_parts || stores_rows())) return false;
     }
-    if (loops_->kind == Loops::Kind::kFlat || short_rows_) {
+    if (loops_->kind == Loops::Kind::kFlat || flattened_) {
       loops_->kind = Loops::Kind::kFlat;
       loops_->cols = program_.rows * program_.cols;
       loops_->rows = 1;
@@ -234,10 +236,16 @@ class Generator {
       int sinks = 0;
       for (const auto& output : program_.outputs) sinks += output.sink == Sink::kReduceColumns;
       const int64_t vectors = (loops_->cols + lanes_ - 1) / lanes_;
-      const int64_t copies = std::min<int64_t>(vectors, most / sinks);
+      int64_t copies = std::min<int64_t>(vectors, most / sinks);
       if (copies == 0) return false;
+      // Parts begin and end at multiples of the tile.
+      if (program_.by_parts && loops_->cols > kPartColumns)
+        copies = std::bit_floor(static_cast<uint64_t>(std::min(copies, kPartColumns / lanes_)));
       stages_[0].copies = copies;
-      running_ = static_cast<int>(copies) * sinks;
+      if (loops_->cols <= kShortRow && copies == vectors && slots_.empty())
+        rows_at_once_ =
+            std::bit_floor(static_cast<uint64_t>(std::min(kRowsAtOnce, most / (sinks * copies))));
+      running_ = static_cast<int>(copies * rows_at_once_) * sinks;
       loops_->column_tile = copies * lanes_;
       return true;
     }
@@ -411,6 +419,8 @@ class Generator {
     e.mov(e.column_end, e.ptr[e.arguments + offsetof(Arguments, column_end)]);
     if (loops_->kind == Loops::Kind::kColumns)
       emit_column_tiles();
+    else if (has_short_rows())
+      emit_short_rows();
     else
       emit_rows();
     loops_->function = e.finish();
@@ -450,6 +460,51 @@ class Generator {
         loops_->emitter->store_row_slot(slot(output.value), output_array(o),
                                         value(output.value).dtype);
     }
+  }
+
+  // Rows that are always whole and have no values of their own.
+  bool has_short_rows() const {
+    return loops_->kind == Loops::Kind::kRows && loops_->cols <= kShortRow && slots_.empty() &&
+           stages_.size() == 1 && stages_[0].reduced.empty();
+  }
+
+  // f(how many rows), for as many at once as can be.
+  template <class F>
+  void each_row(int64_t at_once, F f) {
+    Emitter& e = *loops_->emitter;
+    Label several, one, end;
+    const Xbyak::Address row_end = e.ptr[e.arguments + offsetof(Arguments, row_end)];
+    const auto loop_of = [&](int64_t rows, Label& begin, Label& next) {
+      e.L(begin);
+      e.lea(e.temporary, e.ptr[e.row + static_cast<int>(rows)]);
+      e.cmp(e.temporary, row_end);
+      e.jg(next, Xbyak::CodeGenerator::T_NEAR);
+      f(rows);
+      e.add(e.element, static_cast<int>(rows * loops_->cols));
+      e.add(e.row, static_cast<int>(rows));
+      e.jmp(begin, Xbyak::CodeGenerator::T_NEAR);
+    };
+    if (at_once > 1) loop_of(at_once, several, one);
+    loop_of(1, one, end);
+    e.L(end);
+  }
+
+  void emit_short_rows() {
+    Emitter& e = *loops_->emitter;
+    const int64_t whole = loops_->cols / lanes_, left = loops_->cols % lanes_;
+    if (left != 0) e.set_part(left);
+    e.xor_(e.column.cvt32(), e.column.cvt32());
+    e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
+    locate_element();
+    each_row(kRowsAtOnce, [&](int64_t rows) {
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t k = 0; k < whole + (left != 0); ++k) {
+          Emitter::Place at = place(stages_[0], k, k == whole);
+          at.row_at = r * loops_->cols;
+          e.emit(k == whole ? stages_[0].part : stages_[0].whole, at);
+        }
+      }
+    });
   }
 
   static bool is_empty(const Stage& stage) {
@@ -591,7 +646,14 @@ class Generator {
   void emit_tile(int64_t whole, bool part) {
     Emitter& e = *loops_->emitter;
     const Stage& stage = stages_[0];
-    const int64_t count = whole + part;
+    const int64_t count = whole + part, stride = stage.copies * rows_at_once_;
+    const auto at = [&](int64_t row, int64_t k) {
+      Emitter::Place p = place(stage, k, k == whole);
+      p.row_at = row * loops_->cols;
+      p.first_running += static_cast<int>(row * stage.copies);
+      p.running_stride = static_cast<int>(stride);
+      return p;
+    };
     // What the reductions so far have given is in the outputs.
     const auto each_running = [&](bool out) {
       int running = 0;
@@ -606,13 +668,31 @@ class Generator {
           body.add({.what = Do::kSetRunning,
                     .a = body.add({.what = Do::kLoadColumn, .index = output_array(o)}),
                     .index = running});
-        for (int64_t k = 0; k < count; ++k) e.emit(body, place(stage, k, k == whole));
+        const ReduceCode code = program_.outputs[o].reduce;
+        for (int64_t k = stage.copies; k < stride; ++k) {
+          const Xbyak::Xmm more = e.running(static_cast<int>(running * stride + k));
+          const Xbyak::Xmm sum = e.running(static_cast<int>(running * stride + k % stage.copies));
+          if (out)
+            e.reduce(code, sum, sum, more);
+          else
+            e.vmovups(more, e.constant(std::bit_cast<uint32_t>(identity_of(code))));
+        }
+        for (int64_t k = 0; k < count; ++k) e.emit(body, at(0, k));
         ++running;
       }
     };
     each_running(false);
     e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
     locate_element();
+    if (rows_at_once_ > 1) {
+      each_row(rows_at_once_, [&](int64_t rows) {
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t k = 0; k < count; ++k)
+            e.emit(k == whole ? stage.part : stage.whole, at(r, k));
+        }
+      });
+      return each_running(true);
+    }
     Label next_row;
     e.L(next_row);
     for (int v : stage.slots_read) e.load_row_slot(slot(v), value(v).slot, value(v).dtype);
@@ -638,11 +718,12 @@ class Generator {
   const int lanes_;
   std::unique_ptr<Loops> loops_;
   bool is_long_ = false;
-  bool short_rows_ = false;  // too short for a loop: flat, their two axes' inputs made before
+  bool flattened_ = false;  // too short for a loop: flat, their two axes' inputs made before
   std::vector<int> levels_, stored_at_, costs_;
   std::map<int, int> kept_, slots_, made_at_;
   std::vector<Stage> stages_;
   int running_ = 0;
+  int64_t rows_at_once_ = 1;  // of kColumns, each with its own running reductions
   // While a body is written.
   std::map<int, int> lowered_, lowered_rows_;
   std::vector<int> read_slots_;

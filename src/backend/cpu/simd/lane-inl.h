@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "hwy/highway.h"
 
@@ -388,6 +389,16 @@ HWY_INLINE Lane<T, D> patch(Mask<D> mask, Lane<T, D> y, F f, X... x) {
 #define GLIA_INLINE HWY_INLINE
 #include "ops/elementwise_functors.h"
 #undef GLIA_INLINE
+
+// f(0), f(1), ... with constants: loops would keep an array of lanes from living in registers.
+template <class F, int... kIndex>
+HWY_INLINE void repeat(std::integer_sequence<int, kIndex...>, F f) {
+  (f(std::integral_constant<int, kIndex>()), ...);
+}
+template <int kCount, class F>
+HWY_INLINE void repeat(F f) {
+  repeat(std::make_integer_sequence<int, kCount>(), f);
+}
 
 // f(i) for i < n, in blocks that the compiler vectorises; f has no dependence between elements.
 template <class F>

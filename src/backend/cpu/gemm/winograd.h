@@ -1,0 +1,23 @@
+// Convolutions of 3x3 at stride 1 with a quarter of the multiplications (Winograd 1980; Lavin &
+// Gray, "Fast algorithms for convolutional neural networks", 2016).
+#pragma once
+
+#include "backend/cpu/gemm/kernel.h"
+#include "backend/cpu/matrix.h"
+
+namespace glia::cpu::gemm::winograd {
+
+// Whether this can be computed here, and whether it measures no slower than the sum itself;
+// `gradient`: of the weights.
+bool can(const ConvShape& shape);
+bool pays(const ConvShape& shape, bool gradient);
+
+// y (N, oH, oW, O), positions y_row floats apart; weights (9 C, O) as pack_columns leaves them.
+void correlate(const Kernels& kernels, const ConvShape& shape, const float* x, const float* weights,
+               float* y, int64_t y_row, Epilogue* epilogue);
+
+// dw (O, 3, 3, C).
+void weight_gradient(const Kernels& kernels, const ConvShape& shape, const float* x,
+                     const float* dy, float* dw);
+
+}  // namespace glia::cpu::gemm::winograd
