@@ -76,11 +76,11 @@ class Generator {
   // So they are for a long body, of which a processor can't begin the next while one still runs.
   bool is_made(int v) const {
     const bool two_axes = value(v).extent == Extent::kRow || value(v).extent == Extent::kColumn;
-    return (value(v).action == Action::kInput && (value(v).strided || (short_rows_ && two_axes))) ||
+    return (value(v).action == Action::kInput && (value(v).strided || (flattened_ && two_axes))) ||
            (is_uniform(v) &&
             (is_long_ || (loops_->cols % 4 != 0 && loops_->kind != Loops::Kind::kFlat)));
   }
-  bool is_row(int v) const { return value(v).extent == Extent::kRow && !short_rows_; }
+  bool is_row(int v) const { return value(v).extent == Extent::kRow && !flattened_; }
   bool resident() const { return loops_->kind == Loops::Kind::kResident; }
 
   // ---- Analysis ----
@@ -115,10 +115,10 @@ class Generator {
       loops_->kind = Loops::Kind::kColumns;
     } else if (two_axes || rows || program_.by_parts) {
       loops_->kind = Loops::Kind::kRows;
-      short_rows_ = program_.cols < kShortestRow;
-      if (short_rows_ && (rows || stores_rows())) return false;
+      flattened_ = program_.cols < kShortestRow;
+      if (flattened_ && (rows || program_.by_parts || stores_rows())) return false;
     }
-    if (loops_->kind == Loops::Kind::kFlat || short_rows_) {
+    if (loops_->kind == Loops::Kind::kFlat || flattened_) {
       loops_->kind = Loops::Kind::kFlat;
       loops_->cols = program_.rows * program_.cols;
       loops_->rows = 1;
@@ -718,7 +718,7 @@ class Generator {
   const int lanes_;
   std::unique_ptr<Loops> loops_;
   bool is_long_ = false;
-  bool short_rows_ = false;  // too short for a loop: flat, their two axes' inputs made before
+  bool flattened_ = false;  // too short for a loop: flat, their two axes' inputs made before
   std::vector<int> levels_, stored_at_, costs_;
   std::map<int, int> kept_, slots_, made_at_;
   std::vector<Stage> stages_;
