@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/with_dtype.h"
 #include "glia/error.h"
 
 namespace glia::cpu {
@@ -61,31 +62,6 @@ bool defined_on(Types types, DType t) {
       return true;
   }
   return false;
-}
-
-// f(T()) for the C++ type of the dtype.
-template <class F>
-void with_type(DType t, F f) {
-  switch (t) {
-    case kBool:
-      return f(bool());
-    case kU8:
-      return f(uint8_t());
-    case kI8:
-      return f(int8_t());
-    case kI32:
-      return f(int32_t());
-    case kI64:
-      return f(int64_t());
-    case kF16:
-      return f(float16());
-    case kBF16:
-      return f(bfloat16());
-    case kF32:
-      return f(float());
-    case kF64:
-      return f(double());
-  }
 }
 
 // Runs the test at each level.
@@ -472,7 +448,7 @@ TEST_F(TileTest, ValuesAgreeWithWiderArithmetic) {
         SCOPED_TRACE(std::string(op.name) + " " + name(t));
         ASSERT_EQ(defined_on(op.domain.types, t), tile_function(op.code, t) != nullptr);
         if (!defined_on(op.domain.types, t)) continue;
-        with_type(t, [&](auto zero) { check_values<decltype(zero)>(op, t); });
+        with_dtype(t, [&](auto zero) { check_values<decltype(zero)>(op, t); });
       }
     }
   });
@@ -626,8 +602,8 @@ TEST_F(TileTest, CastsConvert) {
     for (DType from : kAll) {
       for (DType to : kAll) {
         SCOPED_TRACE(std::string(name(from)) + " to " + name(to));
-        with_type(from, [&](auto x) {
-          with_type(to, [&](auto y) { check_cast<decltype(x), decltype(y)>(from, to); });
+        with_dtype(from, [&](auto x) {
+          with_dtype(to, [&](auto y) { check_cast<decltype(x), decltype(y)>(from, to); });
         });
       }
     }
@@ -717,7 +693,7 @@ TEST_F(TileTest, RowsReduce) {
         ASSERT_EQ(reducible(code, t), row_function(code, t) != nullptr);
         ASSERT_EQ(reducible(code, t), column_function(code, t) != nullptr);
         if (!reducible(code, t)) continue;
-        with_type(t, [&](auto zero) {
+        with_dtype(t, [&](auto zero) {
           using T = decltype(zero);
           if constexpr (std::is_arithmetic_v<T>) {
             for (int64_t cols : kLengths) {
@@ -777,7 +753,7 @@ TEST_F(TileTest, ColumnsReduceInOrder) {
     for (ReduceCode code : kReductions) {
       for (DType t : kAll) {
         if (!reducible(code, t)) continue;
-        with_type(t, [&](auto zero) {
+        with_dtype(t, [&](auto zero) {
           using T = decltype(zero);
           if constexpr (std::is_arithmetic_v<T>) {
             for (int64_t rows : {0, 1, 7, 8, 9, 30}) {

@@ -4,6 +4,7 @@
 
 #include "core/node.h"
 #include "core/op.h"
+#include "core/with_dtype.h"
 
 namespace glia {
 namespace {
@@ -25,27 +26,9 @@ Node& computed(const Tensor& t, const char* what) {
 // Calls f with a pointer of the C++ type that `dtype` names.
 template <class F>
 decltype(auto) with_type(DType dtype, const void* data, F&& f) {
-  switch (dtype) {
-    case kBool:
-      return f(static_cast<const bool*>(data));
-    case kU8:
-      return f(static_cast<const uint8_t*>(data));
-    case kI8:
-      return f(static_cast<const int8_t*>(data));
-    case kI32:
-      return f(static_cast<const int32_t*>(data));
-    case kI64:
-      return f(static_cast<const int64_t*>(data));
-    case kF16:
-      return f(static_cast<const float16*>(data));
-    case kBF16:
-      return f(static_cast<const bfloat16*>(data));
-    case kF32:
-      return f(static_cast<const float*>(data));
-    case kF64:
-      return f(static_cast<const double*>(data));
-  }
-  throw Error("unknown dtype");
+  return with_dtype(dtype, [&](auto zero) -> decltype(auto) {
+    return f(static_cast<const decltype(zero)*>(data));
+  });
 }
 
 template <class To, class From>

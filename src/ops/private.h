@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/op.h"
+#include "core/with_dtype.h"
 #include "glia/ops.h"
 #include "runtime/threads.h"
 
@@ -64,32 +65,6 @@ inline DType sum_dtype(DType t) {
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
 
 // ---- Kernels ----------------------------------------------------------------------------------
-
-// Calls f with a zero of the C++ type that `dtype` names.
-template <class F>
-decltype(auto) with_dtype(DType dtype, F&& f) {
-  switch (dtype) {
-    case kBool:
-      return f(bool());
-    case kU8:
-      return f(uint8_t());
-    case kI8:
-      return f(int8_t());
-    case kI32:
-      return f(int32_t());
-    case kI64:
-      return f(int64_t());
-    case kF16:
-      return f(float16());
-    case kBF16:
-      return f(bfloat16());
-    case kF32:
-      return f(float());
-    case kF64:
-      return f(double());
-  }
-  throw Error("unknown dtype");
-}
 
 // An array seen from one of its axes: element (o, i, k) is at (o * size + i) * inner + k.
 struct Lines {

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "backend/cpu/attention.h"
+#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/across-inl.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"

@@ -1,9 +1,6 @@
 // Which ops have kernels of this backend, and how a recorded call becomes one of them.
-#include "backend/cpu/attention.h"
 #include "backend/cpu/matrix.h"
-#include "backend/cpu/pool.h"
-#include "backend/cpu/recurrent.h"
-#include "backend/cpu/rows.h"
+#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/tile.h"
 #include "ops/conv.h"
 #include "ops/matmul.h"

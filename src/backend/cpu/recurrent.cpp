@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "backend/cpu/recurrent.h"
+#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 #include "core/node.h"

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "backend/cpu/rows.h"
+#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 #include "ops/rows.h"

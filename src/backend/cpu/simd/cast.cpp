@@ -134,8 +134,8 @@ void cast_through_f32(void* out, const void* a, const void*, const void*, int64_
 }
 
 TileFunction cast_kernel(DType from, DType to) {
-  return with_type(from, [to](auto x) {
-    return with_type(to, [](auto y) { return cast_of<decltype(x), decltype(y)>(); });
+  return with_dtype(from, [to](auto x) {
+    return with_dtype(to, [](auto y) { return cast_of<decltype(x), decltype(y)>(); });
   });
 }
 

@@ -37,7 +37,7 @@ TileFunction compare_of(Code code) {
 }
 
 TileFunction compare_kernel(Code code, DType dtype) {
-  return with_type(dtype, [code](auto zero) -> TileFunction {
+  return with_dtype(dtype, [code](auto zero) -> TileFunction {
     using T = decltype(zero);
     if constexpr (std::is_arithmetic_v<T>) return compare_of<T>(code);
     return nullptr;

@@ -43,7 +43,7 @@ TileFunction integer_of(Code code) {
 }
 
 TileFunction integer_kernel(Code code, DType dtype) {
-  return with_type(dtype, [code](auto zero) -> TileFunction {
+  return with_dtype(dtype, [code](auto zero) -> TileFunction {
     using T = decltype(zero);
     if constexpr (std::is_integral_v<T>) return integer_of<T>(code);
     return nullptr;

@@ -170,7 +170,7 @@ Reduction reduction_of() {
 }
 
 Reduction reduction(ReduceCode code, DType dtype) {
-  return with_type(dtype, [code](auto zero) {
+  return with_dtype(dtype, [code](auto zero) {
     using T = decltype(zero);
     switch (code) {
       case ReduceCode::kSum:
@@ -209,7 +209,7 @@ ColumnFunction column_function(ReduceCode code, DType dtype) {
 }
 
 void fill_identity(ReduceCode code, DType dtype, void* out, int64_t n) {
-  with_type(dtype, [&](auto zero) {
+  with_dtype(dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_arithmetic_v<T>) {
       const T value = HWY_STATIC_DISPATCH(identity<T>)(code);
