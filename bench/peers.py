@@ -79,27 +79,30 @@ def peak():
             "gbytes": 12e-6 * (1 << 24) / addition}
 
 
+def compiled(workload, setting, lr=None):
+    import torch
+    torch.compiler.reset()  # it would generalise what it compiled for other settings
+    workload.compiling = True
+    return workload.step(setting, lr)
+
+
 def ways(name, workload, side):
     """The settings a side is tried with, and for each what makes the step from a learning rate
-    (None: the usual one). None at all where the side has no such workload."""
-    if side == "jax":
+    (None: the usual one). Exits with status 3 where the side has no such workload."""
+    found = []
+    if side == "eager":
+        found = [(setting, functools.partial(workload.step, setting))
+                 for setting in workload.settings]
+    elif side == "compile":
+        found = [(setting, functools.partial(compiled, workload, setting))
+                 for setting in workload.compiled]
+    elif side == "jax":
         import peers_jax
-        return peers_jax.ways(name, workload.tensors())
-    if side == "ort":
+        found = peers_jax.ways(name, workload.tensors())
+    elif side == "ort":
         import peers_ort
-        return peers_ort.ways(name, workload)
-    workload.compiling = side == "compile"
-    settings = workload.compiled if workload.compiling else workload.settings
-    return [(setting, functools.partial(workload.step, setting)) for setting in settings]
-
-
-def fastest(name, workload, side):
-    times = {json.dumps(setting): median_ms(make()) / workload.times
-             for setting, make in ways(name, workload, side)}
-    if not times:
-        sys.exit(3)
-    best = min(times, key=times.get)
-    return {"ms": times[best], "setting": best}
+        found = peers_ort.ways(name, workload)
+    return found or sys.exit(3)
 
 
 def main():
@@ -123,15 +126,19 @@ def main():
     if action == "make":
         write_safetensors(rest[0], workload.tensors())
         return
-    if action == "prove":
-        workload.load(read_safetensors(rest[0]))
-        for _, make in ways(name, workload, rest[3] if len(rest) > 3 else "eager")[:1]:
-            step = make(float(rest[2]))
-            result["results"] = [abs(step()).mean().item() for _ in range(int(rest[1]))]
-    elif action == "memory":
+    if action == "memory":
         result["peak_bytes"] = peers_torch.peak_bytes(workload.step(workload.settings[0]))
+    elif action == "prove":
+        file, steps, lr, side = [*rest, "eager"][:4]
+        workload.load(read_safetensors(file))
+        _, make = ways(name, workload, side)[0]
+        step = make(float(lr))
+        result["results"] = [abs(step()).mean().item() for _ in range(int(steps))]
     else:
-        result.update(peer=action, **fastest(name, workload, action))
+        times = {json.dumps(setting): median_ms(make()) / workload.times
+                 for setting, make in ways(name, workload, action)}
+        best = min(times, key=times.get)
+        result.update(peer=action, ms=times[best], setting=best)
     print(json.dumps(result))
 
 
