@@ -1,21 +1,22 @@
-"""The workloads of glia-bench in PyTorch (eager), as its users would write them at their fastest.
+"""The other side of glia-bench: its workloads in other frameworks, as their users would write them
+at their fastest.
 
-usage: peers.py WORKLOAD eager            time it: one line of JSON, {"workload", "peer", "ms"}
+usage: peers.py WORKLOAD SIDE             time it: one line of JSON, {"workload", "peer", "ms"};
+                                          sides: eager, compile (PyTorch), jax, ort (ONNX Runtime)
        peers.py WORKLOAD make FILE        write weights and inputs to start from (safetensors)
+       peers.py WORKLOAD prove FILE N LR [SIDE]
+                                          what the first N steps from FILE give: {"results"}
        peers.py WORKLOAD memory           most bytes of tensors during a step: {"peak_bytes"}
-       peers.py WORKLOAD prove FILE N LR  what the first N steps from FILE give: {"results"}
        peers.py list
-Needs torch and numpy. OMP_NUM_THREADS sets the threads (default 2).
+Exit status 3: the side has no such workload. Needs torch and numpy, and jax or onnx and onnxruntime
+for these sides. OMP_NUM_THREADS sets the threads (default 2).
 """
 import functools
-import gc
 import json
 import os
 import statistics
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -35,28 +36,6 @@ def median_ms(call, seconds=4.0):
     while len(rounds) < 3 or time.perf_counter() < end:
         rounds.append(average(calls))
     return statistics.median(rounds) * 1e3
-
-
-def peak_bytes(step):
-    """The most bytes of tensors during a step: those alive before, and the profiler's record of
-    what is allocated and freed."""
-    import torch
-    step()
-    storages = {}
-    for thing in gc.get_objects():
-        if issubclass(type(thing), torch.Tensor) and thing.layout == torch.strided:
-            storage = thing.untyped_storage()
-            storages[storage.data_ptr()] = storage.nbytes()
-    cpu = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(activities=cpu, profile_memory=True) as profile:
-        step()
-    most = alive = sum(storages.values())
-    changes = [(event.start_ns(), event.nbytes())
-               for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
-    for _, change in sorted(changes):
-        alive += change
-        most = max(most, alive)
-    return most
 
 
 def write_safetensors(path, tensors):
@@ -88,543 +67,6 @@ def read_safetensors(path):
     return result
 
 
-class Model:
-    """A network and its inputs."""
-
-    def __init__(self, model, inputs):
-        self.model, self.inputs = model, inputs
-
-    def tensors(self):
-        return {**self.model.state_dict(), **self.inputs}
-
-    def load(self, tensors):
-        self.inputs = {name: tensors[name] for name in self.inputs}
-        self.model.load_state_dict({name: value for name, value in tensors.items()
-                                    if name not in self.inputs})
-
-
-class Training(Model):
-    """With an optimizer; `settings` are what it is tried with, and the fastest counts."""
-
-    def __init__(self, model, inputs, optimizer, settings, lr):
-        super().__init__(model, inputs)
-        self.optimizer, self.settings, self.lr = optimizer, settings, lr
-
-    def step(self, setting, lr=None):
-        optimizer = self.optimizer(self.model.parameters(), lr=lr or self.lr, **setting)
-
-        def run():
-            optimizer.zero_grad()
-            loss = self.loss()
-            loss.backward()
-            optimizer.step()
-            return loss
-        return run
-
-
-def linear_layers(sizes):
-    import torch
-    layers = []
-    for i, (rows, columns) in enumerate(zip(sizes, sizes[1:])):
-        layers += [torch.nn.ReLU()] * (i > 0) + [torch.nn.Linear(rows, columns)]
-    return torch.nn.Sequential(*layers)
-
-
-class Mlp(Training):
-    def __init__(self, sizes, batch):
-        import torch
-        super().__init__(linear_layers(sizes), {"x": torch.randn(batch, sizes[0])},
-                         functools.partial(torch.optim.SGD, momentum=0.9),
-                         [{"foreach": True}, {"fused": True}], 1e-6)
-        self.target = torch.arange(batch) % sizes[-1]
-
-    def loss(self):
-        import torch
-        return torch.nn.functional.cross_entropy(self.model(self.inputs["x"]), self.target)
-
-
-class Dqn(Training):
-    def __init__(self):
-        import torch
-        super().__init__(linear_layers([4, 120, 84, 2]),
-                         {"x": torch.randn(128, 4), "target": torch.randn(128)}, torch.optim.Adam,
-                         [{}, {"fused": True}, {"foreach": True}], 1e-7)
-        self.action = (torch.arange(128) % 2)[:, None]
-
-    def loss(self):
-        import torch
-        value = self.model(self.inputs["x"]).gather(1, self.action).squeeze(1)
-        return torch.nn.functional.mse_loss(value, self.inputs["target"])
-
-
-def resnet20():
-    import torch
-    nn, functional = torch.nn, torch.nn.functional
-
-    class Block(nn.Module):
-        def __init__(self, channels, out, stride):
-            super().__init__()
-            self.c1 = nn.Conv2d(channels, out, 3, stride, 1, bias=False)
-            self.b1 = nn.BatchNorm2d(out)
-            self.c2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
-            self.b2 = nn.BatchNorm2d(out)
-            self.stride, self.half = stride, (out - channels) // 2
-
-        def forward(self, x):
-            h = self.b2(self.c2(functional.relu(self.b1(self.c1(x)))))
-            if self.stride > 1:
-                x = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.half, self.half))
-            return functional.relu(h + x)
-
-    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    channels = 16
-    for out in (16, 32, 64):
-        for i in range(3):
-            layers.append(Block(channels, out, 2 if i == 0 and out > 16 else 1))
-            channels = out
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
-
-
-class ResNetTraining(Training):
-    def __init__(self):
-        import torch
-        super().__init__(resnet20(), {"x": torch.randn(128, 3, 32, 32)},
-                         functools.partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4),
-                         [{"channels_last": False}, {"channels_last": True}], 1e-6)
-        self.target = torch.arange(128) % 10
-
-    def step(self, setting, lr=None):
-        import torch
-        if setting.get("channels_last"):
-            self.model.to(memory_format=torch.channels_last)
-            self.inputs["x"] = self.inputs["x"].contiguous(memory_format=torch.channels_last)
-        return super().step({}, lr)
-
-    def loss(self):
-        import torch
-        return torch.nn.functional.cross_entropy(self.model(self.inputs["x"]), self.target)
-
-
-class ResNetInference(Model):
-    settings = [{"channels_last": False}, {"channels_last": True}]
-
-    def __init__(self, batch):
-        import torch
-        super().__init__(resnet20(), {"x": torch.randn(batch, 3, 32, 32)})
-        with torch.no_grad():  # running statistics of something
-            self.model(torch.randn(16, 3, 32, 32))
-        self.model.eval()
-
-    def step(self, setting, lr=None):
-        import torch
-        model, x = self.model, self.inputs["x"]
-        if setting.get("channels_last"):
-            model = model.to(memory_format=torch.channels_last)
-            x = x.contiguous(memory_format=torch.channels_last)
-
-        def run():
-            with torch.inference_mode():
-                return model(x)
-        return run
-
-
-class Inputs:
-    """Work on tensors alone."""
-    settings = [{}]
-
-    def __init__(self, **shapes):
-        import torch
-        self.inputs = {name: torch.randn(*shape) for name, shape in shapes.items()}
-
-    def tensors(self):
-        return self.inputs
-
-    def load(self, tensors):
-        self.inputs = tensors
-
-
-class Bandwidth(Inputs):
-    def __init__(self):
-        shape = (4096, 1024)
-        super().__init__(x=shape, r=shape, dy=shape)
-
-    def step(self, setting, lr=None):
-        import torch
-        functional = torch.nn.functional
-        x, r = (self.inputs[name].requires_grad_() for name in "xr")
-        g, c, b = (torch.full((1024,), value, requires_grad=True) for value in (1.0, 0.0, 0.0))
-        leaves = [x, r, g, c, b]
-        shown = iter(range(1 << 62))
-
-        def run():
-            for leaf in leaves:
-                leaf.grad = None
-            h = functional.gelu(functional.layer_norm(x, (1024,), g, c) + b)
-            y = functional.softmax(functional.dropout(h, 0 if lr else 0.1) + r, -1)
-            y.backward(self.inputs["dy"])
-            i = next(shown)  # the proof sees the value and the gradients in turn
-            return y if i == 0 else leaves[(i - 1) % 5].grad
-        return run
-
-
-class Elementwise(Inputs):
-    def __init__(self, operands, function):
-        super().__init__(**{f"x{i}": (1 << 24,) for i in range(operands)})
-        self.function = function
-
-    def step(self, setting, lr=None):
-        import torch
-        operands = list(self.inputs.values())
-
-        def run():
-            with torch.inference_mode():
-                return self.function(torch, *operands)
-        return run
-
-
-class LstmTrain(Training):
-    """128 -> 256 over 100 steps of 32 sequences, gradients clipped."""
-
-    def __init__(self):
-        import torch
-        self.model = torch.nn.LSTM(128, 256)
-        self.inputs = {"x": torch.randn(100, 32, 128)}
-        self.settings, self.lr = [{}], 0.1
-
-    def step(self, setting, lr=None):
-        import torch
-        optimizer = torch.optim.SGD(self.model.parameters(), lr or self.lr)
-
-        def run():
-            optimizer.zero_grad()
-            loss = (self.model(self.inputs["x"])[0] ** 2).mean()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            optimizer.step()
-            return loss
-        return run
-
-
-class LstmB1(Training):
-    """24 -> 32 over 63 steps of one sequence, forward."""
-
-    def __init__(self):
-        import torch
-        self.model = torch.nn.LSTM(24, 32)
-        self.inputs = {"x": torch.randn(63, 1, 24)}
-        self.settings = [{}]
-
-    def step(self, setting, lr=None):
-        import torch
-
-        def run():
-            with torch.inference_mode():
-                return self.model(self.inputs["x"])[0]
-        return run
-
-
-def gpt():
-    """4 layers of 128, 4 heads, 256 tokens in 128 places."""
-    import torch
-    from torch import nn
-    from torch.nn import functional
-
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.l1, self.l2 = nn.LayerNorm(128), nn.LayerNorm(128)
-            self.qkv, self.o = nn.Linear(128, 384), nn.Linear(128, 128)
-            self.f, self.g = nn.Linear(128, 512), nn.Linear(512, 128)
-
-        def forward(self, h):
-            q, k, v = self.qkv(self.l1(h)).view(*h.shape[:2], 3, 4, 32).permute(2, 0, 3, 1, 4)
-            a = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-            h = h + self.o(a.transpose(1, 2).reshape(h.shape))
-            return h + self.g(functional.gelu(self.f(self.l2(h))))
-
-    class Gpt(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.te, self.pe = nn.Embedding(256, 128), nn.Embedding(128, 128)
-            self.b = nn.ModuleList(Block() for _ in range(4))
-            self.ln = nn.LayerNorm(128)
-
-        def forward(self, x):
-            h = self.te(x) + self.pe.weight[:x.shape[1]]
-            for block in self.b:
-                h = block(h)
-            return self.ln(h) @ self.te.weight.T
-
-    return Gpt()
-
-
-class GptTrain(Training):
-    def __init__(self):
-        import torch
-        self.model = gpt()
-        self.inputs = {"ids": torch.randint(0, 256, (16, 129)).float()}  # files hold f32
-        self.settings, self.lr = [{"fused": True}, {"foreach": True}], 1e-7
-        self.optimizer = lambda parameters, **options: torch.optim.AdamW(
-            parameters, betas=(0.9, 0.95), weight_decay=0.1, **options)
-
-    def loss(self):
-        import torch
-        ids = self.inputs["ids"].long()
-        return torch.nn.functional.cross_entropy(self.model(ids[:, :-1]).view(-1, 256),
-                                                 ids[:, 1:].reshape(-1))
-
-
-class GptDecode(Training):
-    """Greedy, 128 tokens. The proof computes every token anew, without a cache."""
-
-    def __init__(self):
-        import torch
-        self.model = gpt()
-        self.inputs = {}
-        for name, value in self.model.named_parameters():
-            if ".l" not in name and not name.startswith("ln"):
-                torch.nn.init.normal_(value, 0, 0.02)
-        self.settings = []
-
-    def step(self, setting, lr=None):
-        import torch
-
-        def run():
-            tokens = [1]
-            with torch.inference_mode():
-                for _ in range(128):
-                    logits = self.model(torch.tensor([tokens]))[:, -1]
-                    tokens.append(logits.argmax().item())
-            return logits
-        return run
-
-
-class AdamW:
-    """The optimizer alone, on gradients that stay."""
-    settings = [{"fused": True}, {"foreach": True}, {"foreach": False}]
-
-    def __init__(self, count, size):
-        import torch
-        self.values = [torch.randn(size) for _ in range(count)]
-        self.gradients = [torch.randn(size) for _ in range(count)]
-
-    def tensors(self):
-        return {f"{kind}.{i}": value
-                for kind, values in (("p", self.values), ("g", self.gradients))
-                for i, value in enumerate(values)}
-
-    def load(self, tensors):
-        self.values = [tensors[f"p.{i}"] for i in range(len(self.values))]
-        self.gradients = [tensors[f"g.{i}"] for i in range(len(self.gradients))]
-
-    def step(self, setting, lr=None):
-        import torch
-        parameters = [value.clone().requires_grad_() for value in self.values]
-        for parameter, gradient in zip(parameters, self.gradients):
-            parameter.grad = gradient
-        optimizer = torch.optim.AdamW(parameters, lr=lr or 1e-3, **setting)
-
-        def run():
-            optimizer.step()
-            return parameters[0]
-        return run
-
-
-class EmbeddingBag(Training):
-    def __init__(self):
-        import numpy
-        import torch
-        nn, rng = torch.nn, numpy.random.default_rng(0)
-        size = 1_000_000
-        weight = 1 / numpy.arange(1, size + 1) ** 1.05
-        below = numpy.cumsum(weight / weight.sum())
-        ids = numpy.stack([numpy.searchsorted(below, rng.random((4096, 20))).clip(0, size - 1)
-                           for _ in range(16)])
-        target = (rng.random(4096) < 0.5).astype("f4")
-        model = nn.ModuleDict({"table": nn.EmbeddingBag(size, 64, mode="sum", sparse=True),
-                               "out": nn.Linear(64, 1)})
-        super().__init__(model, {"ids": torch.from_numpy(ids), "target": torch.from_numpy(target)},
-                         torch.optim.Adagrad, [{"sparse": True}, {"sparse": False}], 0.01)
-
-    def step(self, setting, lr=None):
-        self.model["table"].sparse = setting.get("sparse", True)
-        self.batches = list(self.inputs["ids"].long())
-        self.calls = 0
-        return super().step({}, lr)
-
-    def loss(self):
-        import torch
-        ids = self.batches[self.calls % 16]
-        self.calls += 1
-        logits = self.model["out"](self.model["table"](ids))[:, 0]
-        return torch.nn.functional.binary_cross_entropy_with_logits(logits, self.inputs["target"])
-
-
-class Gcn(Training):
-    nodes, edges, features, classes = 2708, 5278, 1433, 7
-
-    def __init__(self):
-        import torch
-        nodes = self.nodes
-        x = (torch.rand(nodes, self.features) < 0.0127).float()
-        model = torch.nn.ParameterDict({
-            "w1": torch.randn(self.features, 16) * 0.05, "b1": torch.zeros(16),
-            "w2": torch.randn(16, self.classes) * 0.3, "b2": torch.zeros(self.classes)})
-        super().__init__(model, {"from": torch.randint(nodes, (self.edges,)),
-                                 "to": torch.randint(nodes, (self.edges,)),
-                                 "x": x / x.sum(1, keepdim=True).clip(1),
-                                 "label": torch.randint(self.classes, (nodes,))},
-                         functools.partial(torch.optim.Adam, weight_decay=5e-4),
-                         [{"mode": "scatter"}, {"mode": "csr"}], 0.01)
-
-    def step(self, setting, lr=None):
-        import torch
-        sides = [self.inputs[name].long() for name in ("from", "to")]
-        self_loops = torch.arange(self.nodes)
-        source = torch.cat([*sides, self_loops])
-        target = torch.cat([sides[1], sides[0], self_loops])
-        degree = torch.bincount(target, minlength=self.nodes).float()
-        value = (degree[source] * degree[target]).rsqrt()
-        if setting.get("mode") == "csr":
-            graph = torch.sparse_coo_tensor(torch.stack([target, source]), value,
-                                            (self.nodes, self.nodes)).to_sparse_csr()
-            self.gather = lambda h: graph @ h
-        else:
-            self.gather = lambda h: torch.zeros(self.nodes, h.shape[1]).index_add_(
-                0, target, h[source] * value[:, None])
-        self.dropout = 0 if lr else 0.5
-        return super().step({}, lr)
-
-    def loss(self):
-        from torch.nn import functional
-        x, p, label = self.inputs["x"], self.model, self.inputs["label"].long()
-        h = functional.relu(self.gather(functional.dropout(x, self.dropout) @ p["w1"]) + p["b1"])
-        z = self.gather(functional.dropout(h, self.dropout) @ p["w2"]) + p["b2"]
-        return functional.cross_entropy(z[:140], label[:140])
-
-
-class Chain:
-    """Dependent products of 16 elements; with_gradient: then their sum's gradient."""
-    settings = [{}]
-
-    def __init__(self, length, with_gradient):
-        self.length, self.with_gradient = length, with_gradient
-
-    def tensors(self):
-        return {}
-
-    def load(self, tensors):
-        pass
-
-    def step(self, setting, lr=None):
-        import torch
-        z = torch.ones(16, requires_grad=self.with_gradient)
-        y = torch.full((16,), 0.999)
-
-        def run():
-            with torch.set_grad_enabled(self.with_gradient):
-                a = z
-                for _ in range(self.length):
-                    a = a * y
-                return torch.autograd.grad(a.sum(), z)[0] if self.with_gradient else a
-        return run
-
-
-WORKLOADS = {
-    "chain": lambda: Chain(1000, False),
-    "chain_grad": lambda: Chain(100, True),
-    "dqn_step": Dqn,
-    "mlp_small": lambda: Mlp([784, 512, 512, 10], 128),
-    "mlp_large": lambda: Mlp([4096, 4096, 4096, 1000], 256),
-    "lstm_train": LstmTrain,
-    "lstm_b1": LstmB1,
-    "gpt_train": GptTrain,
-    "gpt_decode": GptDecode,
-    "adamw_small": lambda: AdamW(200, 64),
-    "adamw_large": lambda: AdamW(50, 200_000),
-    "resnet20_train": ResNetTraining,
-    "resnet20_infer1": lambda: ResNetInference(1),
-    "resnet20_infer64": lambda: ResNetInference(64),
-    "bandwidth": Bandwidth,
-    "add16m": lambda: Elementwise(2, lambda torch, a, b: a + b),
-    "embedding_bag": EmbeddingBag,
-    "gcn": Gcn,
-    "gelu16m": lambda: Elementwise(1, lambda torch, x: torch.nn.functional.gelu(x)),
-}
-
-PREDICT = """
-import sys, torch
-model = torch.nn.Sequential(torch.nn.Linear(1024, 1280), torch.nn.ReLU(),
-                            torch.nn.Linear(1280, 1024))
-model.load_state_dict(torch.load(sys.argv[1]))
-with torch.inference_mode():
-    model(torch.zeros(1, 1024))
-print([line for line in open('/proc/self/status') if 'VmHWM' in line][0].split()[1])
-"""
-
-
-def start():
-    """A new process that loads a 10 MB model and predicts once: its time, and its memory."""
-    import torch
-    model = torch.nn.Sequential(torch.nn.Linear(1024, 1280), torch.nn.ReLU(),
-                                torch.nn.Linear(1280, 1024))
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "model.pt")
-        torch.save(model.state_dict(), path)
-        times = []
-        for _ in range(5):
-            begin = time.perf_counter()
-            output = subprocess.run([sys.executable, "-c", PREDICT, path], check=True,
-                                    capture_output=True, text=True).stdout
-            times.append(time.perf_counter() - begin)
-    return {"ms": statistics.median(times) * 1e3, "rss_mb": int(output) / 1024}
-
-
-def loader():
-    """An epoch of 50,000 images by whole batches, and by a DataLoader with and without workers."""
-    import torch
-    images = torch.randint(0, 256, (50000, 3, 32, 32), dtype=torch.uint8)
-    mean = torch.tensor([0.49, 0.48, 0.45])[:, None, None]
-    std = torch.tensor([0.25, 0.24, 0.26])[:, None, None]
-
-    class Images(torch.utils.data.Dataset):
-        def __len__(self):
-            return len(images)
-
-        def __getitem__(self, i):
-            x = torch.nn.functional.pad(images[i], (4, 4, 4, 4))
-            down, right = torch.randint(0, 9, (2,)).tolist()
-            x = x[:, down:down + 32, right:right + 32]
-            return ((x.flip(2) if torch.rand(()) < 0.5 else x).float() / 255 - mean) / std
-
-    def batched():
-        order = torch.randperm(len(images))
-        padded = torch.nn.functional.pad(images, (4, 4, 4, 4))
-        at = torch.arange(32)
-        for first in range(0, len(order), 256):
-            x = padded[order[first:first + 256]]
-            n = len(x)
-            rows = (torch.randint(0, 9, (n,))[:, None] + at)[:, None, :, None]
-            columns = (torch.randint(0, 9, (n,))[:, None] + at)[:, None, None, :]
-            x = x[torch.arange(n)[:, None, None, None], torch.arange(3)[None, :, None, None],
-                  rows, columns]
-            x = torch.where((torch.rand(n) < 0.5)[:, None, None, None], x.flip(3), x)
-            x = (x.float() / 255 - mean) / std
-
-    def by_loader(workers):
-        for _ in torch.utils.data.DataLoader(Images(), 256, True, num_workers=workers):
-            pass
-
-    times = {}
-    for way, call in (("batched", batched), ("0 workers", lambda: by_loader(0)),
-                      ("2 workers", lambda: by_loader(2))):
-        begin = time.perf_counter()
-        call()
-        times[way] = (time.perf_counter() - begin) * 1e3
-    best = min(times, key=times.get)
-    return {"ms": times[best], "setting": best}
-
-
 def peak():
     """What the machine can do, as PyTorch reaches it."""
     import torch
@@ -637,38 +79,67 @@ def peak():
             "gbytes": 12e-6 * (1 << 24) / addition}
 
 
+def compiled(workload, setting, lr=None):
+    import torch
+    torch.compiler.reset()  # it would generalise what it compiled for other settings
+    workload.compiling = True
+    return workload.step(setting, lr)
+
+
+def ways(name, workload, side):
+    """The settings a side is tried with, and for each what makes the step from a learning rate
+    (None: the usual one). Exits with status 3 where the side has no such workload."""
+    found = []
+    if side == "eager":
+        found = [(setting, functools.partial(workload.step, setting))
+                 for setting in workload.settings]
+    elif side == "compile":
+        found = [(setting, functools.partial(compiled, workload, setting))
+                 for setting in workload.compiled]
+    elif side == "jax":
+        import peers_jax
+        found = peers_jax.ways(name, workload.tensors())
+    elif side == "ort":
+        import peers_ort
+        found = peers_ort.ways(name, workload)
+    return found or sys.exit(3)
+
+
 def main():
+    import torch
+
+    import peers_torch
     if sys.argv[1:] == ["list"]:
-        print("\n".join([*WORKLOADS, "start", "loader", "peak"]))
+        print("\n".join([*peers_torch.WORKLOADS, *peers_torch.ALONE, "peak"]))
         return
     name, action, *rest = sys.argv[1:]
-    import torch
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     torch.manual_seed(0)
-    alone = {"start": start, "loader": loader, "peak": peak}
+    alone = {**peers_torch.ALONE, "peak": peak}
     if name in alone:
         if action != "eager":
             sys.exit(3)
         print(json.dumps({"workload": name, "peer": "eager", **alone[name]()}))
         return
-    workload = WORKLOADS[name]()
+    workload = peers_torch.WORKLOADS[name]()
+    result = {"workload": name}
     if action == "make":
         write_safetensors(rest[0], workload.tensors())
+        return
+    if action == "memory":
+        result["peak_bytes"] = peers_torch.peak_bytes(workload.step(workload.settings[0]))
     elif action == "prove":
-        workload.load(read_safetensors(rest[0]))
-        step = workload.step({}, float(rest[2]))
-        results = [step().detach().abs().mean().item() for _ in range(int(rest[1]))]
-        print(json.dumps({"workload": name, "results": results}))
-    elif action == "memory" and workload.settings:
-        step = workload.step(workload.settings[0])
-        print(json.dumps({"workload": name, "peak_bytes": peak_bytes(step)}))
-    elif action == "eager" and workload.settings:
-        times = {json.dumps(setting): median_ms(workload.step(setting))
-                 for setting in workload.settings}
-        best = min(times, key=times.get)
-        print(json.dumps({"workload": name, "peer": action, "ms": times[best], "setting": best}))
+        file, steps, lr, side = [*rest, "eager"][:4]
+        workload.load(read_safetensors(file))
+        _, make = ways(name, workload, side)[0]
+        step = make(float(lr))
+        result["results"] = [abs(step()).mean().item() for _ in range(int(steps))]
     else:
-        sys.exit(3)
+        times = {json.dumps(setting): median_ms(make()) / workload.times
+                 for setting, make in ways(name, workload, action)}
+        best = min(times, key=times.get)
+        result.update(peer=action, ms=times[best], setting=best)
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":
