@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,12 +21,18 @@ int64_t spread = 0;  // bytes that the operands of one row rotate through, as in
 // How many copies of operands of so many elements that makes.
 int64_t copies(int64_t elements) { return std::max<int64_t>(1, spread / (4 * elements)); }
 
-std::vector<float> filled(int64_t n) {
-  std::vector<float> values(n);
+// So many values of a dtype, as bytes.
+std::vector<char> filled(int64_t n, DType dtype) {
+  const size_t size = size_of(dtype);
+  std::vector<char> bytes(n * size);
   uint32_t state = 1;
-  for (float& v : values)
-    v = static_cast<float>((state = state * 1664525u + 1013904223u) >> 8) / (1 << 24) - 0.5f;
-  return values;
+  for (int64_t i = 0; i < n; ++i) {
+    const float value =
+        static_cast<float>((state = state * 1664525u + 1013904223u) >> 8) / (1 << 24) - 0.5f;
+    const bfloat16 half(value);
+    std::memcpy(&bytes[i * size], dtype == kBF16 ? static_cast<const void*>(&half) : &value, size);
+  }
+  return bytes;
 }
 
 struct Row {
@@ -34,10 +41,13 @@ struct Row {
   std::function<void()> call;
 };
 
+std::string prefix(DType dtype) { return dtype == kBF16 ? "bf16 " : ""; }
+
 // (m x k) (k x n); letters as in BLAS: T is stored transposed.
-Row product(int64_t batch, int64_t m, int64_t k, int64_t n, const char* layout = "NN") {
+Row product(DType dtype, int64_t batch, int64_t m, int64_t k, int64_t n,
+            const char* layout = "NN") {
   const bool ta = layout[0] == 'T', tb = layout[1] == 'T';
-  cpu::MatmulShape s{.m = m, .n = n, .k = k};
+  cpu::MatmulShape s{.dtype = dtype, .m = m, .n = n, .k = k};
   s.a_row = ta ? 1 : k;
   s.a_col = ta ? m : 1;
   s.b_row = tb ? 1 : n;
@@ -47,36 +57,39 @@ Row product(int64_t batch, int64_t m, int64_t k, int64_t n, const char* layout =
     a_offsets.push_back(i * m * k);
     b_offsets.push_back(i * k * n);
   }
-  std::string name = (batch > 1 ? std::to_string(batch) + " x " : "") + std::to_string(m) + " x " +
-                     std::to_string(k) + " x " + std::to_string(n) + " " + layout;
+  std::string name = prefix(dtype) + (batch > 1 ? std::to_string(batch) + " x " : "") +
+                     std::to_string(m) + " x " + std::to_string(k) + " x " + std::to_string(n) +
+                     " " + layout;
   const int64_t as = batch * m * k, bs = batch * k * n, cs = batch * m * n;
-  const int64_t count = copies(as + bs + cs);
+  const int64_t count = copies(as + bs + cs), size = static_cast<int64_t>(size_of(dtype));
   return {name, 2.0 * batch * m * n * k,
-          [=, a = filled(count * as), b = filled(count * bs), c = std::vector<float>(count * cs),
-           at = int64_t{0}]() mutable {
+          [=, a = filled(count * as, dtype), b = filled(count * bs, dtype),
+           c = std::vector<char>(count * cs * size), at = int64_t{0}]() mutable {
             at = (at + 1) % count;
-            cpu::matmul(s, a_offsets, b_offsets, a.data() + at * as, b.data() + at * bs,
-                        c.data() + at * cs);
+            cpu::matmul(s, a_offsets, b_offsets, &a[at * as * size], &b[at * bs * size],
+                        &c[at * cs * size]);
           }};
 }
 
 // One pass of a square convolution: 'f'orward, 'd'ata or 'w'eights.
-Row convolution(char pass, int64_t n, int64_t size, int64_t c, int64_t o, int64_t kernel = 3,
-                int64_t stride = 1, int64_t groups = 1) {
-  ConvShape s{.n = n, .h = size, .w = size, .c = c, .o = o, .kh = kernel, .kw = kernel};
+Row convolution(DType dtype, char pass, int64_t n, int64_t size, int64_t c, int64_t o,
+                int64_t kernel = 3, int64_t stride = 1, int64_t groups = 1) {
+  ConvShape s{
+      .dtype = dtype, .n = n, .h = size, .w = size, .c = c, .o = o, .kh = kernel, .kw = kernel};
   s.stride_h = s.stride_w = stride;
   s.pad_h = s.pad_w = kernel / 2;
   s.oh = s.ow = (size + 2 * s.pad_h - kernel) / stride + 1;
   s.groups = groups;
-  const std::string name = std::string("conv ") + pass + " " + std::to_string(n) + " x " +
+  const std::string name = prefix(dtype) + "conv " + pass + " " + std::to_string(n) + " x " +
                            std::to_string(size) + "^2 " + std::to_string(c) + "->" +
                            std::to_string(o) + " k" + std::to_string(kernel) +
                            (stride > 1 ? " s" + std::to_string(stride) : "") +
                            (groups > 1 ? " g" + std::to_string(groups) : "");
   const double flops = 2.0 * n * s.oh * s.ow * o * (c / groups) * kernel * kernel;
   return {name, flops,
-          [=, x = filled(n * size * size * c), w = filled(o * kernel * kernel * (c / groups)),
-           y = filled(n * s.oh * s.ow * o)]() mutable {
+          [=, x = filled(n * size * size * c, dtype),
+           w = filled(o * kernel * kernel * (c / groups), dtype),
+           y = filled(n * s.oh * s.ow * o, dtype)]() mutable {
             if (pass == 'f') cpu::conv2d(s, x.data(), w.data(), y.data());
             if (pass == 'd') cpu::conv2d_backward_data(s, y.data(), w.data(), x.data());
             if (pass == 'w') cpu::conv2d_backward_weight(s, x.data(), y.data(), w.data());
@@ -85,9 +98,9 @@ Row convolution(char pass, int64_t n, int64_t size, int64_t c, int64_t o, int64_
 
 using Make = std::function<Row()>;
 
-std::vector<Make> rows() {
+std::vector<Make> rows(DType dtype) {
   std::vector<Make> all;
-  const auto add = [&](auto... x) { all.push_back([=] { return product(x...); }); };
+  const auto add = [&](auto... x) { all.push_back([=] { return product(dtype, x...); }); };
   for (int64_t n : {16, 32, 64, 128, 256, 512, 1024, 2048}) add(1, n, n, n);
   for (const char* layout : {"NT", "TN", "TT"})
     for (int64_t n : {64, 256, 1024}) add(1, n, n, n, layout);
@@ -119,7 +132,7 @@ std::vector<Make> rows() {
   add(256, 16, 16, 16, "NN");
   add(1, 128, 16384, 128, "TN");
   const auto conv = [&](auto... x) {
-    for (char pass : {'f', 'd', 'w'}) all.push_back([=] { return convolution(pass, x...); });
+    for (char pass : {'f', 'd', 'w'}) all.push_back([=] { return convolution(dtype, pass, x...); });
   };
   conv(128, 32, 3, 16);
   conv(128, 32, 16, 16);
@@ -192,12 +205,13 @@ int main(int argc, char** argv) {
   std::string filter;
   double seconds = 0.1;
   std::vector<int> threads{1, 2};
-  bool own = false;
+  bool own = false, bf16 = false;
   double megabytes = 0;
   app.add_option("filter", filter, "only shapes whose name contains this");
   app.add_option("--seconds", seconds, "how long to time each shape")->capture_default_str();
   app.add_option("--threads", threads, "numbers of threads")->capture_default_str();
   app.add_flag("--own", own, "the own kernel also where oneDNN would be called");
+  app.add_flag("--bf16", bf16, "in bf16 instead of f32");
   app.add_option("--spread", megabytes, "MB that the operands of products rotate through");
   CLI11_PARSE(app, argc, argv);
 
@@ -207,7 +221,7 @@ int main(int argc, char** argv) {
     std::printf("%9s us%12s%12s%8s", ("own " + std::to_string(t) + "t").c_str(), "own GF/s",
                 "oneDNN", "ratio");
   std::puts("");
-  for (const Make& make : rows()) {
+  for (const Make& make : rows(bf16 ? kBF16 : kF32)) {
     const Row row = make();
     if (row.name.find(filter) == std::string::npos) continue;
     std::printf("%-36s", row.name.c_str());

@@ -140,6 +140,11 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe) {
   auto job = std::make_shared<recipes::TrainJob>();
   job->interrupted = [] { return signal_seen != 0; };
   for (const recipes::Setting& setting : recipe.settings) {
+    if (setting.kind == recipes::Setting::kFlag) {
+      command.add_flag_callback(
+          "--" + setting.name, [job, setting] { job->given[setting.name] = true; }, setting.help);
+      continue;
+    }
     const bool choice = setting.kind == recipes::Setting::kChoice;
     command
         .add_option_function<std::string>(

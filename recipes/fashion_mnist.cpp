@@ -53,6 +53,7 @@ Settings complete(const Settings& given) {
   settings["batch"] = 128;
   settings["lr"] = mlp ? 0.003 : 0.005;
   settings["seed"] = 0;
+  settings["bf16"] = false;
   settings["checkpoint-steps"] = 0;
   settings.update(given);
   return settings;
@@ -313,6 +314,9 @@ const Registered fashion_mnist({
                   .help = "Decides the initial weights, the order and the augmentation.",
                   .fallback = "0",
                   .low = 0},
+                 {.name = "bf16",
+                  .kind = Setting::kFlag,
+                  .help = "Multiplies in bf16; weights and the optimizer stay in f32."},
                  {.name = "checkpoint-steps",
                   .help = "Saves a checkpoint every N steps too, and not only after each epoch; 0: "
                           "does not.",

@@ -14,8 +14,8 @@ using Settings = nlohmann::ordered_json;
 
 // One setting, and the command line's option for it.
 struct Setting {
-  enum Kind { kInteger, kNumber, kChoice };
-  std::string name;  // "epochs" for --epochs
+  enum Kind { kInteger, kNumber, kChoice, kFlag };  // a flag is false or given
+  std::string name;                                 // "epochs" for --epochs
   Kind kind = kInteger;
   std::string help = {};
   std::string fallback = {};              // what help calls the default

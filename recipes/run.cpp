@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "glia/error.h"
+#include "glia/ops.h"
 
 namespace glia::recipes {
 namespace {
@@ -83,6 +84,7 @@ void Run::fit(train::Trainer& trainer, data::Pipeline& training, data::Pipeline&
   trainer.add(train::csv(file(kMetrics)));
   trainer.add(train::tensorboard(folder_));
   trainer.add(train::progress(unit));
+  const Autocast precision(settings_.value("bf16", false) ? kBF16 : kF32);
   trainer.fit(training, &test);
   if (!trainer.finished())
     throw Interrupted(

@@ -31,8 +31,9 @@ class Run {
   // What the trainer must keep in its checkpoints.
   std::string note() const;
 
-  // Loads the checkpoint if the run goes on; trains, with the callbacks of every recipe: progress,
-  // checkpoints, metrics.csv and TensorBoard. Throws Interrupted when job.interrupted() says so.
+  // Loads the checkpoint if the run goes on; trains, by the setting "bf16" in mixed precision, with
+  // the callbacks of every recipe: progress, checkpoints, metrics.csv and TensorBoard. Throws
+  // Interrupted when job.interrupted() says so.
   void fit(train::Trainer& trainer, data::Pipeline& training, data::Pipeline& test,
            const std::string& unit);
 

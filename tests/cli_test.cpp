@@ -98,7 +98,7 @@ TEST_F(Cli, HelpIsComplete) {
     EXPECT_EQ(glia(arguments).status, 0) << arguments;
   const std::string train = glia("train fashion-mnist --help").out;
   for (const char* option : {"--model", "--epochs", "--batch", "--lr", "--seed", "--threads",
-                             "--out", "--resume", "--overwrite", "--checkpoint-steps"})
+                             "--out", "--resume", "--overwrite", "--checkpoint-steps", "--bf16"})
     EXPECT_NE(train.find(option), std::string::npos) << option;
   const std::string predict = glia("predict fashion-mnist --help").out;
   EXPECT_NE(predict.find("inverted"), std::string::npos);
@@ -202,6 +202,21 @@ TEST_F(Cli, NeedsNoOption) {
   const auto summary = nlohmann::json::parse(io::read_file("runs/fashion-mnist-cnn/summary.json"));
   EXPECT_EQ(summary.at("model"), "cnn");
   EXPECT_LT(summary.at("parameters"), 100000);
+}
+
+TEST_F(Cli, TrainsInBf16) {
+  const Output o = glia(kTrain + "--epochs 12 --bf16 --out half", "GLIA_CPU=avx2");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << "slow is not said once: " << o.err;
+  EXPECT_NE(o.err.find("no bf16 instructions"), std::string::npos) << o.err;
+  const auto summary = nlohmann::json::parse(io::read_file("half/summary.json"));
+  EXPECT_EQ(summary.at("bf16"), true);
+  EXPECT_GT(summary.at("test_accuracy"), 0.9);
+  for (const auto& [key, weight] : io::read_safetensors("half/model.safetensors"))
+    EXPECT_EQ(weight.dtype(), kF32) << key;
+
+  ASSERT_EQ(glia(kQuick + "--out whole").status, 0);
+  expect_error("train fashion-mnist --resume whole --bf16", "--bf16 true: ");
 }
 
 TEST_F(Cli, Profiles) {

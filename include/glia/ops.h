@@ -193,12 +193,12 @@ RNNResult rnn(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
 
 // ---- Mixed precision --------------------------------------------------------------------------
 
-// While one lives, this thread's matmul, linear and conv2d take f32 and 16-bit operands in bf16,
-// sum in f32 and give bf16; losses, norms, softmax and sums take and give f32; other operations go
-// by the dtypes they are given (Micikevicius et al. 2018; Kalamkar et al. 2019). Parameters stay
-// f32 and so do their gradients. May be nested: Autocast(kF32) suspends an outer one. Throws Error
-// for other dtypes. Where the processor has no bf16 instructions, results are right and slow, and
-// it says so.
+// While one lives, this thread's matmul, linear, conv2d and attention take f32 and 16-bit operands,
+// sum in f32 and give bf16. Recurrent layers multiply their input in bf16 and keep f32 states;
+// losses, norms, softmax and sums take and give f32; the rest goes by the dtypes it is given
+// (Micikevicius et al. 2018; Kalamkar et al. 2019). Parameters stay f32, and so do their gradients.
+// May be nested: Autocast(kF32) suspends an outer one. Throws Error for other dtypes. Where the
+// processor has no bf16 instructions, results are right and slow, and it says so, once.
 class Autocast {
  public:
   explicit Autocast(DType dtype);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/autocast.h"
 #include "ops/private.h"
 #include "runtime/backend.h"
 
@@ -196,7 +197,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     reject("leading axes" + (mask.defined() ? " or the mask " + mask.shape().str() : "") +
            " do not broadcast");
   }
-  const DType dtype = promote(promote(q.dtype(), k.dtype()), v.dtype());
+  const DType dtype = product_dtype(promote(promote(q.dtype(), k.dtype()), v.dtype()));
   const DType computed = sum_dtype(dtype);
   std::vector<Tensor> in;
   for (const Tensor* t : {&q, &k, &v}) {

@@ -236,7 +236,8 @@ LSTMResult layer(const char* op, Recurrence::Cell cell, const Operands& in, cons
     };
     return {zeros({0, batch, hidden}, dtype), state(in.h0), state(in.c0)};
   }
-  std::vector<Tensor> inputs{linear(given(in.x), given(in.weight_ih), {}, where),
+  // Inside an Autocast this product is in bf16; states are never rounded.
+  std::vector<Tensor> inputs{given(linear(given(in.x), given(in.weight_ih), {}, where)),
                              given(in.weight_hh)};
   for (const Tensor* t : {&in.bias_ih, &in.bias_hh, &in.h0, &in.c0}) {
     if (t->defined()) inputs.push_back(given(*t));

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "backend/cpu/gemm/gemm.h"
+#include "backend/cpu/gemm/kernel.h"
 #include "backend/cpu/onednn/onednn.h"
 #include "runtime/threads.h"
 
@@ -45,9 +46,12 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
             Epilogue* epilogue) {
   const auto batch = static_cast<int64_t>(a_offsets.size());
-  if (own(shape, batch)) {
+  if (own(shape, batch) && shape.dtype == kBF16) {
+    gemm::matmul(shape, a_offsets, b_offsets, static_cast<const bfloat16*>(a),
+                 static_cast<const bfloat16*>(b), static_cast<bfloat16*>(out));
+  } else if (own(shape, batch)) {
     const bool inside = batch == 1 && shape.n > 1;
-    gemm::matmul(shape, a_offsets, b_offsets, static_cast<const float*>(a),
+    gemm::matmul(*gemm::kernels(), shape, a_offsets, b_offsets, static_cast<const float*>(a),
                  static_cast<const float*>(b), static_cast<float*>(out),
                  inside ? epilogue : nullptr);
     if (inside) return;
@@ -58,22 +62,34 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
 }
 
 void conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilogue* epilogue) {
-  if (own(shape, gemm::Pass::kForward)) {
-    return gemm::conv2d(shape, static_cast<const float*>(x), static_cast<const float*>(w),
-                        static_cast<float*>(y), epilogue);
+  const bool mine = own(shape, gemm::Pass::kForward);
+  if (mine && shape.dtype == kF32) {
+    return gemm::conv2d(*gemm::kernels(), shape, static_cast<const float*>(x),
+                        static_cast<const float*>(w), static_cast<float*>(y), epilogue);
   }
-  onednn::conv2d(shape, x, w, y);
+  if (mine) {
+    gemm::conv2d(shape, static_cast<const bfloat16*>(x), static_cast<const bfloat16*>(w),
+                 static_cast<bfloat16*>(y));
+  } else {
+    onednn::conv2d(shape, x, w, y);
+  }
   hand_on(epilogue, shape.n * shape.oh * shape.ow, shape.o);
 }
 
 void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx,
                           Epilogue* epilogue) {
-  if (own(shape, gemm::Pass::kData)) {
-    return gemm::conv2d_backward_data(shape, static_cast<const float*>(dy),
+  const bool mine = own(shape, gemm::Pass::kData);
+  if (mine && shape.dtype == kF32) {
+    return gemm::conv2d_backward_data(*gemm::kernels(), shape, static_cast<const float*>(dy),
                                       static_cast<const float*>(w), static_cast<float*>(dx),
                                       epilogue);
   }
-  onednn::conv2d_backward_data(shape, dy, w, dx);
+  if (mine) {
+    gemm::conv2d_backward_data(shape, static_cast<const bfloat16*>(dy),
+                               static_cast<const bfloat16*>(w), static_cast<bfloat16*>(dx));
+  } else {
+    onednn::conv2d_backward_data(shape, dy, w, dx);
+  }
   hand_on(epilogue, shape.n * shape.h * shape.w, shape.c);
 }
 

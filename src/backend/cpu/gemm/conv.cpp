@@ -94,7 +94,8 @@ MemoryRef allocate(int64_t floats) { return MemoryRef(allocate_memory(floats * s
 // weights: (kH kW C, O) as pack_columns leaves them. Positions of y lie y_row floats apart.
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
                float* y, int64_t y_row, Epilogue* epilogue) {
-  if (by_tiles(s, false)) return winograd::correlate(kernels, s, x, weights, y, y_row, epilogue);
+  if (!kernels.pairs && by_tiles(s, false))
+    return winograd::correlate(kernels, s, x, weights, y, y_row, epilogue);
   const Runs runs(s);
   if (epilogue) epilogue->begin(runs.count);
   const int64_t group = std::clamp<int64_t>(
@@ -161,15 +162,26 @@ bool empty(const ConvShape& s) {
 }  // namespace
 
 bool can(const ConvShape& s, Pass pass) {
-  if (s.dtype != kF32 || !kernels() || s.groups != 1 || empty(s)) return false;
+  if (!kernels() || s.groups != 1 || empty(s)) return false;
+  if (s.dtype == kBF16) {  // pairs of what is summed over
+    const int64_t inner = pass == Pass::kForward ? s.c : s.o;
+    if (!pair_kernels() || pass == Pass::kWeight || inner % 2 != 0) return false;
+  }
   if (s.dilation_h != 1 || s.dilation_w != 1) return false;
   if (pass != Pass::kData) return true;
   return s.stride_h == 1 && s.stride_w == 1 && s.pad_h < s.kh && s.pad_w < s.kw;
 }
 
+// In bf16 only small ones, whose calls into oneDNN cost as much as their work.
+bool pays_in_bf16(const ConvShape& s, Pass pass) {
+  const double most = pass == Pass::kForward ? 6e7 : 8e6;
+  return s.stride_h * s.stride_w == 1 && s.kh * s.kw > 1 && operations(s) <= most;
+}
+
 // oneDNN is ahead where the output has few channels, where weights outgrow the cache beside the
 // rows of an image, and forward at strides.
 bool pays(const ConvShape& s, Pass pass) {
+  if (s.dtype == kBF16) return pays_in_bf16(s, pass);
   const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
   if (stride == 1 && by_tiles(pass == Pass::kData ? turned(s) : s, pass == Pass::kWeight))
     return true;
@@ -179,8 +191,8 @@ bool pays(const ConvShape& s, Pass pass) {
   return s.c >= 32;
 }
 
-void conv2d(const ConvShape& s, const float* x, const float* w, float* y, Epilogue* epilogue) {
-  const Kernels& kernels = *gemm::kernels();
+void conv2d(const Kernels& kernels, const ConvShape& s, const float* x, const float* w, float* y,
+            Epilogue* epilogue) {
   const int64_t k = s.kh * s.kw * s.c;
   convolve(kernels, s, x, y, epilogue, [&](int64_t first, int64_t columns, float* out) {
     pack_columns(kernels, w + first * k, 1, k, k, columns, out);
@@ -188,9 +200,8 @@ void conv2d(const ConvShape& s, const float* x, const float* w, float* y, Epilog
 }
 
 // A convolution of dy with the kernel turned about.
-void conv2d_backward_data(const ConvShape& s, const float* dy, const float* w, float* dx,
-                          Epilogue* epilogue) {
-  const Kernels& kernels = *gemm::kernels();
+void conv2d_backward_data(const Kernels& kernels, const ConvShape& s, const float* dy,
+                          const float* w, float* dx, Epilogue* epilogue) {
   const int64_t window = s.kh * s.kw;
   const auto pack = [&](int64_t first, int64_t columns, float* out) {
     for (int64_t p = window - 1; p >= 0; --p, out += s.o * kernels.lanes)

@@ -1,5 +1,5 @@
 // Tiles of C live in registers: for each l, one row of B is loaded and each element of A's column
-// multiplies all of it.
+// multiplies all of it. `kPairs`: what a float of A and B holds is a pair of bf16.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/gemm/kernel.cpp"
 #include "backend/cpu/simd/targets.h"
@@ -19,6 +19,7 @@ namespace glia::cpu::HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR
 
 const gemm::Kernels* kernel_table() { return nullptr; }
+const gemm::Kernels* pair_table() { return nullptr; }
 
 #else
 
@@ -36,8 +37,20 @@ constexpr int most_rows(int vectors) {
   return kRows[HWY_TARGET == HWY_AVX3][vectors - 1];
 }
 
+// a b + c; for pairs, the sum of both products. Highway 1.0 does not know the instruction.
+template <bool kPairs>
+HWY_INLINE V multiply_add(V a, V b, V c) {
+#if HWY_TARGET == HWY_AVX3
+  if constexpr (kPairs) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(c.v.raw) : "v"(a.v.raw), "v"(b.v.raw));
+    return c;
+  }
+#endif
+  return fma(a, b, c);
+}
+
 // One tile. `kAcross`: a_row is 1, else a_col is. `last`: how many columns the last vector has.
-template <int kRows, int kVectors, bool kAcross, bool kMasked>
+template <bool kPairs, int kRows, int kVectors, bool kAcross, bool kMasked>
 void tile(const Block& p, const float* a, const float* b, float* c, int64_t last) {
   V sum[kRows * kVectors];
   repeat<kRows * kVectors>([&](auto i) HWY_ATTR { sum[i] = V(0); });
@@ -60,7 +73,7 @@ void tile(const Block& p, const float* a, const float* b, float* c, int64_t last
         }
         const V left = V::of(*from);
         repeat<kVectors>([&](auto v) HWY_ATTR {
-          sum[r * kVectors + v] = fma(left, right[v], sum[r * kVectors + v]);
+          sum[r * kVectors + v] = multiply_add<kPairs>(left, right[v], sum[r * kVectors + v]);
         });
       });
       x += a_col, x5 += a_col, x10 += a_col;
@@ -85,13 +98,14 @@ void tile(const Block& p, const float* a, const float* b, float* c, int64_t last
 using TileFunction = void (*)(const Block&, const float*, const float*, float*, int64_t);
 
 // of[vectors - 1][rows - 1]; the last one: a single vector, loaded by mask.
-template <bool kAcross>
+template <bool kPairs, bool kAcross>
 struct Tiles {
   std::array<std::array<TileFunction, kMostRows>, kMostVectors + 1> of{};
 
   template <int kVectors, bool kMasked, int... kRow>
   constexpr void fill(std::integer_sequence<int, kRow...>) {
-    ((of[kMasked ? kMostVectors : kVectors - 1][kRow] = tile<kRow + 1, kVectors, kAcross, kMasked>),
+    ((of[kMasked ? kMostVectors : kVectors - 1][kRow] =
+          tile<kPairs, kRow + 1, kVectors, kAcross, kMasked>),
      ...);
   }
   constexpr Tiles() {
@@ -102,15 +116,15 @@ struct Tiles {
     fill<1, true>(std::make_integer_sequence<int, most_rows(1)>());
   }
 };
-template <bool kAcross>
-constexpr Tiles<kAcross> kTiles;
+template <bool kPairs, bool kAcross>
+constexpr Tiles<kPairs, kAcross> kTiles;
 
 int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
 // All rows of `vectors` vectors of columns, in tiles as equal as can be.
-template <bool kAcross>
+template <bool kPairs, bool kAcross>
 void multiply_columns(const Block& p, int64_t first, int64_t vectors, int64_t last, bool masked) {
-  const auto& tiles = kTiles<kAcross>.of[masked ? kMostVectors : vectors - 1];
+  const auto& tiles = kTiles<kPairs, kAcross>.of[masked ? kMostVectors : vectors - 1];
   const int64_t count = divide_up(p.rows, most_rows(static_cast<int>(vectors)));
   const float* const b = p.b + first * p.b_panel;
   float* const c = p.c + first * kLanes;
@@ -122,7 +136,7 @@ void multiply_columns(const Block& p, int64_t first, int64_t vectors, int64_t la
   }
 }
 
-template <bool kAcross>
+template <bool kPairs, bool kAcross>
 void multiply_block(const Block& p) {
   // With few rows to a tile, more vectors to a row keep the processor busy.
   const int64_t height = divide_up(p.rows, divide_up(p.rows, most_rows(2)));
@@ -135,18 +149,21 @@ void multiply_block(const Block& p) {
   for (int64_t g = 1; g <= groups; ++g) {
     const int64_t end = g * vectors / groups;
     const int64_t last = left > 0 && p.padded && g == groups ? left : kLanes;
-    multiply_columns<kAcross>(p, first, end - first, last, false);
+    multiply_columns<kPairs, kAcross>(p, first, end - first, last, false);
     first = end;
   }
-  if (masked) multiply_columns<kAcross>(p, vectors, 1, left, true);
+  if (masked) multiply_columns<kPairs, kAcross>(p, vectors, 1, left, true);
 }
 
-void block(const Block& p) { p.a_col == 1 ? multiply_block<false>(p) : multiply_block<true>(p); }
+template <bool kPairs>
+void block(const Block& p) {
+  p.a_col == 1 ? multiply_block<kPairs, false>(p) : multiply_block<kPairs, true>(p);
+}
 
 // ---- Dot products
 
 // `ahead`: how far behind each element of y is the one to be fetched meanwhile.
-template <int kThin, int kWide>
+template <bool kPairs, int kThin, int kWide>
 void dots_tile(const Dots& p, int64_t t, int64_t w, int64_t ahead) {
   const float* const x = p.x + t * p.x_row;
   const float* const y = p.y + w * p.y_row;
@@ -160,8 +177,9 @@ void dots_tile(const Dots& p, int64_t t, int64_t w, int64_t ahead) {
       const float* const from = y + j * p.y_row + l;
       hwy::Prefetch(from + ahead);
       const V right = load(from);
-      repeat<kThin>([&](auto i)
-                        HWY_ATTR { sum[i * kWide + j] = fma(left[i], right, sum[i * kWide + j]); });
+      repeat<kThin>([&](auto i) HWY_ATTR {
+        sum[i * kWide + j] = multiply_add<kPairs>(left[i], right, sum[i * kWide + j]);
+      });
     });
   };
   for (; l + kLanes <= p.k; l += kLanes)
@@ -181,27 +199,51 @@ void dots_tile(const Dots& p, int64_t t, int64_t w, int64_t ahead) {
   });
 }
 
-template <int kThin>
+template <bool kPairs, int kThin>
 void dots_rows(const Dots& p, int64_t t) {
   constexpr int kWide = kThin == 1 ? 8 : kThin == 2 || HWY_TARGET == HWY_AVX3 ? 4 : 2;
   // Short rows: into the next tile; long ones: down the row.
   const int64_t ahead = kWide * p.k <= 8192 ? kWide * p.y_row : 256;
   int64_t w = 0;
-  for (; w + kWide <= p.wide; w += kWide) dots_tile<kThin, kWide>(p, t, w, ahead);
-  for (; w < p.wide; ++w) dots_tile<kThin, 1>(p, t, w, ahead);
+  for (; w + kWide <= p.wide; w += kWide) dots_tile<kPairs, kThin, kWide>(p, t, w, ahead);
+  for (; w < p.wide; ++w) dots_tile<kPairs, kThin, 1>(p, t, w, ahead);
 }
 
+template <bool kPairs>
 void dots(const Dots& p) {
   int64_t t = 0;
-  for (; t + 4 <= p.thin; t += 4) dots_rows<4>(p, t);
-  if (p.thin - t == 3) dots_rows<3>(p, t);
-  if (p.thin - t == 2) dots_rows<2>(p, t);
-  if (p.thin - t == 1) dots_rows<1>(p, t);
+  for (; t + 4 <= p.thin; t += 4) dots_rows<kPairs, 4>(p, t);
+  if (p.thin - t == 3) dots_rows<kPairs, 3>(p, t);
+  if (p.thin - t == 2) dots_rows<kPairs, 2>(p, t);
+  if (p.thin - t == 1) dots_rows<kPairs, 1>(p, t);
 }
 
-const gemm::Kernels* kernel_table() {
-  static constexpr gemm::Kernels kTable{kLanes, most_rows(2), block, transpose, dots};
-  return &kTable;
+// ---- Pairs
+
+void interleave(const uint16_t* a, const uint16_t* b, int64_t n, uint32_t* out) {
+  const hn::ScalableTag<uint32_t> words;
+  const hn::Rebind<uint16_t, decltype(words)> halves;
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    const auto low = hn::PromoteTo(words, hn::LoadU(halves, a + j));
+    const auto high = hn::PromoteTo(words, hn::LoadU(halves, b + j));
+    hn::StoreU(hn::Or(low, hn::ShiftLeft<16>(high)), words, out + j);
+  }
+  for (; j < n; ++j) out[j] = a[j] | uint32_t{b[j]} << 16;
+}
+
+template <bool kPairs>
+constexpr gemm::Kernels kKernels{kLanes,    most_rows(2), kPairs,    block<kPairs>,
+                                 transpose, dots<kPairs>, interleave};
+
+const gemm::Kernels* kernel_table() { return &kKernels<false>; }
+
+const gemm::Kernels* pair_table() {
+#if HWY_TARGET == HWY_AVX3
+  static const bool can = __builtin_cpu_supports("avx512bf16");
+  if (can) return &kKernels<true>;
+#endif
+  return nullptr;
 }
 
 #endif
@@ -213,8 +255,10 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 
 HWY_EXPORT(kernel_table);
+HWY_EXPORT(pair_table);
 
 const gemm::Kernels* gemm::kernels() { return GLIA_DISPATCH(kernel_table)(); }
+const gemm::Kernels* gemm::pair_kernels() { return GLIA_DISPATCH(pair_table)(); }
 
 }  // namespace glia::cpu
 #endif

@@ -42,14 +42,22 @@ struct Dots {
 };
 using DotsFunction = void (*)(const Dots&);
 
+// out[j] = the pair of a[j] and b[j], for j < n; a in the lower half.
+using InterleaveFunction = void (*)(const uint16_t* a, const uint16_t* b, int64_t n, uint32_t* out);
+
 struct Kernels {
   int64_t lanes;  // of a vector
   int64_t rows;   // of C that are computed at a time, at most
+  bool pairs;     // what a float of A and B holds is a pair of bf16
   BlockFunction block;
   TransposeFunction transpose;
   DotsFunction dots;
+  InterleaveFunction interleave;
 };
 // For the instruction set in use; null below AVX2.
 const Kernels* kernels();
+// The same on pairs of bf16, neighbours along k, which is then half as long; C is f32 all the same.
+// Null where the processor has no instruction for it.
+const Kernels* pair_kernels();
 
 }  // namespace glia::cpu::gemm

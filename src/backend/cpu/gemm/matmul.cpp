@@ -215,9 +215,20 @@ void add_up(const float* partials, int64_t count, int64_t m, int64_t n, float* o
 
 }  // namespace
 
-bool can(const MatmulShape& s, int64_t) { return s.dtype == kF32 && kernels(); }
+bool can(const MatmulShape& s, int64_t) { return s.dtype == kBF16 ? pair_kernels() : kernels(); }
+
+// In bf16 oneDNN is ahead where much is to be put in pairs for little work, and in large products.
+bool pays_in_bf16(const MatmulShape& s, int64_t batch) {
+  constexpr int64_t kTiny = 1 << 17, kMost = 1 << 24;
+  const int64_t work = s.m * s.n * s.k;
+  if (work <= kTiny) return true;
+  if (s.k < kDotDepth) return false;
+  if (batch == 1 && std::min(s.m, s.n) < kThin) return s.m < kThin ? s.b_row == 1 : s.a_col == 1;
+  return work <= kMost && (s.b_row == 1 || s.m >= kDotDepth);
+}
 
 bool pays(const MatmulShape& s, int64_t batch) {
+  if (s.dtype == kBF16) return pays_in_bf16(s, batch);
   constexpr int64_t kVector = 1 << 15, kLong = 1 << 23, kHuge = int64_t{1} << 31;
   if (batch > 1) return true;
   // One row times rows beyond L1, a few beyond L2, outer products, and the largest.
@@ -229,12 +240,11 @@ bool pays(const MatmulShape& s, int64_t batch) {
   return s.m * s.n * s.k < kHuge;
 }
 
-void matmul(const MatmulShape& s, std::span<const int64_t> a_offsets,
+void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const float* a, const float* b, float* out,
             Epilogue* epilogue) {
   const int64_t batch = static_cast<int64_t>(a_offsets.size()), size = s.m * s.n;
   if (batch * size == 0) return;
-  const Kernels& kernels = *gemm::kernels();
   Product whole{.m = s.m, .n = s.n, .k = s.k, .a = a, .a_row = s.a_row, .a_col = s.a_col, .b = b};
   whole.b_row = s.b_row;
   whole.b_col = s.b_col;
