@@ -194,12 +194,11 @@ RNNResult rnn(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
 // ---- Mixed precision --------------------------------------------------------------------------
 
 // While one lives, this thread's matmul, linear, conv2d and attention take f32 and 16-bit operands,
-// sum in f32 and give bf16. Recurrent layers multiply their input in bf16 and keep their states in
-// f32; losses, norms, softmax and sums take and give f32; other operations go by the dtypes they
-// are given (Micikevicius et al. 2018; Kalamkar et al. 2019). Parameters stay f32 and so do their
-// gradients. May be nested: Autocast(kF32) suspends an outer one. Throws Error for other dtypes.
-// Where the processor has no bf16 instructions, results are right and slow, and the first one
-// says so on standard error.
+// sum in f32 and give bf16. Recurrent layers multiply their input in bf16 and keep f32 states;
+// losses, norms, softmax and sums take and give f32; the rest goes by the dtypes it is given
+// (Micikevicius et al. 2018; Kalamkar et al. 2019). Parameters stay f32, and so do their gradients.
+// May be nested: Autocast(kF32) suspends an outer one. Throws Error for other dtypes. Where the
+// processor has no bf16 instructions, results are right and slow, and it says so, once.
 class Autocast {
  public:
   explicit Autocast(DType dtype);
