@@ -1,7 +1,8 @@
 // Glia's side of the comparison with PyTorch: reads what parity.py has written to a folder,
 // computes, and writes the results there.
 //   parity ops FOLDER               inputs.safetensors -> outputs.safetensors
-//   parity train mlp|cnn FOLDER     states and batches -> losses, final state, logits
+//   parity train mlp|cnn FOLDER [bf16]
+//                                   states and batches -> losses, final state, logits
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -38,8 +39,14 @@ Tensor sparse_steps(const Tensor& weight, const Tensor& ids, const Options& opti
   return bag.weight.tensor();
 }
 
+Tensor in_bf16(const std::function<Tensor()>& f) {
+  const Autocast half(kBF16);
+  return f();
+}
+
 const std::map<std::string, Function>& functions() {
 #define F(expression) [](const std::vector<Tensor>& t) -> Tensor { return expression; }
+#define HALF(expression) F(in_bf16([&] { return expression; }))
   static const std::map<std::string, Function> all{
       {"neg", F(-t[0])},
       {"abs", F(abs(t[0]))},
@@ -139,7 +146,14 @@ const std::map<std::string, Function>& functions() {
       {"attention", F(scaled_dot_product_attention(t[0], t[1], t[2]))},
       {"attention_causal",
        F(scaled_dot_product_attention(t[0], t[1], t[2], {.is_causal = true, .scale = 0.7}))},
+      {"autocast_matmul", HALF(matmul(t[0], t[1]))},
+      {"autocast_linear", HALF(linear(t[0], t[1], t[2]))},
+      {"autocast_conv2d", HALF(conv2d(t[0], t[1], t[2], {.stride = {2, 1}, .padding = {1, 1}}))},
+      {"autocast_pool", HALF(max_pool2d(conv2d(t[0], t[1]), 2))},
+      {"autocast_attention", HALF(scaled_dot_product_attention(t[0], t[1], t[2]))},
+      {"autocast_loss", HALF(cross_entropy(linear(relu(linear(t[0], t[1])), t[2]), t[3]))},
   };
+#undef HALF
 #undef F
   return all;
 }
@@ -171,7 +185,7 @@ void compute_ops(const std::string& folder) {
     for (const Tensor& t : c.in) {
       if (t.requires_grad()) by.push_back(t);
     }
-    const std::vector<Tensor> g = gradients(y, by, c.weight);
+    const std::vector<Tensor> g = gradients(y, by, cast(c.weight, y.dtype()));
     for (size_t i = 0, k = 0; i < c.in.size(); ++i) {
       if (c.in[i].requires_grad()) results.emplace_back(name + "/grad" + std::to_string(i), g[k++]);
     }
@@ -181,7 +195,7 @@ void compute_ops(const std::string& folder) {
 
 // States are named "STEP/KEY", and loaded before that step. The dtype is that of the images.
 template <class Model>
-void train(const std::string& folder) {
+void train(const std::string& folder, DType dtype) {
   Model model;
   Tensor images, labels;
   for (const auto& [key, value] : io::read_safetensors(folder + "/batches.safetensors"))
@@ -194,6 +208,7 @@ void train(const std::string& folder) {
   std::vector<double> losses;
   for (int64_t i = 0; i < images.size(0); ++i) {
     if (states.contains(i)) model.load_state_dict(states[i]);
+    const Autocast products(dtype);
     const Tensor loss = cross_entropy(model(index(images, {i})), index(labels, {i}));
     optimizer.step(gradients(loss, model.parameters()));
     losses.push_back(loss.item());
@@ -205,14 +220,16 @@ void train(const std::string& folder) {
 }
 
 int run(const std::vector<std::string>& arguments) {
+  const bool half = arguments.size() == 4 && arguments[3] == "bf16";
+  const bool trains = (arguments.size() == 3 || half) && arguments[0] == "train";
   if (arguments.size() == 2 && arguments[0] == "ops") {
     compute_ops(arguments[1]);
-  } else if (arguments.size() == 3 && arguments[0] == "train" && arguments[1] == "mlp") {
-    train<recipes::Mlp>(arguments[2]);
-  } else if (arguments.size() == 3 && arguments[0] == "train" && arguments[1] == "cnn") {
-    train<recipes::Cnn>(arguments[2]);
+  } else if (trains && arguments[1] == "mlp") {
+    train<recipes::Mlp>(arguments[2], half ? kBF16 : kF32);
+  } else if (trains && arguments[1] == "cnn") {
+    train<recipes::Cnn>(arguments[2], half ? kBF16 : kF32);
   } else {
-    std::fprintf(stderr, "usage: parity ops FOLDER | parity train mlp|cnn FOLDER\n");
+    std::fprintf(stderr, "usage: parity ops FOLDER | parity train mlp|cnn FOLDER [bf16]\n");
     return 2;
   }
   return 0;

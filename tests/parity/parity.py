@@ -18,6 +18,7 @@ STEPS, BATCH = 20, 64
 # Of the largest value of a result: sums are made in another order.
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-12}
 LOSS_TOLERANCE, EXACT_TOLERANCE = 1e-5, 1e-9
+HALF_TOLERANCE = 1 / 128  # one rounding to bf16 of each side
 
 generator = torch.Generator().manual_seed(20)
 faults = []
@@ -30,6 +31,8 @@ def check(name, good, text=""):
 
 def check_close(name, got, want, tolerance):
     got, want = torch.as_tensor(got), want.detach()
+    if got.dtype == torch.uint16:
+        got = got.view(torch.bfloat16)
     if got.shape != want.shape or got.dtype != want.dtype:
         return check(name, False, f"{got.dtype} {tuple(got.shape)}, "
                                   f"not {want.dtype} {tuple(want.shape)}")
@@ -201,6 +204,27 @@ OPS |= {
 }
 
 
+def in_bf16(function):
+    def run(*tensors):
+        with torch.autocast("cpu", torch.bfloat16):
+            return function(*tensors)
+    return run
+
+
+OPS |= {
+    "autocast_" + name: (in_bf16(OPS[name][0]), OPS[name][1])
+    for name in ("matmul", "linear", "conv2d", "attention")
+}
+OPS |= {
+    "autocast_pool": (in_bf16(lambda x, w: nhwc(F.max_pool2d(nchw(conv(x, w)), 2))),
+                      lambda: [uniform(2, 10, 8, 4), uniform(6, 3, 3, 4)]),
+    "autocast_loss": (in_bf16(lambda x, w, v, y: F.cross_entropy(
+        F.linear(F.relu(F.linear(x, w)), v), y)),
+        lambda: [uniform(64, 20, low=-1, high=1), uniform(32, 20, low=-0.3, high=0.3),
+                 uniform(10, 32, low=-0.3, high=0.3), indices(10, 64)]),
+}
+
+
 def compare_ops():
     inputs, wanted = {}, {}
     for op, (function, make) in OPS.items():
@@ -217,7 +241,7 @@ def compare_ops():
                 continue
             weight = uniform(*out.shape).to(dtype)
             inputs[f"{name}/weight"] = weight.numpy()
-            out.backward(weight)
+            out.backward(weight.to(out.dtype))
             for i, x in enumerate(given):
                 if x.requires_grad:
                     wanted[f"{name}/grad{i}"] = (x.grad, dtype)
@@ -227,7 +251,8 @@ def compare_ops():
     check("results", got.keys() == wanted.keys(), str(sorted(got.keys() ^ wanted.keys())))
     for name in got.keys() & wanted.keys():
         want, dtype = wanted[name]
-        check_close(name, got[name], want, TOLERANCE[dtype])
+        half = name.startswith("autocast") and dtype == torch.float32
+        check_close(name, got[name], want, HALF_TOLERANCE if half else TOLERANCE[dtype])
     print(f"{len(OPS)} operations, {len(wanted)} results and gradients")
 
 
@@ -269,14 +294,15 @@ class Cnn(nn.Module):
         return self.fc(nhwc(h).flatten(1))
 
 
-def train(model, images, labels, threads=2):
+def train(model, images, labels, threads=2, half=False):
     """Losses, and the state before each step."""
     torch.set_num_threads(threads)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     losses, states = [], []
     for x, y in zip(images, labels):
         states.append({k: v.numpy().copy() for k, v in model.state_dict().items()})
-        loss = F.cross_entropy(model(x), y)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = F.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -284,12 +310,12 @@ def train(model, images, labels, threads=2):
     return np.array(losses), states
 
 
-def train_glia(name, images, labels, states):
+def train_glia(name, images, labels, states, *more):
     tensors.save(FOLDER / "states.safetensors",
                  {f"{i}/{k}": v for i, state in enumerate(states) for k, v in state.items()})
     tensors.save(FOLDER / "batches.safetensors",
                  {"images": images.numpy(), "labels": labels.numpy()})
-    subprocess.run([PROGRAM, "train", name, FOLDER], check=True)
+    subprocess.run([PROGRAM, "train", name, FOLDER, *more], check=True)
     return np.load(FOLDER / "losses.npy")
 
 
@@ -339,6 +365,13 @@ def compare_training(name, make):
     print(f"{name}, f32: {worst:.1e} from equal weights in each step, {alone:.1e} from equal "
           f"initial weights (PyTorch on one thread from PyTorch on two: "
           f"{difference(other, losses):.1e})")
+
+    losses, states = train(copy(), images, labels, half=True)
+    worst = difference(train_glia(name, images, labels, states, "bf16"), losses)
+    check(name, worst <= HALF_TOLERANCE, f"losses in bf16 from equal weights differ by {worst:.2e}")
+    alone = difference(train_glia(name, images, labels, states[:1], "bf16"), losses)
+    print(f"{name}, bf16: {worst:.1e} from equal weights in each step, {alone:.1e} from equal "
+          f"initial weights")
 
 
 def main():

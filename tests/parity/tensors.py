@@ -1,11 +1,11 @@
-"""The safetensors format, read and written with NumPy alone."""
+"""The safetensors format, read and written with NumPy alone; bf16 is read as its 16 bits."""
 import json
 import struct
 
 import numpy as np
 
 _DTYPES = {"BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "I32": np.int32, "I64": np.int64,
-           "F16": np.float16, "F32": np.float32, "F64": np.float64}
+           "BF16": np.uint16, "F16": np.float16, "F32": np.float32, "F64": np.float64}
 _NAMES = {np.dtype(v): k for k, v in _DTYPES.items()}
 
 
