@@ -56,13 +56,15 @@ Result mlp_small(const Options&);       // 784-512-512-10, batch 128, SGD with m
 Result mlp_large(const Options&);       // 4096-4096-4096-1000, batch 256
 Result mlp_small_bf16(const Options&);  // the same under Autocast(kBF16)
 Result mlp_large_bf16(const Options&);
-Result lstm_train(const Options&);        // 128-256, 100 steps, batch 32, clipped SGD
-Result lstm_b1(const Options&);           // 24-32, 63 steps, batch 1, forward
-Result gpt_train(const Options&);         // 4 layers of 128, 4 heads, 128 tokens, batch 16, AdamW
-Result gpt_decode(const Options&);        // a token of 128 by a growing cache, batch 1
-Result adamw_small(const Options&);       // 200 parameters of 64 elements
-Result adamw_large(const Options&);       // 50 parameters of 200,000 elements
-Result resnet20_train(const Options&);    // ResNet-20, batch 128, SGD with momentum
+Result lstm_train(const Options&);  // 128-256, 100 steps, batch 32, clipped SGD
+Result lstm_b1(const Options&);     // 24-32, 63 steps, batch 1, forward
+Result gpt_train(const Options&);   // 4 layers of 128, 4 heads, 128 tokens, batch 16, AdamW
+Result gpt_train_bf16(const Options&);
+Result gpt_decode(const Options&);      // a token of 128 by a growing cache, batch 1
+Result adamw_small(const Options&);     // 200 parameters of 64 elements
+Result adamw_large(const Options&);     // 50 parameters of 200,000 elements
+Result resnet20_train(const Options&);  // ResNet-20, batch 128, SGD with momentum
+Result resnet20_train_bf16(const Options&);
 Result resnet20_infer1(const Options&);   // the same in evaluation mode, one image
 Result resnet20_infer64(const Options&);  // 64 images
 Result bandwidth(const Options&);         // layer norm, gelu, dropout, softmax and gradients

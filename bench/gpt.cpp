@@ -45,9 +45,7 @@ struct Gpt : nn::Module {
 // What one token costs: two operations for each weight.
 double weights() { return kLayers * 12.0 * kWidth * kWidth + kVocabulary * kWidth; }
 
-}  // namespace
-
-Result gpt_train(const Options& options) {
+Result training(const Options& options, DType dtype) {
   const Start start(options);
   Gpt model;
   start.load(model);
@@ -61,6 +59,7 @@ Result gpt_train(const Options& options) {
       parameters,
       {.lr = options.lr > 0 ? options.lr : 1e-7, .betas = {0.9, 0.95}, .weight_decay = 0.1});
   Result result = run(options, [&] {
+    const Autocast products(dtype);
     const Tensor loss = model.loss(x, y);
     optimizer.step(gradients(loss, parameters));
     return loss;
@@ -69,6 +68,11 @@ Result gpt_train(const Options& options) {
   result.facts = {{"flops", 3.0 * kBatch * kTokens * (2 * weights() + attention)}};
   return result;
 }
+
+}  // namespace
+
+Result gpt_train(const Options& options) { return training(options, kF32); }
+Result gpt_train_bf16(const Options& options) { return training(options, kBF16); }
 
 Result gpt_decode(const Options& options) {
   const Start start(options);

@@ -24,6 +24,7 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"gelu16m", bench::gelu16m},
     {"gpt_decode", bench::gpt_decode},
     {"gpt_train", bench::gpt_train},
+    {"gpt_train_bf16", bench::gpt_train_bf16},
     {"lstm_b1", bench::lstm_b1},
     {"lstm_train", bench::lstm_train},
     {"loader", bench::loader},
@@ -36,6 +37,7 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"resnet20_infer1", bench::resnet20_infer1},
     {"resnet20_infer64", bench::resnet20_infer64},
     {"resnet20_train", bench::resnet20_train},
+    {"resnet20_train_bf16", bench::resnet20_train_bf16},
     {"start", bench::start},
 };
 

@@ -84,9 +84,7 @@ Result inference(const Options& options, int64_t batch) {
   return result;
 }
 
-}  // namespace
-
-Result resnet20_train(const Options& options) {
+Result training(const Options& options, DType dtype) {
   constexpr int64_t kBatch = 128;
   const Start start(options);
   nn::Sequential model = resnet20(start);
@@ -96,6 +94,7 @@ Result resnet20_train(const Options& options) {
       parameters,
       {.lr = options.lr > 0 ? options.lr : 1e-6, .momentum = 0.9, .weight_decay = 1e-4});
   Result result = run(options, [&] {
+    const Autocast products(dtype);
     const Tensor loss = cross_entropy(model(x), target);
     optimizer.step(gradients(loss, parameters));
     return loss;
@@ -105,6 +104,10 @@ Result resnet20_train(const Options& options) {
   return result;
 }
 
+}  // namespace
+
+Result resnet20_train(const Options& options) { return training(options, kF32); }
+Result resnet20_train_bf16(const Options& options) { return training(options, kBF16); }
 Result resnet20_infer1(const Options& options) { return inference(options, 1); }
 Result resnet20_infer64(const Options& options) { return inference(options, 64); }
 

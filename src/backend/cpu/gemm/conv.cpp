@@ -174,8 +174,9 @@ bool can(const ConvShape& s, Pass pass) {
 
 // In bf16 only small ones, whose calls into oneDNN cost as much as their work.
 bool pays_in_bf16(const ConvShape& s, Pass pass) {
-  const double most = pass == Pass::kForward ? 6e7 : 8e6;
-  return s.stride_h * s.stride_w == 1 && s.kh * s.kw > 1 && operations(s) <= most;
+  const bool forward = pass == Pass::kForward;
+  if (operations(s) > (forward ? 6e7 : 8e6) || (!forward && s.c < 32)) return false;
+  return s.stride_h * s.stride_w == 1 && s.kh * s.kw > 1;
 }
 
 // oneDNN is ahead where the output has few channels, where weights outgrow the cache beside the

@@ -217,13 +217,15 @@ void add_up(const float* partials, int64_t count, int64_t m, int64_t n, float* o
 
 bool can(const MatmulShape& s, int64_t) { return s.dtype == kBF16 ? pair_kernels() : kernels(); }
 
-// In bf16 oneDNN is ahead where much is to be put in pairs for little work, and in large products.
+// In bf16 oneDNN is ahead where much is to be put in pairs for little work, where the last vectors
+// are not filled, and in large products.
 bool pays_in_bf16(const MatmulShape& s, int64_t batch) {
   constexpr int64_t kTiny = 1 << 17, kMost = 1 << 24;
   const int64_t work = s.m * s.n * s.k;
   if (work <= kTiny) return true;
-  if (s.k < kDotDepth) return false;
-  if (batch == 1 && std::min(s.m, s.n) < kThin) return s.m < kThin ? s.b_row == 1 : s.a_col == 1;
+  if (s.k < kDotDepth || batch > 1) return false;
+  if (std::min(s.m, s.n) < kThin) return s.m < kThin ? s.b_row == 1 : s.a_col == 1;
+  if (s.n >= kColumns && s.n % 16 != 0) return false;
   return work <= kMost && (s.b_row == 1 || s.m >= kDotDepth);
 }
 
