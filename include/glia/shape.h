@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -19,6 +20,15 @@ class Shape {
   Shape(const std::vector<int64_t>& sizes) : Shape(std::span(sizes)) {}
   explicit Shape(std::span<const int64_t> sizes);
   static Shape filled(int rank, int64_t size);
+  Shape(const Shape& other) { *this = other; }
+  // Sizes are copied by halves: the second is rarely in use.
+  Shape& operator=(const Shape& other) {
+    rank_ = other.rank_;
+    std::memcpy(sizes_, other.sizes_, sizeof(sizes_) / 2);
+    if (rank_ > kMaxRank / 2)
+      std::memcpy(sizes_ + kMaxRank / 2, other.sizes_ + kMaxRank / 2, sizeof(sizes_) / 2);
+    return *this;
+  }
 
   int rank() const { return rank_; }
   int64_t operator[](int i) const { return sizes_[i]; }
@@ -26,7 +36,12 @@ class Shape {
   // The size of an axis, negative ones from the end; throws ShapeError when there is none.
   int64_t size(int axis) const;
   // The product of all sizes; 1 for rank 0. Throws ShapeError when it does not fit 63 bits.
-  int64_t numel() const;
+  int64_t numel() const {
+    int64_t n = 1;
+    bool overflow = false;
+    for (int64_t size : *this) overflow |= __builtin_mul_overflow(n, size, &n);
+    return overflow || n > kMaxElements ? numel_of_many() : n;
+  }
   void push_back(int64_t size);
   void insert(int axis, int64_t size);
   void erase(int axis);
@@ -45,6 +60,9 @@ class Shape {
   std::string str() const;  // "(2, 3)", "(5,)", "()"
 
  private:
+  static constexpr int64_t kMaxElements = int64_t{1} << 59;  // bytes fit 63 bits whatever the dtype
+  int64_t numel_of_many() const;
+
   int32_t rank_ = 0;
   int64_t sizes_[kMaxRank];
 };

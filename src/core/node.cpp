@@ -63,7 +63,7 @@ Node* leave_history(Node* node) {
   return node->history_source;
 }
 
-Node* new_node(const Op& op, const Shape& shape, DType dtype) {
+inline Node* new_node(const Op& op, const Shape& shape, DType dtype) {
   void* memory = state.free_nodes;
   if (memory) {
     state.free_nodes = state.free_nodes->next;
@@ -94,7 +94,7 @@ void delete_node(Node* node) {
   ++state.free_count;
 }
 
-bool drop_reference(Node* node, uint64_t count) {
+inline bool drop_reference(Node* node, uint64_t count) {
   return static_cast<uint32_t>(node->counts.add(-count)) == 1;
 }
 

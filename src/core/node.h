@@ -63,7 +63,8 @@ struct Node {
   static constexpr int kInline = 4;
   static constexpr uint64_t kHandle = (uint64_t{1} << 32) + 1;
 
-  // What every pass over a graph reads comes first.
+  // A line of cache for what every pass over a graph reads, one for what a walk adds, and one
+  // that completes what recording writes of an operation on few axes.
   Count counts{kHandle};  // low half: all references; high half: those held by Tensor handles
   const Op* op;
   Node** inputs = inline_inputs;
@@ -75,26 +76,26 @@ struct Node {
   uint32_t index;
   uint32_t uses;
 
+  Node* inline_inputs[kInline];
   DType dtype;
   bool needs_grad = false;
   bool trainable = false;      // a leaf to which gradients flow
   bool history_ended = false;  // the inputs are gone although needs_grad was set
   bool in_history = false;     // listed by keep_history()
   std::atomic<bool> computed{false};
-  Node* inline_inputs[kInline];
-  Shape shape;
-  int64_t inline_attributes[kInline];
-
+  uint32_t depth = 0;  // uncomputed operations on the longest way here when recorded
+  // The plan that computed through this node without keeping its value; 0: none.
+  uint32_t plan_id = 0;
   MemoryRef memory;
+  CustomRule* custom = nullptr;  // of an alias that carries its own derivative
+
   int64_t offset = 0;  // of the value within memory, in bytes
   std::source_location where;
-  uint64_t sequence;             // order of recording in its thread
-  CustomRule* custom = nullptr;  // of an alias that carries its own derivative
-  uint32_t depth = 0;            // uncomputed operations on the longest way here when recorded
+  uint64_t sequence;  // order of recording in its thread
+  Shape shape;        // up to rank 4 the rest of it is not touched
+  int64_t inline_attributes[kInline];
 
-  // The plan that computed through this node without keeping its value, and its place there.
-  uint32_t plan_id = 0;  // 0: none
-  uint32_t plan_index;
+  uint32_t plan_index;  // the place in that plan
 
   // Links of the list of computed nodes that keep their inputs for gradients, and the trainable
   // tensor for whose sake this one does; set while listed.
@@ -104,7 +105,7 @@ struct Node {
 
   // A node with one reference, a handle's.
   Node(const Op& op, const Shape& shape, DType dtype, uint64_t sequence)
-      : op(&op), dtype(dtype), shape(shape), sequence(sequence) {}
+      : op(&op), dtype(dtype), sequence(sequence), shape(shape) {}
 
   void retain() { counts.add(1); }
   uint32_t references() const { return static_cast<uint32_t>(counts.value()); }

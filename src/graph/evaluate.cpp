@@ -1,4 +1,5 @@
 // Evaluation: walk what is pending, look its structure up, run the plan, hand out the results.
+#include <algorithm>
 #include <cstring>
 #include <list>
 #include <unordered_map>
@@ -33,10 +34,10 @@ struct Entry {
 // Plans by structure, the least recently used forgotten first.
 class Cache {
  public:
-  Entry* find(uint64_t hash, const std::vector<uint64_t>& structure) {
+  Entry* find(uint64_t hash, std::span<const uint64_t> structure) {
     auto [at, end] = by_hash_.equal_range(hash);
     for (; at != end; ++at) {
-      if (at->second->structure == structure) {
+      if (std::ranges::equal(at->second->structure, structure)) {
         recent_.splice(recent_.begin(), recent_, at->second);
         return &*at->second;
       }
@@ -84,7 +85,7 @@ class Cache {
 struct Evaluator {
   Cache cache;
   GraphStats stats;
-  std::vector<uint64_t> structure;
+  std::vector<uint64_t> words;  // room for a structure
   std::vector<std::pair<Node*, int32_t>> stack;
   std::vector<const Node*> leaves;
   std::vector<PendingGraph> spare;  // for reuse
@@ -171,28 +172,33 @@ void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
 }
 
 // The graph's structure as words: equal words, equal plans. Numbers of host scalars and contents
-// of leaves are not part of it.
-void describe(const PendingGraph& graph, std::vector<uint64_t>* words) {
-  words->clear();
+// of leaves are not part of it. They are written to `room`, which grows as needed.
+std::span<const uint64_t> describe(const PendingGraph& graph, std::vector<uint64_t>* room) {
+  size_t used = 0;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = *graph.nodes[i];
     const bool computed = node.is_computed();
     const bool leaf = is_leaf(node);
     const Op* op = computed ? &kLeafOp : node.op;
-    words->push_back(reinterpret_cast<uintptr_t>(op));
     const uint64_t inputs = leaf ? 0 : node.input_count;
     const uint64_t attributes = leaf ? 0 : node.attribute_count;
-    words->push_back(static_cast<uint64_t>(node.dtype) | uint64_t(node.shape.rank()) << 8 |
-                     uint64_t{graph.wanted[i]} << 16 | uint64_t{graph.donatable[i]} << 17 |
-                     inputs << 18 | attributes << 44);
-    for (int64_t size : node.shape) words->push_back(size);
-    for (uint64_t k = 0; k < inputs; ++k) words->push_back(node.inputs[k]->index);
-    for (uint64_t k = 0; k < attributes; ++k) words->push_back(node.attributes[k]);
+    const size_t most = used + 2 + kMaxRank + inputs + attributes;
+    if (room->size() < most) room->resize(2 * most);
+    uint64_t* word = room->data() + used;
+    *word++ = reinterpret_cast<uintptr_t>(op);
+    *word++ = static_cast<uint64_t>(node.dtype) | uint64_t(node.shape.rank()) << 8 |
+              uint64_t{graph.wanted[i]} << 16 | uint64_t{graph.donatable[i]} << 17 | inputs << 18 |
+              attributes << 44;
+    for (int64_t size : node.shape) *word++ = size;
+    for (uint64_t k = 0; k < inputs; ++k) *word++ = node.inputs[k]->index;
+    for (uint64_t k = 0; k < attributes; ++k) *word++ = node.attributes[k];
+    used = word - room->data();
   }
+  return {room->data(), used};
 }
 
 // Each word is mixed with its place alone, so that no multiplication waits for the one before.
-uint64_t hash_of(const std::vector<uint64_t>& words) {
+uint64_t hash_of(std::span<const uint64_t> words) {
   if (hashes_collide) return 0;
   uint64_t h = 0, place = 0;
   for (uint64_t word : words) {
@@ -350,9 +356,9 @@ class Run {
 
 Entry* entry_for(PendingGraph* graph) {
   Evaluator& e = evaluator();
-  describe(*graph, &e.structure);
-  const uint64_t hash = hash_of(e.structure);
-  Entry* entry = e.cache.find(hash, e.structure);
+  const std::span<const uint64_t> structure = describe(*graph, &e.words);
+  const uint64_t hash = hash_of(structure);
+  Entry* entry = e.cache.find(hash, structure);
   if (entry && !entry->stale) return entry;
   const double start = milliseconds();
   if (entry) {
@@ -362,7 +368,7 @@ Entry* entry_for(PendingGraph* graph) {
   } else {
     Entry made;
     made.hash = hash;
-    made.structure = e.structure;
+    made.structure.assign(structure.begin(), structure.end());
     made.plan = make_plan(*graph);
     made.nodes = graph->nodes.size();
     entry = e.cache.add(std::move(made));

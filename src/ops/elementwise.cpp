@@ -53,7 +53,7 @@ void vjp_kWhere(Vjp& v) {
 }
 void vjp_kCast(Vjp& v) { v.set(0, cast(v.g(), v.node().inputs[0]->dtype)); }
 
-const Entry& entry(Code code) {
+inline const Entry& entry(Code code) {
   static const std::vector<Entry>* entries = [] {
     auto* all = new std::vector<Entry>;
     const auto add = [&](Code code, const char* text, Types types, void (*vjp)(Vjp&)) {
@@ -90,7 +90,7 @@ const bool registered = [] {
 DType scalar_dtype(const Operand& x) { return x.kind() == kF64 ? kF32 : x.kind(); }
 
 // The dtype of an operation on both, a host number adopting the tensor's where it fits.
-DType common(const Operand& a, const Operand& b) {
+inline DType common(const Operand& a, const Operand& b) {
   if (a.is_scalar() && b.is_scalar()) return promote(scalar_dtype(a), scalar_dtype(b));
   if (!a.is_scalar() && !b.is_scalar()) {
     const DType s = a.tensor().node()->dtype, t = b.tensor().node()->dtype;
@@ -103,7 +103,7 @@ DType common(const Operand& a, const Operand& b) {
 }
 
 // The dtype that the op computes in when given this one.
-DType accepted(const Entry& e, DType t, const Where& where) {
+inline DType accepted(const Entry& e, DType t, const Where& where) {
   switch (e.types) {
     case Types::Float:
       return is_float(t) ? t : kF32;
@@ -118,7 +118,7 @@ DType accepted(const Entry& e, DType t, const Where& where) {
   return t;
 }
 
-void require_defined(const Operand& x, const Entry& e) {
+inline void require_defined(const Operand& x, const Entry& e) {
   if (!x.is_scalar() && !x.tensor().defined())
     fail(e.op.name, "an operand is not defined", x.where());
 }
@@ -142,14 +142,19 @@ class In {
   Node* node_;
 };
 
-// The shape of both together, made in `room` if it is neither's.
-const Shape& joined(const Entry& e, const In& a, const In& b, const Where& where, Shape* room) {
-  if (a.shape() == b.shape()) return a.shape();
+Shape checked_broadcast(const Entry& e, const Shape& a, const Shape& b, const Where& where) {
   try {
-    return *room = broadcast(a.shape(), b.shape());
+    return broadcast(a, b);
   } catch (const ShapeError& error) {
     fail(e.op.name, error.what(), where);
   }
+}
+
+// The shape of both together, made in `room` if it is neither's.
+inline const Shape& joined(const Entry& e, const In& a, const In& b, const Where& where,
+                           Shape* room) {
+  if (a.shape() == b.shape()) return a.shape();
+  return *room = checked_broadcast(e, a.shape(), b.shape(), where);
 }
 
 Tensor unary(Code code, const Operand& x) {
