@@ -141,6 +141,7 @@ struct Part {
 };
 constexpr size_t kMaxParts = 256;  // all pairs are looked at
 
+// Under graph_lock(): whether the inputs of what this op made are still there.
 bool pending(const Tensor& t, const Op& op) {
   return t.node()->op == &op && !t.node()->is_computed();
 }
@@ -154,6 +155,8 @@ bool is_zero(const Node* node) {
 // What was written on zeros to make `t`; nothing if it was made otherwise.
 std::vector<Part> parts_of(Tensor t) {
   std::vector<Part> parts;
+  if (t.node()->op != &kWriteBox) return parts;
+  std::lock_guard hold(graph_lock());
   while (pending(t, kWriteBox) && parts.size() < kMaxParts) {
     parts.push_back({Box(*t.node()), handle(t.node()->inputs[1])});
     t = handle(t.node()->inputs[0]);
@@ -292,9 +295,15 @@ Tensor sum_of_boxes(const Tensor& a, const Tensor& b) {
 }
 
 Tensor permute_parts(const Tensor& x, const Axes& axes) {
-  if (!pending(x, kConcat)) return permute(x, axes);
   std::vector<Tensor> parts;
-  for (Node* in : x.node()->input_span()) parts.push_back(permute(handle(in), axes));
+  if (x.node()->op == &kConcat) {
+    std::lock_guard hold(graph_lock());
+    if (pending(x, kConcat)) {
+      for (Node* in : x.node()->input_span()) parts.push_back(handle(in));
+    }
+  }
+  if (parts.empty()) return permute(x, axes);
+  for (Tensor& part : parts) part = permute(part, axes);
   const auto axis = std::ranges::find(axes, x.node()->attributes[0]);
   return concat(parts, static_cast<int>(axis - axes.begin()), x.node()->where);
 }
