@@ -413,6 +413,7 @@ class EmbeddingBag(Training):
                                "out": nn.Linear(64, 1)})
         super().__init__(model, {"ids": torch.from_numpy(ids), "target": torch.from_numpy(target)},
                          torch.optim.Adagrad, [{"sparse": True}, {"sparse": False}], 0.01)
+        self.compiled = [{"sparse": False}]  # the compiler takes no sparse gradients
 
     def step(self, setting, lr=None):
         self.model["table"].sparse = setting.get("sparse", True)
