@@ -2,8 +2,10 @@
 // where the sum itself has 144. Over many tiles, each of the 36 is a matrix product. A gradient of
 // weights is the transposed algorithm: G^T [(A dy A^T) * (B^T x B)] G, summed over tiles.
 //
-// The polynomials behind A, B and G meet at 0, +-1/sqrt(2), +-sqrt(2) and infinity. In f32 the
-// error is 1.5 to 2.5 times that of the sum itself, where the usual points 0, +-1, +-2 have 4 to 6.
+// The polynomials behind A, B and G meet at 0, +-1/sqrt(2), +-sqrt(2) and infinity, which keeps
+// numbers nearer to each other than the usual 0, +-1, +-2. Of normal numbers in f32 the relative
+// error (RMS, against f64) is 5e-7 to 7e-7 in all passes; of plain sums of 16 to 128 channels,
+// 2e-7 to 6e-7.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/gemm/winograd.cpp"
 #include "backend/cpu/simd/targets.h"
@@ -271,8 +273,8 @@ MemoryRef transform_weights(const Kernels& kernels, const Transforms& transforms
                             int64_t o, const float* weights) {
   constexpr int64_t kRows = 16;
   const int64_t panels = divide_up(o, kernels.lanes), size = c * kernels.lanes;
-  MemoryRef memory(allocate_memory(kSquare * panels * size * sizeof(float)));
-  float* const out = static_cast<float*>(memory->data);
+  MemoryRef memory = allocate(kSquare * panels * size);
+  float* const out = floats(memory);
   const int64_t pieces = divide_up(c, kRows);
   const auto run = [&](int64_t piece) {
     const int64_t first = piece % pieces * kRows * kernels.lanes;
@@ -341,7 +343,7 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
         block.k = std::min(kDepth, s.c - l);
         block.add = l > 0;
         block.a = products + (i + 1) * slot + l;
-        block.b = static_cast<const float*>(matrices->data) + i * size + l * kernels.lanes;
+        block.b = floats(matrices) + i * size + l * kernels.lanes;
         block.c = products + i * slot;
         kernels.block(block);
       }
@@ -381,7 +383,7 @@ void weight_gradient(const Kernels& kernels, const ConvShape& s, const float* x,
   const Transforms& transforms = winograd::transforms();
   const Grid grid(s, std::max(s.c, s.o));
   const int64_t slot = grid.slot(), size = s.o * s.c, pieces = std::min<int64_t>(8, grid.runs);
-  const MemoryRef partials(allocate_memory(pieces * 9 * size * sizeof(float)));
+  const MemoryRef partials = allocate(pieces * 9 * size);
   parallel_for(pieces, [&](int64_t piece) {
     const int64_t first = piece * grid.runs / pieces, last = (piece + 1) * grid.runs / pieces;
     const Work work(std::max(s.w * s.c, s.ow * s.o), (grid.across * kTile + 2) * std::max(s.c, s.o),
@@ -423,7 +425,7 @@ void weight_gradient(const Kernels& kernels, const ConvShape& s, const float* x,
       for (int64_t i = 0; i < 3; ++i) lines.to[i] = middle + (i * kPoints + j) * size;
       transforms.gradient(lines);
     }
-    float* const out = static_cast<float*>(partials->data) + piece * 9 * size;
+    float* const out = floats(partials) + piece * 9 * size;
     for (int64_t i = 0; i < 3; ++i) {
       Lines lines{.n = s.c, .items = s.o, .from_item = s.c, .to_item = 9 * s.c};
       for (int64_t j = 0; j < kPoints; ++j) lines.from[j] = middle + (i * kPoints + j) * size;
@@ -431,7 +433,7 @@ void weight_gradient(const Kernels& kernels, const ConvShape& s, const float* x,
       transforms.gradient(lines);
     }
   });
-  add_partials(static_cast<const float*>(partials->data), pieces, 9 * size, dw, 9 * size);
+  add_partials(floats(partials), pieces, 9 * size, dw, 9 * size);
 }
 
 }  // namespace gemm::winograd
