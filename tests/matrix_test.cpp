@@ -410,9 +410,10 @@ TEST_P(ConvKernel, ThreeByThreeByTiles) {
   const int64_t channels[][2] = {{8, 5}, {16, 16}, {17, 33}, {32, 9}, {20, 24}};
   uint64_t seed = 0;
   for (auto [n, h, w] : sizes)
-    for (auto [c, o] : channels)
-      check_conv(conv_shape(kF32, n, h, w, c, o, 3, 3, 1, static_cast<int64_t>(seed % 3), 1, 1),
-                 ++seed);
+    for (auto [c, o] : channels) {
+      const auto pad = static_cast<int64_t>(seed % 3);
+      check_conv(conv_shape(kF32, n, h, w, c, o, 3, 3, 1, pad, 1, 1), ++seed);
+    }
 }
 
 TEST_P(ConvKernel, FewPositionsAreCutIntoChannels) {

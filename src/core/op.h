@@ -68,7 +68,8 @@ struct Array {
 class Epilogue {
  public:
   // A rectangle of the output. It has all columns, or a multiple of 64 that starts at a multiple of
-  // 64, or is the last of its rows. Parts with one index have the same first row.
+  // 64, or is the last of its rows. Parts with one index have no column in common, so that each
+  // column has one sum for an index.
   struct Part {
     int64_t index = 0;
     int64_t row = 0, rows = 0, column = 0, columns = 0;

@@ -48,7 +48,11 @@ int64_t product(const Shape& s, int from, int to) {
 
 class Planner {
  public:
-  explicit Planner(const PendingGraph& graph) : graph_(graph), plan_(new Plan) {}
+  explicit Planner(const PendingGraph& graph)
+      : graph_(graph),
+        plan_(new Plan),
+        epilogue_of_(graph.nodes.size(), -1),
+        repeated_in_(graph.nodes.size()) {}
 
   std::unique_ptr<Plan> make() {
     simplify();
@@ -94,8 +98,6 @@ class Planner {
     formula.simplify();
     formula.arrange();
     formula.group();
-    formula.repeated_in_.resize(graph.nodes.size());
-    formula.choose_epilogues();
     formula.emit();
     Plan& inner = *formula.plan_;
     if (inner.steps.size() != 1 || !inner.steps[0].program)
@@ -351,7 +353,6 @@ class Planner {
   // A group that goes over what a kernel makes, and needs nothing that comes later, does so part by
   // part while that is in cache.
   void choose_epilogues() {
-    epilogue_of_.assign(graph_.nodes.size(), -1);
     for (int i : order_) {
       if (kind(i) != Kind::kKernel || node(i).op->outputs != 1 || node(i).shape.rank() == 0 ||
           !hands_on(node(i).op->name, node(i).dtype))

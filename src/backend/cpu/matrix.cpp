@@ -46,15 +46,16 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
             Epilogue* epilogue) {
   const auto batch = static_cast<int64_t>(a_offsets.size());
-  if (own(shape, batch) && shape.dtype == kBF16) {
-    gemm::matmul(shape, a_offsets, b_offsets, static_cast<const bfloat16*>(a),
-                 static_cast<const bfloat16*>(b), static_cast<bfloat16*>(out));
-  } else if (own(shape, batch)) {
+  const bool mine = own(shape, batch);
+  if (mine && shape.dtype == kF32) {
     const bool inside = batch == 1 && shape.n > 1;
     gemm::matmul(*gemm::kernels(), shape, a_offsets, b_offsets, static_cast<const float*>(a),
                  static_cast<const float*>(b), static_cast<float*>(out),
                  inside ? epilogue : nullptr);
     if (inside) return;
+  } else if (mine) {
+    gemm::matmul(shape, a_offsets, b_offsets, static_cast<const bfloat16*>(a),
+                 static_cast<const bfloat16*>(b), static_cast<bfloat16*>(out));
   } else {
     onednn::matmul(shape, a_offsets, b_offsets, a, b, out);
   }

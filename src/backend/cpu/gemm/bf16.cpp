@@ -14,9 +14,6 @@
 namespace glia::cpu::gemm {
 namespace {
 
-MemoryRef allocate(int64_t words) { return MemoryRef(allocate_memory(words * sizeof(float))); }
-float* floats(const MemoryRef& memory) { return static_cast<float*>(memory->data); }
-
 // out[l * columns + j] = the pair of in[2 l * row + j] and in[(2 l + 1) * row + j], zero beyond k.
 void interleave(const bfloat16* in, int64_t row, int64_t k, int64_t columns, float* out) {
   constexpr int64_t kPiece = 1 << 14;  // words that one thread writes at a time, about

@@ -88,9 +88,6 @@ int64_t pieces_of(const ConvShape& s) {
   return std::clamp<int64_t>(static_cast<int64_t>(operations(s) / kLeast), 1, 8);
 }
 
-float* floats(const MemoryRef& memory) { return static_cast<float*>(memory->data); }
-MemoryRef allocate(int64_t floats) { return MemoryRef(allocate_memory(floats * sizeof(float))); }
-
 // weights: (kH kW C, O) as pack_columns leaves them. Positions of y lie y_row floats apart.
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
                float* y, int64_t y_row, Epilogue* epilogue) {

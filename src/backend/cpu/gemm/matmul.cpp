@@ -294,8 +294,8 @@ void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_
   }
 
   MemoryRef partials;  // (k pieces, batch, m, n)
-  if (c.k.count > 1) partials = MemoryRef(allocate_memory(c.k.count * batch * size * 4));
-  float* const to = partials ? static_cast<float*>(partials->data) : out;
+  if (c.k.count > 1) partials = allocate(c.k.count * batch * size);
+  float* const to = partials ? floats(partials) : out;
   parallel_for(batch * blocks, [&](int64_t piece) {
     const int64_t slot = piece / (c.n.count * c.m.count), product = slot % batch;
     const int64_t i = piece / c.n.count % c.m.count * c.m.step;
@@ -316,7 +316,7 @@ void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_
     multiply(kernels, p, part);
   });
   if (!partials) return;
-  add_up(static_cast<float*>(partials->data), c.k.count, batch * whole.m, whole.n, out, finish);
+  add_up(floats(partials), c.k.count, batch * whole.m, whole.n, out, finish);
 }
 
 }  // namespace glia::cpu::gemm

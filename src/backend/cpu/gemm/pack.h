@@ -4,12 +4,18 @@
 #include <cstdint>
 
 #include "backend/cpu/gemm/kernel.h"
+#include "core/node.h"
 #include "runtime/threads.h"
 
 namespace glia::cpu::gemm {
 
 constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
+
+inline MemoryRef allocate(int64_t floats) {
+  return MemoryRef(allocate_memory(static_cast<size_t>(floats) * sizeof(float)));
+}
+inline float* floats(const MemoryRef& memory) { return static_cast<float*>(memory->data); }
 
 // Memory of the calling thread, valid until its next call here; aligned to 64 bytes.
 float* workspace(int64_t floats);
