@@ -19,7 +19,7 @@ constexpr int64_t kColumns = 64;      // columns of the output are cut at multip
 constexpr int64_t kNear = 1024;       // rows of B no farther apart are read where they lie
 constexpr int64_t kDotDepth = 64;     // from here on dot products pay
 constexpr int64_t kPart = 1 << 14;    // elements of the output handed on at a time
-constexpr int64_t kStream = 3 << 13;  // elements that a thread reads while another wakes up
+constexpr int64_t kStream = 3 << 15;  // elements that a thread reads while another wakes up
 constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
 
 // c (m, n), rows `c_row` apart, = a (m, k) b (k, n).
