@@ -187,8 +187,10 @@ Tensor sum_columns(const SumRows& s, const Tensor& g, const Tensor& values, int6
                       .starts = groups.starts,
                       .rows = take(rows, groups.perm, 0, where),
                       .source = g,
-                      .values = values.defined() ? take(values, groups.perm, 0, where) : Tensor()},
-                     size, sparse, where);
+                      .values = values.defined() ? take(values, groups.perm, 0, where) : Tensor(),
+                      .size = size,
+                      .where = where},
+                     sparse);
 }
 
 void vjp_sum_rows(Vjp& v) {
@@ -294,30 +296,27 @@ Tensor dot_rows(const SumRows& s, const Tensor& g, const Tensor& dense, const Wh
                 {s.cols.numel()}, g.dtype(), {s.dropped}, where);
 }
 
-Tensor spread_rows(const RowSparse& r, int64_t size, bool sparse, const Where& where) {
+Tensor spread_rows(const RowSparse& r, bool sparse) {
   std::vector<Node*> inputs{r.ids.node(), r.starts.node(), r.rows.node(), r.source.node()};
   if (r.values.defined()) inputs.push_back(r.values.node());
-  return record(sparse ? kSparseRows : kSpreadRows, inputs, {size, r.source.shape()[1]},
-                r.source.dtype(), {}, where);
+  return record(sparse ? kSparseRows : kSpreadRows, inputs, {r.size, r.source.shape()[1]},
+                r.source.dtype(), {}, r.where);
 }
 
 // ---- Row-sparse gradients -----------------------------------------------------------------------
 
-bool is_row_sparse(const Tensor& gradient) {
-  const Node* node = gradient.node();
-  return node->op == &kSparseRows && !node->is_computed();
-}
-
-RowSparse row_sparse(const Tensor& gradient) {
+std::optional<RowSparse> row_sparse(const Tensor& gradient) {
   const Node& node = *gradient.node();
+  if (node.op != &kSparseRows) return std::nullopt;
+  std::lock_guard hold(graph_lock());  // another thread's evaluation may drop the inputs
+  if (node.is_computed()) return std::nullopt;
   const auto in = [&](int i) { return handle(node.inputs[i]); };
-  return {in(0), in(1), in(2), in(3), node.input_count > 4 ? in(4) : Tensor()};
+  return RowSparse{in(0),         in(1),     in(2), in(3), node.input_count > 4 ? in(4) : Tensor(),
+                   node.shape[0], node.where};
 }
 
-Tensor rows_of(const Tensor& gradient) {
-  const RowSparse r = row_sparse(gradient);
-  return sum_rows({.starts = r.starts, .cols = r.rows, .values = r.values}, r.source,
-                  gradient.node()->where);
+Tensor rows_of(const RowSparse& r) {
+  return sum_rows({.starts = r.starts, .cols = r.rows, .values = r.values}, r.source, r.where);
 }
 
 namespace {
@@ -325,38 +324,36 @@ namespace {
 // Rows that may be about the same ids, and ids behind the last row of the table for none.
 Tensor from_rows(const Tensor& ids, const Tensor& values, int64_t size, const Where& where) {
   const Groups groups = group_rows(ids, size, size, where);
-  return spread_rows({groups.ids, groups.starts, groups.perm, values, {}}, size, true, where);
+  return spread_rows({groups.ids, groups.starts, groups.perm, values, {}, size, where}, true);
 }
 
 }  // namespace
 
 Tensor add_gradients(const Tensor& a, const Tensor& b) {
-  if (!is_row_sparse(a) || !is_row_sparse(b)) {
+  const auto rows_a = row_sparse(a), rows_b = row_sparse(b);
+  if (!rows_a || !rows_b) {
     const Tensor boxes = sum_of_boxes(a, b);
     return boxes.defined() ? boxes : a + b;
   }
-  return from_rows(concat({row_sparse(a).ids, row_sparse(b).ids}), concat({rows_of(a), rows_of(b)}),
-                   a.shape()[0], a.node()->where);
+  return from_rows(concat({rows_a->ids, rows_b->ids}), concat({rows_of(*rows_a), rows_of(*rows_b)}),
+                   rows_a->size, rows_a->where);
 }
 
-Tensor map_rows(const Tensor& gradient, const std::function<Tensor(const Tensor&)>& f) {
-  return from_rows(row_sparse(gradient).ids, f(rows_of(gradient)), gradient.shape()[0],
-                   gradient.node()->where);
+Tensor map_rows(const RowSparse& r, const std::function<Tensor(const Tensor&)>& f) {
+  return from_rows(r.ids, f(rows_of(r)), r.size, r.where);
 }
 
-Tensor scale_rows(const Tensor& gradient, const Tensor& factor) {
-  RowSparse r = row_sparse(gradient);
+Tensor scale_rows(RowSparse r, const Tensor& factor) {
   r.source = r.source * factor;
-  return spread_rows(r, gradient.shape()[0], true, gradient.node()->where);
+  return spread_rows(r, true);
 }
 
 std::vector<Tensor> foreach_rows(const char* name, ForeachRule rule, const Tensor& parameter,
-                                 const Tensor& gradient, const std::vector<Tensor>& state,
+                                 const RowSparse& r, const std::vector<Tensor>& state,
                                  const std::vector<double>& scalars) {
   const NoGrad off;
-  const Where& where = gradient.node()->where;
+  const Where& where = r.where;
   const DType dtype = parameter.dtype();
-  const RowSparse r = row_sparse(gradient);
   std::vector<Tensor> inputs;
   for (double s : scalars) inputs.push_back(host_scalar(s, dtype));
   inputs.push_back(parameter);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "ops/foreach.h"
 #include "ops/private.h"
@@ -28,28 +29,29 @@ Groups group_rows(const Tensor& indices, int64_t size, int64_t dropped, const Wh
 struct RowSparse {
   Tensor ids, starts, rows;  // (K), (K + 1), (K): i32
   Tensor source, values;     // (R, D), (K) or undefined
+  int64_t size;              // rows of out
+  Where where;
 };
 // As a tensor (size, D). `sparse`: a node that optimizers see through, and that is computed only
 // when something needs the dense array.
-Tensor spread_rows(const RowSparse& rows, int64_t size, bool sparse, const Where& where);
+Tensor spread_rows(const RowSparse& rows, bool sparse);
 
-// Whether these are the rows of a gradient that spread_rows made as `sparse`.
-bool is_row_sparse(const Tensor& gradient);
-// Its parts; only of such a gradient.
-RowSparse row_sparse(const Tensor& gradient);
+// The parts of a gradient that spread_rows made as `sparse`; none of any other, or once it has
+// been computed.
+std::optional<RowSparse> row_sparse(const Tensor& gradient);
 // The sum of two gradients, row-sparse if both are.
 Tensor add_gradients(const Tensor& a, const Tensor& b);
-// Of a row-sparse gradient (N, D): its rows, (K, D), each once, and zeros for what is left.
-Tensor rows_of(const Tensor& gradient);
-// f of a row-sparse gradient, where f is elementwise and keeps 0.
-Tensor map_rows(const Tensor& gradient, const std::function<Tensor(const Tensor&)>& f);
+// The rows that there are, (K, D), each once, and zeros for what is left.
+Tensor rows_of(const RowSparse& rows);
+// f of the gradient, where f is elementwise and keeps 0.
+Tensor map_rows(const RowSparse& rows, const std::function<Tensor(const Tensor&)>& f);
 // Times a rank-0 tensor.
-Tensor scale_rows(const Tensor& gradient, const Tensor& factor);
+Tensor scale_rows(RowSparse rows, const Tensor& factor);
 
 // foreach() on the rows that a row-sparse gradient has: {parameter, gradient, state...} -> the new
 // {parameter, state...}, whose other rows are as they were. In place where the old values die.
 std::vector<Tensor> foreach_rows(const char* name, ForeachRule rule, const Tensor& parameter,
-                                 const Tensor& gradient, const std::vector<Tensor>& state,
+                                 const RowSparse& gradient, const std::vector<Tensor>& state,
                                  const std::vector<double>& scalars);
 
 // ---- Sums of rows -------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ Tensor embedding(const Tensor& indices, const Tensor& weight, const LookupOption
     const Groups groups = group_rows(at, size, padding, where);
     const Tensor source = cast(reshape(g, {indices.numel(), width}), sum_dtype(g.dtype()));
     return std::vector<Tensor>{
-        spread_rows({groups.ids, groups.starts, groups.perm, source, {}}, size, true, where)};
+        spread_rows({groups.ids, groups.starts, groups.perm, source, {}, size, where}, true)};
   };
   return with_rule(value, {weight}, rule, where);
 }

@@ -23,7 +23,8 @@ Tensor total_norm(const std::vector<Tensor>& gradients, double norm_type) {
   std::vector<Tensor> parts;
   for (const Tensor& given : gradients) {
     if (!given.defined()) continue;
-    const Tensor g = is_row_sparse(given) ? rows_of(given) : given;
+    const auto rows = row_sparse(given);
+    const Tensor g = rows ? rows_of(*rows) : given;
     parts.push_back(largest          ? max(abs(g))
                     : norm_type == 2 ? sum(square(g))
                                      : sum(pow(abs(g), norm_type)));
@@ -46,7 +47,8 @@ ClippedGradients clip_grad_norm(const std::vector<Tensor>& gradients, double max
   return {map(gradients,
               [&](const Tensor& g) {
                 const Tensor f = cast(factor, g.dtype());
-                return is_row_sparse(g) ? scale_rows(g, f) : g * f;
+                const auto rows = row_sparse(g);
+                return rows ? scale_rows(*rows, f) : g * f;
               }),
           norm};
 }
@@ -55,8 +57,10 @@ std::vector<Tensor> clip_grad_value(const std::vector<Tensor>& gradients, double
   if (!(clip_value >= 0))
     throw ValueError("clip_grad_value: " + std::to_string(clip_value) + " is negative");
   const auto clip = [&](const Tensor& g) { return clamp(g, -clip_value, clip_value); };
-  return map(gradients,
-             [&](const Tensor& g) { return is_row_sparse(g) ? map_rows(g, clip) : clip(g); });
+  return map(gradients, [&](const Tensor& g) {
+    const auto rows = row_sparse(g);
+    return rows ? map_rows(*rows, clip) : clip(g);
+  });
 }
 
 }  // namespace glia::optim

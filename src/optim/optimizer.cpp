@@ -77,7 +77,7 @@ void Optimizer::set_lr(double lr) {
 struct Optimizer::Batch {
   std::vector<Slot*> slots;
   std::vector<const Tensor*> gradients;
-  bool by_rows = false;  // one parameter, whose gradient is row-sparse
+  std::optional<RowSparse> rows;  // of its one gradient, if that is row-sparse
 };
 
 std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& gradients) {
@@ -108,21 +108,21 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
       slot.state.assign(count, full(p.shape(), initial_state(groups_[slot.group]), p.dtype()));
       slot.steps = 0;
     }
-    const SparseRows rows = sparse_rows(groups_[slot.group]);
-    const bool by_rows = rows != SparseRows::kDensified && is_row_sparse(gradient);
-    if (rows == SparseRows::kRequired && !by_rows)
+    const SparseRows wanted = sparse_rows(groups_[slot.group]);
+    auto rows = wanted == SparseRows::kDensified ? std::nullopt : row_sparse(gradient);
+    if (wanted == SparseRows::kRequired && !rows)
       throw ValueError(
           fmt::format("{}: gradient {} is dense: it is for embeddings with sparse = "
                       "true",
                       name_, next - 1));
     auto batch = std::find_if(out.begin(), out.end(), [&](const Batch& b) {
       const Slot& other = *b.slots[0];
-      return !by_rows && !b.by_rows && other.group == slot.group &&
+      return !rows && !b.rows && other.group == slot.group &&
              other.parameter.dtype() == p.dtype() && other.steps == slot.steps;
     });
     if (batch == out.end()) {
       batch = out.emplace(batch);
-      batch->by_rows = by_rows;
+      batch->rows = std::move(rows);
     }
     batch->slots.push_back(&slot);
     batch->gradients.push_back(&gradient);
@@ -134,7 +134,7 @@ void Optimizer::record(const Batch& batch) {
   const Slot& any = *batch.slots[0];
   const Update u = update(groups_[any.group], any.steps + 1);
   const size_t states = any.state.size();
-  if (!batch.by_rows) {
+  if (!batch.rows) {
     std::vector<Node*> nodes;
     nodes.reserve(batch.slots.size() * (2 + states));
     for (size_t j = 0; j < batch.slots.size(); ++j) {
@@ -146,10 +146,9 @@ void Optimizer::record(const Batch& batch) {
     if (foreach_in_place(name_, u.rule, 2 + states, nodes, u.scalars)) return;
   }
   std::vector<std::vector<Tensor>> results;
-  if (batch.by_rows) {
+  if (batch.rows) {
     const std::vector<Tensor> state(any.state.begin(), any.state.end());
-    for (Tensor& result :
-         foreach_rows(name_, u.rule, any.parameter, *batch.gradients[0], state, u.scalars))
+    for (Tensor& result : foreach_rows(name_, u.rule, any.parameter, *batch.rows, state, u.scalars))
       results.push_back({std::move(result)});
   } else {
     std::vector<std::vector<Tensor>> operands(2 + states);
