@@ -53,10 +53,13 @@ def prove(glia, python, workload, folder):
 
 
 def memory(glia, python, workload):
-    """Peak MB of tensors during a step, of Glia and of PyTorch eager."""
-    ours = output(glia, workload, "--json", "--seconds", 0.2).get("peak_bytes")
+    """Peak MB of tensors during a step, or of the whole process of `start`: Glia's, PyTorch's."""
+    ours = output(glia, workload, "--json", "--seconds", 0.2)
+    if workload == "start":
+        theirs = output(python, OWN_PEERS, workload, "eager")
+        return f"{ours['rss_mb']:.4g}, {theirs['rss_mb']:.4g}"
     theirs = output(python, OWN_PEERS, workload, "memory")
-    return f"{ours / 1e6:.4g}, {theirs['peak_bytes'] / 1e6:.4g}" if ours and theirs else ""
+    return f"{ours['peak_bytes'] / 1e6:.4g}, {theirs['peak_bytes'] / 1e6:.4g}"
 
 
 def floor_ms(facts, machine):
@@ -100,8 +103,8 @@ def write(out, machine, versions, rows):
         f"Made by `bench/compare.py` on {datetime.date.today()}, each time from a process of its own.",
         "`ratio` is the median of the pairs' ratios (other / Glia), `least` the smallest. `of floor`:",
         "the time that the work must take at the rates below, as part of Glia's. `peak MB`: the most",
-        "bytes of tensors during a step, parameters included, of Glia and of PyTorch eager. `planning`:",
-        "making all plans of the process, once. `results differ by`: the largest relative difference of",
+        "bytes of tensors during a step, parameters included, of Glia and of PyTorch eager (of `start`:",
+        "of the whole process). `planning`: making all plans of the process, once. `results differ by`: the largest relative difference of",
         "five steps from the same weights.", "",
         f"- Processor: {processor()}, instruction set {machine['cpu']}, {machine['threads']} "
         f"threads, measured {machine['gflops']:.0f} GFLOP/s (f32 matrix product) and "
@@ -140,9 +143,10 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for workload in options.workloads:
-            difference, megabytes = None, ""
+            difference = megabytes = None
             if workload not in ("start", "loader"):
                 difference = prove(options.glia, options.python, workload, pathlib.Path(folder))
+            if workload != "loader":
                 megabytes = memory(options.glia, options.python, workload)
             # A round: Glia, then each of the others.
             wanted = {}
@@ -166,7 +170,7 @@ def main():
                 rows.append([workload, side, str(len(times)), f"{mine:.4g}", f"{other:.4g}",
                              f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}",
                              f"{100 * floor / mine:.0f} %" if floor else "",
-                             megabytes, f"{facts.get('planning_ms', 0):.1f}",
+                             megabytes or "", f"{facts.get('planning_ms', 0):.1f}",
                              "" if difference is None else f"{difference:.0e}"])
                 print(*rows[-1], sep="\t", flush=True)
             write(options.out, machine, versions, rows)
