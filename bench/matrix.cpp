@@ -143,6 +143,8 @@ std::vector<Make> rows(DType dtype) {
   conv(1, 32, 16, 16);
   conv(1, 16, 32, 32);
   conv(1, 8, 64, 64);
+  conv(1, 32, 16, 32, 3, 2);
+  conv(1, 16, 32, 64, 3, 2);
   conv(8, 8, 64, 64);
   conv(32, 5, 64, 64);
   conv(32, 32, 8, 8);

@@ -411,6 +411,74 @@ TEST(Plans, LeavesWithOtherContentsShareAPlan) {
   EXPECT_EQ(plans_built_by([&] { EXPECT_EQ(run(2), 6); }), 0);
 }
 
+// ---- What is the same from run to run -----------------------------------------------------------
+
+// A product of rows times a scale that is made of `v` and a number; returns how many kernels ran.
+int64_t kernels_of_scaled_product(const Tensor& x, const Tensor& v, double eps, const Tensor& w) {
+  Tensor y;
+  const int64_t count = kernels_run_by([&] {
+    y = matmul(x * rsqrt(v + eps), w);
+    eval(y);
+  });
+  const auto xs = numbers(x), vs = numbers(v), ws = numbers(w), ys = numbers(y);
+  for (int64_t i = 0; i < x.size(0); ++i) {
+    for (int64_t j = 0; j < w.size(1); ++j) {
+      double want = 0;
+      for (int64_t k = 0; k < w.size(0); ++k)
+        want += xs[i * w.size(0) + k] / std::sqrt(vs[k] + eps) * ws[k * w.size(1) + j];
+      EXPECT_NEAR(ys[i * w.size(1) + j], want, 1e-4) << i << " " << j;
+    }
+  }
+  return count;
+}
+
+TEST(Steady, IsComputedAgainOnlyWhenWhatItIsMadeOfChanges) {
+  Tensor v = square(ramp({8})) + 1;
+  const Tensor w = ramp({8, 4});
+  eval({v, w});
+  const auto run = [&](double eps) {
+    const Tensor x = ramp({256, 8}, kF32, 0.01 * eps);
+    eval(x);
+    return kernels_of_scaled_product(x, v, eps, w);
+  };
+  const int64_t all = run(0.5);
+  EXPECT_EQ(run(0.5), all - 1);
+  EXPECT_EQ(run(0.25), all) << "another number";
+  EXPECT_EQ(run(0.25), all - 1);
+  v = v + 1;
+  eval(v);
+  EXPECT_EQ(run(0.25), all) << "another leaf";
+  EXPECT_EQ(run(0.25), all - 1);
+}
+
+TEST(Steady, ExternalMemoryIsReadEachTime) {
+  std::vector<float> values(8, 1.0f);
+  const Tensor v = from_external(values.data(), {8}, kF32, nullptr), x = ramp({256, 8}),
+               w = ramp({8, 4});
+  eval({x, w});
+  const int64_t all = kernels_of_scaled_product(x, v, 1, w);
+  values[3] = 7;
+  EXPECT_EQ(kernels_of_scaled_product(x, v, 1, w), all);
+}
+
+TEST(Steady, KeptWeightsFollowTheirTensor) {
+  for (int64_t size : {4, 8, 17}) {  // by the sum itself, and by tiles
+    Tensor w = ramp({32, 3, 3, 16});
+    eval(w);
+    for (int i = 0; i < 8; ++i) {
+      const Tensor x = ramp({1, size, size, 16}, kF32, 0.01 * (i + 1));
+      if (i % 4 == 0) {
+        w = w * 1.5;
+        eval({w, x});
+      }
+      const Tensor y = conv2d(x, w, {}, {.padding = {1, 1}});
+      const Tensor want = conv2d(cast(x, kF64), cast(w, kF64), {}, {.padding = {1, 1}});
+      EXPECT_LT(max(abs(cast(y, kF64) - want)).item<double>(), 1e-5 * max(abs(want)).item<double>())
+          << size << " " << i;
+    }
+  }
+}
+
 // ---- Donation ---------------------------------------------------------------------------------
 
 TEST(Donation, AHeldOldValueNeverChanges) {

@@ -26,7 +26,7 @@ struct ThreadState {
   bool symbolic = false;
   bool ended = false;  // the thread's list of free nodes is gone
   bool cleans_up = false;
-  uint64_t sequence = 0;
+  uint64_t sequence = 0;  // of the last node; the upper bits are the thread's own
   int64_t pending_nodes = 0;
   int64_t pending_bytes = 0;
   struct FreeNode {
@@ -71,6 +71,10 @@ inline Node* new_node(const Op& op, const Shape& shape, DType dtype) {
   } else {
     memory = ::operator new(sizeof(Node), kLine);
     allocated_nodes.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (state.sequence == 0) [[unlikely]] {
+    static std::atomic<uint64_t> threads{0};
+    state.sequence = threads.fetch_add(1, std::memory_order_relaxed) << 40;
   }
   return ::new (memory) Node(op, shape, dtype, ++state.sequence);
 }

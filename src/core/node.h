@@ -91,7 +91,7 @@ struct Node {
 
   int64_t offset = 0;  // of the value within memory, in bytes
   std::source_location where;
-  uint64_t sequence;  // order of recording in its thread
+  uint64_t sequence;  // order of recording in its thread; no other node has the same
   Shape shape;        // up to rank 4 the rest of it is not touched
   int64_t inline_attributes[kInline];
 

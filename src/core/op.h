@@ -92,6 +92,10 @@ struct KernelCall {
   std::span<const int64_t> attributes;
   const CompiledFormula* formula = nullptr;  // of an op that carries one
   Epilogue* epilogue = nullptr;              // for kernels that hand their output on
+  // For what a kernel makes of input Op::keeps alone, such as weights in its own order: what an
+  // earlier run of this step put there of the same value, or nothing yet. Null: the value was not
+  // here when the step ran last, so that it may not come again.
+  MemoryRef* kept = nullptr;
 };
 
 // What a kernel has to do at least: bytes to read and write, and operations on numbers.
@@ -123,6 +127,8 @@ struct Op {
   BatchRule batch = nullptr;
   // Of a kElementwise: its Code (ops/elementwise.h); of a kReduce: its ReduceCode.
   int code = 0;
+  // Of a kKernel: the input of which it may use KernelCall::kept, -1: none.
+  int keeps = -1;
   // Of a kKernel with several results.
   int outputs = 1;
   // The kernel checks values (indices) and may throw ValueError.

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kMaxPlans = 512;
 constexpr size_t kMaxPlanNodes = 1 << 20;  // over all cached plans
+constexpr size_t kMaxKept = 1 << 28;       // bytes of PlanKept of all plans
 
 bool hashes_collide = false;
 
@@ -63,6 +64,14 @@ class Cache {
     while (!recent_.empty()) forget_oldest();
   }
   size_t size() const { return recent_.size(); }
+  size_t bytes_kept() const {
+    size_t sum = 0;
+    for (const Entry& entry : recent_) {
+      for (const PlanStep& step : entry.plan->steps)
+        if (step.kept && step.kept->memory) sum += step.kept->memory->bytes;
+    }
+    return sum;
+  }
 
  private:
   void forget_oldest() {
@@ -233,6 +242,8 @@ class Run {
  public:
   Run(const Plan& plan, const PendingGraph& graph) : plan_(plan), graph_(graph) {
     if (plan.arena_bytes) arena_ = MemoryRef(allocate_memory(plan.arena_bytes));
+    if (plan.steady.bytes && !plan.steady.memory)
+      plan.steady.memory = MemoryRef(allocate_memory(plan.steady.bytes));
     base_.resize(plan.values.size());
     held_.resize(plan.values.size());
     for (size_t v = 0; v < plan.values.size(); ++v) {
@@ -250,6 +261,9 @@ class Run {
         case PlanValue::Place::kArena:
           if (arena_) base_[v] = static_cast<char*>(arena_->data) + value.arena_offset;
           break;
+        case PlanValue::Place::kSteady:
+          base_[v] = static_cast<char*>(plan.steady.memory->data) + value.arena_offset;
+          break;
         case PlanValue::Place::kHeld:
           held_[v] =
               value.source < 0 ? MemoryRef(allocate_memory(value.bytes)) : held_[value.source];
@@ -263,16 +277,21 @@ class Run {
     }
   }
 
-  void compute() {
-    const int* site = profiler::on() ? profile_sites(plan_, graph_).data() : nullptr;
-    for (const PlanStep& step : plan_.steps) {
+  // Returns how many steps there were to compute.
+  int64_t compute() {
+    const int* sites = profiler::on() ? profile_sites(plan_, graph_).data() : nullptr;
+    const size_t first = steady_steps();
+    for (size_t s = first; s < plan_.steps.size(); ++s) {
+      const PlanStep& step = plan_.steps[s];
       try {
-        const profiler::KernelSpan span(site ? *site++ : -1);
+        const profiler::KernelSpan span(sites ? sites[s] : -1);
         compute(step);
       } catch (const ValueError& error) {
         throw ValueError(error.what(), graph_.nodes[step.node]->where);
       }
     }
+    plan_.steady.valid = true;
+    return static_cast<int64_t>(plan_.steps.size() - first);
   }
 
   // Gives the result's node its value.
@@ -310,7 +329,8 @@ class Run {
     KernelCall call{.in = in_,
                     .out = out_,
                     .attributes = graph_.nodes[step.node]->attribute_span(),
-                    .formula = step.formula.get()};
+                    .formula = step.formula.get(),
+                    .kept = step.kept ? kept(*step.kept) : nullptr};
     const PlanStep* const then = step.epilogue.get();
     if (!then) return step.run(call);
     if (!then->fused->runs_by_parts()) {
@@ -322,6 +342,30 @@ class Run {
     call.epilogue = &epilogue;
     step.run(call);
     epilogue.end();
+  }
+
+  // What was kept of the leaf, if it is the one of the last run.
+  MemoryRef* kept(PlanKept& kept) const {
+    const Given given(*graph_.nodes[kept.leaf]);
+    if (given.is_same(kept.given)) {
+      const bool room = kept.memory || evaluator().cache.bytes_kept() < kMaxKept;
+      return room ? &kept.memory : nullptr;
+    }
+    kept = {kept.leaf, given};
+    return nullptr;
+  }
+
+  // How many steps have nothing to do, because all that they depend on is as in the last run.
+  size_t steady_steps() const {
+    const PlanSteady& steady = plan_.steady;
+    bool same = std::exchange(steady.valid, false);
+    steady.given.resize(steady.sources.size());
+    for (size_t i = 0; i < steady.sources.size(); ++i) {
+      const Given given(*graph_.nodes[steady.sources[i]]);
+      same &= given.is_same(steady.given[i]);
+      steady.given[i] = given;
+    }
+    return same ? steady.steps : 0;
   }
 
   void find_pointers(const PlanStep& step) {
@@ -429,7 +473,7 @@ void evaluate(std::span<Node* const> asked) {
   const Plan& plan = *entry->plan;
   {
     Run run(plan, graph);
-    run.compute();
+    e.stats.kernels_run += run.compute();
     for (const PlanResult& result : plan.results) {
       graph.nodes[result.node]->retain();
       run.hand_out(result);
@@ -438,7 +482,6 @@ void evaluate(std::span<Node* const> asked) {
   ++e.stats.plans_run;
   e.stats.plan_bytes = plan.arena_bytes + plan.held_bytes;
   e.stats.plan_bytes_least = plan.least_arena_bytes + plan.held_bytes;
-  e.stats.kernels_run += static_cast<int64_t>(plan.steps.size());
 
   bool kept = false;
   for (const PlanResult& result : plan.results) {

@@ -62,6 +62,7 @@ class Planner {
         recompute({graph_, inputs_, users_, needed_, order_, position_, groups_, group_of_});
     choose_epilogues();
     emit();
+    find_steady(plan_.get(), held_);
     plan_memory(plan_.get(), held_, graph_);
     for (PlanStep& step : plan_->steps) {
       compile_program(&step);
@@ -543,6 +544,10 @@ class Planner {
       step.inputs.push_back(array(at, node(in).dtype));
       at.layout.offset = 0;
       step.in_arrays.push_back({nullptr, at.layout, node(in).dtype});
+    }
+    if (me.op->keeps >= 0) {
+      const PlanValue& value = plan_->values[step.inputs[me.op->keeps].value];
+      if (value.place == PlanValue::Place::kLeaf) step.kept = PlanKept{.leaf = value.source};
     }
     if (me.op->outputs == 1) {
       const Located& to = locate(i);

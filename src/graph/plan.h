@@ -1,8 +1,10 @@
 // A plan: how one structure of graph is computed. Made once, run for every graph that equals it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,6 +32,7 @@ struct PlanValue {
     kScalar,    // the bits of a host number
     kConstant,  // bytes that belong to the plan's ops
     kArena,     // temporary, at an offset of the plan's arena
+    kSteady,    // at an offset of the memory that the plan keeps from run to run
     kHeld,      // memory of its own, because a node that outlives the plan names it
     kDonated    // the memory of a leaf that dies with the plan
   };
@@ -38,14 +41,49 @@ struct PlanValue {
   // whose memory it shares, or -1.
   int source = -1;
   int64_t bytes = 0;
-  int64_t arena_offset = 0;
+  int64_t arena_offset = 0;  // or of kSteady
   const void* constant = nullptr;
   int first_step = -1, last_step = -1;  // of use
 };
 
+// Whole cache lines, and one at least, so that empty arrays have an address.
+inline int64_t aligned(int64_t bytes) { return std::max<int64_t>((bytes + 63) / 64, 1) * 64; }
+
 struct PlanArray {
   int value = -1;
   int64_t byte_offset = 0;
+};
+
+// A leaf or number that a run was given. Values are never changed, only replaced; but whoever owns
+// external memory may write to it.
+class Given {
+ public:
+  Given() = default;
+  explicit Given(const Node& node);
+  bool is_same(const Given& o) const { return known_ && node_ == o.node_ && word_ == o.word_; }
+
+ private:
+  const Node* node_ = nullptr;  // of a leaf
+  uint64_t word_ = 0;           // its Node::sequence, or a number's bits
+  bool known_ = false;
+};
+
+// What a kernel keeps of a leaf, as long as that is the same from run to run.
+struct PlanKept {
+  int leaf;  // position
+  Given given = {};
+  MemoryRef memory = {};
+};
+
+// The first steps, whose results stay as long as what they were made of.
+struct PlanSteady {
+  size_t steps = 0;
+  int64_t bytes = 0;
+  std::vector<int> sources;  // positions of the leaves and numbers
+  // Of the last run, if that came to its end.
+  mutable bool valid = false;
+  mutable std::vector<Given> given;
+  mutable MemoryRef memory;
 };
 
 struct PlanStep {
@@ -65,6 +103,7 @@ struct PlanStep {
   std::vector<int> members;  // positions of all it computes, for profiles
   Work work;                 // of `fused`, for profiles
   std::vector<PlanArray> inputs, outputs;
+  mutable std::optional<PlanKept> kept;
   // Of a kernel: ready but for the addresses.
   std::vector<Array> in_arrays, out_arrays;
 };
@@ -85,6 +124,7 @@ struct Plan {
   std::vector<PlanValue> values;
   std::vector<PlanStep> steps;
   std::vector<PlanResult> results;
+  PlanSteady steady;
   int64_t arena_bytes = 0;
   int64_t held_bytes = 0;         // of results that have memory of their own
   int64_t least_arena_bytes = 0;  // the most of the arena that is alive at one step
@@ -93,6 +133,8 @@ struct Plan {
 
 // Simplifies, groups, chooses kernels and lays out memory.
 std::unique_ptr<Plan> make_plan(const PendingGraph& graph);
+// Finds what is the same from run to run, and moves it to the front.
+void find_steady(Plan* plan, const std::vector<uint8_t>& held);
 // The last part: decides where every value lies.
 void plan_memory(Plan* plan, const std::vector<uint8_t>& held, const PendingGraph& graph);
 

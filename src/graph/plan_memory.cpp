@@ -7,9 +7,6 @@
 namespace glia {
 namespace {
 
-// Whole cache lines, and one at least, so that empty arrays have an address.
-int64_t aligned(int64_t bytes) { return std::max<int64_t>((bytes + 63) / 64, 1) * 64; }
-
 class MemoryPlanner {
  public:
   MemoryPlanner(Plan* plan, const std::vector<uint8_t>& held, const PendingGraph& graph)

@@ -208,6 +208,7 @@ const Op kConv2d{.name = "conv2d",
                  .vjp = vjp_conv2d,
                  .run = run_conv2d,
                  .batch = batch_images,
+                 .keeps = 1,
                  .work = work_of<0, 1, 2>};
 const Op kBackwardData{.name = "conv2d_backward_data",
                        .kind = Kind::kKernel,

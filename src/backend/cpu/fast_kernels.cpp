@@ -53,7 +53,8 @@ void run_matmul(const KernelCall& call) {
 
 void run_conv2d(const KernelCall& call) {
   const Array &x = call.in[0], &w = call.in[1], &y = call.out[0];
-  cpu::conv2d(conv_shape(x, w, y, call.attributes), x.data, w.data, y.data, call.epilogue);
+  cpu::conv2d(conv_shape(x, w, y, call.attributes), x.data, w.data, y.data, call.epilogue,
+              call.kept);
 }
 
 void run_backward_data(const KernelCall& call) {

@@ -62,11 +62,12 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
   hand_on(epilogue, batch * shape.m, shape.n);
 }
 
-void conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilogue* epilogue) {
+void conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilogue* epilogue,
+            MemoryRef* kept) {
   const bool mine = own(shape, gemm::Pass::kForward);
   if (mine && shape.dtype == kF32) {
     return gemm::conv2d(*gemm::kernels(), shape, static_cast<const float*>(x),
-                        static_cast<const float*>(w), static_cast<float*>(y), epilogue);
+                        static_cast<const float*>(w), static_cast<float*>(y), epilogue, kept);
   }
   if (mine) {
     gemm::conv2d(shape, static_cast<const bfloat16*>(x), static_cast<const bfloat16*>(w),

@@ -31,9 +31,9 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
             Epilogue* epilogue = nullptr);
 
-// Rows of an epilogue: the positions of all images. Columns: the channels.
+// Rows of an epilogue: the positions of all images. Columns: the channels. `kept`: see KernelCall.
 void conv2d(const ConvShape& shape, const void* x, const void* w, void* y,
-            Epilogue* epilogue = nullptr);
+            Epilogue* epilogue = nullptr, MemoryRef* kept = nullptr);
 void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx,
                           Epilogue* epilogue = nullptr);
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw);

@@ -12,8 +12,10 @@
 namespace glia::cpu::gemm {
 namespace {
 
-constexpr int64_t kNearFloats = 1 << 13;  // of an image's rows that a thread works on at a time
-constexpr double kLeast = 1e6;            // operations that one call of a thread's has, at least
+constexpr int64_t kNearFloats = 1 << 13;     // of an image's rows that a thread works on at a time
+constexpr int64_t kFewPositions = 1 << 9;    // whose products take as long as a call into oneDNN
+constexpr int64_t kManyPositions = 1 << 12;  // beside which preparing weights is little
+constexpr double kLeast = 1e6;               // operations that one call of a thread's has, at least
 
 // The output rows of all images in runs, as large as their padded input rows stay in cache.
 struct Runs {
@@ -91,8 +93,6 @@ int64_t pieces_of(const ConvShape& s) {
 // weights: (kH kW C, O) as pack_columns leaves them. Positions of y lie y_row floats apart.
 void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
                float* y, int64_t y_row, Epilogue* epilogue) {
-  if (!kernels.pairs && by_tiles(s, false))
-    return winograd::correlate(kernels, s, x, weights, y, y_row, epilogue);
   const Runs runs(s);
   if (epilogue) epilogue->begin(runs.count);
   const int64_t group = std::clamp<int64_t>(
@@ -129,25 +129,43 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
 // pack(first, columns, out) puts a vector of columns of the weights in order.
 template <class Pack>
 void convolve(const Kernels& kernels, const ConvShape& s, const float* x, float* y,
-              Epilogue* epilogue, const Pack& pack) {
+              Epilogue* epilogue, MemoryRef* kept, const Pack& pack) {
   const int64_t lanes = kernels.lanes, panels = divide_up(s.o, lanes);
   const int64_t positions = s.n * s.oh * s.ow, window = s.kh * s.kw, size = window * s.c * lanes;
-  const MemoryRef packed = allocate(panels * size);
-  const auto pack_panel = [&](int64_t i) {
-    pack(i * lanes, std::min(lanes, s.o - i * lanes), floats(packed) + i * size);
+  const bool tiles = !kernels.pairs && by_tiles(s, false);
+  const auto prepare = [&](int64_t begin, int64_t end) {
+    MemoryRef packed = allocate((end - begin) * size);
+    parallel_pack((end - begin) * size, end - begin, [&](int64_t i) {
+      const int64_t first = (begin + i) * lanes;
+      pack(first, std::min(lanes, s.o - first), floats(packed) + i * size);
+    });
+    if (!tiles) return packed;
+    return winograd::transform_weights(kernels, s.c, (end - begin) * lanes, floats(packed));
   };
+  // The channels of `part`; weights of `all` panels were prepared together.
+  const auto run = [&](const ConvShape& part, const float* weights, int64_t all, float* to,
+                       Epilogue* then) {
+    if (!tiles) return correlate(kernels, part, x, weights, to, s.o, then);
+    winograd::correlate(kernels, part, x, weights, all * s.c * lanes, to, s.o, then);
+  };
+
   const int64_t pieces = std::min(pieces_of(s), panels / 2);
-  if (pieces <= 1 || positions >= (by_tiles(s, false) ? 1024 : window * s.o / 4)) {
-    parallel_pack(panels * size, panels, pack_panel);
-    return correlate(kernels, s, x, floats(packed), y, s.o, epilogue);
-  }
-  // Many weights to a position: each thread prepares those of the channels that it computes.
+  const bool apart = pieces > 1 && positions < (tiles ? 1024 : window * s.o / 4);
+  if (positions > kManyPositions) kept = nullptr;
+  MemoryRef weights = kept ? *kept : MemoryRef();
+  if (!weights && (kept || !apart)) weights = prepare(0, panels);
+  if (kept) *kept = weights;
+  if (!apart) return run(s, floats(weights), panels, y, epilogue);
+  // Many weights to a position: each thread computes some channels.
   parallel_for(pieces, [&](int64_t piece) {
     const int64_t begin = piece * panels / pieces, end = (piece + 1) * panels / pieces;
-    for (int64_t i = begin; i < end; ++i) pack_panel(i);
     ConvShape part = s;
     part.o = std::min(s.o, end * lanes) - begin * lanes;
-    correlate(kernels, part, x, floats(packed) + begin * size, y + begin * lanes, s.o, nullptr);
+    float* const to = y + begin * lanes;
+    if (weights)
+      return run(part, floats(weights) + begin * (tiles ? s.c * lanes : size), panels, to, nullptr);
+    const MemoryRef own = prepare(begin, end);
+    run(part, floats(own), end - begin, to, nullptr);
   });
   hand_on(epilogue, positions, s.o);
 }
@@ -177,22 +195,23 @@ bool pays_in_bf16(const ConvShape& s, Pass pass) {
 }
 
 // oneDNN is ahead where the output has few channels, where weights outgrow the cache beside the
-// rows of an image, and forward at strides.
+// rows of an image, and at strides, but for few positions.
 bool pays(const ConvShape& s, Pass pass) {
   if (s.dtype == kBF16) return pays_in_bf16(s, pass);
   const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
   if (stride == 1 && by_tiles(pass == Pass::kData ? turned(s) : s, pass == Pass::kWeight))
     return true;
   if (pass == Pass::kForward && s.c <= 4) return true;
-  if (stride > 1 || weights > 3 << 16) return false;
+  if (weights > 3 << 16) return false;
+  if (stride > 1) return s.n * s.oh * s.ow <= kFewPositions;
   if (pass == Pass::kForward) return s.kh * s.kw > 1 && weights <= 1 << 17;
   return s.c >= 32;
 }
 
 void conv2d(const Kernels& kernels, const ConvShape& s, const float* x, const float* w, float* y,
-            Epilogue* epilogue) {
+            Epilogue* epilogue, MemoryRef* kept) {
   const int64_t k = s.kh * s.kw * s.c;
-  convolve(kernels, s, x, y, epilogue, [&](int64_t first, int64_t columns, float* out) {
+  convolve(kernels, s, x, y, epilogue, kept, [&](int64_t first, int64_t columns, float* out) {
     pack_columns(kernels, w + first * k, 1, k, k, columns, out);
   });
 }
@@ -205,7 +224,7 @@ void conv2d_backward_data(const Kernels& kernels, const ConvShape& s, const floa
     for (int64_t p = window - 1; p >= 0; --p, out += s.o * kernels.lanes)
       pack_columns(kernels, w + p * s.c + first, window * s.c, 1, s.o, columns, out);
   };
-  convolve(kernels, turned(s), dy, dx, epilogue, pack);
+  convolve(kernels, turned(s), dy, dx, epilogue, nullptr, pack);
 }
 
 // For each row of the kernel, dy^T (O, positions) times the image's (positions, kW C); partial sums

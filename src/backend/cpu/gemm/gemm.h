@@ -24,7 +24,7 @@ bool can(const ConvShape& shape, Pass pass);
 bool pays(const ConvShape& shape, Pass pass);
 
 void conv2d(const Kernels& kernels, const ConvShape& shape, const float* x, const float* w,
-            float* y, Epilogue* epilogue);
+            float* y, Epilogue* epilogue, MemoryRef* kept = nullptr);
 void conv2d_backward_data(const Kernels& kernels, const ConvShape& shape, const float* dy,
                           const float* w, float* dx, Epilogue* epilogue);
 void conv2d_backward_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);

@@ -268,9 +268,27 @@ void transform_image(const Transforms& transforms, const ConvShape& s, const Gri
   }
 }
 
-// (36, C, O), each of the 36 as pack_columns leaves it.
-MemoryRef transform_weights(const Kernels& kernels, const Transforms& transforms, int64_t c,
-                            int64_t o, const float* weights) {
+const Transforms& transforms() { return GLIA_DISPATCH(winograd_transforms)(); }
+
+}  // namespace
+
+bool can(const ConvShape& s) {
+  return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
+         s.dilation_w == 1 && s.groups == 1;
+}
+
+// Transforms cost as much as products of some channels, those of weights as some tiles. Sums of a
+// gradient have to stay in cache.
+bool pays(const ConvShape& s, bool gradient) {
+  const int64_t across = divide_up(s.ow, kTile), down = divide_up(s.oh, kTile);
+  const int64_t tiles = s.n * across * down;
+  if (2 * s.oh * s.ow < kTile * kTile * across * down) return false;
+  if (!gradient) return tiles >= 4 && s.c >= 8;
+  return tiles >= 64 && s.c >= 16 && s.c * s.o <= 1 << 15;
+}
+
+MemoryRef transform_weights(const Kernels& kernels, int64_t c, int64_t o, const float* packed) {
+  const Transforms& transforms = winograd::transforms();
   constexpr int64_t kRows = 16;
   const int64_t panels = divide_up(o, kernels.lanes), size = c * kernels.lanes;
   MemoryRef memory = allocate(kSquare * panels * size);
@@ -278,7 +296,7 @@ MemoryRef transform_weights(const Kernels& kernels, const Transforms& transforms
   const int64_t pieces = divide_up(c, kRows);
   const auto run = [&](int64_t piece) {
     const int64_t first = piece % pieces * kRows * kernels.lanes;
-    const float* const from = weights + piece / pieces * 9 * size + first;
+    const float* const from = packed + piece / pieces * 9 * size + first;
     float* const to = out + piece / pieces * size + first;
     float middle[3 * kPoints * kRows * 16];
     Lines lines{.n = std::min(kRows * kernels.lanes, size - first)};
@@ -297,31 +315,11 @@ MemoryRef transform_weights(const Kernels& kernels, const Transforms& transforms
   return memory;
 }
 
-const Transforms& transforms() { return GLIA_DISPATCH(winograd_transforms)(); }
-
-}  // namespace
-
-bool can(const ConvShape& s) {
-  return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
-         s.dilation_w == 1 && s.groups == 1;
-}
-
-// Transforms cost as much as products of some channels, those of weights as some tiles. Sums of a
-// gradient have to stay in cache.
-bool pays(const ConvShape& s, bool gradient) {
-  const int64_t across = divide_up(s.ow, kTile), down = divide_up(s.oh, kTile);
-  const int64_t tiles = s.n * across * down;
-  if (2 * s.oh * s.ow < kTile * kTile * across * down) return false;
-  if (!gradient) return tiles >= 16 && s.c >= 8;
-  return tiles >= 64 && s.c >= 16 && s.c * s.o <= 1 << 15;
-}
-
-void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
-               float* y, int64_t y_row, Epilogue* epilogue) {
+void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* matrices,
+               int64_t matrix, float* y, int64_t y_row, Epilogue* epilogue) {
   const Transforms& transforms = winograd::transforms();
-  const MemoryRef matrices = transform_weights(kernels, transforms, s.c, s.o, weights);
   const Grid grid(s, std::max(s.c, s.o));
-  const int64_t slot = grid.slot(), size = s.c * round_up(s.o, kernels.lanes);
+  const int64_t slot = grid.slot();
   if (epilogue) epilogue->begin(grid.runs);
   parallel_for(grid.runs, [&](int64_t run) {
     const int64_t begin = run * grid.run, end = grid.end_of(run);
@@ -343,7 +341,7 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
         block.k = std::min(kDepth, s.c - l);
         block.add = l > 0;
         block.a = products + (i + 1) * slot + l;
-        block.b = floats(matrices) + i * size + l * kernels.lanes;
+        block.b = matrices + i * matrix + l * kernels.lanes;
         block.c = products + i * slot;
         kernels.block(block);
       }

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/gemm/kernel.h"
 #include "backend/cpu/matrix.h"
+#include "core/node.h"
 
 namespace glia::cpu::gemm::winograd {
 
@@ -12,9 +13,12 @@ namespace glia::cpu::gemm::winograd {
 bool can(const ConvShape& shape);
 bool pays(const ConvShape& shape, bool gradient);
 
-// y (N, oH, oW, O), positions y_row floats apart; weights (9 C, O) as pack_columns leaves them.
-void correlate(const Kernels& kernels, const ConvShape& shape, const float* x, const float* weights,
-               float* y, int64_t y_row, Epilogue* epilogue);
+// Weights (9 C, O), as pack_columns leaves them, for correlate(): 36 matrices (C, O) of that form.
+MemoryRef transform_weights(const Kernels& kernels, int64_t c, int64_t o, const float* packed);
+
+// y (N, oH, oW, O), positions y_row floats apart; the 36 matrices lie `matrix` floats apart.
+void correlate(const Kernels& kernels, const ConvShape& shape, const float* x,
+               const float* matrices, int64_t matrix, float* y, int64_t y_row, Epilogue* epilogue);
 
 // dw (O, 3, 3, C).
 void weight_gradient(const Kernels& kernels, const ConvShape& shape, const float* x,

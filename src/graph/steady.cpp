@@ -1,0 +1,69 @@
+// What is the same from run to run, such as the scale that batch normalisation in evaluation makes
+// of its statistics, or a mask: computed again only when something that it depends on has changed.
+#include <algorithm>
+
+#include "graph/plan.h"
+
+namespace glia {
+namespace {
+
+constexpr int64_t kMostBytes = 1 << 12;  // of a step, since it is kept between runs
+
+using Place = PlanValue::Place;
+
+bool is_steady(const PlanStep& step, const Plan& plan, const std::vector<uint8_t>& held) {
+  if (step.run || step.many || step.epilogue) return false;
+  int64_t bytes = 0;
+  for (const PlanArray& a : step.outputs) {
+    if (held[a.value]) return false;
+    bytes += plan.values[a.value].bytes;
+  }
+  return bytes <= kMostBytes && std::ranges::all_of(step.inputs, [&](const PlanArray& a) {
+           const Place place = plan.values[a.value].place;
+           return place == Place::kLeaf || place == Place::kScalar || place == Place::kConstant ||
+                  place == Place::kSteady;
+         });
+}
+
+}  // namespace
+
+Given::Given(const Node& node) : known_(true) {
+  if (node.is_computed()) {
+    node_ = &node;
+    word_ = node.sequence;
+    known_ = !node.memory->owner;
+  } else {
+    word_ = static_cast<uint64_t>(node.attributes[0]);
+  }
+}
+
+void find_steady(Plan* plan, const std::vector<uint8_t>& held) {
+  PlanSteady& steady = plan->steady;
+  std::vector<uint8_t> is_steady_step;
+  for (const PlanStep& step : plan->steps) {
+    is_steady_step.push_back(is_steady(step, *plan, held));
+    if (!is_steady_step.back()) continue;
+    ++steady.steps;
+    for (const PlanArray& a : step.inputs) {
+      const PlanValue& v = plan->values[a.value];
+      if (v.source >= 0) steady.sources.push_back(v.source);
+    }
+    for (const PlanArray& a : step.outputs) {
+      PlanValue& v = plan->values[a.value];
+      v.place = Place::kSteady;
+      v.arena_offset = steady.bytes;
+      steady.bytes += aligned(v.bytes);
+    }
+  }
+  std::ranges::sort(steady.sources);
+  steady.sources.erase(std::ranges::unique(steady.sources).begin(), steady.sources.end());
+  // They need nothing of the other steps.
+  std::vector<PlanStep> steps;
+  for (const bool first : {true, false}) {
+    for (size_t s = 0; s < is_steady_step.size(); ++s)
+      if (is_steady_step[s] == first) steps.push_back(std::move(plan->steps[s]));
+  }
+  plan->steps = std::move(steps);
+}
+
+}  // namespace glia
