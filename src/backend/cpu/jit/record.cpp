@@ -160,17 +160,28 @@ int of_floats(Code code, int a, int b) {
 }
 
 int of_masks(Code code, int a, int b) {
+  const auto no = [](int x) { return emit(Do::kMaskNot, x); };
+  const auto differ = [&] {
+    return emit(Do::kMaskOr, emit(Do::kMaskAnd, a, no(b)), emit(Do::kMaskAnd, b, no(a)));
+  };
   switch (code) {
     case Code::kBitNot:
-      return emit(Do::kMaskNot, a);
+      return no(a);
     case Code::kBitAnd:
+    case Code::kMinimum:
       return emit(Do::kMaskAnd, a, b);
     case Code::kBitOr:
+    case Code::kMaximum:
       return emit(Do::kMaskOr, a, b);
     case Code::kBitXor:
     case Code::kNotEqual:
-      return emit(Do::kMaskOr, emit(Do::kMaskAnd, a, emit(Do::kMaskNot, b)),
-                  emit(Do::kMaskAnd, b, emit(Do::kMaskNot, a)));
+      return differ();
+    case Code::kEqual:
+      return no(differ());
+    case Code::kLess:
+      return emit(Do::kMaskAnd, b, no(a));
+    case Code::kLessEqual:
+      return emit(Do::kMaskOr, b, no(a));
     default:
       return unsupported();
   }
