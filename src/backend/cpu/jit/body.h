@@ -52,7 +52,7 @@ enum class Do : uint8_t {
   kSlow,    // where mask a holds (rarely), `slow` of b and c; elsewhere b
   kInside,  // a where the lane is part of the array, else b
   // Effects, on value a.
-  kStore,        // to array `index`, of `type`, at the element
+  kStore,        // to array `index`, of `type`, at the element; past the caches if `bits`
   kStoreColumn,  // to array `index`, f32, at the column
   kKeep,         // to kept values `index` at the column
   kSetRunning,   // to running reduction `index`

@@ -742,6 +742,7 @@ void Emitter::store(const Instruction& i) {
       const Xmm m = part_mask();
       return vmaskmovps(ptr[at], m, x);
     }
+    if (place_.streams && i.what == Do::kStore && i.bits != 0 && !part) return vmovntps(ptr[at], x);
     return vmovups(part ? ptr[at] | inside : ptr[at], x);
   }
   if (wide) {

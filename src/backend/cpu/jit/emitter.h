@@ -50,10 +50,11 @@ class Emitter : public Xbyak::CodeGenerator {
   void set_part(const Xbyak::Reg64& count);
 
   // The vector `at` elements behind the current one, in the row `row_at` elements behind; running
-  // reduction i is that of number first_running + i * running_stride.
+  // reduction i is that of number first_running + i * running_stride. `streams`: what kStore marks
+  // goes past the caches, to whole vectors' addresses.
   struct Place {
     int64_t at = 0, row_at = 0;
-    bool part = false;
+    bool part = false, streams = false;
     int first_running = 0, running_stride = 1;
   };
   void emit(const Body& body, const Place& place);

@@ -23,6 +23,10 @@ constexpr int kUniformCost = 50;  // and random numbers
 constexpr size_t kLongestBody = 4000;
 constexpr int kLongBody = 64;         // instructions beside which random numbers have no room
 constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
+// Where arrays have together more than caches hold, what is stored goes past them: a line is then
+// not read before it is overwritten.
+constexpr int64_t kStreamedBytes = int64_t{64} << 20;
+constexpr int kAlignment = 64;  // bytes, of what may be streamed
 
 bool has_code(DType t) { return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32; }
 
@@ -108,6 +112,7 @@ class Generator {
     if (!program_.many && program_.rows * program_.cols == 0) return false;
     loops_->rows = program_.rows;
     loops_->cols = program_.cols;
+    are_large_ = !program_.many && !program_.by_parts && bytes_of_arrays() > kStreamedBytes;
     if (program_.row_resident) {
       loops_->kind = Loops::Kind::kResident;
       if (rows || program_.cols < kShortestRow) return false;
@@ -390,13 +395,36 @@ class Generator {
       const Instruction store{.what = Do::kStore,
                               .type = value(output.value).dtype,
                               .a = lower(&body, output.value, stage, false),
-                              .index = output_array(o)};
+                              .index = output_array(o),
+                              .bits = streams(output)};
       if (output.overwrites < 0)
         body.add(store);
       else
         last.push_back(store);
     }
     for (const Instruction& store : last) body.add(store);
+  }
+
+  int64_t bytes_of_arrays() const {
+    int64_t bytes = 0;
+    const auto count = [&](int v) {
+      if (value(v).extent == Extent::kFull) bytes += static_cast<int64_t>(size_of(value(v).dtype));
+    };
+    for (int v = 0; v < values(); ++v) {
+      if (value(v).action == Action::kInput) count(v);
+    }
+    for (const auto& output : program_.outputs) {
+      if (output.sink == Sink::kStore && output.overwrites < 0) count(output.value);
+    }
+    return bytes * program_.rows * program_.cols;
+  }
+
+  // Whether an output goes past the caches, which only whole vectors at their own alignment can.
+  bool streams(const Program::Output& output) const {
+    return are_large_ && output.sink == Sink::kStore && output.overwrites < 0 &&
+           value(output.value).extent == Extent::kFull &&
+           size_of(value(output.value).dtype) == sizeof(float) &&
+           (loops_->kind == Loops::Kind::kFlat || loops_->cols % lanes_ == 0);
   }
 
   bool stores_rows() const {
@@ -417,13 +445,34 @@ class Generator {
     Emitter& e = *loops_->emitter;
     e.begin();
     e.mov(e.column_end, e.ptr[e.arguments + offsetof(Arguments, column_end)]);
+    Label aside, end;
+    e.xor_(e.temporary2.cvt32(), e.temporary2.cvt32());
+    for (size_t o = 0; o < program_.outputs.size(); ++o) {
+      if (!streams(program_.outputs[o])) continue;
+      streams_ = true;
+      e.or_(e.temporary2, e.array(output_array(o)));
+    }
+    if (streams_) {
+      e.test(e.temporary2, kAlignment - 1);
+      e.jnz(aside, Xbyak::CodeGenerator::T_NEAR);
+      emit_loops();
+      e.sfence();
+      e.jmp(end, Xbyak::CodeGenerator::T_NEAR);
+      e.L(aside);
+      streams_ = false;
+    }
+    emit_loops();
+    e.L(end);
+    loops_->function = e.finish();
+  }
+
+  void emit_loops() {
     if (loops_->kind == Loops::Kind::kColumns)
       emit_column_tiles();
     else if (has_short_rows())
       emit_short_rows();
     else
       emit_rows();
-    loops_->function = e.finish();
   }
 
   void emit_rows() {
@@ -549,6 +598,7 @@ class Generator {
   Emitter::Place place(const Stage& stage, int64_t copy, bool part = false) const {
     return {.at = copy * lanes_,
             .part = part,
+            .streams = streams_,
             .first_running = static_cast<int>(copy),
             .running_stride = static_cast<int>(stage.copies)};
   }
@@ -718,6 +768,8 @@ class Generator {
   const int lanes_;
   std::unique_ptr<Loops> loops_;
   bool is_long_ = false;
+  bool are_large_ = false;  // the arrays
+  bool streams_ = false;    // in the loops that are being emitted
   bool flattened_ = false;  // too short for a loop: flat, their two axes' inputs made before
   std::vector<int> levels_, stored_at_, costs_;
   std::map<int, int> kept_, slots_, made_at_;
