@@ -55,6 +55,7 @@ enum class Do : uint8_t {
   kStore,        // to array `index`, of `type`, at the element; past the caches if `bits`
   kStoreColumn,  // to array `index`, f32, at the column
   kKeep,         // to kept values `index` at the column
+  kFetch,        // array `index`, of `type`, `bits` elements behind the element, into the cache
   kSetRunning,   // to running reduction `index`
   kSetRowSlot,   // to the row's value `index`, of `type`
 };

@@ -625,6 +625,11 @@ void Emitter::instruction(int v) {
       }
       break;
     }
+    case Do::kFetch: {
+      const auto size = static_cast<int>(size_of(i.type));
+      prefetcht0(ptr[position(i, size) + static_cast<int>(i.bits) * size]);
+      break;
+    }
     case Do::kSetRunning: {
       const Operand& x = any(i.a);
       vmovups(running(place_.first_running + i.index * place_.running_stride), x);

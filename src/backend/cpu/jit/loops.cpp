@@ -26,7 +26,8 @@ constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
 // Where arrays have together more than caches hold, what is stored goes past them: a line is then
 // not read before it is overwritten.
 constexpr int64_t kStreamedBytes = int64_t{64} << 20;
-constexpr int kAlignment = 64;  // bytes, of what may be streamed
+constexpr int kAlignment = 64;              // bytes, of what may be streamed
+constexpr int64_t kFetchedBytes = 1 << 16;  // of a row, of all arrays
 
 bool has_code(DType t) { return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32; }
 
@@ -334,6 +335,7 @@ class Generator {
         if (b->unsupported || b->code.size() > kLongestBody) return false;
       }
     }
+    fetch_next_row();
     // Row inputs are loaded once, before the first stage.
     std::vector<int>& first = stages_[0].slots_read;
     for (size_t s = 1; s < stages_.size(); ++s) {
@@ -343,6 +345,27 @@ class Generator {
     std::sort(first.begin(), first.end());
     first.erase(std::unique(first.begin(), first.end()), first.end());
     return true;
+  }
+
+  // The longest loop of a row brings what the next row reads into cache: the loops that read it
+  // first are too short to wait for memory.
+  void fetch_next_row() {
+    if (!resident()) return;
+    std::vector<Instruction> fetches;
+    int64_t bytes = 0;
+    for (int v = 0; v < values(); ++v) {
+      const Program::Value& x = value(v);
+      if (x.action != Action::kInput || x.extent != Extent::kFull || is_made(v)) continue;
+      bytes += loops_->cols * static_cast<int64_t>(size_of(x.dtype));
+      fetches.push_back({.what = Do::kFetch,
+                         .type = x.dtype,
+                         .index = x.slot,
+                         .bits = static_cast<uint32_t>(loops_->cols)});
+    }
+    if (bytes > kFetchedBytes) return;
+    const auto longest = std::ranges::max_element(
+        stages_, {}, [](const Stage& stage) { return stage.whole.code.size(); });
+    for (const Instruction& fetch : fetches) longest->whole.add(fetch);
   }
 
   void write_rows(int stage) {
