@@ -387,11 +387,12 @@ V erf(V x) {
     return patch(
         x == x, x, [](double t) { return std::erf(t); }, x);
   } else {
-    const V a = abs(x), t = lesser(V(4), a);
-    const V near = polynomial(x * x, 0.128379166, -0.376126289, 0.112836257, -0.0268557314,
-                              0.00519240508, -0.000804976968, 7.99664995e-5);
-    const V log_erfc = polynomial(t, -0.000169205421, 1.12948835, 0.633401155, 0.108219787,
-                                  -0.025080055, 0.00415598834, -0.000431334309, 2.08240872e-5);
-    return select(a < V(0.92), fma(x, near, x), copysign(V(1) - exp(-log_erfc), x));
+    // Beyond 0.92 from erfc(t) = exp(-t^2) f(t): the derivative needs the same exponential.
+    const V a = abs(x), t = lesser(V(4), a), z = x * x;
+    const V near = polynomial(z, 0.128379151, -0.376125008, 0.112818778, -0.0267686192,
+                              0.0049959193, -0.000600415573);
+    const V f = polynomial(t, 0.988822758, -1.0604037, 0.815760195, -0.455623865, 0.178666189,
+                           -0.0461745635, 0.00700662751, -0.000470050814);
+    return select(a < V(0.92), fma(x, near, x), copysign(fma(-exp(-z), f, V(1)), x));
   }
 }

@@ -394,7 +394,7 @@ void Emitter::emit(const Body& body, const Place& place) {
   spill_user_.assign(kSpills, -1);
   for (now_ = 0; now_ < n; ++now_) {
     const Instruction& i = body.code[now_];
-    if (is_fixed(i) || (!is_effect(i.what) && last_use_[now_] < 0)) continue;
+    if ((!is_effect(i.what) && last_use_[now_] < 0) || is_fixed(i)) continue;
     instruction(now_);
     give_back();
   }

@@ -47,6 +47,8 @@ inline Vector operator-(Vector a, Vector b) { return Vector::of(emit(Do::kSub, a
 inline Vector operator*(Vector a, Vector b) { return Vector::of(emit(Do::kMul, a.id, b.id)); }
 inline Vector operator/(Vector a, Vector b) { return Vector::of(emit(Do::kDiv, a.id, b.id)); }
 inline Vector operator-(Vector a) {
+  const Instruction& i = body->code[a.id];
+  if (i.what == Do::kConstant) return Vector::bits(i.bits ^ kSign);
   return Vector::of(emit(Do::kXor, a.id, Vector::bits(kSign).id));
 }
 inline Mask compare(Vector a, Vector b, uint32_t predicate) {
