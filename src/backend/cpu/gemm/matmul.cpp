@@ -16,7 +16,7 @@ constexpr int64_t kDepth = 384;       // of k that a block of B has
 constexpr int64_t kWidth = 256;       // columns that a packed block of B has
 constexpr int64_t kHeight = 256;      // rows that a packed block of A has
 constexpr int64_t kColumns = 64;      // columns of the output are cut at multiples
-constexpr int64_t kNear = 1024;       // rows of B no farther apart are read where they lie
+constexpr int64_t kNear = 1008;       // rows of B no farther apart are read where they lie
 constexpr int64_t kDotDepth = 64;     // from here on dot products pay
 constexpr int64_t kPart = 1 << 14;    // elements of the output handed on at a time
 constexpr int64_t kStream = 3 << 15;  // elements that a thread reads while another wakes up
@@ -85,7 +85,8 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
   const bool direct = p.b_col == 1 && (few || p.b_row <= kNear);
   const bool streamed = direct && p.m < kThin && p.k * p.n > kStreamed;
   const int64_t depth = streamed ? 16 : divide_up(p.k, divide_up(p.k, kDepth));
-  const bool compact = rows_collide(p.a_col == 1 ? p.a_row : p.a_col) && p.m > 1 && p.n > 2 * lanes;
+  // Along rows, A is read line by line; across them a tile needs part of a line, which must last.
+  const bool compact = p.a_col != 1 && rows_collide(p.a_col) && p.m > 1 && p.n > 2 * lanes;
   int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
   int64_t height = compact ? round_up(divide_up(p.m, divide_up(p.m, kHeight)), kernels.rows) : p.m;
   if (finish.epilogue) {
@@ -94,8 +95,7 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
   }
 
   const int64_t packed_b = direct ? 0 : depth * round_up(width, lanes);
-  const int64_t a_line = p.a_col == 1 ? depth + 16 : round_up(height, 16) + 16;
-  const int64_t packed_a = !compact ? 0 : p.a_col == 1 ? height * a_line : depth * a_line;
+  const int64_t a_line = round_up(height, 16) + 16, packed_a = compact ? depth * a_line : 0;
   float* const to_b = packed_a + packed_b > 0 ? workspace(packed_a + packed_b) : nullptr;
   float* const to_a = to_b + packed_b;
 
@@ -108,11 +108,7 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
       block.a = p.a + i * p.a_row + l * p.a_col;
       block.a_row = p.a_row;
       block.a_col = p.a_col;
-      if (compact && p.a_col == 1) {
-        copy_rows(to_a, a_line, block.a, p.a_row, block.rows, block.k);
-        block.a_row = a_line;
-        block.a = to_a;
-      } else if (compact) {
+      if (compact) {
         copy_rows(to_a, a_line, block.a, p.a_col, block.k, block.rows);
         block.a_col = a_line;
         block.a = to_a;
