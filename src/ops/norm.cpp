@@ -101,7 +101,7 @@ Tensor dropout(const Tensor& x, double p, Where where) {
   const Tensor t = as_float("dropout", x, where);
   if (p == 0) return t;
   if (p == 1) return glia::where(full({}, 0, kBool), t, 0);
-  return glia::where(rand(t.shape(), t.dtype() == kF64 ? kF64 : kF32) >= p, t / (1 - p), 0);
+  return glia::where(rand(t.shape(), t.dtype() == kF64 ? kF64 : kF32) >= p, t * (1 / (1 - p)), 0);
 }
 
 }  // namespace glia
