@@ -98,7 +98,7 @@ void fill(DType dtype, int operand, int64_t count, uint64_t seed, char* to) {
       if constexpr (std::is_same_v<T, bool>)
         value = x > 0;
       else if constexpr (std::numeric_limits<T>::is_integer)
-        value = static_cast<T>(std::abs(x) < 1e6 ? x : 0);
+        value = static_cast<T>(static_cast<int64_t>(std::abs(x) <= 1e10 ? x : 0));
       else
         value = static_cast<T>(static_cast<float>(x));
       std::memcpy(to + k * sizeof(T), &value, sizeof(T));
@@ -277,16 +277,24 @@ class JitTest : public testing::Test {
 
 // ---- Tests ------------------------------------------------------------------------------------
 
-bool has_code(const Operation& op, DType dtype) {
-  Builder b(1, 16);
+Program program_of(const Operation& op, DType dtype, int64_t count) {
+  Builder b(1, count);
   const int x = b.input(dtype), y = op.inputs == 2 ? b.input(dtype) : -1;
   b.output(b.compute(op.code, op.compares ? kBool : dtype, x, y));
+  return b.program;
+}
+
+bool is_defined(const Operation& op, DType dtype) {
   try {
-    interpret(b.program);
+    interpret(program_of(op, dtype, 16));
   } catch (const Error&) {
-    return false;  // not defined on it
+    return false;
   }
-  return jit::compile(b.program) != nullptr;
+  return true;
+}
+
+bool has_code(const Operation& op, DType dtype) {
+  return is_defined(op, dtype) && jit::compile(program_of(op, dtype, 16));
 }
 
 TEST_F(JitTest, EveryOperationGivesTheInterpretersBits) {
@@ -296,33 +304,44 @@ TEST_F(JitTest, EveryOperationGivesTheInterpretersBits) {
         if (!has_code(op, dtype)) continue;
         SCOPED_TRACE(std::string(op.name) + " of " + name(dtype));
         for (int64_t count : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 6000}) {
-          Builder b(1, count);
-          const int x = b.input(dtype), y = op.inputs == 2 ? b.input(dtype) : -1;
-          b.output(b.compute(op.code, op.compares ? kBool : dtype, x, y));
-          check(b.program, samples(count));
+          check(program_of(op, dtype, count), samples(count));
         }
       }
     }
   });
 }
 
-TEST_F(JitTest, OperationsOfFloatsHaveCode) {
+TEST_F(JitTest, OperationsHaveCode) {
   at_each_level([] {
     for (const Operation& op : kOperations) {
-      if (std::string(op.name).starts_with("kBit")) continue;
-      EXPECT_TRUE(has_code(op, kF32)) << op.name;
+      const std::string name = op.name;
+      const bool of_bits = name.starts_with("kBit");
+      EXPECT_EQ(has_code(op, kF32), !of_bits) << name;
+      const bool divides = name == "kFloorDivide" || name == "kRemainder";
+      EXPECT_EQ(has_code(op, kI32), is_defined(op, kI32) && !divides) << name;
+      EXPECT_EQ(has_code(op, kBool), is_defined(op, kBool)) << name;
     }
   });
 }
 
 TEST_F(JitTest, Casts) {
   at_each_level([] {
-    for (DType from : kGenerated) {
+    for (DType from : {kF32, kBF16, kF16, kI32, kU8, kBool}) {
       for (DType to : kGenerated) {
+        if (is_float(from) && to == kI32) continue;  // the interpreter's
         SCOPED_TRACE(std::string(name(from)) + " to " + name(to));
-        Builder b(1, 1001);
-        b.output(b.compute(Code::kCast, to, b.input(from)));
-        if (jit::compile(b.program)) check(b.program, samples(1));
+        for (int64_t cols : {1, 15, 1001}) {
+          Builder b(3, cols);
+          const int x = b.compute(Code::kCast, to, b.input(from));
+          b.output(x);
+          if (cols >= 4) {
+            b.output(b.compute(Code::kMaximum, to, x,
+                               b.compute(Code::kCast, to, b.input(from, Extent::kColumn))));
+            b.output(b.compute(Code::kMaximum, to, x,
+                               b.compute(Code::kCast, to, b.input(from, Extent::kScalar))));
+          }
+          check(b.program, samples(1));
+        }
       }
     }
   });

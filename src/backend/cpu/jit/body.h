@@ -13,7 +13,7 @@ namespace glia::cpu::jit {
 // An instruction gives a vector of 32-bit lanes (floats or integers, as its users see it) or a
 // mask, except those at the end, which leave something behind.
 enum class Do : uint8_t {
-  // What is there before the body runs. Bools are masks, 16-bit floats are f32.
+  // What is there before the body runs. Bools are masks, 16-bit floats are f32, u8 are i32.
   kConstant,    // `bits` in all lanes
   kScalar,      // the element of array `index`, of `type`, in all lanes
   kRowSlot,     // the row's value `index`, of `type`, in all lanes
@@ -40,6 +40,10 @@ enum class Do : uint8_t {
   kShiftLeft,
   kShiftRight,
   kAddInt,
+  kSubInt,
+  kMulInt,
+  kMinInt,
+  kMaxInt,
   kIntToFloat,
   kRoundToHalf,
   // Comparisons: predicate in `bits`; masks.

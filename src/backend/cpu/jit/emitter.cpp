@@ -115,6 +115,9 @@ static void broadcast_element(Emitter* e, const Address& from, DType type) {
       e->movzx(word, from);
       e->neg(word);
       break;
+    case kU8:
+      e->movzx(word, from);
+      break;
     case kBF16:
       e->movzx(word, from);
       e->shl(word, 16);
@@ -134,7 +137,7 @@ static void broadcast_element(Emitter* e, const Address& from, DType type) {
 }
 
 static Address element_at(Emitter* e, const RegExp& at, DType type) {
-  if (type == kBool) return e->byte[at];
+  if (size_of(type) == 1) return e->byte[at];
   return size_of(type) == 2 ? e->word[at] : e->dword[at];
 }
 
@@ -528,6 +531,18 @@ void Emitter::instruction(int v) {
     case Do::kAddInt:
       apply(true, &CodeGenerator::vpaddd);
       break;
+    case Do::kSubInt:
+      apply(false, &CodeGenerator::vpsubd);
+      break;
+    case Do::kMulInt:
+      apply(true, &CodeGenerator::vpmulld);
+      break;
+    case Do::kMinInt:
+      apply(true, &CodeGenerator::vpminsd);
+      break;
+    case Do::kMaxInt:
+      apply(true, &CodeGenerator::vpmaxsd);
+      break;
     case Do::kShiftLeft:
     case Do::kShiftRight: {
       const Xmm x = reg(i.a), to = result(v);
@@ -704,6 +719,7 @@ void Emitter::load(int v) {
       return;
     }
     const Xmm to = result(v), masked = part ? to | inside | T_z : to;
+    if (i.type == kU8) return vpmovzxbd(masked, ptr[at]);
     if (i.type == kF16) return vcvtph2ps(masked, ptr[at]);
     vpmovzxwd(masked, ptr[at]);
     return vpslld(to, to, 16);
@@ -716,6 +732,8 @@ void Emitter::load(int v) {
     vpmovzxbd(to, from);
     vpxor(zero, zero, zero);
     vpcmpgtd(to, to, zero);
+  } else if (i.type == kU8) {
+    vpmovzxbd(to, from);
   } else if (i.type == kF16) {
     vcvtph2ps(to, from);
   } else {

@@ -29,7 +29,9 @@ constexpr int64_t kStreamedBytes = int64_t{64} << 20;
 constexpr int kAlignment = 64;              // bytes, of what may be streamed
 constexpr int64_t kFetchedBytes = 1 << 16;  // of a row, of all arrays
 
-bool has_code(DType t) { return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32; }
+bool has_code(DType t) {
+  return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32 || t == kU8;
+}
 
 class Generator {
  public:
@@ -105,8 +107,10 @@ class Generator {
       if (is_uniform(v) && x.dtype != kF32) return false;
     }
     for (const auto& output : program_.outputs) {
+      const DType dtype = value(output.value).dtype;
+      if (dtype == kU8) return false;  // is only read
       if (output.sink == Sink::kStore) continue;
-      if (value(output.value).dtype != kF32) return false;
+      if (dtype != kF32) return false;
       columns |= output.sink == Sink::kReduceColumns;
       rows |= output.sink == Sink::kReduceRows;
     }

@@ -119,6 +119,46 @@ inline Vector bit_and(Vector a, Vector) { return a; }
 inline Vector bit_or(Vector a, Vector) { return a; }
 inline Vector bit_xor(Vector a, Vector) { return a; }
 
+// A vector of i32.
+struct Integer {
+  using Element = int32_t;
+  int id;
+  explicit Integer(double c) : id(body->constant_bits(static_cast<uint32_t>(int64_t(c)))) {}
+  static Integer of(int id) {
+    Integer i(0);
+    i.id = id;
+    return i;
+  }
+};
+inline Integer integer(Do what, Integer a, Integer b) {
+  return Integer::of(emit(what, a.id, b.id));
+}
+inline Integer operator+(Integer a, Integer b) { return integer(Do::kAddInt, a, b); }
+inline Integer operator-(Integer a, Integer b) { return integer(Do::kSubInt, a, b); }
+inline Integer operator*(Integer a, Integer b) { return integer(Do::kMulInt, a, b); }
+inline Integer operator/(Integer a, Integer) {  // no processor has it
+  body->unsupported = true;
+  return a;
+}
+inline Integer operator-(Integer a) { return Integer(0) - a; }
+inline Mask compare(Integer a, Integer b, uint32_t predicate) {
+  return {emit(Do::kCompareInt, a.id, b.id, -1, predicate)};
+}
+inline Mask operator<(Integer a, Integer b) { return compare(a, b, kIntLt); }
+inline Mask operator<=(Integer a, Integer b) { return compare(a, b, kIntLe); }
+inline Mask operator==(Integer a, Integer b) { return compare(a, b, kIntEq); }
+inline Mask operator!=(Integer a, Integer b) { return compare(a, b, kIntNe); }
+inline Integer select(Mask m, Integer a, Integer b) {
+  return Integer::of(emit(Do::kSelect, m.id, a.id, b.id));
+}
+inline Integer lesser(Integer a, Integer b) { return integer(Do::kMinInt, a, b); }
+inline Integer greater(Integer a, Integer b) { return integer(Do::kMaxInt, a, b); }
+inline Integer abs(Integer a) { return greater(a, -a); }
+inline Integer bit_and(Integer a, Integer b) { return integer(Do::kAnd, a, b); }
+inline Integer bit_or(Integer a, Integer b) { return integer(Do::kOr, a, b); }
+inline Integer bit_xor(Integer a, Integer b) { return integer(Do::kXor, a, b); }
+inline Integer bit_not(Integer a) { return bit_xor(a, Integer(-1)); }
+
 #include "ops/lanes.h"
 #define GLIA_INLINE
 #include "ops/elementwise_functors.h"
@@ -131,23 +171,25 @@ int unsupported() {
   return body->constant(0);
 }
 
+using recorded::Integer;
 using recorded::Vector;
 
-template <class Operation>
-int of_floats(int a, int b) {
-  const Vector x = Vector::of(a);
-  if constexpr (recorded::defined_on<float>(Operation::kTypes)) {
-    return Operation::value(x, Operation::kInputs == 2 ? Vector::of(b) : x).id;
+template <class V, class Operation>
+int of_lanes(int a, int b) {
+  const V x = V::of(a);
+  if constexpr (recorded::defined_on<typename V::Element>(Operation::kTypes)) {
+    return Operation::value(x, Operation::kInputs == 2 ? V::of(b) : x).id;
   } else {
     return unsupported();
   }
 }
 
-int of_floats(Code code, int a, int b) {
+template <class V>
+int of_lanes(Code code, int a, int b) {
   switch (code) {
 #define GLIA_CASE(code) \
   case Code::code:      \
-    return of_floats<recorded::code##_>(a, b);
+    return of_lanes<V, recorded::code##_>(a, b);
 #define UNARY(code, ...) GLIA_CASE(code)
 #define BINARY(code, ...) GLIA_CASE(code)
 #define COMPARE(code, ...) GLIA_CASE(code)
@@ -184,23 +226,6 @@ int of_masks(Code code, int a, int b) {
       return emit(Do::kMaskAnd, b, no(a));
     case Code::kLessEqual:
       return emit(Do::kMaskOr, b, no(a));
-    default:
-      return unsupported();
-  }
-}
-
-int of_integers(Code code, int a, int b) {
-  switch (code) {
-    case Code::kLess:
-      return emit(Do::kCompareInt, a, b, -1, kIntLt);
-    case Code::kLessEqual:
-      return emit(Do::kCompareInt, a, b, -1, kIntLe);
-    case Code::kEqual:
-      return emit(Do::kCompareInt, a, b, -1, kIntEq);
-    case Code::kNotEqual:
-      return emit(Do::kCompareInt, a, b, -1, kIntNe);
-    case Code::kAdd:
-      return emit(Do::kAddInt, a, b);
     default:
       return unsupported();
   }
@@ -273,9 +298,9 @@ int append(Body* to, Code code, DType dtype, int a, int b, int c) {
   const Recording recording(to);
   if (code == Code::kWhere) return where(dtype, a, b, c);
   if (dtype == kBool) return of_masks(code, a, b);
-  if (dtype == kI32) return of_integers(code, a, b);
+  if (dtype == kI32) return of_lanes<Integer>(code, a, b);
   if (!is_lane_float(dtype)) return unsupported();
-  const int result = of_floats(code, a, b);
+  const int result = of_lanes<Vector>(code, a, b);
   return to->is_mask(result) ? result : rounded_to(dtype, result);
 }
 
@@ -289,7 +314,11 @@ int append_cast(Body* to, DType from, DType result, int a) {
   if (is_lane_float(from) && result == kBool)
     return emit(Do::kCompare, a, to->constant(0), -1, kFloatNe);
   if (is_lane_float(from) && is_lane_float(result)) return rounded_to(result, a);
-  if (from == kI32 && is_lane_float(result)) return rounded_to(result, emit(Do::kIntToFloat, a));
+  if (from == kI32 || from == kU8) {  // both are lanes of i32
+    if (is_lane_float(result)) return rounded_to(result, emit(Do::kIntToFloat, a));
+    if (result == kBool) return emit(Do::kCompareInt, a, to->constant_bits(0), -1, kIntNe);
+    if (result == kI32) return a;
+  }
   return unsupported();
 }
 
