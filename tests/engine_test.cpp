@@ -1,6 +1,7 @@
 // The traps that a lazy graph sets: length, memory, boundaries, plans, handles, threads, errors.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "glia/random.h"
 #include "glia/runtime.h"
 #include "graph/plan.h"
+#include "runtime/threads.h"
 
 namespace glia {
 namespace {
@@ -989,6 +991,26 @@ TEST(Modes, SameBitsForEveryNumberOfThreads) {
   }
   set_num_threads(before);
   for (const auto& r : results) EXPECT_EQ(r, results[0]);
+}
+
+// Teamwork tries both, and keeps to the one that is faster here.
+TEST(Modes, SameBitsWhetherThreadsHelpOrNot) {
+  const Tensor x = randn({128, 120}), w = randn({120, 84});
+  const auto run = [&] { return matmul(relu(matmul(x, w)), flip(transpose(w, 0, 1), {0})); };
+  const std::vector<double> first = numbers(run());
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(numbers(run()), first);
+}
+
+TEST(Modes, AloneMeansInOrderOnTheCallingThread) {
+  std::vector<int64_t> seen;
+  {
+    const Alone alone(true);
+    const int64_t before = jobs_shared();
+    parallel_for(100, [&](int64_t i) { seen.push_back(i); });
+    EXPECT_EQ(jobs_shared(), before);
+  }
+  ASSERT_EQ(seen.size(), 100u);
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
 }
 
 TEST(Modes, SameBitsFromRunToRun) {

@@ -156,7 +156,7 @@ TEST(Profiler, AddsUp) {
 }
 
 TEST(Profiler, WritesATraceOfEveryKernel) {
-  const Tensor a = ready({300, 300}), big = ready({1000, 1000});
+  const Tensor a = ready({300, 300}), big = ready({2000, 2000});
   const int threads = num_threads();
   set_num_threads(2);
   Trace trace;
@@ -184,7 +184,7 @@ TEST(Profiler, WritesATraceOfEveryKernel) {
   EXPECT_EQ(kinds["boundary"], 205);
   EXPECT_EQ(kinds["record"], 205);
   EXPECT_EQ(kinds["planning"], 2);
-  EXPECT_GT(kinds["worker"], 0) << "a million elements, and no second thread took part";
+  EXPECT_GT(kinds["worker"], 0) << "four million elements, and no second thread took part";
   int64_t events = 0;
   for (const auto& [kind, count] : kinds) events += count;
   EXPECT_EQ(events, p.events);

@@ -279,6 +279,7 @@ class Run {
 
   // Returns how many steps there were to compute.
   int64_t compute() {
+    const Teamwork::Turn turn(&plan_.teamwork);
     const int* sites = profiler::on() ? profile_sites(plan_, graph_).data() : nullptr;
     const size_t first = steady_steps();
     for (size_t s = first; s < plan_.steps.size(); ++s) {

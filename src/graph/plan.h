@@ -12,6 +12,7 @@
 #include "core/op.h"
 #include "ops/foreach.h"
 #include "runtime/backend.h"
+#include "runtime/teamwork.h"
 
 namespace glia {
 
@@ -129,6 +130,7 @@ struct Plan {
   int64_t held_bytes = 0;         // of results that have memory of their own
   int64_t least_arena_bytes = 0;  // the most of the arena that is alive at one step
   mutable PlanSites sites;
+  mutable Teamwork teamwork;
 };
 
 // Simplifies, groups, chooses kernels and lays out memory.

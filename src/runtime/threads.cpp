@@ -38,6 +38,7 @@ std::atomic<int>& threads() {
 }
 
 thread_local bool in_parallel = false;
+thread_local int64_t jobs = 0;  // that this thread has given to the pool
 
 struct Job {
   void (*body)(void*, int64_t);
@@ -70,6 +71,7 @@ class Pool {
     std::unique_lock use(in_use_, std::try_to_lock);
     if (!use) return false;
     while (static_cast<int>(workers_.size()) < helpers) start_worker();
+    ++jobs;
     wanted_.store(helpers, std::memory_order_relaxed);
     job_.store(job, std::memory_order_release);
     round_.fetch_add(1, std::memory_order_release);
@@ -141,5 +143,10 @@ void parallel_for(int64_t count, void (*body)(void*, int64_t), void* context) {
   }
   if (job.thrown) std::rethrow_exception(job.thrown);
 }
+
+int64_t jobs_shared() { return jobs; }
+
+Alone::Alone(bool alone) : before_(in_parallel) { in_parallel = in_parallel || alone; }
+Alone::~Alone() { in_parallel = before_; }
 
 }  // namespace glia

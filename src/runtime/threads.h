@@ -19,4 +19,19 @@ void parallel_for(int64_t count, F&& body) {
       const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 
+// How often this thread's calls have been given to the pool.
+int64_t jobs_shared();
+
+// While it lives, if `alone`, the calling thread's parallel_for runs in order.
+class Alone {
+ public:
+  explicit Alone(bool alone);
+  ~Alone();
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  const bool before_;
+};
+
 }  // namespace glia
