@@ -9,9 +9,11 @@
 #include <cstdint>
 
 #include "backend/cpu/op_kernels.h"
+#include "backend/cpu/simd/across-inl.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 #include "core/node.h"
+#include "hwy/cache_control.h"
 #include "ops/recurrent.h"
 #include "runtime/threads.h"
 
@@ -85,6 +87,15 @@ struct Sizes {
   int64_t steps, batch, hidden;
 
   explicit Sizes(const Shape& y) : steps(y[0]), batch(y[1]), hidden(y[2]) {}
+  // Asks for what a tile reads of an array (T, B, parts * H) after its product, while that runs.
+  void fetch(const float* array, int64_t parts, int64_t t, int64_t row, int64_t rows, int64_t unit,
+             int64_t vectors) const {
+    const float* const from = array + at(t, row, unit, parts * hidden);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t p = 0; p < parts; ++p)
+        for (int64_t v = 0; v < vectors; ++v)
+          hwy::Prefetch(from + (r * parts + p) * hidden + v * kLanes);
+  }
   // Where (t, row, unit) is in an array (T, B, width).
   int64_t at(int64_t t, int64_t row, int64_t unit, int64_t width) const {
     return (t * batch + row) * width + unit;
@@ -182,6 +193,7 @@ void forward_tile(const Forward& f, int64_t t, int64_t row, int64_t block) {
 #pragma GCC unroll 8
     for (int v = 0; v < kN; ++v) sums[r][v] = V::load(f.start + (block * kN + v) * kLanes);
   }
+  f.fetch(f.x, Cell::kGates, t, row, R, block * Cell::kUnits * kLanes, Cell::kUnits);
   if (const float* state = f.state(t, row))
     multiply<R, kN>(state, f.hidden, f.panels + block * f.hidden * kN * kLanes, f.hidden, sums);
   for (int r = 0; r < R; ++r) {
@@ -341,7 +353,8 @@ void for_row_chunks(const Sizes& s, int64_t width, F&& f) {
 }
 
 // Panels (blocks, depth, vectors, kLanes): lane i of vector v of a block is matrix column
-// column(block, v) + i, rows `row_stride` and columns `column_stride` apart; absent ones are 0.
+// column(block, v) + i, rows `row_stride` and columns `column_stride` apart, one of which is 1;
+// absent ones are 0.
 template <class Column>
 void pack(const float* matrix, int64_t depth, int64_t row_stride, int64_t column_stride,
           int64_t blocks, int64_t vectors, float* panels, Column column) {
@@ -351,12 +364,15 @@ void pack(const float* matrix, int64_t depth, int64_t row_stride, int64_t column
     float* const panel = panels + block * size;
     for (int64_t v = 0; v < vectors; ++v) {
       const auto [first, count] = column(block, v);
-      const float* from = matrix + first * column_stride;
-      float* to = panel + v * kLanes;
-      for (int64_t i = 0; i < kLanes; ++i) {
-        const float* lane = from + i * column_stride;
+      const float* const from = matrix + first * column_stride;
+      float* const to = panel + v * kLanes;
+      if (count < kLanes)
+        for (int64_t l = 0; l < depth; ++l) std::fill_n(to + l * vectors * kLanes, kLanes, 0.0f);
+      if (row_stride == 1) {
+        transpose(to, vectors * kLanes, from, column_stride, depth, count);
+      } else {
         for (int64_t l = 0; l < depth; ++l)
-          to[l * vectors * kLanes + i] = i < count ? lane[l * row_stride] : 0.0f;
+          std::copy_n(from + l * row_stride, count, to + l * vectors * kLanes);
       }
     }
   };
