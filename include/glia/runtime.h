@@ -65,6 +65,12 @@ struct ProfileRow {
   double floor_ms = 0;  // that memory and arithmetic units need for them
 };
 
+// Values alive at the fullest step of a plan that are alike: of one operation, shape and line.
+struct ProfileValue {
+  std::string op, shape, where;  // "conv2d", "(128, 32, 32, 16)", "train.cpp:41"
+  int64_t count = 0, bytes = 0;  // bytes of all
+};
+
 struct Profile {
   double ms = 0;  // from start to stop: kernels, planning, boundaries, and the program's own
   double kernels_ms = 0, planning_ms = 0;
@@ -73,8 +79,13 @@ struct Profile {
   int64_t events = 0, dropped = 0;  // of the trace
   double gb_per_s = 0, gflop_per_s = 0, bf16_gflop_per_s = 0;
   std::vector<ProfileRow> rows;  // the costliest first; their ms sum to kernels_ms
+  // Of the plan that takes most memory for its temporary values and results: how much, the step at
+  // which most is alive, and what that is, the largest first.
+  int64_t plan_bytes = 0;
+  std::string fullest_step;
+  std::vector<ProfileValue> alive;
 
-  // For people: the `top` costliest rows and what else took time.
+  // For people: the `top` costliest rows, what else took time, and the `top` / 2 largest values.
   std::string table(int top = 20) const;
 };
 

@@ -1,4 +1,4 @@
-// Groups: the nodes that one pass computes, after grouping and before steps are made of them.
+// A graph on the way to a plan: simplified, ordered, grouped.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,21 @@
 #include "graph/plan.h"
 
 namespace glia {
+
+// What is there before the plan runs, numbers included, counts as a leaf.
+inline Kind kind_of(const Node& node) {
+  return node.is_computed() || node.op->kind == Kind::kScalar ? Kind::kLeaf : node.op->kind;
+}
+
+// Nodes are their positions in `graph`.
+struct SimpleGraph {
+  const PendingGraph& graph;
+  const std::vector<std::vector<int>>&inputs, &users;  // of what is needed
+  const std::vector<uint8_t>& needed;                  // the value outlives the plan
+};
+
+// All that is needed and no leaf, in the order in which it is computed.
+std::vector<int> order_of_steps(const SimpleGraph& graph);
 
 // Nodes computed in one pass over a space of rows x columns.
 struct Group {
@@ -21,13 +36,10 @@ struct Group {
   int follows = -1;  // the kernel whose epilogue it is
 };
 
-// A graph in groups. Nodes are their positions in `graph`; a group, its place in `groups`.
-struct GroupedGraph {
-  const PendingGraph& graph;
-  const std::vector<std::vector<int>>&inputs, &users;  // after simplifying
-  const std::vector<uint8_t>& needed;                  // the value outlives the plan
-  const std::vector<int>& order;                       // of computation
-  const std::vector<int>& position;                    // in `order`
+// A graph in groups. A group is its place in `groups`.
+struct GroupedGraph : SimpleGraph {
+  const std::vector<int>& order;     // of computation
+  const std::vector<int>& position;  // in `order`
   std::vector<Group>& groups;
   std::vector<int>& group_of;  // -1: in none
 };

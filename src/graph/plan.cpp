@@ -59,7 +59,7 @@ class Planner {
     arrange();
     group();
     repeated_in_ =
-        recompute({graph_, inputs_, users_, needed_, order_, position_, groups_, group_of_});
+        recompute({{graph_, inputs_, users_, needed_}, order_, position_, groups_, group_of_});
     choose_epilogues();
     emit();
     find_steady(plan_.get(), held_);
@@ -138,8 +138,8 @@ class Planner {
   }
 
   const Node& node(int i) const { return *graph_.nodes[i]; }
-  bool is_leaf(int i) const { return node(i).is_computed() || node(i).op->kind == Kind::kScalar; }
-  Kind kind(int i) const { return is_leaf(i) ? Kind::kLeaf : node(i).op->kind; }
+  Kind kind(int i) const { return kind_of(node(i)); }
+  bool is_leaf(int i) const { return kind(i) == Kind::kLeaf; }
 
   // Sees through aliases, lets elementwise operations broadcast instead of expanding, and merges
   // equal operations.
@@ -187,8 +187,7 @@ class Planner {
     return i;
   }
 
-  // Orders what is needed: as recorded, but a reduction right behind its operand, so that both
-  // can share a pass, and updates last: where nothing can fail any more, they may be in place.
+  // Who uses what, of all that is needed, and in which order it is computed.
   void arrange() {
     const int n = static_cast<int>(graph_.nodes.size());
     users_.resize(n);
@@ -205,27 +204,9 @@ class Planner {
         if (users_[in].empty() || users_[in].back() != i) users_[in].push_back(i);
       }
     }
+    order_ = order_of_steps({graph_, inputs_, users_, needed_});
     position_.assign(n, -1);
-    const auto place = [&](int i) {
-      position_[i] = static_cast<int>(order_.size());
-      order_.push_back(i);
-    };
-    std::vector<uint8_t> late(n, 0);
-    for (int i = 0; i < n; ++i) {
-      if (same_[i] != i || !live[i] || is_leaf(i)) continue;
-      late[i] = node(i).op->last || node(i).op == &kForeachOp ||
-                std::ranges::any_of(inputs_[i], [&](int in) { return late[in]; });
-    }
-    for (const bool last : {false, true}) {
-      for (int i = 0; i < n; ++i) {
-        if (same_[i] != i || !live[i] || is_leaf(i) || position_[i] >= 0 || late[i] != last)
-          continue;
-        place(i);
-        for (int user : users_[i]) {
-          if (kind(user) == Kind::kReduce && position_[user] < 0) place(user);
-        }
-      }
-    }
+    for (size_t at = 0; at < order_.size(); ++at) position_[order_[at]] = static_cast<int>(at);
   }
 
   // From the last node to the first, each joins the group of those that use it if it can. All
@@ -443,8 +424,8 @@ class Planner {
 
   // ---- Steps ----
 
-  int new_value(PlanValue::Place place, int64_t bytes, int source = -1) {
-    plan_->values.push_back({.place = place, .source = source, .bytes = bytes});
+  int new_value(PlanValue::Place place, int64_t bytes, int node, int source = -1) {
+    plan_->values.push_back({.place = place, .source = source, .bytes = bytes, .node = node});
     held_.push_back(0);
     return static_cast<int>(plan_->values.size()) - 1;
   }
@@ -462,7 +443,7 @@ class Planner {
     Located at;
     if (is_leaf(i)) {
       const bool scalar = !me.is_computed();
-      at = {new_value(scalar ? PlanValue::Place::kScalar : PlanValue::Place::kLeaf, me.bytes(), i),
+      at = {new_value(scalar ? PlanValue::Place::kScalar : PlanValue::Place::kLeaf, me.bytes(), i, i),
             Layout::contiguous(me.shape)};
     } else if (me.op->kind == Kind::kView) {
       Located from = locate(inputs_[i][0]);
@@ -474,7 +455,7 @@ class Planner {
     } else if (me.op->kind == Kind::kOutput) {
       at = {tuple_outputs_.at(inputs_[i][0])[me.attributes[0]], Layout::contiguous(me.shape)};
     } else {
-      at = {new_value(PlanValue::Place::kArena, me.bytes()), Layout::contiguous(me.shape)};
+      at = {new_value(PlanValue::Place::kArena, me.bytes(), i), Layout::contiguous(me.shape)};
     }
     return located_.emplace(i, std::move(at)).first->second;
   }
@@ -493,7 +474,7 @@ class Planner {
     start_program(space, {&from}, step.program.get());
     const int in = input(from, dtype, space.space, &step);
     const Located to{
-        new_value(PlanValue::Place::kArena, space.space.numel() * (int64_t)size_of(dtype)),
+        new_value(PlanValue::Place::kArena, space.space.numel() * (int64_t)size_of(dtype), -1),
         Layout::contiguous(space.space)};
     step.program->outputs.push_back({.value = in});
     step.outputs.push_back(array(to, dtype));
@@ -561,7 +542,7 @@ class Planner {
       for (int user : users_[i]) {
         const Node& out = node(user);
         const int64_t which = out.attributes[0];
-        values[which] = new_value(PlanValue::Place::kArena, out.bytes());
+        values[which] = new_value(PlanValue::Place::kArena, out.bytes(), user);
         step.outputs[which] = {values[which], 0};
         step.out_arrays[which] = {nullptr, Layout::contiguous(out.shape), out.dtype};
       }
@@ -595,7 +576,7 @@ class Planner {
       step.many->counts.push_back(count);
       for (const CompiledFormula::Slot& slot : formula.inputs) {
         if (slot.constant) {
-          const int v = new_value(PlanValue::Place::kConstant, sizeof(int64_t));
+          const int v = new_value(PlanValue::Place::kConstant, sizeof(int64_t), i);
           plan_->values[v].constant = slot.constant;
           step.inputs.push_back({v, 0});
           continue;
@@ -607,7 +588,7 @@ class Planner {
       const int output = static_cast<int>(step.outputs.size());
       for (int o = 0; o < formula.outputs; ++o)
         step.outputs.push_back(
-            {new_value(PlanValue::Place::kArena, count * (int64_t)size_of(me.dtype)), 0});
+            {new_value(PlanValue::Place::kArena, count * (int64_t)size_of(me.dtype), i), 0});
       for (int result : formula.results) made.push_back(step.outputs[output + result].value);
     }
     tuple_outputs_[i] = std::move(made);

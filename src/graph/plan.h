@@ -45,6 +45,7 @@ struct PlanValue {
   int64_t arena_offset = 0;  // or of kSteady
   const void* constant = nullptr;
   int first_step = -1, last_step = -1;  // of use
+  int node = -1;                        // position of the node it was made for, for profiles
 };
 
 // Whole cache lines, and one at least, so that empty arrays have an address.
@@ -128,7 +129,8 @@ struct Plan {
   PlanSteady steady;
   int64_t arena_bytes = 0;
   int64_t held_bytes = 0;         // of results that have memory of their own
-  int64_t least_arena_bytes = 0;  // the most of the arena that is alive at one step
+  int64_t least_arena_bytes = 0;  // the most of the arena that is alive at one step,
+  int fullest_step = 0;           // this one
   mutable PlanSites sites;
   mutable Teamwork teamwork;
 };

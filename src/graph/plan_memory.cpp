@@ -165,15 +165,19 @@ class MemoryPlanner {
     int64_t bytes, offset = 0;
   };
 
-  int64_t most_alive(const std::vector<Block>& blocks) const {
+  void find_fullest_step(const std::vector<Block>& blocks) {
     std::vector<int64_t> change(plan_.steps.size() + 1, 0);
     for (const Block& b : blocks) {
       change[b.first] += aligned(b.bytes);
       change[b.last + 1] -= aligned(b.bytes);
     }
-    int64_t alive = 0, most = 0;
-    for (int64_t c : change) most = std::max(most, alive += c);
-    return most;
+    int64_t alive = 0;
+    for (size_t s = 0; s < change.size(); ++s) {
+      alive += change[s];
+      if (alive <= plan_.least_arena_bytes) continue;
+      plan_.least_arena_bytes = alive;
+      plan_.fullest_step = static_cast<int>(s);
+    }
   }
 
   void lay_out_arena() {
@@ -196,7 +200,7 @@ class MemoryPlanner {
     std::iota(by_size.begin(), by_size.end(), 0);
     std::ranges::stable_sort(by_size,
                              [&](int a, int b) { return blocks[a].bytes > blocks[b].bytes; });
-    plan_.least_arena_bytes = most_alive(blocks);
+    find_fullest_step(blocks);
     std::vector<int> placed;  // by offset
     for (int i : by_size) {
       Block& b = blocks[i];

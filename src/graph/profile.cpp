@@ -1,5 +1,7 @@
 // What the profiler calls the steps of a plan.
 #include <algorithm>
+#include <ranges>
+#include <unordered_set>
 
 #include "graph/plan.h"
 #include "runtime/profiler.h"
@@ -67,6 +69,30 @@ profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
   return site;
 }
 
+// What is alive at the fullest step: of values that lie over each other, the last one made.
+profiler::PlanMemory memory_of(const Plan& plan, const PendingGraph& graph, int site) {
+  using Place = PlanValue::Place;
+  profiler::PlanMemory memory{.bytes = plan.arena_bytes + plan.held_bytes, .step = site};
+  std::unordered_set<int64_t> offsets;
+  for (const PlanValue& v : plan.values | std::views::reverse) {
+    const bool held = v.place == Place::kHeld && v.source < 0;
+    const bool alive = v.place == Place::kArena && v.first_step <= plan.fullest_step &&
+                       v.last_step >= plan.fullest_step;
+    if (!held && !(alive && offsets.insert(v.arena_offset).second)) continue;
+    if (v.node < 0) {
+      memory.alive.push_back({.op = "copy", .count = 1, .bytes = v.bytes});
+      continue;
+    }
+    const Node& node = *graph.nodes[v.node];
+    memory.alive.push_back({.op = node.op->name,
+                            .shape = node.shape.str(),
+                            .where = profiler::shown(node.where),
+                            .count = 1,
+                            .bytes = v.bytes});
+  }
+  return memory;
+}
+
 }  // namespace
 
 const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& graph) {
@@ -76,6 +102,8 @@ const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& grap
     sites.of_step.clear();
     for (const PlanStep& step : plan.steps)
       sites.of_step.push_back(profiler::add_site(describe(step, graph)));
+    if (!plan.steps.empty())
+      profiler::add_plan(memory_of(plan, graph, sites.of_step[plan.fullest_step]));
   }
   return sites.of_step;
 }

@@ -276,6 +276,29 @@ int add_site(const Site& site) {
   return index;
 }
 
+void add_plan(PlanMemory memory) {
+  State& s = state();
+  std::lock_guard hold(s.mutex);
+  Profile& p = s.result;
+  if (memory.bytes <= p.plan_bytes) return;
+  p.plan_bytes = memory.bytes;
+  const Site& step = s.sites[memory.step].site;
+  p.fullest_step = fmt::format("{} {} at {}", step.ops, step.shapes, shown(step.where));
+  p.alive.clear();
+  for (ProfileValue& v : memory.alive) {
+    const auto like = std::ranges::find_if(p.alive, [&](const ProfileValue& o) {
+      return o.op == v.op && o.shape == v.shape && o.where == v.where;
+    });
+    if (like == p.alive.end()) {
+      p.alive.push_back(std::move(v));
+    } else {
+      ++like->count;
+      like->bytes += v.bytes;
+    }
+  }
+  std::ranges::stable_sort(p.alive, std::ranges::greater(), &ProfileValue::bytes);
+}
+
 namespace {
 
 Work work_of(const Program& program, double rows, double cols) {
@@ -474,6 +497,13 @@ std::string Profile::table(int top) const {
   line(planning_ms, "planning");
   line(boundaries_ms, "boundaries: finding plans, handing out memory, freeing nodes");
   line(ms - kernels_ms - planning_ms - boundaries_ms, "outside: the program itself, recording");
+  if (!alive.empty()) {
+    out += fmt::format("\nThe fullest plan takes {:.4g} MB, most of it at {}:\n", 1e-6 * plan_bytes,
+                       fullest_step);
+    for (const ProfileValue& v : std::span(alive).first(std::min(alive.size(), shown / 2)))
+      out += fmt::format("{:18.2f} {:5.1f} %  {} x {} {} at {}\n", 1e-6 * v.bytes,
+                         100. * v.bytes / plan_bytes, v.count, v.op, v.shape, v.where);
+  }
   if (dropped > 0)
     out += fmt::format("The trace holds the first {} events; {} more were counted only.\n", events,
                        dropped);

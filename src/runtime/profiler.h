@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/op.h"
+#include "glia/runtime.h"
 
 namespace glia {
 
@@ -28,6 +29,15 @@ struct Site {
 int add_site(const Site& site);
 // Counts profiles, from 1.
 uint64_t profile_number();
+
+// The memory of a plan that runs: its bytes, its fullest step, and one value for each alive at it.
+struct PlanMemory {
+  int64_t bytes = 0;
+  int step = 0;  // a site
+  std::vector<ProfileValue> alive;
+};
+// Called for each plan of a profile; the one of most bytes is kept.
+void add_plan(PlanMemory memory);
 
 // A program's least work; for run_many over problems of so many elements.
 Work work_of(const Program& program, const std::vector<int64_t>& counts);

@@ -1,0 +1,91 @@
+// In which order a plan computes: as the graph was walked, but for what is better earlier or last.
+#include "graph/group.h"
+#include "ops/foreach.h"
+
+namespace glia {
+namespace {
+
+// - A reduction follows its operand, so that both can share a pass.
+// - A kernel whose result is smaller than what it reads comes before the next kernel once it can:
+//   the gradient of a weight before that of the layer's input, so that what both need can go.
+// - Updates come last: where nothing can fail any more, they may be in place.
+class Arranger {
+ public:
+  explicit Arranger(const SimpleGraph& g)
+      : g_(g), is_late_(g.graph.nodes.size()), is_placed_(is_late_), missing_(is_late_.size()),
+        readers_(is_late_.size()) {
+    for (int i = 0; i < static_cast<int>(is_late_.size()); ++i) {
+      if (!is_step(i)) continue;
+      is_late_[i] = node(i).op->last || node(i).op == &kForeachOp;
+      for (int in : g.inputs[i]) is_late_[i] |= is_late_[in];
+      if (is_late_[i] || !shrinks(i)) continue;
+      for (int in : g.inputs[i]) {
+        const int source = source_of(in);
+        if (kind(source) == Kind::kLeaf) continue;
+        readers_[source].push_back(i);
+        ++missing_[i];
+      }
+    }
+  }
+
+  std::vector<int> run() {
+    for (const bool late : {false, true}) {
+      for (int i = 0; i < static_cast<int>(is_late_.size()); ++i) {
+        if (!is_step(i) || is_placed_[i] || is_late_[i] != late) continue;
+        if (kind(i) == Kind::kKernel) place_ready();
+        place(i);
+        for (int user : g_.users[i]) {
+          if (kind(user) == Kind::kReduce) place(user);
+        }
+      }
+    }
+    return std::move(order_);
+  }
+
+ private:
+  const Node& node(int i) const { return *g_.graph.nodes[i]; }
+  Kind kind(int i) const { return kind_of(node(i)); }
+  bool is_step(int i) const {
+    return kind(i) != Kind::kLeaf && (g_.needed[i] || !g_.users[i].empty());
+  }
+  bool is_free(int i) const { return kind(i) == Kind::kView || kind(i) == Kind::kOutput; }
+  int source_of(int i) const { return is_free(i) ? source_of(g_.inputs[i][0]) : i; }
+
+  bool shrinks(int i) const {
+    if (kind(i) != Kind::kKernel || node(i).op->outputs != 1) return false;
+    int64_t most = 0;
+    for (int in : g_.inputs[i]) most = std::max<int64_t>(most, node(in).bytes());
+    return node(i).bytes() < most;
+  }
+
+  void place(int i) {
+    if (is_placed_[i]) return;
+    is_placed_[i] = 1;
+    for (int in : g_.inputs[i]) {
+      if (is_free(in)) place(in);
+    }
+    order_.push_back(i);
+    for (int reader : readers_[i]) {
+      if (--missing_[reader] == 0) ready_.push_back(reader);
+    }
+  }
+
+  void place_ready() {
+    for (size_t k = 0; k < ready_.size(); ++k) place(ready_[k]);
+    ready_.clear();
+  }
+
+  const SimpleGraph& g_;
+  std::vector<uint8_t> is_late_, is_placed_;
+  // Of kernels that shrink: how many of their inputs are missing, who they are, who could run.
+  std::vector<int> missing_;
+  std::vector<std::vector<int>> readers_;
+  std::vector<int> ready_;
+  std::vector<int> order_;
+};
+
+}  // namespace
+
+std::vector<int> order_of_steps(const SimpleGraph& graph) { return Arranger(graph).run(); }
+
+}  // namespace glia
