@@ -5,9 +5,11 @@
 namespace glia {
 namespace {
 
+constexpr int kDeepest = 32;
+
 // - A reduction follows its operand, so that both can share a pass.
-// - A kernel whose result is smaller than what it reads comes before the next kernel once it can:
-//   the gradient of a weight before that of the layer's input, so that what both need can go.
+// - What is smaller than what it is made of comes before the next kernel once it can: the gradient
+//   of a weight before that of the layer's input, so that what both need can go.
 // - Updates come last: where nothing can fail any more, they may be in place.
 class Arranger {
  public:
@@ -18,13 +20,7 @@ class Arranger {
       if (!is_step(i)) continue;
       is_late_[i] = node(i).op->last || node(i).op == &kForeachOp;
       for (int in : g.inputs[i]) is_late_[i] |= is_late_[in];
-      if (is_late_[i] || !shrinks(i)) continue;
-      for (int in : g.inputs[i]) {
-        const int source = source_of(in);
-        if (kind(source) == Kind::kLeaf) continue;
-        readers_[source].push_back(i);
-        ++missing_[i];
-      }
+      if (!is_late_[i] && shrinks(i)) wait_for_inputs(i, i);
     }
   }
 
@@ -52,18 +48,32 @@ class Arranger {
   int source_of(int i) const { return is_free(i) ? source_of(g_.inputs[i][0]) : i; }
 
   bool shrinks(int i) const {
+    if (kind(i) == Kind::kReduce) return true;
     if (kind(i) != Kind::kKernel || node(i).op->outputs != 1) return false;
     int64_t most = 0;
     for (int in : g_.inputs[i]) most = std::max<int64_t>(most, node(in).bytes());
     return node(i).bytes() < most;
   }
 
-  void place(int i) {
-    if (is_placed_[i]) return;
-    is_placed_[i] = 1;
+  // What is elementwise and nobody else needs is computed with it.
+  void wait_for_inputs(int i, int reader, int depth = 0) {
     for (int in : g_.inputs[i]) {
-      if (is_free(in)) place(in);
+      const int source = source_of(in);
+      if (kind(source) == Kind::kLeaf) continue;
+      if (kind(source) == Kind::kElementwise && g_.users[source].size() == 1 &&
+          !g_.needed[source] && depth < kDeepest) {
+        wait_for_inputs(source, reader, depth + 1);
+      } else {
+        readers_[source].push_back(reader);
+        ++missing_[reader];
+      }
     }
+  }
+
+  void place(int i) {
+    if (is_placed_[i] || kind(i) == Kind::kLeaf) return;
+    is_placed_[i] = 1;
+    for (int in : g_.inputs[i]) place(in);
     order_.push_back(i);
     for (int reader : readers_[i]) {
       if (--missing_[reader] == 0) ready_.push_back(reader);
@@ -77,7 +87,7 @@ class Arranger {
 
   const SimpleGraph& g_;
   std::vector<uint8_t> is_late_, is_placed_;
-  // Of kernels that shrink: how many of their inputs are missing, who they are, who could run.
+  // Of what shrinks: how many of their inputs are missing, who they are, who could run.
   std::vector<int> missing_;
   std::vector<std::vector<int>> readers_;
   std::vector<int> ready_;

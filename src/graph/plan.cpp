@@ -243,13 +243,22 @@ class Planner {
     return best >= 0 && may_join(groups_[best], best, i) ? best : -1;
   }
 
-  // A group that reduces the same space in the same way and shares an operand.
+  // A group that reduces the same space in the same way and reads the same operand, but not what
+  // this reduction gives.
   int sibling(int i) {
     for (int g = static_cast<int>(groups_.size()) - 1; g >= 0 && g + 4 >= (int)groups_.size();
          --g) {
       Group& other = groups_[g];
-      if (kind(other.root) != Kind::kReduce || inputs_[other.root] != inputs_[i]) continue;
-      if (node(other.root).attributes[0] != node(i).attributes[0] || other.resident) continue;
+      if (kind(other.root) != Kind::kReduce || other.resident ||
+          node(other.root).attributes[0] != node(i).attributes[0] ||
+          node(inputs_[i][0]).shape != other.space)
+        continue;
+      const auto reads = [&](int member) {
+        return std::ranges::count(inputs_[member], inputs_[i][0]) > 0;
+      };
+      const auto is_mine = [&](int user) { return group_of_[user] == g; };
+      if (std::ranges::none_of(other.members, reads) || std::ranges::any_of(users_[i], is_mine))
+        continue;
       if (may_join(other, g, i)) return g;
     }
     return -1;

@@ -9,21 +9,20 @@ namespace glia {
 namespace {
 
 struct Normalized {
-  Tensor out, mean, var;  // mean and var keep the reduced axes with size 1
+  Tensor out, mean, var, inverse;  // all but `out` keep the reduced axes with size 1
 };
 
 // (x - mean) / sqrt(var + eps) over `axes`, with the gradient in three terms: of the forward pass
 // it needs out and the reciprocal deviation.
 Normalized normalize(const Tensor& x, const Axes& axes, double eps, const Where& where) {
-  Tensor centred, inverse;
   Normalized n;
   {
     const NoGrad off;
     n.mean = mean(x, axes, true, where);
-    centred = x - n.mean;
-    n.var = mean(square(centred), axes, true, where);
-    inverse = rsqrt(n.var + eps);
-    n.out = centred * inverse;
+    const Tensor centred = Operand(x, where) - n.mean;
+    n.var = mean(square({centred, where}), axes, true, where);
+    n.inverse = rsqrt({Operand(n.var, where) + eps, where});
+    n.out = Operand(centred, where) * n.inverse;
   }
   if (!grad_enabled() || !x.requires_grad()) return n;
   const double count =
@@ -32,17 +31,46 @@ Normalized normalize(const Tensor& x, const Axes& axes, double eps, const Where&
                                           const Tensor& g) {
     return std::vector<Tensor>{(in[0] - mean(in[0], axes, true)) * (g * r * r * r * (-1 / count))};
   };
-  const auto rule = [axes](const std::vector<Tensor>& in, const Tensor& y, const Tensor& g) {
-    const Tensor centre = mean(g, axes, true), along = mean(g * y, axes, true);
-    return std::vector<Tensor>{in[1] * (g - centre - y * along), Tensor()};
+  const auto rule = [axes, where](const std::vector<Tensor>& in, const Tensor& y, const Tensor& g) {
+    const Tensor centre = mean(g, axes, true, where);
+    const Tensor along = mean(Operand(g, where) * y, axes, true, where);
+    return std::vector<Tensor>{Operand(in[1], where) * (Operand(g, where) - centre - y * along),
+                               Tensor()};
   };
-  n.out = with_rule(n.out, {x, with_rule(inverse, {x}, inverse_rule, where)}, rule, where);
+  n.inverse = with_rule(n.inverse, {x}, inverse_rule, where);
+  n.out = with_rule(n.out, {x, n.inverse}, rule, where);
   return n;
 }
 
-Tensor scaled(Tensor x, const Tensor& weight, const Tensor& bias) {
-  if (weight.defined()) x = x * weight;
-  return bias.defined() ? x + bias : x;
+Tensor scaled(Tensor x, const Tensor& weight, const Tensor& bias, const Where& where) {
+  if (weight.defined()) x = Operand(x, where) * weight;
+  return bias.defined() ? Operand(x, where) + bias : x;
+}
+
+// weight * n.out + bias, where statistics and weight have one value for each channel: the sums of
+// the gradients of weight and bias are then those that the gradient of x needs.
+Tensor scaled_by_channel(const Normalized& n, const Tensor& x, const Tensor& weight,
+                         const Tensor& bias, const Axes& axes, const Where& where) {
+  const double count = static_cast<double>(x.numel()) / static_cast<double>(weight.numel());
+  const auto rule = [=](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
+    const Tensor &w = in[1], &inverse = in[2], &y = in[3];
+    const Tensor centre = sum(g, axes, true, where);
+    const Tensor along = sum(Operand(g, where) * y, axes, true, where);
+    const Tensor scale = Operand(inverse, where) * w;
+    const Tensor inner = Operand(g, where) - y * (along / count) - centre / count;
+    std::vector<Tensor> grads{Operand(scale, where) * inner, reshape(along, w.shape(), where),
+                              Tensor(), Tensor()};
+    if (in.size() > 4) grads.push_back(reshape(centre, w.shape(), where));
+    return grads;
+  };
+  std::vector<Tensor> arguments{x, weight, n.inverse, n.out};
+  if (bias.defined()) arguments.push_back(bias);
+  Tensor out;
+  {
+    const NoGrad off;
+    out = scaled(n.out, weight, bias, where);
+  }
+  return with_rule(out, arguments, rule, where);
 }
 
 void check_affine(const char* op, const Tensor& t, const char* what, const Shape& expected,
@@ -66,7 +94,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int
   check_affine("layer_norm", bias, "bias", last, where);
   Axes over;
   for (int i = 0; i < count; ++i) over.push_back(t.rank() - count + i);
-  return cast(scaled(normalize(t, over, eps, where).out, weight, bias), given.dtype());
+  return cast(scaled(normalize(t, over, eps, where).out, weight, bias, where), given.dtype());
 }
 
 BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
@@ -84,7 +112,9 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& 
     return reshape(with_rule(value, {t}, rule, where), channels, where);
   };
   const double count = static_cast<double>(t.numel()) / static_cast<double>(channels[0]);
-  return {cast(scaled(n.out, weight, bias), given.dtype()),
+  const Tensor out = weight.defined() ? scaled_by_channel(n, t, weight, bias, over, where)
+                                      : scaled(n.out, weight, bias, where);
+  return {cast(out, given.dtype()),
           statistic(n.mean,
                     [count](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
                       return std::vector<Tensor>{expand(g / count, in[0].shape())};

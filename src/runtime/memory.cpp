@@ -17,20 +17,19 @@ void trim_kernel_caches();  // the backend's
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr int kClasses = 256;
+constexpr int kParts = 32, kClasses = 64 * kParts;
 
-// Four classes to a power of two: at most a quarter is wasted.
+// Four classes to a power of two, so that at most a quarter is wasted; from 1 MiB on, kParts.
+size_t step_of(int log) { return (size_t{1} << log) / (log < 20 ? 4 : kParts); }
 int class_of(size_t bytes) {
   if (bytes <= 64) return 0;
   const int log = std::bit_width(bytes - 1) - 1;  // 2^log < bytes <= 2^(log + 1)
-  const size_t quarter = size_t{1} << (log - 2);
-  const int part = static_cast<int>((bytes - 1 - (size_t{1} << log)) / quarter);
-  return (log - 6) * 4 + part + 1;
+  return log * kParts + static_cast<int>((bytes - 1 - (size_t{1} << log)) / step_of(log));
 }
 size_t class_bytes(int c) {
   if (c == 0) return 64;
-  const int log = (c - 1) / 4 + 6, part = (c - 1) % 4;
-  return (size_t{1} << log) + (size_t{1} << (log - 2)) * (part + 1);
+  const int log = c / kParts;
+  return (size_t{1} << log) + step_of(log) * (c % kParts + 1);
 }
 
 class Buffers {
