@@ -161,9 +161,10 @@ namespace gemm::winograd {
 namespace {
 
 constexpr int64_t kSquare = kPoints * kPoints;
-constexpr int64_t kNearFloats = 3 << 15;  // of transformed tiles that a thread works on at a time
+constexpr int64_t kNearFloats = 9 << 12;  // of transformed tiles that a thread works on at a time
 constexpr int64_t kDepth = 32;  // channels summed at a time: with more, sums lose what points won
 constexpr int64_t kFewTiles = 16;  // of a thread, at least: with fewer, reading weights is the work
+constexpr int64_t kPieces = 8;     // of the work, each some runs
 constexpr double kLeast = 2e6;  // operations of the plain sum that a thread's piece has, at least
 
 // A strip is a row of tiles of an image; a run is some strips, counted through all images.
@@ -174,7 +175,7 @@ struct Grid {
         strips(s.n * down),
         pitch(round_up(channels, 16)) {
     const double operations = 2.0 * s.n * s.oh * s.ow * s.o * s.c * 9;
-    const int64_t pieces = std::clamp<int64_t>(static_cast<int64_t>(operations / kLeast), 1, 8);
+    const auto pieces = std::clamp<int64_t>(static_cast<int64_t>(operations / kLeast), 1, kPieces);
     const int64_t near = std::max<int64_t>(1, kNearFloats / (kSquare * pitch * across));
     run = std::max(divide_up(strips, pieces), divide_up(kFewTiles, across));
     run = std::min({run, near, strips});
@@ -244,15 +245,27 @@ struct Work {
   float *spare, *middle, *tiles;
 };
 
-// Fetches the rows that a strip reads: streams as short as these are not foreseen by hardware.
-void prefetch(const ConvShape& s, const Grid& grid, int64_t i, const float* x) {
-  if (i >= grid.strips) return;
-  const Strip strip(s, grid, i);
-  const int64_t first = std::max<int64_t>(0, strip.row - s.pad_h);
-  const int64_t rows = std::clamp<int64_t>(s.h - first, 0, kPoints);
-  const float* const from = x + (strip.image * s.h + first) * s.w * s.c;
-  for (int64_t j = 0; j < rows * s.w * s.c; j += 16) __builtin_prefetch(from + j);
+// The first row of a strip in images of so many rows, counted through all images.
+int64_t first_row(const Grid& grid, int64_t strip, int64_t rows) {
+  return strip / grid.down * rows + std::min(strip % grid.down * kTile, rows);
 }
+
+// What strips [begin, end) cover of images of rows of `line` floats. Transforms would wait for
+// memory that products leave idle, so what they read and write next is fetched between products.
+struct Ahead {
+  Ahead(const Grid& grid, int64_t begin, int64_t end, const float* images, int64_t rows,
+        int64_t line)
+      : from(images + first_row(grid, begin, rows) * line),
+        floats((first_row(grid, end, rows) - first_row(grid, begin, rows)) * line) {}
+  // One of 36 parts. Not inlined, it is a function without effects to gcc, and calls are left out.
+  HWY_INLINE void fetch(int64_t part) const {
+    for (int64_t i = round_up(part * floats / kSquare, 16); i < (part + 1) * floats / kSquare;
+         i += 16)
+      __builtin_prefetch(from + i);
+  }
+  const float* from;
+  int64_t floats;
+};
 
 // B^T x B of all strips of a run.
 void transform_image(const Transforms& transforms, const ConvShape& s, const Grid& grid,
@@ -263,7 +276,6 @@ void transform_image(const Transforms& transforms, const ConvShape& s, const Gri
     const Strip strip(s, grid, i);
     from_image(transforms.image, x + strip.image * s.h * s.w * s.c, s.h, s.w, s.c,
                strip.row - s.pad_h, s.pad_w, kPoints, zeros, columns);
-    prefetch(s, grid, i + 1, x);
     to_tiles(transforms.image, columns, kTile * s.c, s.c, kPoints, grid, out);
   }
 }
@@ -321,7 +333,7 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
   const Grid grid(s, std::max(s.c, s.o));
   const int64_t slot = grid.slot();
   if (epilogue) epilogue->begin(grid.runs);
-  parallel_for(grid.runs, [&](int64_t run) {
+  const auto compute = [&](int64_t run) {
     const int64_t begin = run * grid.run, end = grid.end_of(run);
     // The 36 products lie a slot before their left matrices, each over one that is done with.
     const Work work(std::max(s.w * s.c, s.ow * y_row),
@@ -336,6 +348,8 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
     block.b_panel = s.c * kernels.lanes;
     block.c_row = grid.pitch;
     block.padded = true;
+    const Ahead input(grid, end, grid.end_of(run + 1), x, s.h, s.w * s.c);
+    const Ahead output(grid, begin, end, y, s.oh, s.ow * y_row);
     for (int64_t i = 0; i < kSquare; ++i) {
       for (int64_t l = 0; l < s.c; l += kDepth) {
         block.k = std::min(kDepth, s.c - l);
@@ -345,6 +359,8 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
         block.c = products + i * slot;
         kernels.block(block);
       }
+      input.fetch(i);
+      output.fetch(i);
     }
 
     const int64_t line = grid.across * kTile * s.o;
@@ -368,11 +384,14 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
       transforms.output(lines);
     }
     if (epilogue) {
-      const Strip first(s, grid, begin), last(s, grid, end - 1);
-      const int64_t from = first.image * s.oh + first.row;
-      const int64_t to = last.image * s.oh + last.row + last.rows;
+      const int64_t from = first_row(grid, begin, s.oh), to = first_row(grid, end, s.oh);
       epilogue->run({run, from * s.ow, (to - from) * s.ow, 0, s.o});
     }
+  };
+  const int64_t pieces = std::max(std::min(kPieces, grid.runs), grid.runs / kPieces);
+  parallel_for(pieces, [&](int64_t piece) {
+    const int64_t end = (piece + 1) * grid.runs / pieces;
+    for (int64_t run = piece * grid.runs / pieces; run < end; ++run) compute(run);
   });
 }
 
@@ -380,7 +399,7 @@ void weight_gradient(const Kernels& kernels, const ConvShape& s, const float* x,
                      float* dw) {
   const Transforms& transforms = winograd::transforms();
   const Grid grid(s, std::max(s.c, s.o));
-  const int64_t slot = grid.slot(), size = s.o * s.c, pieces = std::min<int64_t>(8, grid.runs);
+  const int64_t slot = grid.slot(), size = s.o * s.c, pieces = std::min(kPieces, grid.runs);
   const MemoryRef partials = allocate(pieces * 9 * size);
   parallel_for(pieces, [&](int64_t piece) {
     const int64_t first = piece * grid.runs / pieces, last = (piece + 1) * grid.runs / pieces;
@@ -408,11 +427,15 @@ void weight_gradient(const Kernels& kernels, const ConvShape& s, const float* x,
       block.c_row = s.c;
       block.add = run > first;
       block.padded = true;
+      const Ahead input(grid, end, grid.end_of(run + 1), x, s.h, s.w * s.c);
+      const Ahead output(grid, end, grid.end_of(run + 1), dy, s.oh, s.ow * s.o);
       for (int64_t i = 0; i < kSquare; ++i) {
         block.a = spread + i * slot;
         block.b = image + i * slot;
         block.c = sums + i * size;
         kernels.block(block);
+        input.fetch(i);
+        output.fetch(i);
       }
     }
 
