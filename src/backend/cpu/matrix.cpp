@@ -16,9 +16,8 @@ Carrier carrier = Carrier::kBest;
 // Whether the own kernel computes this; `more`: the batch or the pass.
 template <class Shape, class More>
 bool own(const Shape& shape, More more) {
-  const bool wanted =
-      carrier == Carrier::kBest ? gemm::pays(shape, more) : carrier == Carrier::kOwn;
-  return wanted && gemm::can(shape, more);
+  if (carrier == Carrier::kOnednn || !gemm::can(shape, more)) return false;
+  return carrier == Carrier::kOwn || gemm::pays(shape, more);
 }
 
 }  // namespace

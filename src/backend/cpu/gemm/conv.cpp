@@ -195,17 +195,19 @@ bool pays_in_bf16(const ConvShape& s, Pass pass) {
 }
 
 // oneDNN is ahead where the output has few channels, where weights outgrow the cache beside the
-// rows of an image, and at strides, but for few positions.
+// rows of an image, in gradients where rows are short, and in those of weights at strides, but for
+// few positions.
 bool pays(const ConvShape& s, Pass pass) {
   if (s.dtype == kBF16) return pays_in_bf16(s, pass);
   const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
   if (stride == 1 && by_tiles(pass == Pass::kData ? turned(s) : s, pass == Pass::kWeight))
     return true;
-  if (pass == Pass::kForward && s.c <= 4) return true;
+  if (pass == Pass::kForward) return s.c <= 4 || (s.kh * s.kw > 1 && weights <= 1 << 17);
   if (weights > 3 << 16) return false;
   if (stride > 1) return s.n * s.oh * s.ow <= kFewPositions;
-  if (pass == Pass::kForward) return s.kh * s.kw > 1 && weights <= 1 << 17;
-  return s.c >= 32;
+  if (s.c < 32) return false;
+  if (s.ow >= 8) return true;
+  return pass == Pass::kWeight && (kernels()->lanes < 16 || s.n * s.oh * s.ow < 128);
 }
 
 void conv2d(const Kernels& kernels, const ConvShape& s, const float* x, const float* w, float* y,

@@ -7,7 +7,7 @@ namespace glia::cpu::gemm {
 
 struct Kernels;
 
-// Whether this can be computed here, and whether it measures no slower than oneDNN.
+// Whether this can be computed here, and if so, whether it measures no slower than oneDNN.
 bool can(const MatmulShape& shape, int64_t batch);
 bool pays(const MatmulShape& shape, int64_t batch);
 
