@@ -37,7 +37,8 @@ Tensor silu(const Operand& x) {
 
 Tensor gelu(const Operand& x) {
   const Tensor t = as_float("gelu", x);
-  return t * (0.5 * (1 + erf(t * 0.7071067811865476)));
+  const auto number = [&](double value) { return shared_scalar(value, t.dtype()); };
+  return t * (number(0.5) * (number(1) + erf(t * number(0.7071067811865476))));
 }
 
 }  // namespace glia

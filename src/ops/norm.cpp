@@ -21,7 +21,7 @@ Normalized normalize(const Tensor& x, const Axes& axes, double eps, const Where&
     n.mean = mean(x, axes, true, where);
     const Tensor centred = Operand(x, where) - n.mean;
     n.var = mean(square({centred, where}), axes, true, where);
-    n.inverse = rsqrt({Operand(n.var, where) + eps, where});
+    n.inverse = rsqrt({Operand(n.var, where) + shared_scalar(eps, n.var.dtype()), where});
     n.out = Operand(centred, where) * n.inverse;
   }
   if (!grad_enabled() || !x.requires_grad()) return n;

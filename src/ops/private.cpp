@@ -1,5 +1,6 @@
 #include "ops/private.h"
 
+#include <bit>
 #include <cstring>
 
 #include "ops/autocast.h"
@@ -111,6 +112,21 @@ Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, Cust
   Tensor out = record(kAliasOp, inputs, value.shape(), value.dtype(), {}, where);
   out.node()->custom = new CustomRule(std::move(rule));
   return out;
+}
+
+Tensor shared_scalar(double value, DType dtype) {
+  struct Known {
+    uint64_t bits;
+    Tensor node;
+  };
+  constexpr int kLogKnown = 6;
+  thread_local Known known[1 << kLogKnown];
+  const auto bits = std::bit_cast<uint64_t>(value);
+  const uint64_t hash = (bits + static_cast<uint64_t>(dtype)) * 0x9e3779b97f4a7c15u;
+  Known& k = known[hash >> (64 - kLogKnown)];
+  if (!k.node.defined() || k.bits != bits || k.node.dtype() != dtype)
+    k = {bits, host_scalar(value, dtype)};
+  return k.node;
 }
 
 Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size) {

@@ -61,6 +61,10 @@ inline DType sum_dtype(DType t) {
   return t == kF64 ? kF64 : kF32;
 }
 
+// A number that a formula is made of: as a rule one node for all its uses by this thread. A host
+// number that may change from one repetition to the next must have a node of its own.
+Tensor shared_scalar(double value, DType dtype);
+
 // The shape that a reduction over these axes (all when empty) gives.
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
 

@@ -140,7 +140,7 @@ Tensor min(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
 }
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   const Tensor s = sum(is_float(x.dtype()) ? x : cast(x, kF32), axes, keepdim, where);
-  return s / static_cast<double>(reduced_count(x, axes));
+  return s / shared_scalar(static_cast<double>(reduced_count(x, axes)), s.dtype());
 }
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, Where where) {
   const Tensor t = is_float(x.dtype()) ? full_precision(x, where) : cast(x, kF32);
