@@ -33,6 +33,7 @@ const std::map<std::string, std::string>& covered_elsewhere() {
       {"group_rows", "sparse_test: embedding_bag"},
       {"placeholder", "transforms_test: vmap"},
       {"row_numbers", "sparse_test: embedding_bag"},
+      {"select", "index_test: integers; transforms_test: vmap"},
       {"sparse_rows", "sparse_test: row-sparse gradients"},
       {"spread_rows", "sparse_test: embedding_bag"},
       {"sum_rows", "sparse_test: embedding_bag, spmm"},

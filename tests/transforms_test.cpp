@@ -271,6 +271,7 @@ std::vector<Mapped> mapped_functions() {
          return index(in[0], {in[1], Slice{1, 4}});
        },
        {x, at}},
+      {"select", [](auto& in) { return index(in[0], {-2}); }, {numbers({3, 2, 5})}},
       {"index_update",
        [](auto& in) {
          return index_update(in[0], {in[1], 0}, tensor(7.0));

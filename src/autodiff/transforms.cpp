@@ -175,7 +175,7 @@ class Batch {
     if (op == "permute") {
       for (int64_t& axis : attributes) ++axis;
       attributes.insert(attributes.begin(), 0);
-    } else if (op == "slice") {
+    } else if (op == "slice" || op == "select") {
       ++attributes[0];
     } else if (op == "flip") {
       attributes[0] <<= 1;

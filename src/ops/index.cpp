@@ -495,6 +495,7 @@ namespace {
 struct Range {
   int64_t start = 0, step = 1, count = 0;
   bool flipped = false;
+  bool single = false;  // of an integer: the view has no such axis
 };
 
 Range resolve(const Slice& s, int64_t size) {
@@ -594,7 +595,7 @@ class Parser {
            "index " + std::to_string(i) + " is out of range for axis " + std::to_string(axis()) +
                " of " + shape_.str(),
            where_);
-    s_.box.push_back({i < 0 ? i + size() : i, 1, 1});
+    s_.box.push_back({.start = i < 0 ? i + size() : i, .count = 1, .single = true});
   }
 
   void add_tensor(const Tensor& indices) {
@@ -645,10 +646,15 @@ Tensor select_box(const Tensor& x, const Selection& s, const Where& where) {
   Tensor out = x;
   for (size_t i = 0; i < s.box.size(); ++i) {
     const Range& r = s.box[i];
+    if (r.single) continue;
     const int64_t stop = r.count ? r.start + (r.count - 1) * r.step + 1 : r.start;
     out = slice(out, static_cast<int>(i), {r.start, stop, r.step}, where);
   }
-  return reshape(flip(out, flipped_axes(s), where), s.view, where);
+  out = flip(out, flipped_axes(s), where);
+  for (int i = out.rank() - 1; i >= 0; --i) {
+    if (s.box[i].single) out = select_position(out, i, s.box[i].start, where);
+  }
+  return reshape(out, s.view, where);
 }
 
 // The view with the axes of the tensors merged into one, and their indices as one for that axis.

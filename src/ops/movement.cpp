@@ -101,6 +101,24 @@ void vjp_slice(Vjp& v) {
 }
 const Op kSlice{.name = "slice", .kind = Kind::kView, .vjp = vjp_slice, .view = view_slice};
 
+// ---- select: attributes: axis, position ----
+
+bool view_select(const Node& node, const Layout& in, Layout* out) {
+  const auto axis = static_cast<int>(node.attributes[0]);
+  out->shape = node.shape;
+  out->offset = in.offset + node.attributes[1] * in.strides[axis];
+  for (int i = 0; i < node.shape.rank(); ++i) out->strides[i] = in.strides[i + (i >= axis)];
+  return true;
+}
+void vjp_select(Vjp& v) {
+  const Shape& shape = v.node().inputs[0]->shape;
+  std::vector<int64_t> starts(shape.rank(), 0), steps(shape.rank(), 1);
+  starts[v.attribute(0)] = v.attribute(1);
+  const Tensor part = unsqueeze(v.g(), static_cast<int>(v.attribute(0)), v.node().where);
+  v.set(0, embed(part, shape, starts, steps, 0, v.node().where));
+}
+const Op kSelect{.name = "select", .kind = Kind::kView, .vjp = vjp_select, .view = view_select};
+
 // ---- flip: attributes: a bit mask of axes ----
 
 bool view_flip(const Node& node, const Layout& in, Layout* out) {
@@ -122,7 +140,7 @@ void vjp_flip(Vjp& v) {
 const Op kFlip{.name = "flip", .kind = Kind::kView, .vjp = vjp_flip, .view = view_flip};
 
 const RegisterOp registered[] = {RegisterOp(kReshape), RegisterOp(kPermute), RegisterOp(kExpand),
-                                 RegisterOp(kSlice), RegisterOp(kFlip)};
+                                 RegisterOp(kSlice),   RegisterOp(kSelect),  RegisterOp(kFlip)};
 
 }  // namespace
 
@@ -248,6 +266,12 @@ Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
   Shape to = x.shape();
   to[i] = count;
   return record(kSlice, {x.node()}, to, x.dtype(), {i, start, step}, where);
+}
+
+Tensor select_position(const Tensor& x, int axis, int64_t position, const Where& where) {
+  Shape to = x.shape();
+  to.erase(axis);
+  return record(kSelect, {x.node()}, to, x.dtype(), {axis, position}, where);
 }
 
 Tensor flip(const Tensor& x, const Axes& axes, Where where) {

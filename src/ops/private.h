@@ -15,6 +15,8 @@ namespace glia {
 
 // ---- Recording --------------------------------------------------------------------------------
 
+// x at one position of an axis, which is gone; both are in range.
+Tensor select_position(const Tensor& x, int axis, int64_t position, const Where& where);
 // x within an array of `shape` that is `value` elsewhere: element i of an axis goes to position
 // start + i * step (step above 0).
 Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& starts,
