@@ -1,5 +1,6 @@
 // Reverse mode: one walk from the loss back, recording each op's own gradient rule.
 #include <algorithm>
+#include <unordered_map>
 
 #include "core/node.h"
 #include "core/op.h"
@@ -51,24 +52,26 @@ class Walk {
       targets_.push_back(reached ? static_cast<int>(t.node()->index) : -1);
       if (reached) relevant_[t.node()->index] = is_target_[t.node()->index] = 1;
     }
+    held_.reserve(nodes_.size());
+    first_input_.reserve(nodes_.size() + 1);
     for (Node* node : nodes_) {
-      std::vector<int>& inputs = inputs_.emplace_back();
       held_.push_back(handle(node));
+      first_input_.push_back(inputs_.size());
       if (node->trainable) continue;
       for (Node* in : node->input_span()) {
         const bool leads = in->needs_grad && relevant_[in->index];
-        inputs.push_back(leads ? static_cast<int>(in->index) : -1);
+        inputs_.push_back(leads ? static_cast<int>(in->index) : -1);
         if (leads) relevant_[node->index] = 1;
       }
     }
+    first_input_.push_back(inputs_.size());
     grads_.resize(nodes_.size());
-    tuple_grads_.resize(nodes_.size());
   }
 
   std::vector<Tensor> run(const Tensor& seed) {
     grads_.back() = seed;
     for (int i = static_cast<int>(nodes_.size()) - 1; i >= 0; --i) {
-      if (relevant_[i] && !inputs_[i].empty() && (grads_[i].defined() || !tuple_grads_[i].empty()))
+      if (relevant_[i] && !inputs(i).empty() && (grads_[i].defined() || tuple_grads_.contains(i)))
         step(i);
     }
     std::vector<Tensor> out;
@@ -103,18 +106,22 @@ class Walk {
     }
   }
 
+  std::span<const int> inputs(int i) const {
+    return std::span(inputs_).subspan(first_input_[i], first_input_[i + 1] - first_input_[i]);
+  }
+
   void step(int i) {
     Node& node = *nodes_[i];
-    const std::vector<int>& inputs = inputs_[i];
+    const std::span<const int> inputs = this->inputs(i);
     if (node.op->kind == Kind::kOutput) {  // gather the gradients of all results at the kernel
       auto& all = tuple_grads_[inputs[0]];
       all.resize(nodes_[inputs[0]]->op->outputs);
       all[node.attributes[0]] = grads_[i];
       return finish(i);
     }
-    std::vector<Tensor> results(inputs.size());
+    results_.resize(inputs.size());
     if (node.custom) {
-      custom(node, grads_[i], &results);
+      custom(node, grads_[i]);
     } else {
       if (!node.op->vjp)
         throw Error(std::string("gradients: ") + node.op->name + " has no gradient", node.where);
@@ -122,16 +129,17 @@ class Walk {
       std::vector<uint8_t> many(inputs.size() > Node::kInline ? inputs.size() : 0);
       bool* const flags = many.empty() ? needs : reinterpret_cast<bool*>(many.data());
       for (size_t k = 0; k < inputs.size(); ++k) flags[k] = inputs[k] >= 0;
-      const std::span<const Tensor> grads = tuple_grads_[i].empty()
-                                                ? std::span<const Tensor>(&grads_[i], 1)
-                                                : std::span<const Tensor>(tuple_grads_[i]);
-      Vjp vjp(node, grads, {flags, inputs.size()}, results);
+      std::span<const Tensor> grads(&grads_[i], 1);
+      if (!grads_[i].defined()) grads = tuple_grads_.at(i);
+      Vjp vjp(node, grads, {flags, inputs.size()}, results_);
       node.op->vjp(vjp);
     }
     for (size_t k = 0; k < inputs.size(); ++k) {
-      if (inputs[k] < 0 || !results[k].defined()) continue;
+      Tensor g = std::exchange(results_[k], {});
+      if (inputs[k] < 0 || !g.defined()) continue;
       const Node& in = *nodes_[inputs[k]];
-      Tensor g = cast(unbroadcast(cast(results[k], in.dtype), in.shape), in.dtype);
+      if (g.dtype() != in.dtype || g.shape() != in.shape)
+        g = cast(unbroadcast(cast(g, in.dtype), in.shape), in.dtype);
       Tensor& total = grads_[inputs[k]];
       total = total.defined() ? add_gradients(total, g) : std::move(g);
     }
@@ -140,10 +148,10 @@ class Walk {
 
   void finish(int i) {
     if (!is_target_[i]) grads_[i] = Tensor();
-    tuple_grads_[i].clear();
+    tuple_grads_.erase(i);
   }
 
-  static void custom(Node& node, const Tensor& g, std::vector<Tensor>* results) {
+  void custom(Node& node, const Tensor& g) {
     std::vector<Tensor> arguments;
     for (Node* in : node.input_span().subspan(1)) arguments.push_back(handle(in));
     std::vector<Tensor> grads = (*node.custom)(arguments, handle(&node), g);
@@ -151,16 +159,18 @@ class Walk {
       throw Error("custom function: " + std::to_string(grads.size()) + " gradients for " +
                       std::to_string(arguments.size()) + " inputs",
                   node.where);
-    std::move(grads.begin(), grads.end(), results->begin() + 1);
+    std::move(grads.begin(), grads.end(), results_.begin() + 1);
   }
 
   std::vector<Node*> nodes_;
-  std::vector<Tensor> held_;              // nodes must outlive what rules set off
-  std::vector<std::vector<int>> inputs_;  // of each node: where, or -1 if no gradient goes there
+  std::vector<Tensor> held_;         // nodes must outlive what rules set off
+  std::vector<int> inputs_;          // of all nodes: where, or -1 if no gradient goes there
+  std::vector<size_t> first_input_;  // of each node, in inputs_
   std::vector<uint8_t> relevant_, is_target_;
   std::vector<int> targets_;
   std::vector<Tensor> grads_;
-  std::vector<std::vector<Tensor>> tuple_grads_;
+  std::unordered_map<int, std::vector<Tensor>> tuple_grads_;  // of kernels with several results
+  std::vector<Tensor> results_;                               // of one rule
 };
 
 // The gradient of the loss by itself. It names the loss as an input, so that a plan of gradients

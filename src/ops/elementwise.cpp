@@ -28,17 +28,32 @@ std::string spelled(const char* code) {
   return out;
 }
 
+// A tensor whose node outlives it, and which is therefore not counted.
+class Borrowed {
+ public:
+  explicit Borrowed(const Node* node) : tensor_(Tensor::adopt(const_cast<Node*>(node))) {}
+  ~Borrowed() {}
+  const Tensor& tensor() const { return tensor_; }
+
+ private:
+  union {
+    Tensor tensor_;
+  };
+};
+
 #define NONE Tensor()
-#define UNARY(code, domain, value, gradient)                            \
-  void vjp_##code(Vjp& v) {                                             \
-    [[maybe_unused]] const Tensor x = v.in(0), y = v.out(), &g = v.g(); \
-    v.set(0, gradient);                                                 \
+#define UNARY(code, domain, value, gradient)                             \
+  void vjp_##code(Vjp& v) {                                              \
+    [[maybe_unused]] const Borrowed x(v.node().inputs[0]), y(&v.node()); \
+    [[maybe_unused]] const Tensor& g = v.g();                            \
+    v.set(0, gradient);                                                  \
   }
-#define BINARY(code, domain, value, gradient_a, gradient_b)                          \
-  void vjp_##code(Vjp& v) {                                                          \
-    [[maybe_unused]] const Tensor a = v.in(0), b = v.in(1), y = v.out(), &g = v.g(); \
-    if (v.needs(0)) v.set(0, gradient_a);                                            \
-    if (v.needs(1)) v.set(1, gradient_b);                                            \
+#define BINARY(code, domain, value, gradient_a, gradient_b)                                     \
+  void vjp_##code(Vjp& v) {                                                                     \
+    [[maybe_unused]] const Borrowed a(v.node().inputs[0]), b(v.node().inputs[1]), y(&v.node()); \
+    [[maybe_unused]] const Tensor& g = v.g();                                                   \
+    if (v.needs(0)) v.set(0, gradient_a);                                                       \
+    if (v.needs(1)) v.set(1, gradient_b);                                                       \
   }
 #define COMPARE(code, domain, value) constexpr void (*vjp_##code)(Vjp&) = nullptr;
 #include "ops/elementwise_table.h"
