@@ -801,6 +801,88 @@ TEST(Threads, SettingsOfOneThreadAreItsOwn) {
   EXPECT_TRUE(other);
 }
 
+// ---- Macro ops --------------------------------------------------------------------------------
+
+struct Perceptron {
+  Tensor w1 = ramp({24, 16}), b1 = ramp({24}), w2 = ramp({16, 24}), scale = ramp({16}),
+         shift = ramp({16});
+  Perceptron() { eval({w1, b1, w2, scale, shift}); }
+  Tensor hidden(const Tensor& x) const { return gelu(linear(x, w1, b1)); }
+  Tensor operator()(const Tensor& x) const {
+    return layer_norm(x + linear(hidden(x), w2), scale, shift);
+  }
+};
+
+TEST(MacroOps, AreOneNodeEachAndTheSameBits) {
+  if (eager()) GTEST_SKIP() << "nothing is pending in eager mode";
+  const Perceptron f;
+  const Tensor x = ramp({2, 3, 16});
+  eval(x);
+  const Tensor with_gradients = f(trainable(x));
+  const auto want = numbers(with_gradients);
+  const int64_t before = graph_stats().nodes_live;
+  const Tensor y = f(x);
+  EXPECT_EQ(graph_stats().nodes_live, before + 5);
+  EXPECT_EQ(numbers(y), want);
+  EXPECT_EQ(plans_built_by([&] { EXPECT_EQ(numbers(f(x)), want); }), 0);
+  const Tensor other = ramp({2, 3, 16}, kF32, 0.02);
+  const auto expected = numbers(f(trainable(other)));
+  EXPECT_EQ(plans_built_by([&] { EXPECT_EQ(numbers(f(other)), expected); }), 0);
+}
+
+TEST(MacroOps, FuseWithTheirNeighbours) {
+  if (eager()) GTEST_SKIP() << "nothing is fused in eager mode";
+  const Perceptron f;
+  const Tensor x = ramp({6, 16});
+  eval(x);
+  const Tensor one_by_one = [&] {
+    const Unbounded on;
+    return f(x) * 2;
+  }();
+  const int64_t kernels = kernels_run_by([&] { eval(one_by_one); });
+  EXPECT_EQ(kernels_run_by([&] { eval(f(x) * 2); }), kernels);
+}
+
+TEST(MacroOps, MayBeHeldAndViewed) {
+  const Perceptron f;
+  const Tensor x = ramp({6, 16});
+  const Tensor h = f.hidden(x), row = slice(h, 0, {2, 3}), flat = reshape(h, {-1});
+  const Tensor y = linear(h, f.w2), z = layer_norm(y, {}, {}), sum_of_all = sum(z) + sum(h);
+  sum_of_all.item();
+  const auto want = numbers(f.hidden(trainable(x)));
+  EXPECT_EQ(numbers(h), want);
+  EXPECT_EQ(numbers(flat), want);
+  EXPECT_EQ(numbers(row), std::vector<double>(want.begin() + 48, want.begin() + 72));
+  EXPECT_EQ(plans_built_by([&] { eval({h, y, z}); }), 0);
+  Tensor repeated = x;
+  for (int i = 0; i < 4; ++i) {
+    repeated = f(repeated);
+    eval(repeated);
+  }
+  EXPECT_EQ(numbers(repeated), numbers(f(f(f(f(trainable(x)))))));
+}
+
+TEST(MacroOps, AreWhatTheyWereRecordedAs) {
+  const Perceptron f;
+  const Tensor x = ramp({6, 16}), y = f(x);
+  const auto want = numbers(f(trainable(x)));
+  {
+    const Autocast later(kBF16);
+    eval(y);
+  }
+  EXPECT_EQ(numbers(y), want);
+}
+
+TEST(MacroOps, ErrorsAtRunTimeNameTheLine) {
+  if (eager()) GTEST_SKIP() << "thrown when it is recorded";
+  const Perceptron f;
+  const Tensor table = f(ramp({4, 16}));
+  const std::string line = "engine_test.cpp:" + std::to_string(__LINE__ + 1);
+  const Tensor rows = take(table, tensor<int64_t>({1, 9}), 0);
+  const Tensor y = f(rows);
+  EXPECT_NE(message_of<ValueError>([&] { eval(y); }).find(line), std::string::npos);
+}
+
 // ---- Errors -----------------------------------------------------------------------------------
 
 TEST(Errors, AWrongShapeNamesTheOpTheShapesAndTheLine) {

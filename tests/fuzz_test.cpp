@@ -168,6 +168,11 @@ class Program {
       case 12:  // far from zero
         if (from.exact()) return put("far sine", {sin(t * 1e6) + cos(t * 1e6)}, {&from}, 1e7);
         break;
+      case 13:
+        return put("gelu", {gelu(t)}, {&from}, 2);
+      case 14:
+        if (t.rank() == 0 || t.numel() == 0) break;
+        return put("layer_norm", {layer_norm(t, {}, {}, 1, 1)}, {&from}, 4, true);
       case 0:
         return put("neg", {-t}, {&from});
       case 1:
@@ -346,8 +351,10 @@ class Program {
     if (!y) right = transpose(right);
     if (y && right.size(0) != k) right = transpose(right);
     if (a.tensor.numel() / k * right.size(-1) > 100000) return unary();
-    put("matmul", {matmul(a.tensor, right) * (1 / (kBound * static_cast<double>(k)))}, {&a, &b}, 1,
-        true);
+    const double scale = 1 / (kBound * static_cast<double>(k));
+    if (b.tensor.rank() == 2 && b.tensor.size(1) == k)
+      return put("linear", {linear(a.tensor, b.tensor) * scale}, {&a, &b}, 1, true);
+    put("matmul", {matmul(a.tensor, right) * scale}, {&a, &b}, 1, true);
   }
 
   void join() {

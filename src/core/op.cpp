@@ -66,6 +66,15 @@ Layout Layout::contiguous(const Shape& shape) {
   return l;
 }
 
+Tensor compose(const Node& macro, std::span<const Tensor> inputs) {
+  Tensor given[Node::kInline];
+  size_t next = 0;
+  for (int i = 0; i < Node::kInline; ++i) {
+    if (macro.attributes[0] >> i & 1) given[i] = inputs[next++];
+  }
+  return macro.op->compose({given, Node::kInline}, macro.attribute_span().subspan(1), macro.where);
+}
+
 int first_over_first(const Node&, int output) { return output == 0 ? 0 : -1; }
 
 bool Layout::is_contiguous() const {

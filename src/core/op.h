@@ -18,6 +18,7 @@ enum class Kind : uint8_t {
   kView,         // other strides over the same bytes
   kKernel,       // computed by its own function
   kOutput,       // one result of a kernel with several; attribute: which
+  kMacro,        // stands for what other operations compute, which a plan puts in its place
 };
 
 // How the elements of an array lie in memory; strides and offset in elements.
@@ -131,6 +132,10 @@ struct Op {
   int keeps = -1;
   // Of a kKernel with several results.
   int outputs = 1;
+  // Of a kMacro: the operations that it stands for. Inputs that were not given are undefined; the
+  // node's first attribute has a bit for each that was.
+  Tensor (*compose)(std::span<const Tensor> inputs, std::span<const int64_t> attributes,
+                    const std::source_location& where) = nullptr;
   // The kernel checks values (indices) and may throw ValueError.
   bool may_throw = false;
   // Comes behind everything that does not need it: where nothing can fail any more, a parameter may
@@ -148,6 +153,9 @@ const Op* find_op(std::string_view name);
 struct RegisterOp {
   explicit RegisterOp(const Op& op);
 };
+
+// The operations that a macro op's node stands for, on these inputs.
+Tensor compose(const Node& macro, std::span<const Tensor> inputs);
 
 // An Op::overwrites: output 0 may lie over input 0.
 int first_over_first(const Node& node, int output);

@@ -104,41 +104,6 @@ Evaluator& evaluator() {
   return *e;
 }
 
-bool is_leaf(const Node& node) { return node.is_computed() || node.op->kind == Kind::kScalar; }
-
-// Visits everything uncomputed below the roots, without recursion.
-void walk(std::span<Node* const> roots, PendingGraph* graph) {
-  const uint64_t mark = next_mark();
-  auto& stack = evaluator().stack;
-  stack.clear();
-  const auto leave = [&](Node* node) {
-    node->index = static_cast<uint32_t>(graph->nodes.size());
-    graph->nodes.push_back(node);
-  };
-  const auto enter = [&](Node* node) {
-    node->mark = mark;
-    node->uses = 0;
-    if (is_leaf(*node))
-      leave(node);
-    else
-      stack.emplace_back(node, 0);
-  };
-  for (Node* root : roots) {
-    if (root->mark != mark) enter(root);
-    while (!stack.empty()) {
-      auto& [node, next] = stack.back();
-      if (next < node->input_count) {
-        Node* in = node->inputs[next++];
-        if (in->mark != mark) enter(in);
-        ++in->uses;
-      } else {
-        leave(node);
-        stack.pop_back();
-      }
-    }
-  }
-}
-
 // What must be kept for a node that is held. A view is free to make again and may be far larger
 // than what it shows, so that is kept instead.
 Node* to_keep(Node* node) {
@@ -148,7 +113,7 @@ Node* to_keep(Node* node) {
 }
 
 // Which values outlive the plan, and which leaves die with it.
-void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
+void find_borders(PendingGraph* graph) {
   const size_t n = graph->nodes.size();
   graph->wanted.assign(n, 0);
   graph->donatable.assign(n, 0);
@@ -159,7 +124,7 @@ void find_borders(std::span<Node* const> roots, PendingGraph* graph) {
   };
   auto& leaves = evaluator().leaves;
   leaves.clear();
-  for (Node* root : roots) keep(root);
+  for (Node* root : graph->roots) keep(root);
   for (Node* node : graph->nodes) {
     if (is_leaf(*node)) {
       leaves.push_back(node);
@@ -288,7 +253,8 @@ class Run {
         const profiler::KernelSpan span(sites ? sites[s] : -1);
         compute(step);
       } catch (const ValueError& error) {
-        throw ValueError(error.what(), graph_.nodes[step.node]->where);
+        const int at = plan_.composed ? plan_.composed->origin[step.node] : step.node;
+        throw ValueError(error.what(), graph_.nodes[at]->where);
       }
     }
     plan_.steady.valid = true;
@@ -329,7 +295,7 @@ class Run {
       out_[i].data = step.outputs[i].value < 0 ? nullptr : address(step.outputs[i]);
     KernelCall call{.in = in_,
                     .out = out_,
-                    .attributes = graph_.nodes[step.node]->attribute_span(),
+                    .attributes = step.attributes,
                     .formula = step.formula.get(),
                     .kept = step.kept ? kept(*step.kept) : nullptr};
     const PlanStep* const then = step.epilogue.get();
@@ -416,6 +382,7 @@ Entry* entry_for(PendingGraph* graph) {
     made.structure.assign(structure.begin(), structure.end());
     made.plan = make_plan(*graph);
     made.nodes = graph->nodes.size();
+    if (made.plan->composed) made.nodes += made.plan->composed->graph.nodes.size();
     entry = e.cache.add(std::move(made));
   }
   ++e.stats.plans_built;
@@ -434,6 +401,39 @@ void materialize_scalar(Node* node) {
 
 }  // namespace
 
+// Without recursion.
+void walk(PendingGraph* graph) {
+  const uint64_t mark = next_mark();
+  auto& stack = evaluator().stack;
+  stack.clear();
+  const auto leave = [&](Node* node) {
+    node->index = static_cast<uint32_t>(graph->nodes.size());
+    graph->nodes.push_back(node);
+  };
+  const auto enter = [&](Node* node) {
+    node->mark = mark;
+    node->uses = 0;
+    if (is_leaf(*node))
+      leave(node);
+    else
+      stack.emplace_back(node, 0);
+  };
+  for (Node* root : graph->roots) {
+    if (root->mark != mark) enter(root);
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (next < node->input_count) {
+        Node* in = node->inputs[next++];
+        if (in->mark != mark) enter(in);
+        ++in->uses;
+      } else {
+        leave(node);
+        stack.pop_back();
+      }
+    }
+  }
+}
+
 void force_hash_collisions(bool on) {
   std::lock_guard hold(graph_lock());
   evaluator().cache.clear();
@@ -449,27 +449,27 @@ void note_wanted(const Node& node) {
 void evaluate(std::span<Node* const> asked) {
   reset_pending();
   std::lock_guard hold(graph_lock());
-  std::vector<Node*> roots;
-  for (Node* node : asked) {
-    if (node->is_computed()) continue;
-    if (node->op->kind == Kind::kScalar)
-      materialize_scalar(node);
-    else
-      roots.push_back(node);
-  }
-  if (roots.empty()) return;
-
-  profiler::Boundary boundary;
   Evaluator& e = evaluator();
   PendingGraph graph;
   if (!e.spare.empty()) {
     graph = std::move(e.spare.back());
     e.spare.pop_back();
     graph.nodes.clear();
+    graph.roots.clear();
   }
-  walk(roots, &graph);
+  for (Node* node : asked) {
+    if (node->is_computed()) continue;
+    if (node->op->kind == Kind::kScalar)
+      materialize_scalar(node);
+    else
+      graph.roots.push_back(node);
+  }
+  if (graph.roots.empty()) return e.spare.push_back(std::move(graph));
+
+  profiler::Boundary boundary;
+  walk(&graph);
   boundary.nodes = graph.nodes.size();
-  find_borders(roots, &graph);
+  find_borders(&graph);
   Entry* entry = entry_for(&graph);
   const Plan& plan = *entry->plan;
   {

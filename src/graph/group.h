@@ -9,9 +9,7 @@
 namespace glia {
 
 // What is there before the plan runs, numbers included, counts as a leaf.
-inline Kind kind_of(const Node& node) {
-  return node.is_computed() || node.op->kind == Kind::kScalar ? Kind::kLeaf : node.op->kind;
-}
+inline Kind kind_of(const Node& node) { return is_leaf(node) ? Kind::kLeaf : node.op->kind; }
 
 // Nodes are their positions in `graph`.
 struct SimpleGraph {

@@ -79,8 +79,7 @@ class Planner {
       stack.emplace_back(r.node(), 0);
       while (!stack.empty()) {
         auto& [n, next] = stack.back();
-        const bool leaf = n->is_computed() || n->op->kind == Kind::kScalar;
-        if (!leaf && next < n->input_count) {
+        if (!glia::is_leaf(*n) && next < n->input_count) {
           Node* in = n->inputs[next++];
           if (!known.contains(in)) stack.emplace_back(in, 0);
         } else {
@@ -526,6 +525,7 @@ class Planner {
     const Node& me = node(i);
     PlanStep step;
     step.node = i;
+    step.attributes.assign(me.attribute_span().begin(), me.attribute_span().end());
     step.run = fast_kernel(me.op->name, me.dtype);
     if (!step.run) step.run = me.op->run;
     for (int in : inputs_[i]) {
@@ -818,6 +818,6 @@ std::unique_ptr<Program> plan_formula(const ForeachFormula& formula, CompiledFor
   return Planner::plan_formula(formula, out);
 }
 
-std::unique_ptr<Plan> make_plan(const PendingGraph& graph) { return Planner(graph).make(); }
+std::unique_ptr<Plan> make_plain_plan(const PendingGraph& graph) { return Planner(graph).make(); }
 
 }  // namespace glia

@@ -19,10 +19,26 @@ namespace glia {
 // The pending graph below some roots: every node in an order in which inputs come first, leaves
 // included. Node::index is the position. Made under graph_lock() and valid while it is held.
 struct PendingGraph {
+  std::vector<Node*> roots;
   std::vector<Node*> nodes;
   std::vector<uint8_t> wanted;     // held from outside: its value must be kept
   std::vector<uint8_t> donatable;  // a leaf that nothing else holds: its bytes may be reused
   bool history_lives = false;      // gradients may be asked through a wanted node later
+};
+
+inline bool is_leaf(const Node& node) {
+  return node.is_computed() || node.op->kind == Kind::kScalar;
+}
+// Fills in the nodes: everything uncomputed below the roots, and the leaves there.
+void walk(PendingGraph* graph);
+
+// A copy of a pending graph in which the operations that its macro ops stand for are in their
+// place.
+struct ComposedGraph {
+  PendingGraph graph;
+  std::vector<int> origin;     // of each node: the position of that which it is a copy or a part of
+  std::vector<Tensor> copies;  // of each node of the original
+  explicit ComposedGraph(const PendingGraph& original);
 };
 
 // Memory that steps read and write. What a value is made of is known when the plan is made, where
@@ -101,9 +117,10 @@ struct PlanStep {
   // A fused step over the output of `run`, part by part as it is finished.
   std::unique_ptr<PlanStep> epilogue;
 
-  int node = -1;             // position of a node it computes, for error messages
-  std::vector<int> members;  // positions of all it computes, for profiles
-  Work work;                 // of `fused`, for profiles
+  int node = -1;                    // position of a node it computes, for error messages
+  std::vector<int64_t> attributes;  // of that node
+  std::vector<int> members;         // positions of all it computes, for profiles
+  Work work;                        // of `fused`, for profiles
   std::vector<PlanArray> inputs, outputs;
   mutable std::optional<PlanKept> kept;
   // Of a kernel: ready but for the addresses.
@@ -123,6 +140,9 @@ struct PlanResult {
 };
 
 struct Plan {
+  // Of a graph with macro ops: that for which the plan is made. Nodes of steps and values, and
+  // members of steps, are positions in it; all else is one in the original.
+  std::unique_ptr<const ComposedGraph> composed;
   std::vector<PlanValue> values;
   std::vector<PlanStep> steps;
   std::vector<PlanResult> results;
@@ -137,6 +157,8 @@ struct Plan {
 
 // Simplifies, groups, chooses kernels and lays out memory.
 std::unique_ptr<Plan> make_plan(const PendingGraph& graph);
+// The same for a graph without macro ops.
+std::unique_ptr<Plan> make_plain_plan(const PendingGraph& graph);
 // Finds what is the same from run to run, and moves it to the front.
 void find_steady(Plan* plan, const std::vector<uint8_t>& held);
 // The last part: decides where every value lies.

@@ -49,7 +49,7 @@ profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
     describe_group(step, graph, &site);
   } else {
     const KernelCall call{
-        .in = step.in_arrays, .out = step.out_arrays, .attributes = node.attribute_span()};
+        .in = step.in_arrays, .out = step.out_arrays, .attributes = step.attributes};
     site.ops = node.op->name;
     site.work = node.op->work ? node.op->work(call) : traffic(call);
     if (!step.in_arrays.empty()) site.dtype = step.in_arrays[0].dtype;
@@ -100,10 +100,11 @@ const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& grap
   if (sites.profile != profiler::profile_number()) {
     sites.profile = profiler::profile_number();
     sites.of_step.clear();
+    const PendingGraph& planned = plan.composed ? plan.composed->graph : graph;
     for (const PlanStep& step : plan.steps)
-      sites.of_step.push_back(profiler::add_site(describe(step, graph)));
+      sites.of_step.push_back(profiler::add_site(describe(step, planned)));
     if (!plan.steps.empty())
-      profiler::add_plan(memory_of(plan, graph, sites.of_step[plan.fullest_step]));
+      profiler::add_plan(memory_of(plan, planned, sites.of_step[plan.fullest_step]));
   }
   return sites.of_step;
 }

@@ -35,8 +35,19 @@ Tensor silu(const Operand& x) {
   return t * sigmoid(t);
 }
 
+namespace {
+const Op kGelu{.name = "gelu",
+               .kind = Kind::kMacro,
+               .compose = [](std::span<const Tensor> in, std::span<const int64_t>, const Where&) {
+                 return gelu(in[0]);
+               }};
+const RegisterOp registered(kGelu);
+}  // namespace
+
 Tensor gelu(const Operand& x) {
   const Tensor t = as_float("gelu", x);
+  if (Tensor one = as_one_node(kGelu, {&t}, t.shape(), t.dtype(), {}, x.where()); one.defined())
+    return one;
   const auto number = [&](double value) { return shared_scalar(value, t.dtype()); };
   return t * (number(0.5) * (number(1) + erf(t * number(0.7071067811865476))));
 }

@@ -6,6 +6,7 @@
 #include "core/op.h"
 #include "glia/ops.h"
 #include "ops/autocast.h"
+#include "ops/private.h"
 #include "runtime/threads.h"
 
 namespace glia {
@@ -225,6 +226,17 @@ Tensor matmul(const Tensor& a, const Tensor& b, Where where) {
   return out;
 }
 
+namespace {
+const Op kLinear{
+    .name = "linear",
+    .kind = Kind::kMacro,
+    .compose = [](std::span<const Tensor> in, std::span<const int64_t>, const Where& where) {
+      const Autocast off(kF32);
+      return linear(in[0], in[1], in[2], where);
+    }};
+const RegisterOp registered_linear(kLinear);
+}  // namespace
+
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Where where) {
   if (!x.defined() || !weight.defined()) fail("linear", "an operand is not defined", where);
   if (weight.rank() != 2) fail("linear", "weight " + weight.shape().str() + " is not 2-d", where);
@@ -236,6 +248,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Where w
          where);
   Shape shape = x.shape();
   shape[x.rank() - 1] = out;
+  if (Tensor one = as_one_node(kLinear, {&x, &weight, &bias}, shape, x.dtype(), {}, where);
+      one.defined())
+    return one;
   int64_t rows = 1;
   for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
   const Tensor product =

@@ -1,5 +1,6 @@
 // Normalisation and dropout.
 #include <algorithm>
+#include <bit>
 
 #include "glia/ops.h"
 #include "glia/random.h"
@@ -82,6 +83,19 @@ void check_affine(const char* op, const Tensor& t, const char* what, const Shape
 
 }  // namespace
 
+namespace {
+// Attributes: axes, bits of eps.
+const Op kLayerNorm{.name = "layer_norm",
+                    .kind = Kind::kMacro,
+                    .compose = [](std::span<const Tensor> in, std::span<const int64_t> attributes,
+                                  const Where& where) {
+                      const Autocast off(kF32);
+                      return layer_norm(in[0], in[1], in[2], static_cast<int>(attributes[0]),
+                                        std::bit_cast<double>(attributes[1]), where);
+                    }};
+const RegisterOp registered(kLayerNorm);
+}  // namespace
+
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int axes, double eps,
                   Where where) {
   const Tensor given = as_full_float("layer_norm", x, where),
@@ -92,6 +106,10 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int
   const Shape last(t.shape().span().last(count));
   check_affine("layer_norm", weight, "weight", last, where);
   check_affine("layer_norm", bias, "bias", last, where);
+  if (Tensor one = as_one_node(kLayerNorm, {&t, &weight, &bias}, t.shape(), given.dtype(),
+                               {count, std::bit_cast<int64_t>(eps)}, where);
+      one.defined())
+    return one;
   Axes over;
   for (int i = 0; i < count; ++i) over.push_back(t.rank() - count + i);
   return cast(scaled(normalize(t, over, eps, where).out, weight, bias, where), given.dtype());

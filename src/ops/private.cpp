@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include "glia/runtime.h"
 #include "ops/autocast.h"
 
 namespace glia {
@@ -128,6 +129,23 @@ Tensor shared_scalar(double value, DType dtype) {
   if (!k.node.defined() || k.bits != bits || k.node.dtype() != dtype)
     k = {bits, host_scalar(value, dtype)};
   return k.node;
+}
+
+Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
+                   DType dtype, std::initializer_list<int64_t> attributes, const Where& where) {
+  if (eager() || symbolic() || autocast_on()) return {};
+  Node* nodes[Node::kInline];
+  size_t count = 0;
+  int64_t given = 0;
+  for (const Tensor* const* t = inputs.begin(); t != inputs.end(); ++t) {
+    if (!(*t)->defined()) continue;
+    Node* const node = nodes[count++] = (*t)->node();
+    given |= int64_t{1} << (t - inputs.begin());
+    if (node->dtype != dtype || (node->needs_grad && grad_enabled())) return {};
+  }
+  int64_t all[Node::kInline] = {given};
+  std::ranges::copy(attributes, all + 1);
+  return record(op, {nodes, count}, shape, dtype, {all, 1 + attributes.size()}, where);
 }
 
 Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size) {

@@ -63,9 +63,16 @@ inline DType sum_dtype(DType t) {
   return t == kF64 ? kF64 : kF32;
 }
 
-// A number that a formula is made of: as a rule one node for all its uses by this thread. A host
-// number that may change from one repetition to the next must have a node of its own.
+// A number that an operation is composed with: as a rule one node for all its uses by this thread.
+// A host number that may change from one repetition to the next must have a node of its own.
 Tensor shared_scalar(double value, DType dtype);
+
+// One node for the operations of op.compose, where nobody has to see these: no gradient can be
+// asked for, nothing is cast, mapped or computed at once; else undefined. A layer then costs one
+// node each time and still fuses. Up to four inputs, some of which may be undefined, and three
+// attributes.
+Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
+                   DType dtype, std::initializer_list<int64_t> attributes, const Where& where);
 
 // The shape that a reduction over these axes (all when empty) gives.
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
