@@ -205,7 +205,7 @@ class PartByPart final : public Epilogue {
 // The addresses of a plan's values for one run, and the memory that its results keep.
 class Run {
  public:
-  Run(const Plan& plan, const PendingGraph& graph) : plan_(plan), graph_(graph) {
+  Run(Plan& plan, const PendingGraph& graph) : plan_(plan), graph_(graph) {
     if (plan.arena_bytes) arena_ = MemoryRef(allocate_memory(plan.arena_bytes));
     if (plan.steady.bytes && !plan.steady.memory)
       plan.steady.memory = MemoryRef(allocate_memory(plan.steady.bytes));
@@ -248,7 +248,7 @@ class Run {
     const int* sites = profiler::on() ? profile_sites(plan_, graph_).data() : nullptr;
     const size_t first = steady_steps();
     for (size_t s = first; s < plan_.steps.size(); ++s) {
-      const PlanStep& step = plan_.steps[s];
+      PlanStep& step = plan_.steps[s];
       try {
         const profiler::KernelSpan span(sites ? sites[s] : -1);
         compute(step);
@@ -282,23 +282,24 @@ class Run {
     return static_cast<char*>(base_[a.value]) + a.byte_offset;
   }
 
-  void compute(const PlanStep& step) {
+  void compute(PlanStep& step) {
     if (step.many) return compute_many(step);
     if (!step.run) {
       find_pointers(step);
       return step.fused->run(pointers_.data(), pointers_.data() + step.inputs.size());
     }
-    in_ = step.in_arrays;
-    out_ = step.out_arrays;
-    for (size_t i = 0; i < in_.size(); ++i) in_[i].data = address(step.inputs[i]);
-    for (size_t i = 0; i < out_.size(); ++i)
-      out_[i].data = step.outputs[i].value < 0 ? nullptr : address(step.outputs[i]);
-    KernelCall call{.in = in_,
-                    .out = out_,
+    for (size_t i = 0; i < step.inputs.size(); ++i)
+      step.in_arrays[i].data = address(step.inputs[i]);
+    for (size_t i = 0; i < step.outputs.size(); ++i) {
+      const PlanArray& a = step.outputs[i];
+      step.out_arrays[i].data = a.value < 0 ? nullptr : address(a);
+    }
+    KernelCall call{.in = step.in_arrays,
+                    .out = step.out_arrays,
                     .attributes = step.attributes,
                     .formula = step.formula.get(),
                     .kept = step.kept ? kept(*step.kept) : nullptr};
-    const PlanStep* const then = step.epilogue.get();
+    PlanStep* const then = step.epilogue.get();
     if (!then) return step.run(call);
     if (!then->fused->runs_by_parts()) {
       step.run(call);
@@ -355,14 +356,13 @@ class Run {
                          rows_.data() + problems);
   }
 
-  const Plan& plan_;
+  Plan& plan_;  // the addresses of its arrays are those of this run
   const PendingGraph& graph_;
   MemoryRef arena_;
   std::vector<void*> base_;
   std::vector<MemoryRef> held_;
   std::vector<void*> pointers_;
   std::vector<void* const*> rows_;
-  std::vector<Array> in_, out_;
 };
 
 Entry* entry_for(PendingGraph* graph) {
@@ -471,7 +471,7 @@ void evaluate(std::span<Node* const> asked) {
   boundary.nodes = graph.nodes.size();
   find_borders(&graph);
   Entry* entry = entry_for(&graph);
-  const Plan& plan = *entry->plan;
+  Plan& plan = *entry->plan;
   {
     Run run(plan, graph);
     e.stats.kernels_run += run.compute();

@@ -537,6 +537,7 @@ class Parser {
     if (ellipses > 1) fail(op_, "more than one Ellipsis", where_);
     if (used > shape_.rank())
       fail(op_, std::to_string(used) + " indices for shape " + shape_.str(), where_);
+    s_.box.reserve(shape_.rank());
     const int open = shape_.rank() - used;
     for (const Index& entry : at) add(entry, open);
     if (!ellipses) add(Ellipsis, open);
