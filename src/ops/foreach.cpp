@@ -46,46 +46,40 @@ int64_t foreach_formula_index(const char* name, ForeachRule rule, DType dtype, s
   return static_cast<int64_t>(all.size()) - 1;
 }
 
-std::vector<std::vector<Tensor>> foreach (const char* name, ForeachRule rule,
-                                          const std::vector<const std::vector<Tensor>*>& lists,
-                                          const std::vector<double>& scalars,
-                                          std::source_location where) {
+std::vector<Tensor> foreach (const char* name, ForeachRule rule, size_t operands,
+                             std::span<Node* const> nodes, const std::vector<double>& scalars,
+                             std::source_location where) {
   NoGrad off;
-  if (lists.empty()) fail(name, "no operands", where);
-  const size_t problems = lists[0]->size();
-  const DType dtype = problems ? (*lists[0])[0].dtype() : kF32;
+  if (operands == 0) fail(name, "no operands", where);
+  std::vector<Tensor> out;
+  if (nodes.empty()) return out;
+  const DType dtype = nodes[0]->dtype;
   if (dtype != kF32 && dtype != kF64) fail(name, "parameters must be f32 or f64", where);
   std::vector<Tensor> numbers;
   std::vector<Node*> inputs;
+  numbers.reserve(scalars.size());
+  inputs.reserve(scalars.size() + nodes.size());
   for (double s : scalars) {
     numbers.push_back(host_scalar(s, dtype));
     inputs.push_back(numbers.back().node());
   }
-  for (size_t j = 0; j < problems; ++j) {
-    for (const auto* list : lists) {
-      if (list->size() != problems) fail(name, "lists of different lengths", where);
-      const Tensor& t = (*list)[j];
-      if (t.shape() != (*lists[0])[j].shape() || t.dtype() != dtype)
-        fail(name,
-             "operands " + t.shape().str() + " and " + (*lists[0])[j].shape().str() +
-                 " of one problem differ",
-             where);
-      inputs.push_back(t.node());
-    }
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Shape& first = nodes[i - i % operands]->shape;
+    if (nodes[i]->shape != first || nodes[i]->dtype != dtype)
+      fail(name,
+           "operands " + nodes[i]->shape.str() + " and " + first.str() + " of one problem differ",
+           where);
+    inputs.push_back(nodes[i]);
   }
-  const int64_t formula =
-      foreach_formula_index(name, rule, dtype, lists.size(), scalars.size(), where);
+  const int64_t formula = foreach_formula_index(name, rule, dtype, operands, scalars.size(), where);
   const size_t results = foreach_formula(formula).results.size();
-  std::vector<std::vector<Tensor>> out(results);
-  if (problems == 0) return out;
+  const size_t problems = nodes.size() / operands;
   const int64_t attributes[] = {formula, static_cast<int64_t>(problems)};
   const Tensor tuple = record(kForeachOp, inputs, {}, dtype, attributes, where);
-  for (size_t j = 0; j < problems; ++j) {
-    for (size_t r = 0; r < results; ++r) {
-      out[r].push_back(record(kOutputOp, {tuple.node()}, (*lists[0])[j].shape(), dtype,
-                              {static_cast<int64_t>(j * results + r)}, where));
-    }
-  }
+  out.reserve(problems * results);
+  for (size_t i = 0; i < problems * results; ++i)
+    out.push_back(record(kOutputOp, {tuple.node()}, nodes[i / results * operands]->shape, dtype,
+                         {static_cast<int64_t>(i)}, where));
   return out;
 }
 

@@ -15,20 +15,18 @@ class FusedKernel;
 using ForeachRule = std::vector<Tensor> (*)(const std::vector<Tensor>& operands,
                                             const std::vector<Tensor>& scalars);
 
-// results[r][j] = result r of the rule on (*lists[k])[j] for all k. The operands of a problem j
-// have one shape and all have one dtype, f32 or f64. The scalars are arguments of the plan.
-// There is no gradient.
-std::vector<std::vector<Tensor>> foreach (
-    const char* name, ForeachRule rule, const std::vector<const std::vector<Tensor>*>& lists,
-    const std::vector<double>& scalars,
-    std::source_location where = std::source_location::current());
+// The rule's results for each problem in turn, from the operands of each problem in turn. Those of
+// one problem have one shape, and all have one dtype, f32 or f64. The scalars are arguments of the
+// plan. There is no gradient.
+std::vector<Tensor> foreach (const char* name, ForeachRule rule, size_t operands,
+                             std::span<Node* const> nodes, const std::vector<double>& scalars,
+                             std::source_location where = std::source_location::current());
 
 // The same at once and in place, for an optimizer's step on gradients that are there: result 0 of a
 // problem takes the place of its operand 0, result k that of operand k + 1, and operand 1 is only
 // read. False, with nothing done, where a value is not computed yet or somebody else can see it.
 bool foreach_in_place(const char* name, ForeachRule rule, size_t operands,
-                      std::span<Node* const> nodes,  // operands of each problem in turn
-                      const std::vector<double>& scalars,
+                      std::span<Node* const> nodes, const std::vector<double>& scalars,
                       std::source_location where = std::source_location::current());
 
 // A node of this op has the inputs: scalars, then the operands of each problem in turn; and the

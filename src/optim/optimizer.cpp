@@ -134,7 +134,11 @@ void Optimizer::record(const Batch& batch) {
   const Slot& any = *batch.slots[0];
   const Update u = update(groups_[any.group], any.steps + 1);
   const size_t states = any.state.size();
-  if (!batch.rows) {
+  std::vector<Tensor> results;
+  if (batch.rows) {
+    const std::vector<Tensor> state(any.state.begin(), any.state.end());
+    results = foreach_rows(name_, u.rule, any.parameter, *batch.rows, state, u.scalars);
+  } else {
     std::vector<Node*> nodes;
     nodes.reserve(batch.slots.size() * (2 + states));
     for (size_t j = 0; j < batch.slots.size(); ++j) {
@@ -144,28 +148,12 @@ void Optimizer::record(const Batch& batch) {
       for (const Variable& state : slot.state) nodes.push_back(state.tensor().node());
     }
     if (foreach_in_place(name_, u.rule, 2 + states, nodes, u.scalars)) return;
+    results = foreach (name_, u.rule, 2 + states, nodes, u.scalars);
   }
-  std::vector<std::vector<Tensor>> results;
-  if (batch.rows) {
-    const std::vector<Tensor> state(any.state.begin(), any.state.end());
-    for (Tensor& result : foreach_rows(name_, u.rule, any.parameter, *batch.rows, state, u.scalars))
-      results.push_back({std::move(result)});
-  } else {
-    std::vector<std::vector<Tensor>> operands(2 + states);
-    for (size_t j = 0; j < batch.slots.size(); ++j) {
-      const Slot& slot = *batch.slots[j];
-      operands[0].push_back(slot.parameter);
-      operands[1].push_back(*batch.gradients[j]);
-      for (size_t k = 0; k < states; ++k) operands[2 + k].push_back(slot.state[k]);
-    }
-    std::vector<const std::vector<Tensor>*> lists;
-    for (const auto& list : operands) lists.push_back(&list);
-    results = foreach (name_, u.rule, lists, u.scalars);
-  }
-  for (size_t j = 0; j < batch.slots.size(); ++j) {
-    const Slot& slot = *batch.slots[j];
-    slot.parameter.set(std::move(results[0][j]));
-    for (size_t k = 0; k < slot.state.size(); ++k) slot.state[k].set(std::move(results[1 + k][j]));
+  auto next = results.begin();
+  for (const Slot* slot : batch.slots) {
+    slot->parameter.set(std::move(*next++));
+    for (const Variable& state : slot->state) state.set(std::move(*next++));
   }
 }
 
