@@ -40,84 +40,152 @@ std::atomic<int>& threads() {
 thread_local bool in_parallel = false;
 thread_local int64_t jobs = 0;  // that this thread has given to the pool
 
-struct Job {
-  void (*body)(void*, int64_t);
-  void* context;
-  int64_t count;
-  std::atomic<int64_t> next{0};
-  std::atomic<bool> failed{false};
-  std::exception_ptr thrown = nullptr;
-
-  // Takes items until none are left.
-  void work() {
-    in_parallel = true;
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
-      try {
-        body(context, i);
-      } catch (...) {
-        if (!failed.exchange(true)) thrown = std::current_exception();
-      }
-    }
-    in_parallel = false;
-  }
-};
-
-// Workers wait for the round to change, spinning for a moment before they sleep. The caller does
-// whatever they have not taken, and waits only for those that are at work.
+// Workers wait for a ticket of a new round, spinning for a moment before they sleep. The caller
+// does whatever they have not taken, and waits only for what they have. A line of cache takes 100
+// ns and more from one core to another: all that a worker must know to begin lies in the line that
+// it looks at, and it answers in one other. The caller takes items from the front and workers from
+// the back, so that what one core has written in a round is there in the next, where items often
+// follow it.
 class Pool {
  public:
   // False if another thread is using the pool.
-  bool run(Job* job, int helpers) {
+  bool run(void (*body)(void*, int64_t), void* context, int64_t count, int helpers) {
     std::unique_lock use(in_use_, std::try_to_lock);
     if (!use) return false;
     while (static_cast<int>(workers_.size()) < helpers) start_worker();
     ++jobs;
-    wanted_.store(helpers, std::memory_order_relaxed);
-    job_.store(job, std::memory_order_release);
-    round_.fetch_add(1, std::memory_order_release);
-    if (sleepers_.load() > 0) round_.notify_all();
-    job->work();
-    job_.store(nullptr);
-    while (inside_.load() > 0) _mm_pause();
+    const Job job(body, context, count);
+    body_.store(body, std::memory_order_relaxed);
+    context_.store(context, std::memory_order_relaxed);
+    count_.store(count, std::memory_order_relaxed);
+    helpers_.store(helpers, std::memory_order_relaxed);
+    // The first unit is the caller's.
+    const auto units = static_cast<int>((count - 1) / job.unit + 1);
+    Ticket ticket{ticket_.load(std::memory_order_relaxed).round + 1, 1, uint16_t(units - 1)};
+    const uint32_t round = ticket.round;
+    ticket_.store(ticket, std::memory_order_release);
+    // Not in order with that: a worker that falls asleep just now misses this round.
+    if (sleepers_.load(std::memory_order_relaxed) > 0) {
+      alarms_.fetch_add(1);
+      alarms_.notify_all();
+    }
+    int mine = 0;
+    for (int i = 0; i >= 0; i = take_first(round, &ticket), ++mine) do_unit(job, i);
+    taken_ += units - mine;
+    while (done_.load(std::memory_order_acquire) != taken_) _mm_pause();
+    if (failed_.exchange(false)) std::rethrow_exception(std::exchange(thrown_, nullptr));
     return true;
   }
 
  private:
+  static constexpr int64_t kMaxUnits = UINT16_MAX;
+
+  struct Job {
+    void (*body)(void*, int64_t);
+    void* context;
+    int64_t count;
+    int64_t unit;  // items that are taken together
+    Job(void (*body)(void*, int64_t), void* context, int64_t count)
+        : body(body), context(context), count(count), unit((count - 1) / kMaxUnits + 1) {}
+  };
+  // The round, and the units of its items that nobody has taken yet. As long as there is one, what
+  // the pool says of the job is about that round.
+  struct Ticket {
+    uint32_t round;
+    uint16_t first, left;
+  };
+
+  // The next unit of that round, or -1.
+  int take_first(uint32_t round, Ticket* seen) {
+    while (seen->round == round && seen->left > 0) {
+      const Ticket next{round, uint16_t(seen->first + 1), uint16_t(seen->left - 1)};
+      if (change(seen, next)) return next.first - 1;
+    }
+    return -1;
+  }
+  int take_last(uint32_t round, Ticket* seen) {
+    while (seen->round == round && seen->left > 0) {
+      const Ticket next{round, seen->first, uint16_t(seen->left - 1)};
+      if (change(seen, next)) return next.first + next.left;
+    }
+    return -1;
+  }
+  // Leaves in `seen` what the ticket is then.
+  bool change(Ticket* seen, Ticket next) {
+    if (!ticket_.compare_exchange_strong(*seen, next, std::memory_order_acq_rel,
+                                         std::memory_order_acquire))
+      return false;
+    *seen = next;
+    return true;
+  }
+
+  void do_unit(const Job& job, int i) {
+    in_parallel = true;
+    try {
+      const int64_t end = std::min(job.count, (i + 1) * job.unit);
+      for (int64_t item = i * job.unit; item < end; ++item) job.body(job.context, item);
+    } catch (...) {
+      if (!failed_.exchange(true)) thrown_ = std::current_exception();
+    }
+    in_parallel = false;
+  }
+
   void start_worker() {
     const int index = static_cast<int>(workers_.size());
-    workers_.emplace_back([this, index, seen = round_.load()] { serve(index, seen); });
+    workers_.emplace_back([this, index, round = ticket_.load().round] { serve(index, round); });
     workers_.back().detach();
   }
 
-  void serve(int index, uint32_t seen) {
+  void serve(int index, uint32_t round) {
     for (;;) {
-      int spins = 0;
-      uint32_t now;
-      while ((now = round_.load(std::memory_order_acquire)) == seen) {
-        if (++spins < kSpins) {
-          _mm_pause();
-        } else {
-          sleepers_.fetch_add(1);
-          round_.wait(seen);
-          sleepers_.fetch_sub(1);
-        }
-      }
-      seen = now;
-      if (index >= wanted_.load(std::memory_order_relaxed)) continue;
-      inside_.fetch_add(1);
-      if (Job* job = job_.load()) {
+      Ticket ticket = wait_for_other_than(round);
+      round = ticket.round;
+      const Job job(body_.load(std::memory_order_relaxed), context_.load(std::memory_order_relaxed),
+                    count_.load(std::memory_order_relaxed));
+      if (index >= helpers_.load(std::memory_order_relaxed)) continue;
+      int i = take_last(round, &ticket);
+      if (i < 0) continue;
+      int64_t taken = 0;
+      {
         const profiler::WorkerSpan span(index);
-        job->work();
+        for (; i >= 0; i = take_last(round, &ticket), ++taken) do_unit(job, i);
       }
-      inside_.fetch_sub(1);
+      done_.fetch_add(taken, std::memory_order_release);
     }
   }
 
+  Ticket wait_for_other_than(uint32_t round) {
+    Ticket ticket;
+    for (int spins = 0; (ticket = ticket_.load(std::memory_order_acquire)).round == round;) {
+      if (++spins < kSpins) {
+        _mm_pause();
+        continue;
+      }
+      sleepers_.fetch_add(1);
+      const uint32_t alarm = alarms_.load();
+      if (ticket_.load().round == round) alarms_.wait(alarm);
+      sleepers_.fetch_sub(1);
+    }
+    return ticket;
+  }
+
+  static constexpr size_t kLine = 64;
+
+  alignas(kLine) std::atomic<Ticket> ticket_{Ticket{0, 0, 0}};
+  std::atomic<void (*)(void*, int64_t)> body_{nullptr};
+  std::atomic<void*> context_{nullptr};
+  std::atomic<int64_t> count_{0};
+  std::atomic<int> helpers_{0};
+
+  alignas(kLine) std::atomic<int64_t> done_{0};  // units that workers have finished, of all rounds
+
+  alignas(kLine) int64_t taken_ = 0;  // units that workers have taken
+  std::atomic<int> sleepers_{0};
+  std::atomic<uint32_t> alarms_{0};  // what sleepers wait for
   std::mutex in_use_;
   std::vector<std::thread> workers_;
-  std::atomic<uint32_t> round_{0};
-  std::atomic<Job*> job_{nullptr};
-  std::atomic<int> wanted_{0}, inside_{0}, sleepers_{0};
+  std::atomic<bool> failed_{false};
+  std::exception_ptr thrown_ = nullptr;
 };
 
 Pool& pool() {
@@ -136,12 +204,9 @@ void set_num_threads(int n) {
 
 void parallel_for(int64_t count, void (*body)(void*, int64_t), void* context) {
   const auto team = std::min<int64_t>(num_threads(), count);
-  Job job{body, context, count};
-  if (team <= 1 || in_parallel || !pool().run(&job, static_cast<int>(team) - 1)) {
-    for (int64_t i = 0; i < count; ++i) body(context, i);
+  if (team > 1 && !in_parallel && pool().run(body, context, count, static_cast<int>(team) - 1))
     return;
-  }
-  if (job.thrown) std::rethrow_exception(job.thrown);
+  for (int64_t i = 0; i < count; ++i) body(context, i);
 }
 
 int64_t jobs_shared() { return jobs; }
