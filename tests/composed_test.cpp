@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -246,6 +247,27 @@ TEST(Norms, Derivatives) {
         return square(r.out) + r.mean * r.var;
       },
       {x, w});
+}
+
+// What a few roundings of the mean are to the deviation, and no more.
+TEST(Norms, BatchNormFarFromZero) {
+  constexpr double kMean = 100, kScale = 0.01, kRoundings = 8;
+  const double tolerance = kRoundings * kMean * 0x1p-24 / (kScale * std::sqrt(0.5));
+  const Tensor x = cast(kMean + kScale * numbers({64, 4, 8}), kF32),
+               w = cast(numbers({8}, 1), kF32);
+  const Tensor g = cast(numbers({64, 4, 8}, 2), kF32);
+  const auto results = [&](DType dtype) {
+    const Tensor a = trainable(cast(x, dtype)), b = trainable(cast(w, dtype));
+    const Tensor y = batch_norm(a, b, b, 0).out;
+    std::vector<Tensor> out = gradients(sum(y * cast(g, dtype)), {a, b});
+    out.push_back(y);
+    return out;
+  };
+  const std::vector<Tensor> f32 = results(kF32), f64 = results(kF64);
+  for (size_t i = 0; i < f64.size(); ++i) {
+    const Tensor error = abs(cast(f32[i], kF64) - f64[i]) / max(abs(f64[i]));
+    EXPECT_LT(max(error).item(), tolerance) << i;
+  }
 }
 
 TEST(Dropout, ZeroesAndScales) {

@@ -127,6 +127,26 @@ TEST(Profiler, AnOptimizerStepCountsEachTensor) {
   EXPECT_LE(r->bytes_read, 4 * 4 * 1110 + 3 * 4 * 9) << "more than nine numbers for each";
 }
 
+TEST(Profiler, ShowsTheFullestStep) {
+  const Tensor a = ready({64, 64}), w = trainable(ready({64, 64}));
+  const Profile p = profile_of([&] {
+    Tensor h = a;
+    for (int i = 0; i < 6; ++i) h = relu(matmul(h, w));
+    eval(gradients(sum(h), {w}));
+    EXPECT_EQ(graph_stats().plan_bytes, graph_stats().plan_bytes_least);
+  });
+  int64_t bytes = 0;
+  for (const ProfileValue& v : p.alive) bytes += v.bytes;
+  EXPECT_EQ(bytes, p.plan_bytes);
+  ASSERT_FALSE(p.alive.empty());
+  EXPECT_EQ(p.alive[0].op, "relu");
+  EXPECT_EQ(p.alive[0].shape, "(64, 64)");
+  EXPECT_GE(p.alive[0].count, 4);
+  EXPECT_EQ(p.alive[0].bytes, p.alive[0].count * 4 * 64 * 64);
+  EXPECT_TRUE(p.alive[0].where.starts_with("tests/profiler_test.cpp:")) << p.alive[0].where;
+  EXPECT_NE(p.table().find("The fullest plan takes"), std::string::npos) << p.table();
+}
+
 TEST(Profiler, AddsUp) {
   const Tensor a = ready({64, 64});
   const int64_t before = graph_stats().kernels_run;

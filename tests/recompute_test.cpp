@@ -60,5 +60,19 @@ TEST(Recompute, SavesMemory) {
   EXPECT_LE(graph_stats().plan_bytes_least, graph_stats().plan_bytes);
 }
 
+// Two values of each layer stay: its product, and what the next product is made of. With gradients
+// of weights at the end, the gradients of all products would stay too.
+TEST(Order, GradientsOfWeightsComeBeforeThoseOfInputs) {
+  constexpr int kLayers = 8;
+  constexpr int64_t kRows = 4096, kWidth = 16, kLayerBytes = kRows * kWidth * 4;
+  std::vector<Tensor> weights;
+  for (int i = 0; i < kLayers; ++i) weights.push_back(trainable(randn({kWidth, kWidth})));
+  Tensor h = randn({kRows, kWidth});
+  eval(h);
+  for (const Tensor& w : weights) h = tanh(square(matmul(h, w)));
+  eval(gradients(sum(h), weights));
+  EXPECT_LE(graph_stats().plan_bytes_least, (2 * kLayers + 3) * kLayerBytes);
+}
+
 }  // namespace
 }  // namespace glia::test

@@ -230,6 +230,10 @@ std::vector<Mapped> mapped_functions() {
       {"softmax", [](auto& in) { return softmax(in[0], 0) + logsumexp(in[0]); }, {v}},
       {"norms", [](auto& in) { return layer_norm(in[0], in[1], {}); }, {x, v}},
       {"batch norm", [](auto& in) { return batch_norm(in[0], {}, {}).out; }, {x}},
+      {"batch norm of shared weights",
+       [](auto& in) { return batch_norm(in[0], in[1], in[1]).out; },
+       {x, numbers({5})},
+       {0, -1}},
       {"views",
        [](auto& in) {
          const Tensor t = transpose(reshape(in[0], {2, 2, 5}), 0, 2);

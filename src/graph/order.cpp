@@ -14,7 +14,10 @@ constexpr int kDeepest = 32;
 class Arranger {
  public:
   explicit Arranger(const SimpleGraph& g)
-      : g_(g), is_late_(g.graph.nodes.size()), is_placed_(is_late_), missing_(is_late_.size()),
+      : g_(g),
+        is_late_(g.graph.nodes.size()),
+        is_placed_(is_late_),
+        missing_(is_late_.size()),
         readers_(is_late_.size()) {
     for (int i = 0; i < static_cast<int>(is_late_.size()); ++i) {
       if (!is_step(i)) continue;

@@ -451,8 +451,9 @@ class Planner {
     Located at;
     if (is_leaf(i)) {
       const bool scalar = !me.is_computed();
-      at = {new_value(scalar ? PlanValue::Place::kScalar : PlanValue::Place::kLeaf, me.bytes(), i, i),
-            Layout::contiguous(me.shape)};
+      at = {
+          new_value(scalar ? PlanValue::Place::kScalar : PlanValue::Place::kLeaf, me.bytes(), i, i),
+          Layout::contiguous(me.shape)};
     } else if (me.op->kind == Kind::kView) {
       Located from = locate(inputs_[i][0]);
       if (!me.op->view(me, from.layout, &at.layout)) {

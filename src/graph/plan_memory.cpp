@@ -93,17 +93,24 @@ class MemoryPlanner {
           step->program->values[output.value].extent != Program::Extent::kFull)
         continue;
       const size_t width = size_of(step->program->values[output.value].dtype);
-      for (const Program::Value& in : step->program->values) {
+      const auto lies_over = [&](const Program::Value& in, bool leaf) {
         if (in.action != Program::Action::kInput || in.extent != Program::Extent::kFull ||
-            in.strided || size_of(in.dtype) != width || slot_used[in.slot])
-          continue;
+            in.strided || size_of(in.dtype) != width || slot_used[in.slot] ||
+            (plan_.values[step->inputs[in.slot].value].place == PlanValue::Place::kLeaf) != leaf)
+          return false;
         bool any = false;
         for (size_t j = 0; j < problems; ++j)
           any |= reuse(step->inputs[j * ins + in.slot], step->outputs[j * outs + o], s);
-        if (!any) continue;
+        if (!any) return false;
         slot_used[in.slot] = 1;
         output.overwrites = in.slot;
-        break;
+        return true;
+      };
+      // A result over a temporary value would have that value keep memory of its own.
+      for (const bool leaf : {true, false}) {
+        if (std::ranges::any_of(step->program->values,
+                                [&](const Program::Value& in) { return lies_over(in, leaf); }))
+          break;
       }
     }
   }
