@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <thread>
@@ -1081,6 +1082,40 @@ TEST(Modes, SameBitsWhetherThreadsHelpOrNot) {
   const auto run = [&] { return matmul(relu(matmul(x, w)), flip(transpose(w, 0, 1), {0})); };
   const std::vector<double> first = numbers(run());
   for (int i = 0; i < 40; ++i) EXPECT_EQ(numbers(run()), first);
+}
+
+TEST(Threads, EveryItemIsDoneOnce) {
+  const int before = num_threads();
+  for (int threads : {1, 2, 3, 5}) {
+    set_num_threads(threads);
+    // More items than a ticket counts are taken several at a time.
+    for (int64_t count : {0, 1, 2, 3, 1000, 65535, 65536, 65537, 200001}) {
+      std::vector<std::atomic<int>> done(count);
+      parallel_for(count, [&](int64_t i) { ++done[i]; });
+      EXPECT_TRUE(std::ranges::all_of(done, [](const auto& n) { return n == 1; })) << count;
+    }
+    for (int round = 0; round < 20000; ++round) {
+      std::atomic<int64_t> sum{0};
+      parallel_for(round % 7, [&](int64_t i) { sum += i + round; });
+      const int64_t n = round % 7;
+      ASSERT_EQ(sum, n * (n - 1) / 2 + n * round);
+    }
+  }
+  set_num_threads(before);
+}
+
+TEST(Threads, TheFirstExceptionIsThrownAgain) {
+  const int before = num_threads();
+  set_num_threads(2);
+  for (int round = 0; round < 1000; ++round) {
+    const int64_t bad = round % 10;
+    const auto body = [&](int64_t i) {
+      if (i == bad) throw ValueError(std::to_string(i));
+    };
+    EXPECT_THROW(parallel_for(10, body), ValueError);
+    EXPECT_NO_THROW(parallel_for(10, [](int64_t) {}));
+  }
+  set_num_threads(before);
 }
 
 TEST(Modes, AloneMeansInOrderOnTheCallingThread) {
