@@ -162,10 +162,10 @@ namespace {
 
 constexpr int64_t kSquare = kPoints * kPoints;
 constexpr int64_t kNearFloats = 9 << 12;  // of transformed tiles that a thread works on at a time
-constexpr int64_t kDepth = 32;  // channels summed at a time: with more, sums lose what points won
-constexpr int64_t kFewTiles = 16;  // of a thread, at least: with fewer, reading weights is the work
-constexpr int64_t kPieces = 8;     // of the work, each some runs
-constexpr double kLeast = 4e6;  // operations of the plain sum that a thread's piece has, at least
+constexpr int64_t kDepth = 32;    // channels summed at a time: with more, sums lose what points won
+constexpr int64_t kFewTiles = 8;  // of a thread, at least: with fewer, reading weights is the work
+constexpr int64_t kPieces = 8;    // of the work, each some runs
+constexpr double kLeast = 2e6;    // operations of the plain sum that a thread's piece has, at least
 
 // A strip is a row of tiles of an image; a run is some strips, counted through all images.
 struct Grid {
