@@ -20,18 +20,25 @@ constexpr int64_t kNear = 1008;       // rows of B no farther apart are read whe
 constexpr int64_t kDotDepth = 64;     // from here on dot products pay
 constexpr int64_t kPart = 1 << 14;    // elements of the output handed on at a time
 constexpr int64_t kStream = 3 << 15;  // elements that a thread reads while another wakes up
+constexpr int64_t kShared = 1 << 18;  // elements of B that are packed for all pieces together
 constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
 
-// c (m, n), rows `c_row` apart, = a (m, k) b (k, n).
+// c (m, n), rows `c_row` apart, = a (m, k) b (k, n); if b_panel is not 0, b is as pack_columns
+// leaves it, its panels so many floats apart.
 struct Product {
   int64_t m = 0, n = 0, k = 0;
   const float* a = nullptr;
   int64_t a_row = 0, a_col = 1;
   const float* b = nullptr;
-  int64_t b_row = 0, b_col = 1;
+  int64_t b_row = 0, b_col = 1, b_panel = 0;
   float* c = nullptr;
   int64_t c_row = 0;
 };
+
+// Whether rows of B are read where they lie.
+bool is_direct(const Kernels& kernels, const Product& p) {
+  return p.b_col == 1 && (p.m <= 2 * kernels.rows || p.b_row <= kNear);
+}
 
 // Hands on parts of a piece that starts at (row, column) of the output.
 struct Finish {
@@ -81,8 +88,7 @@ void multiply_by_dots(const Kernels& kernels, const Product& p, const Finish& fi
 // Blocks of k outermost, then of rows, then of columns.
 void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& finish) {
   const int64_t lanes = kernels.lanes;
-  const bool few = p.m <= 2 * kernels.rows;
-  const bool direct = p.b_col == 1 && (few || p.b_row <= kNear);
+  const bool direct = p.b_panel != 0 || is_direct(kernels, p);
   const bool streamed = direct && p.m < kThin && p.k * p.n > kStreamed;
   const int64_t depth = streamed ? 16 : divide_up(p.k, divide_up(p.k, kDepth));
   // Along rows, A is read line by line; across them a tile needs part of a line, which must last.
@@ -119,7 +125,12 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
         block.b = p.b + l * p.b_row + j * p.b_col;
         block.b_row = p.b_row;
         block.b_panel = lanes;
-        if (!direct) {
+        if (p.b_panel != 0) {
+          block.b = p.b + l * lanes + j / lanes * p.b_panel;
+          block.b_row = lanes;
+          block.b_panel = p.b_panel;
+          block.padded = true;
+        } else if (!direct) {
           pack_columns(kernels, block.b, p.b_row, p.b_col, block.k, block.columns, to_b);
           block.b = to_b;
           block.b_row = lanes;
@@ -136,7 +147,8 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
 }
 
 void multiply(const Kernels& kernels, const Product& p, const Finish& finish) {
-  dots_fit(p) ? multiply_by_dots(kernels, p, finish) : multiply_by_blocks(kernels, p, finish);
+  p.b_panel == 0 && dots_fit(p) ? multiply_by_dots(kernels, p, finish)
+                                : multiply_by_blocks(kernels, p, finish);
 }
 
 // ---- Cutting
@@ -158,12 +170,14 @@ struct Cut {
 };
 
 Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows) {
-  constexpr double kLeast = 1e6, kLarge = 1e9;  // operations of a piece: of eight, and of more
+  // Operations of a piece: of eight, and of more. Columns of A are read best by large pieces.
+  constexpr double kLeast = 1e6;
+  const double large = p.a_col == 1 ? 1.6e7 : 1e9;
   Cut c{.m = {p.m}, .n = {p.n}, .k = {p.k}};
   const double m = p.m, n = p.n, k = p.k;
   // Reading an element costs about as much as ten operations on it.
   const double work = batch * (2 * m * n * k + 10 * (m * k + k * n + m * n));
-  const double few = std::min(work / kLeast, 8.0), many = std::min(work / kLarge, 32.0);
+  const double few = std::min(work / kLeast, 8.0), many = std::min(work / large, 32.0);
   int64_t pieces = std::max<int64_t>(1, static_cast<int64_t>(std::max(few, many)));
   const bool thin = p.m < kThin || p.n < kThin;
   if (thin) pieces = std::max(pieces, std::min<int64_t>(std::max(p.m, p.n) * p.k / kStream, 8));
@@ -227,14 +241,15 @@ bool pays_in_bf16(const MatmulShape& s, int64_t batch) {
 
 bool pays(const MatmulShape& s, int64_t batch) {
   if (s.dtype == kBF16) return pays_in_bf16(s, batch);
-  constexpr int64_t kVector = 1 << 15, kLong = 1 << 23, kHuge = int64_t{1} << 31;
+  constexpr int64_t kVector = 1 << 15, kOuter = 1 << 13, kLong = 1 << 23;
+  constexpr int64_t kHuge = int64_t{1} << 31;
   if (batch > 1) return true;
-  // One row times rows beyond L1, a few beyond L2, outer products, and the largest.
+  // One row times rows beyond L1 or L2, a few beyond L2, outer products, and the largest.
   const bool dots = s.k >= kDotDepth && (s.m == 1 ? s.b_row == 1 : s.n == 1 && s.a_col == 1);
-  if (std::min(s.m, s.n) == 1) return dots || std::max(s.m, s.n) * s.k < kVector;
+  if (std::min(s.m, s.n) == 1) return std::max(s.m, s.n) * s.k < (dots ? kStreamed << 1 : kVector);
   if (s.m < kThin && s.b_col != 1) return s.n * s.k < kVector;
   if (std::min(s.m, s.n) < kThin) return std::max(s.m, s.n) * s.k < kLong;
-  if (s.k < 16 && s.m * s.n > kVector) return false;
+  if (s.k < 16 && s.m * s.n > kOuter) return false;
   return s.m * s.n * s.k < kHuge;
 }
 
@@ -289,6 +304,22 @@ void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_
     });
   }
 
+  // What every row of pieces would pack for itself is packed once, unless it outgrows the cache.
+  MemoryRef packed;
+  Product piece_of_rows = whole;
+  piece_of_rows.m = std::min(c.m.step, whole.m);
+  if (batch == 1 && c.m.count > 1 && whole.k * whole.n <= kShared && !dots_fit(piece_of_rows) &&
+      !is_direct(kernels, piece_of_rows)) {
+    const int64_t lanes = kernels.lanes, size = whole.k * lanes, panels = divide_up(whole.n, lanes);
+    packed = allocate(panels * size);
+    const float* const from = whole.b + b_offsets[0];
+    parallel_pack(panels * size, panels, [&](int64_t i) {
+      pack_columns(kernels, from + i * lanes * whole.b_col, whole.b_row, whole.b_col, whole.k,
+                   std::min(lanes, whole.n - i * lanes), floats(packed) + i * size);
+    });
+    whole.b_panel = size;
+  }
+
   MemoryRef partials;  // (k pieces, batch, m, n)
   if (c.k.count > 1) partials = allocate(c.k.count * batch * size);
   float* const to = partials ? floats(partials) : out;
@@ -302,7 +333,8 @@ void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_
     p.n = std::min(c.n.step, whole.n - j);
     p.k = std::min(c.k.step, whole.k - l);
     p.a += a_offsets[product] + i * whole.a_row + l * whole.a_col;
-    p.b += b_offsets[product] + l * whole.b_row + j * whole.b_col;
+    p.b = packed ? floats(packed) + l * kernels.lanes + j / kernels.lanes * whole.b_panel
+                 : whole.b + b_offsets[product] + l * whole.b_row + j * whole.b_col;
     p.c = to + slot * size + i * whole.c_row + j;
     Finish part = finish;
     part.index = i / c.m.step * parts_of_piece;
