@@ -257,7 +257,9 @@ class Run {
         throw ValueError(error.what(), graph_.nodes[at]->where);
       }
     }
-    plan_.steady.valid = true;
+    const PlanSteady& steady = plan_.steady;
+    steady.valid = std::exchange(steady.runs_again, true);
+    if (!steady.valid) steady.memory = MemoryRef();  // a plan that runs once keeps nothing
     return static_cast<int64_t>(plan_.steps.size() - first);
   }
 

@@ -98,6 +98,7 @@ struct PlanSteady {
   size_t steps = 0;
   int64_t bytes = 0;
   std::vector<int> sources;  // positions of the leaves and numbers
+  mutable bool runs_again = false;
   // Of the last run, if that came to its end.
   mutable bool valid = false;
   mutable std::vector<Given> given;
