@@ -519,7 +519,7 @@ WORKLOADS = {
 
 PREDICT = """
 import sys, torch
-model = torch.nn.Sequential(torch.nn.Linear(1024, 1280), nn.ReLU(),
+model = torch.nn.Sequential(torch.nn.Linear(1024, 1280), torch.nn.ReLU(),
                             torch.nn.Linear(1280, 1024))
 model.load_state_dict(torch.load(sys.argv[1]))
 with torch.inference_mode():
