@@ -244,9 +244,9 @@ bool pays(const MatmulShape& s, int64_t batch) {
   constexpr int64_t kVector = 1 << 15, kOuter = 1 << 13, kLong = 1 << 23;
   constexpr int64_t kHuge = int64_t{1} << 31;
   if (batch > 1) return true;
-  // One row times rows beyond L1 or L2, a few beyond L2, outer products, and the largest.
+  // One row times rows beyond L1, a few beyond L2, outer products, and the largest.
   const bool dots = s.k >= kDotDepth && (s.m == 1 ? s.b_row == 1 : s.n == 1 && s.a_col == 1);
-  if (std::min(s.m, s.n) == 1) return std::max(s.m, s.n) * s.k < (dots ? kStreamed << 1 : kVector);
+  if (std::min(s.m, s.n) == 1) return dots || std::max(s.m, s.n) * s.k < kVector;
   if (s.m < kThin && s.b_col != 1) return s.n * s.k < kVector;
   if (std::min(s.m, s.n) < kThin) return std::max(s.m, s.n) * s.k < kLong;
   if (s.k < 16 && s.m * s.n > kOuter) return false;
