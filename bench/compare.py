@@ -104,8 +104,8 @@ def write(out, machine, versions, rows):
         "`ratio` is the median of the pairs' ratios (other / Glia), `least` the smallest. `of floor`:",
         "the time that the work must take at the rates below, as part of Glia's. `peak MB`: the most",
         "bytes of tensors during a step, parameters included, of Glia and of PyTorch eager (of `start`:",
-        "of the whole process). `planning`: making all plans of the process, once. `results differ by`: the largest relative difference of",
-        "five steps from the same weights.", "",
+        "of the whole process). `planning`: making all plans of the process, once. `results differ by`: the",
+        "largest relative difference of five steps from the same weights.", "",
         f"- Processor: {processor()}, instruction set {machine['cpu']}, {machine['threads']} "
         f"threads, measured {machine['gflops']:.0f} GFLOP/s (f32 matrix product) and "
         f"{machine['gbytes']:.1f} GB/s (addition of two long arrays)",
