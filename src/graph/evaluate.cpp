@@ -257,7 +257,7 @@ class Run {
         throw ValueError(error.what(), graph_.nodes[at]->where);
       }
     }
-    const PlanSteady& steady = plan_.steady;
+    PlanSteady& steady = plan_.steady;
     steady.valid = std::exchange(steady.runs_again, true);
     if (!steady.valid) steady.memory = MemoryRef();  // a plan that runs once keeps nothing
     return static_cast<int64_t>(plan_.steps.size() - first);
@@ -318,16 +318,16 @@ class Run {
   MemoryRef* kept(PlanKept& kept) const {
     const Given given(*graph_.nodes[kept.leaf]);
     if (given.is_same(kept.given)) {
-      const bool room = kept.memory || evaluator().cache.bytes_kept() < kMaxKept;
-      return room ? &kept.memory : nullptr;
+      if (!kept.room) kept.room = evaluator().cache.bytes_kept() < kMaxKept;
+      return *kept.room ? &kept.memory : nullptr;
     }
     kept = {kept.leaf, given};
     return nullptr;
   }
 
   // How many steps have nothing to do, because all that they depend on is as in the last run.
-  size_t steady_steps() const {
-    const PlanSteady& steady = plan_.steady;
+  size_t steady_steps() {
+    PlanSteady& steady = plan_.steady;
     bool same = std::exchange(steady.valid, false);
     steady.given.resize(steady.sources.size());
     for (size_t i = 0; i < steady.sources.size(); ++i) {

@@ -90,6 +90,7 @@ class Given {
 struct PlanKept {
   int leaf;  // position
   Given given = {};
+  std::optional<bool> room = {};  // whether there was any for what is kept of it
   MemoryRef memory = {};
 };
 
@@ -98,11 +99,11 @@ struct PlanSteady {
   size_t steps = 0;
   int64_t bytes = 0;
   std::vector<int> sources;  // positions of the leaves and numbers
-  mutable bool runs_again = false;
+  bool runs_again = false;
   // Of the last run, if that came to its end.
-  mutable bool valid = false;
-  mutable std::vector<Given> given;
-  mutable MemoryRef memory;
+  bool valid = false;
+  std::vector<Given> given;
+  MemoryRef memory;
 };
 
 struct PlanStep {
@@ -123,7 +124,7 @@ struct PlanStep {
   std::vector<int> members;         // positions of all it computes, for profiles
   Work work;                        // of `fused`, for profiles
   std::vector<PlanArray> inputs, outputs;
-  mutable std::optional<PlanKept> kept;
+  std::optional<PlanKept> kept;
   // Of a kernel: ready but for the addresses.
   std::vector<Array> in_arrays, out_arrays;
 };
@@ -153,7 +154,7 @@ struct Plan {
   int64_t least_arena_bytes = 0;  // the most of the arena that is alive at one step,
   int fullest_step = 0;           // this one
   mutable PlanSites sites;
-  mutable Teamwork teamwork;
+  Teamwork teamwork;
 };
 
 // Simplifies, groups, chooses kernels and lays out memory.
