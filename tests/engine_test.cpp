@@ -22,16 +22,6 @@ namespace {
 
 constexpr int kMillion = 1'000'000;
 
-// Nothing recorded while it lives is computed before somebody asks.
-class Unbounded {
- public:
-  Unbounded() : before_(set_symbolic(true)) {}
-  ~Unbounded() { set_symbolic(before_); }
-
- private:
-  bool before_;
-};
-
 template <class F>
 int64_t plans_built_by(F&& f) {
   const int64_t before = graph_stats().plans_built;
@@ -77,7 +67,7 @@ TEST(Length, AMillionNodesAreRecordedAndComputed) {
 TEST(Length, AMillionPendingNodesArePlannedAtOnce) {
   Tensor x = zeros({3}, kF64);
   {
-    const Unbounded on;
+    const Symbolic on;
     for (int i = 0; i < kMillion; ++i) x = x + 1;
   }
   const int64_t built = plans_built_by([&] { EXPECT_EQ(numbers(x)[2], kMillion); });
@@ -88,7 +78,7 @@ TEST(Length, AMillionPendingNodesArePlannedAtOnce) {
 TEST(Length, AMillionPendingNodesAreForgottenUncomputed) {
   const int64_t before = graph_stats().nodes_live;
   {
-    const Unbounded on;
+    const Symbolic on;
     Tensor x = zeros({3});
     for (int i = 0; i < kMillion; ++i) x = x + 1;
     EXPECT_GE(graph_stats().nodes_live, kMillion);
@@ -840,7 +830,7 @@ TEST(MacroOps, FuseWithTheirNeighbours) {
   const Tensor x = ramp({6, 16});
   eval(x);
   const Tensor one_by_one = [&] {
-    const Unbounded on;
+    const Symbolic on;
     return f(x) * 2;
   }();
   const int64_t kernels = kernels_run_by([&] { eval(one_by_one); });

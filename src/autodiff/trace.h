@@ -11,18 +11,6 @@
 
 namespace glia {
 
-// While one lives, this thread records without computing anything.
-class Symbolic {
- public:
-  Symbolic() : previous_(set_symbolic(true)) {}
-  ~Symbolic() { set_symbolic(previous_); }
-  Symbolic(const Symbolic&) = delete;
-  Symbolic& operator=(const Symbolic&) = delete;
-
- private:
-  bool previous_;
-};
-
 // While one lives, this thread's records require gradients, or not.
 class Grad {
  public:

@@ -163,7 +163,18 @@ bool set_grad_enabled(bool on);  // returns the previous setting
 // While on, this thread's records are never computed at once: their structure is what matters.
 bool set_symbolic(bool on);
 bool symbolic();
-// Counts recorded gradients of nodes that a plan computed but did not keep; see graph/cache.
+// On while one lives.
+class Symbolic {
+ public:
+  Symbolic() : previous_(set_symbolic(true)) {}
+  ~Symbolic() { set_symbolic(previous_); }
+  Symbolic(const Symbolic&) = delete;
+  Symbolic& operator=(const Symbolic&) = delete;
+
+ private:
+  const bool previous_;
+};
+// Counts recorded gradients of nodes that a plan computed but did not keep; see graph/evaluate.cpp.
 bool& recording_gradients();
 
 // Implemented by src/graph: computes these nodes, and with them what else is held.

@@ -7,19 +7,6 @@
 namespace glia {
 namespace {
 
-// While one lives, this thread records operations as they are, and only for their structure.
-class Plainly {
- public:
-  Plainly() : previous_(set_symbolic(true)) {}
-  ~Plainly() { set_symbolic(previous_); }
-  Plainly(const Plainly&) = delete;
-  Plainly& operator=(const Plainly&) = delete;
-
- private:
-  const bool previous_;
-  const NoGrad no_gradients_;
-};
-
 // A leaf without its value: a plan must not keep that.
 Tensor copy_of_leaf(const Node& node) {
   if (node.is_computed()) return leaf({}, 0, node.shape, node.dtype);
@@ -29,7 +16,8 @@ Tensor copy_of_leaf(const Node& node) {
 }  // namespace
 
 ComposedGraph::ComposedGraph(const PendingGraph& original) {
-  const Plainly recording;
+  const Symbolic recording;
+  const NoGrad no_gradients;
   std::unordered_map<const Node*, int> position, origins;
   std::vector<const Node*> stack;
   for (size_t i = 0; i < original.nodes.size(); ++i) {

@@ -35,9 +35,10 @@ int64_t foreach_formula_index(const char* name, ForeachRule rule, DType dtype, s
   };
   for (size_t k = 0; k < operands; ++k) f.operands.push_back(placeholder(kPlaceholder));
   for (size_t k = 0; k < scalars; ++k) f.scalars.push_back(placeholder({}));
-  const bool previous = set_symbolic(true);
-  f.results = rule(f.operands, f.scalars);
-  set_symbolic(previous);
+  {
+    const Symbolic recording;
+    f.results = rule(f.operands, f.scalars);
+  }
   for (const Tensor& r : f.results) {
     if (r.shape() != kPlaceholder || r.dtype() != dtype)
       fail(name, "a result does not have the operands' shape and dtype", where);
