@@ -954,12 +954,14 @@ TEST(MatrixOps, PortableKernelsAgreeWithFastOnes) {
   const std::string level_before = cpu::level();
   for (const RecordedCall& call : calls) {
     ASSERT_NE(find_op(call.op), nullptr) << call.op;
-    const RunFunction portable = find_op(call.op)->run;
+    const Op& op = *find_op(call.op);
+    const RunFunction portable = op.run;
     const std::vector<double> exact = call.run(portable, kF64);
     for (DType dtype : {kF32, kF64})
       for (const char* level : {"avx512", "avx2", "baseline"}) {
         if (!cpu::set_level_for_test(level)) continue;
-        const RunFunction fast = fast_kernel(call.op, dtype);
+        const Kernel* const found = find_kernel(op, dtype);
+        const RunFunction fast = found ? found->choose() : nullptr;
         for (RunFunction kernel : {portable, fast}) {
           if (!kernel) continue;
           const std::vector<double> got = call.run(kernel, dtype);
@@ -969,7 +971,7 @@ TEST(MatrixOps, PortableKernelsAgreeWithFastOnes) {
                 << level << ", element " << i;
         }
       }
-    EXPECT_NE(fast_kernel(call.op, kF32), nullptr) << call.op;
+    EXPECT_NE(find_kernel(op, kF32), nullptr) << call.op;
   }
   cpu::set_level_for_test(level_before);
 }

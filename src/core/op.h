@@ -118,7 +118,7 @@ struct Op {
   // Of a kView: false when no strides can say it, and the input must be copied first.
   bool (*view)(const Node& node, const Layout& in, Layout* out) = nullptr;
   // Of a kKernel: the value. Outputs are contiguous; inputs too unless strided. Null: recorded only
-  // where fast_kernel() has one.
+  // where find_kernel() has one.
   void (*run)(const KernelCall&) = nullptr;
   bool strided = false;
   // Of a kKernel: output i may lie in the memory of input overwrites(node, i), -1: of none. The

@@ -345,7 +345,7 @@ class Planner {
   void choose_epilogues() {
     for (int i : order_) {
       if (kind(i) != Kind::kKernel || node(i).op->outputs != 1 || node(i).shape.rank() == 0 ||
-          !hands_on(node(i).op->name, node(i).dtype))
+          !runs_epilogue(node(i)))
         continue;
       int best = -1;
       for (int g : groups_reading(i)) {
@@ -357,6 +357,11 @@ class Planner {
       g.split = split_for(g.space, node(i).shape[node(i).shape.rank() - 1]);
       epilogue_of_[i] = best;
     }
+  }
+
+  static bool runs_epilogue(const Node& node) {
+    const Kernel* const kernel = find_kernel(*node.op, node.dtype);
+    return kernel && kernel->runs_epilogue;
   }
 
   // Positions at which a group runs and a node is computed.
@@ -527,8 +532,8 @@ class Planner {
     PlanStep step;
     step.node = i;
     step.attributes.assign(me.attribute_span().begin(), me.attribute_span().end());
-    step.run = fast_kernel(me.op->name, me.dtype);
-    if (!step.run) step.run = me.op->run;
+    const Kernel* const kernel = find_kernel(*me.op, me.dtype);
+    step.run = kernel ? kernel->choose() : me.op->run;
     for (int in : inputs_[i]) {
       Located at = locate(in);
       if (!me.op->strided && !at.layout.is_contiguous()) at = copy(at, node(in).dtype);

@@ -90,7 +90,7 @@ Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& whe
   const bool trains_mask = in.size() > 3 && in[3].requires_grad();
   // What is recorded for vmap must be of operations that have a batch rule.
   if (in[0].dtype() != kF32 || s.dropout_p > 0 || trains_mask || symbolic() ||
-      !fast_kernel(kAttention.name, kF32))
+      !find_kernel(kAttention, kF32))
     return compose(s, in);
   Shape lse = in[0].shape(), shape = lse;
   shape[shape.rank() - 1] = in[2].size(-1);

@@ -172,7 +172,7 @@ CustomRule rule_of(const Recurrence& kind, size_t inputs, int which, const Where
 std::vector<Tensor> recur(const Recurrence& kind, const std::vector<Tensor>& inputs,
                           const Where& where) {
   // What is recorded for vmap must be of operations that have a batch rule.
-  if (inputs[0].dtype() != kF32 || symbolic() || !fast_kernel(kRecurrent.name, kF32))
+  if (inputs[0].dtype() != kF32 || symbolic() || !find_kernel(kRecurrent, kF32))
     return compose(kind, inputs);
   const Shape& x = inputs[0].shape();
   const bool gated = kind.gates() > 1;

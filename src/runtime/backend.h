@@ -89,11 +89,21 @@ class FusedKernel {
 
 std::unique_ptr<FusedKernel> compile(const Program& program);
 
-// A faster kernel for this op on outputs of this dtype; null: Op::run.
+// A backend's own kernel for an op on outputs of some dtypes. A backend makes it known where it
+// defines it, by a RegisterKernel that runs before main().
 using RunFunction = void (*)(const KernelCall&);
-RunFunction fast_kernel(std::string_view op, DType dtype);
-// Whether that runs the epilogue of a call.
-bool hands_on(std::string_view op, DType dtype);
+struct Kernel {
+  const char* op;
+  std::vector<DType> dtypes;
+  RunFunction (*choose)();  // for the instruction set in use
+  bool runs_epilogue = false;
+};
+class RegisterKernel {
+ public:
+  RegisterKernel(Kernel kernel);
+};
+// The kernel for this op on outputs of this dtype; null: Op::run.
+const Kernel* find_kernel(const Op& op, DType dtype);
 // Whether products in bf16 are faster here than in f32.
 bool has_fast_bf16();
 // Forgets what fast kernels keep from one call to the next.

@@ -110,7 +110,7 @@ double measured_bandwidth() {
 double measured_product_rate(DType dtype) {
   constexpr int64_t kSize = 768;
   const Op* const matmul = find_op("matmul");
-  const RunFunction fast = fast_kernel(matmul->name, dtype);
+  const Kernel* const fast = find_kernel(*matmul, dtype);
   const size_t bytes = kSize * kSize * size_of(dtype);
   Array arrays[3];
   std::vector<MemoryRef> memory;
@@ -122,7 +122,8 @@ double measured_product_rate(DType dtype) {
   const int64_t attributes[] = {0};
   const KernelCall call{
       .in = std::span(arrays, 2), .out = {arrays + 2, 1}, .attributes = attributes};
-  return 2e-6 * kSize * kSize * kSize / fastest([&] { (fast ? fast : matmul->run)(call); });
+  return 2e-6 * kSize * kSize * kSize /
+         fastest([&] { (fast ? fast->choose() : matmul->run)(call); });
 }
 
 // Fills in what the options leave open; what that takes is no part of the profile.

@@ -10,13 +10,13 @@
 #include <cstdint>
 #include <limits>
 
-#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/across-inl.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 #include "core/node.h"
 #include "ops/attention.h"
 #include "ops/private.h"
+#include "runtime/backend.h"
 #include "runtime/threads.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -547,21 +547,22 @@ void attention_backward(const KernelCall& call) {
   });
 }
 
-RunFunction attention_kernel(std::string_view op) {
-  if (op == "attention") return attention;
-  if (op == "attention_backward") return attention_backward;
-  return nullptr;
-}
-
 }  // namespace
 }  // namespace glia::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
+namespace {
 
-HWY_EXPORT(attention_kernel);
-RunFunction attention_kernel(std::string_view op) { return GLIA_DISPATCH(attention_kernel)(op); }
+HWY_EXPORT(attention);
+HWY_EXPORT(attention_backward);
 
+const RegisterKernel kernels[] = {
+    {{"attention", {kF32}, GLIA_CHOOSE(attention)}},
+    {{"attention_backward", {kF32}, GLIA_CHOOSE(attention_backward)}},
+};
+
+}  // namespace
 }  // namespace glia::cpu
 #endif

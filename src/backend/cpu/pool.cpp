@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 #include "ops/pool.h"
+#include "runtime/backend.h"
 #include "runtime/threads.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,24 +21,28 @@ using Value = Lane<T>;
 
 #include "ops/pool_kernels.h"
 
-RunFunction pool_kernel(std::string_view op) {
-  if (op == "max_pool2d") return run_max_pool;
-  if (op == "max_pool2d_backward") return run_max_pool_backward;
-  if (op == "max_pool2d_gather") return run_max_pool_gather;
-  if (op == "avg_pool2d") return run_avg_pool;
-  if (op == "avg_pool2d_backward") return run_avg_pool_backward;
-  return nullptr;
-}
-
 }  // namespace
 }  // namespace glia::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
+namespace {
 
-HWY_EXPORT(pool_kernel);
-RunFunction pool_kernel(std::string_view op) { return GLIA_DISPATCH(pool_kernel)(op); }
+HWY_EXPORT(run_max_pool);
+HWY_EXPORT(run_max_pool_backward);
+HWY_EXPORT(run_max_pool_gather);
+HWY_EXPORT(run_avg_pool);
+HWY_EXPORT(run_avg_pool_backward);
 
+const RegisterKernel kernels[] = {
+    {{"max_pool2d", {kF32, kF64}, GLIA_CHOOSE(run_max_pool)}},
+    {{"max_pool2d_backward", {kF32, kF64}, GLIA_CHOOSE(run_max_pool_backward)}},
+    {{"max_pool2d_gather", {kF32, kF64}, GLIA_CHOOSE(run_max_pool_gather)}},
+    {{"avg_pool2d", {kF32, kF64}, GLIA_CHOOSE(run_avg_pool)}},
+    {{"avg_pool2d_backward", {kF32, kF64}, GLIA_CHOOSE(run_avg_pool_backward)}},
+};
+
+}  // namespace
 }  // namespace glia::cpu
 #endif

@@ -8,13 +8,13 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/across-inl.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 #include "core/node.h"
 #include "hwy/cache_control.h"
 #include "ops/recurrent.h"
+#include "runtime/backend.h"
 #include "runtime/threads.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -526,21 +526,22 @@ void recurrent_backward(const KernelCall& call) {
   }
 }
 
-RunFunction recurrent_kernel(std::string_view op) {
-  if (op == "recurrent") return recurrent;
-  if (op == "recurrent_backward") return recurrent_backward;
-  return nullptr;
-}
-
 }  // namespace
 }  // namespace glia::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
+namespace {
 
-HWY_EXPORT(recurrent_kernel);
-RunFunction recurrent_kernel(std::string_view op) { return GLIA_DISPATCH(recurrent_kernel)(op); }
+HWY_EXPORT(recurrent);
+HWY_EXPORT(recurrent_backward);
 
+const RegisterKernel kernels[] = {
+    {{"recurrent", {kF32}, GLIA_CHOOSE(recurrent)}},
+    {{"recurrent_backward", {kF32}, GLIA_CHOOSE(recurrent_backward)}},
+};
+
+}  // namespace
 }  // namespace glia::cpu
 #endif

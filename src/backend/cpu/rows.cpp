@@ -8,10 +8,10 @@
 #include <cstring>
 #include <vector>
 
-#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 #include "ops/rows.h"
+#include "runtime/backend.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace glia::cpu::HWY_NAMESPACE {
@@ -22,23 +22,27 @@ using Value = Lane<T>;
 
 #include "ops/rows_kernels.h"
 
-RunFunction rows_kernel(std::string_view op) {
-  if (op == "sum_rows") return run_sum_rows;
-  if (op == "dot_rows") return run_dot_rows;
-  if (op == "spread_rows" || op == "sparse_rows") return run_spread_rows;
-  if (op == "foreach_rows") return run_foreach_rows;
-  return nullptr;
-}
-
 }  // namespace
 }  // namespace glia::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
+namespace {
 
-HWY_EXPORT(rows_kernel);
-RunFunction rows_kernel(std::string_view op) { return GLIA_DISPATCH(rows_kernel)(op); }
+HWY_EXPORT(run_sum_rows);
+HWY_EXPORT(run_dot_rows);
+HWY_EXPORT(run_spread_rows);
+HWY_EXPORT(run_foreach_rows);
 
+const RegisterKernel kernels[] = {
+    {{"sum_rows", {kF32, kF64}, GLIA_CHOOSE(run_sum_rows)}},
+    {{"dot_rows", {kF32, kF64}, GLIA_CHOOSE(run_dot_rows)}},
+    {{"spread_rows", {kF32, kF64}, GLIA_CHOOSE(run_spread_rows)}},
+    {{"sparse_rows", {kF32, kF64}, GLIA_CHOOSE(run_spread_rows)}},
+    {{"foreach_rows", {kF32, kF64}, GLIA_CHOOSE(run_foreach_rows)}},
+};
+
+}  // namespace
 }  // namespace glia::cpu
 #endif

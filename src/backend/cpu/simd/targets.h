@@ -17,3 +17,7 @@
 #else
 #define GLIA_DISPATCH(function) (*HWY_DISPATCH_TABLE(function)[glia::cpu::target_index()])
 #endif
+
+// What Kernel::choose is of a function made known by HWY_EXPORT.
+#undef GLIA_CHOOSE
+#define GLIA_CHOOSE(function) [] { return RunFunction(GLIA_DISPATCH(function)); }

@@ -1,6 +1,5 @@
-// Which ops have kernels of this backend, and how a recorded call becomes one of them.
+// Matrix products and convolutions as recorded: how a call becomes one of matrix.h.
 #include "backend/cpu/matrix.h"
-#include "backend/cpu/op_kernels.h"
 #include "backend/cpu/simd/tile.h"
 #include "ops/conv.h"
 #include "ops/matmul.h"
@@ -68,28 +67,17 @@ void run_backward_weight(const KernelCall& call) {
   cpu::conv2d_backward_weight(conv_shape(x, dw, dy, call.attributes), x.data, dy.data, dw.data);
 }
 
+const RegisterKernel kernels[] = {
+    {{"matmul", {kF32}, [] { return run_matmul; }, true}},
+    {{"matmul", {kBF16}, [] { return run_matmul; }}},
+    {{"conv2d", {kF32}, [] { return run_conv2d; }, true}},
+    {{"conv2d", {kBF16}, [] { return run_conv2d; }}},
+    {{"conv2d_backward_data", {kF32}, [] { return run_backward_data; }, true}},
+    {{"conv2d_backward_data", {kBF16}, [] { return run_backward_data; }}},
+    {{"conv2d_backward_weight", {kF32, kBF16}, [] { return run_backward_weight; }}},
+};
+
 }  // namespace
-
-RunFunction fast_kernel(std::string_view op, DType dtype) {
-  if (dtype == kF32 || dtype == kF64) {
-    if (const RunFunction pool = cpu::pool_kernel(op)) return pool;
-    if (const RunFunction rows = cpu::rows_kernel(op)) return rows;
-  }
-  if (dtype == kF32) {
-    if (const RunFunction recurrent = cpu::recurrent_kernel(op)) return recurrent;
-    if (const RunFunction attention = cpu::attention_kernel(op)) return attention;
-  }
-  if (dtype != kF32 && dtype != kBF16) return nullptr;
-  if (op == "matmul") return run_matmul;
-  if (op == "conv2d") return run_conv2d;
-  if (op == "conv2d_backward_data") return run_backward_data;
-  if (op == "conv2d_backward_weight") return run_backward_weight;
-  return nullptr;
-}
-
-bool hands_on(std::string_view op, DType dtype) {
-  return dtype == kF32 && (op == "matmul" || op == "conv2d" || op == "conv2d_backward_data");
-}
 
 bool has_fast_bf16() { return cpu::has_bf16_products(); }
 
