@@ -45,6 +45,7 @@ inline double total(
   return numbers[0];
 }
 const std::string* longest(const std::string& a, Numbers&& b, int64_t&, const Declared* = nullptr);
+double integral(double (*function)(double), double low, double (*)(double) = nullptr);
 template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
 constexpr auto doubled(T x) noexcept -> T {
   return x + x;
