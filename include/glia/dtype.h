@@ -19,8 +19,8 @@ constexpr size_t size_of(DType t) {
   constexpr uint8_t bytes[] = {1, 1, 1, 4, 8, 2, 2, 4, 8};
   return bytes[static_cast<int>(t)];
 }
-constexpr bool is_float(DType t) { return t >= kF16; }
-constexpr bool is_integer(DType t) { return t >= kU8 && t <= kI64; }
+constexpr bool is_float(DType t) { return t >= kF16; }                // f16, bf16, f32, f64
+constexpr bool is_integer(DType t) { return t >= kU8 && t <= kI64; }  // no bool
 
 // "f32", "i64", "bool", ...
 const char* name(DType t);

@@ -12,8 +12,8 @@ void manual_seed(uint64_t seed);
 struct RandomState {
   uint64_t seed = 0, calls = 0;
 };
-RandomState random_state();
-void set_random_state(RandomState state);
+RandomState random_state();                // of this thread
+void set_random_state(RandomState state);  // numbers go on from there
 
 Tensor rand(const Shape& shape, DType dtype = kF32);  // uniform in [0, 1)
 Tensor uniform(const Shape& shape, double low, double high, DType dtype = kF32);

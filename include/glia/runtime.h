@@ -20,7 +20,7 @@ bool eager();
 // The instruction set in use: "avx512", "avx2" or "baseline". GLIA_CPU caps it.
 std::string cpu_level();
 
-struct MemoryStats {
+struct MemoryStats {   // in bytes
   int64_t in_use = 0;  // bytes of tensors and plan arenas
   int64_t peak = 0;    // most bytes in use since the start, or since reset_memory_peak()
   int64_t cached = 0;  // freed bytes kept for reuse
@@ -32,7 +32,7 @@ void set_cache_limit(int64_t bytes);  // default: an eighth of the machine's mem
 // Gives cached memory back to the system, and forgets plans.
 void trim();
 
-struct GraphStats {
+struct GraphStats {         // since the start
   int64_t nodes_live = 0;   // recorded and not yet freed
   int64_t plans_built = 0;  // cache misses
   int64_t plans_run = 0;    // evaluations
@@ -48,7 +48,7 @@ GraphStats graph_stats();
 // ---- Profiles ---------------------------------------------------------------------------------
 // Where the time goes: docs/profiling.md. GLIA_PROFILE=FILE profiles a whole program.
 
-struct ProfileOptions {
+struct ProfileOptions {          // what is kept, and what is compared with
   int64_t max_events = 200'000;  // kept for the trace, and different kernels; more are counted
   // What the machine can do; 0: measured at the first boundary, with the threads then set.
   double gb_per_s = 0, gflop_per_s = 0, bf16_gflop_per_s = 0;
@@ -71,7 +71,7 @@ struct ProfileValue {
   int64_t count = 0, bytes = 0;  // bytes of all
 };
 
-struct Profile {
+struct Profile {  // what profile_stop() found
   double ms = 0;  // from start to stop: kernels, planning, boundaries, and the program's own
   double kernels_ms = 0, planning_ms = 0;
   double boundaries_ms = 0;  // finding plans, handing out memory, freeing nodes
