@@ -165,4 +165,17 @@ namespace detail {
 int helper();
 }  // namespace detail
 
+// ---- The rest -----------------------------------------------------------------------------------
+// About the rest.
+namespace rest {
+
+// ---- Of it --------------------------------------------------------------------------------------
+// About one.
+int one();
+int two();
+
+// About both.
+
+}  // namespace rest
+
 }  // namespace example
