@@ -8,7 +8,7 @@
 namespace glia {
 
 // Threads used by every operation; by default the processors there are, or GLIA_NUM_THREADS, or
-// OMP_NUM_THREADS. Results do not depend on it, bit for bit.
+// OMP_NUM_THREADS. From 1 to 1024; results do not depend on it, bit for bit.
 void set_num_threads(int threads);
 int num_threads();
 

@@ -12,6 +12,7 @@
 #include "glia/runtime.h"
 #include "runtime/backend.h"
 #include "runtime/clock.h"
+#include "runtime/settings.h"
 #include "runtime/threads.h"
 
 namespace glia {
@@ -44,7 +45,8 @@ struct State {
   uint64_t number = 0;
   double start = 0;
   bool measured = false;
-  int threads = 0;  // seen so far
+  bool unwritable = false;  // GLIA_PROFILE's file
+  int threads = 0;          // seen so far
   std::vector<Event> events;
   std::vector<Totals> sites;
   std::unordered_map<std::string, int> known;
@@ -243,13 +245,16 @@ void write_trace(const State& s, const std::string& path) {
 
 // GLIA_PROFILE=FILE: from here to the end of the process.
 const bool profiles_process = [] {
-  const char* const path = std::getenv("GLIA_PROFILE");
-  if (!path || !*path) return false;
+  const char* const path = setting("GLIA_PROFILE");
+  if (!path) return false;
   profile_start();
+  std::FILE* const file = std::fopen(path, "ab");
+  if (file) std::fclose(file);
+  state().unwritable = !file;  // said at the first boundary: nothing can be thrown here
   std::atexit([] {
-    if (!profiling()) return;  // the program has ended it
+    if (!profiling() || state().unwritable) return;  // the program has ended it, or knows
     try {
-      fmt::print(stderr, "\n{}", profile_stop(std::getenv("GLIA_PROFILE")).table());
+      fmt::print(stderr, "\n{}", profile_stop(setting("GLIA_PROFILE")).table());
     } catch (const std::exception& e) {
       fmt::print(stderr, "glia: {}\n", e.what());
     }
@@ -363,6 +368,7 @@ std::string shown(const std::source_location& where) {
 void Boundary::begin() {
   State& s = state();
   std::lock_guard hold(s.mutex);
+  if (s.unwritable) refuse_setting("GLIA_PROFILE", "the name of a file that can be written");
   measure(s);
   Thread& t = thread_of(s);
   start_ = milliseconds();

@@ -3,6 +3,7 @@
 #include <immintrin.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <exception>
@@ -13,6 +14,7 @@
 #include "glia/error.h"
 #include "glia/runtime.h"
 #include "runtime/profiler.h"
+#include "runtime/settings.h"
 
 namespace glia {
 namespace {
@@ -21,15 +23,16 @@ namespace {
 constexpr int kSpins = 2000;
 
 int initial_threads() {
-  for (const char* name : {"GLIA_NUM_THREADS", "OMP_NUM_THREADS"}) {
-    if (const char* text = std::getenv(name)) {
-      const int n = std::atoi(text);
-      if (n > 0) return n;
-    }
-  }
+  if (const auto n = whole_setting("GLIA_NUM_THREADS", 1, kMostThreads))
+    return static_cast<int>(*n);
+  // OpenMP's own may hold a list, the first number of which counts; OpenMP speaks of nonsense in
+  // it.
+  int64_t n = 0;
+  if (const char* text = setting("OMP_NUM_THREADS")) n = std::strtol(text, nullptr, 10);
   cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
-  return static_cast<int>(std::thread::hardware_concurrency());
+  if (n < 1 && sched_getaffinity(0, sizeof allowed, &allowed) == 0) n = CPU_COUNT(&allowed);
+  if (n < 1) n = std::thread::hardware_concurrency();
+  return static_cast<int>(std::clamp<int64_t>(n, 1, kMostThreads));
 }
 
 std::atomic<int>& threads() {
@@ -198,7 +201,9 @@ Pool& pool() {
 int num_threads() { return threads().load(std::memory_order_relaxed); }
 
 void set_num_threads(int n) {
-  if (n < 1) throw Error("set_num_threads: " + std::to_string(n) + " is less than 1");
+  if (n < 1 || n > kMostThreads)
+    throw Error("set_num_threads: " + std::to_string(n) + " is not from 1 to " +
+                std::to_string(kMostThreads));
   threads().store(n);
 }
 

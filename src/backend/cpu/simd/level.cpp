@@ -1,13 +1,12 @@
 // The instruction set in use, and which source has the kernel of an op.
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
 #include <string>
 
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/targets.h"
-#include "glia/error.h"
 #include "glia/runtime.h"
+#include "runtime/settings.h"
 
 namespace glia::cpu {
 namespace {
@@ -32,12 +31,10 @@ int64_t targets_up_to(const Level* level) {
 }
 
 int64_t targets_of_environment() {
-  const char* name = std::getenv("GLIA_CPU");
+  const char* name = setting("GLIA_CPU");
   if (!name) return targets_up_to(kLevels);
   const Level* level = find_level(name);
-  if (!level) {
-    throw Error("GLIA_CPU is \"" + std::string(name) + "\"; it may be avx512, avx2 or baseline");
-  }
+  if (!level) refuse_setting("GLIA_CPU", "avx512, avx2 or baseline");
   return targets_up_to(level);
 }
 
