@@ -27,13 +27,15 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;
 std::string read_file(const std::string& path);
 
 // Puts `bytes` in place of the file: written beside it, synced to disk, then renamed over it, so
-// that the old content stays whole until the new one is. Symbolic links are followed; what is no
-// regular file (a device, a pipe) is written directly.
+// that the old content stays whole until the new one is. Symbolic links are followed, also to a
+// file that is yet to be; a file that is replaced keeps its mode, and its owner where that may be.
+// What is no regular file (a device, a pipe) is written directly.
 void write_file_atomic(const std::string& path, std::string_view bytes);
 
 // ---- idx (the format of MNIST), plain or gzipped --------------------------------------------
 
-// u8, i8, i32, f32, f64, and 16-bit integers as i32; any rank up to 8.
+// u8, i8, i32, f32, f64, and 16-bit integers as i32; any rank up to 8. Zeros may follow gzipped
+// data, as tapes and block devices leave them.
 Tensor read_idx(const std::string& path);
 // u8, i8, i32, f32 or f64; gzipped if the path ends in ".gz".
 void write_idx(const std::string& path, const Tensor& values);
@@ -41,8 +43,10 @@ void write_idx(const std::string& path, const Tensor& values);
 // ---- PNG ------------------------------------------------------------------------------------
 
 // (H, W, C) u8 with C as stored: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Palettes and fewer bits
-// than 8 are expanded, 16 bits reduced to 8.
+// than 8 are expanded, 16 bits reduced to 8. An image of more than `most_pixels` (2^28) is refused:
+// a few bytes of a file may claim, and hold, very many.
 Tensor read_png(const std::string& path);
+Tensor read_png(const std::string& path, int64_t most_pixels);
 // `image` is u8: (H, W) or (H, W, C) with C from 1 to 4.
 void write_png(const std::string& path, const Tensor& image);
 // The bytes that write_png would write.

@@ -1,6 +1,7 @@
 #include "io/file.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 namespace glia::io {
 
 void fail(const std::string& path, const std::string& fault) {
-  std::string line = path + ": " + fault;
+  std::string line = (path.empty() ? "''" : path) + ": " + fault;
   // Names out of files may hold anything; the message stays one line.
   for (char& c : line)
     if (static_cast<uint8_t>(c) < ' ') c = '?';
@@ -76,8 +77,9 @@ namespace {
 
 // An open regular file and its size.
 struct Regular {
+  // A pipe is opened without waiting for its other end, so that it can be refused.
   explicit Regular(const std::string& path)
-      : file(path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+      : file(path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
     struct stat status;
     if (::fstat(file.get(), &status) != 0) fail_errno(path);
     if (S_ISDIR(status.st_mode)) fail(path, "is a folder");
@@ -127,16 +129,35 @@ Content map(const std::string& path) {
   return {path, {static_cast<const uint8_t*>(memory), file.size}, owner};
 }
 
-AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
-  std::error_code ignored;
-  if (std::filesystem::is_symlink(path, ignored)) {
-    const auto resolved = std::filesystem::weakly_canonical(path, ignored);
-    if (!resolved.empty()) target_ = resolved;
+namespace {
+
+// What the path leads to through symbolic links, whether or not that exists.
+std::string behind_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // the kernel's own limit
+  std::filesystem::path at = path;
+  std::error_code error;
+  for (int links = 0; std::filesystem::is_symlink(at, error); ++links) {
+    if (links == kMostLinks) fail(path, "leads through too many links");
+    at = at.parent_path() / std::filesystem::read_symlink(at, error);
+    if (error) fail(path, error.message());
   }
-  const auto kind = std::filesystem::status(target_, ignored).type();
-  if (kind == std::filesystem::file_type::directory) fail(path, "is a folder");
-  using enum std::filesystem::file_type;
-  if (kind == block || kind == character || kind == fifo || kind == socket) {
+  return at;
+}
+
+// The file's name with an ending, shortened where the two are too long for a name.
+std::string temporary_name(const std::string& target, const std::string& ending) {
+  const size_t name = target.rfind('/') + 1;  // 0 where there is none
+  const size_t kept = std::min(target.size() - name, NAME_MAX - ending.size());
+  return target.substr(0, name + kept) + ending;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(behind_links(path)) {
+  struct stat old;
+  const bool exists = ::stat(target_.c_str(), &old) == 0;
+  if (exists && S_ISDIR(old.st_mode)) fail(path, "is a folder");
+  if (exists && !S_ISREG(old.st_mode)) {
     file_ = std::make_unique<Descriptor>(path, ::open(target_.c_str(), O_WRONLY | O_CLOEXEC));
     return;
   }
@@ -144,11 +165,19 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
   static std::atomic<uint32_t> count = 0;
   int fd = -1;
   do {
-    temporary_ =
-        target_ + '.' + std::to_string(::getpid()) + '-' + std::to_string(count++) + ".tmp";
-    fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const std::string ending =
+        '.' + std::to_string(::getpid()) + '-' + std::to_string(count++) + ".tmp";
+    temporary_ = temporary_name(target_, ending);
+    fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, exists ? 0600 : 0666);
   } while (fd < 0 && errno == EEXIST);
   file_ = std::make_unique<Descriptor>(path, fd);
+  if (!exists) return;
+  // Whoever could read the old file, and nobody else, can read the new one, where the file system
+  // has modes. Only root may give a file away; a group that cannot be kept gets what all others do.
+  mode_t mode = old.st_mode & 07777;
+  if (::fchown(fd, old.st_uid, old.st_gid) != 0 && ::fchown(fd, -1, old.st_gid) != 0)
+    mode &= ~070 | (mode & 07) << 3;
+  (void)!::fchmod(fd, mode);
 }
 
 AtomicFile::~AtomicFile() {

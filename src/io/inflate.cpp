@@ -35,7 +35,10 @@ uint64_t Inflater::inflate_to(uint8_t* out, uint64_t count) {
     done += room - stream_.avail_out;
     produced_ += room - stream_.avail_out;
     if (status == Z_STREAM_END) {
-      // A gzip file may be several, one after another.
+      // A gzip file may be several, one after another, with zeros between and after them.
+      if (format_ == kGzip)
+        left_ = left_.subspan(std::ranges::find_if(left_, [](uint8_t b) { return b != 0; }) -
+                              left_.begin());
       if (format_ == kGzip && !left_.empty()) {
         inflateReset(&stream_);
       } else {

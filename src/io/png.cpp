@@ -82,7 +82,9 @@ constexpr int kColorTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, P
 
 }  // namespace
 
-Tensor read_png(const std::string& path) {
+Tensor read_png(const std::string& path) { return read_png(path, int64_t{1} << 28); }
+
+Tensor read_png(const std::string& path, int64_t most_pixels) {
   const Content file = load(path);
   if (file.bytes.size() < 8) fail_short(path, file.bytes.size(), 8);
   if (png_sig_cmp(file.bytes.data(), 0, 8) != 0) fail(path, "is no PNG file");
@@ -102,10 +104,13 @@ Tensor read_png(const std::string& path) {
               png_get_channels(png, info)};
   });
   if (!begun) fail(path, std::string("corrupt PNG: ") + session.fault);
+  const std::string claim =
+      std::to_string(header.width) + " x " + std::to_string(header.height) + " pixels";
+  if (int64_t{header.width} * header.height > most_pixels)
+    fail(path, claim + " are more than the " + grouped(most_pixels) + " that are read");
   // DEFLATE cannot shrink anything further than this.
   if (stored / 1032 > file.bytes.size())
-    fail(path, "too short for the " + std::to_string(header.width) + " x " +
-                   std::to_string(header.height) + " pixels that it claims");
+    fail(path, "too short for the " + claim + " that it claims");
 
   const size_t row_bytes = size_t{header.width} * header.channels;
   auto pixels = std::make_shared<std::vector<uint8_t>>(row_bytes * header.height);
