@@ -2,15 +2,19 @@
 #include "glia/data.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <thread>
 
 #include "glia/io.h"
 #include "glia/ops.h"
+#include "glia/random.h"
 
 namespace glia::data {
 namespace {
@@ -236,6 +240,212 @@ TEST(Data, TensorsMustAgree) {
   EXPECT_THROW(from_tensors(tensor(1.0)), ShapeError);
 }
 
+// ---- Random tensors in stages -----------------------------------------------------------------
+
+// One pass over a pipeline that adds noise drawn by the library's own random tensors.
+Numbers drawn(int64_t ahead, State from = {}, uint64_t seed = 0) {
+  manual_seed(seed);
+  auto dataset = from_tensors(zeros({24}, kI64))
+                     .map([](const Tensor& x) { return std::array{x + randint(0, 1 << 30, {})}; })
+                     .batch(4)
+                     .map([](const Tensor& x) { return std::array{x + randint(0, 1 << 30, {4})}; })
+                     .prefetch(ahead);
+  dataset.set_state(from);
+  Numbers all;
+  for (auto [x] : dataset)
+    for (const int64_t value : x.to_vector<int64_t>()) all.push_back(value);
+  return all;
+}
+
+TEST(Data, RandomTensorsInAMapDependOnSeedEpochAndPosition) {
+  const Numbers first = drawn(0);
+  EXPECT_EQ(std::set(first.begin(), first.end()).size(), 24u) << "samples share their numbers";
+  for (const int64_t ahead : {0, 1, 5}) {
+    EXPECT_EQ(drawn(ahead), first) << ahead << " ahead";
+    EXPECT_NE(drawn(ahead, {1, 0}), first) << "epochs repeat";
+    EXPECT_EQ(drawn(ahead, {1, 0}), drawn(0, {1, 0}));
+    EXPECT_NE(drawn(ahead, {}, 1), first) << "the seed is ignored";
+    EXPECT_EQ(drawn(ahead, {}, 1), drawn(0, {}, 1));
+    EXPECT_EQ(drawn(ahead, {0, 2}), Numbers(first.begin() + 8, first.end())) << "resumed";
+  }
+}
+
+TEST(Data, APassLeavesTheThreadsOwnStream) {
+  manual_seed(5);
+  const auto want = rand({4}).to_vector<float>();
+  for (const int64_t ahead : {0, 3}) {
+    drawn(ahead, {}, 5);
+    EXPECT_EQ(rand({4}).to_vector<float>(), want);
+  }
+}
+
+TEST(Data, AMapComputesInTheModeOfTheThreadThatTakesItsSamples) {
+  const Parameter w(full({2, 2}, 1.001));
+  for (const int64_t ahead : {0, 2}) {
+    auto dataset = from_tensors(ones({4, 1, 2}))
+                       .map([&](const Tensor& x) { return std::array{matmul(x, w)}; })
+                       .prefetch(ahead);
+    for (auto [x] : dataset) {
+      EXPECT_TRUE(x.requires_grad());
+      EXPECT_EQ(x.dtype(), kF32);
+    }
+    const NoGrad off;
+    const Autocast half(kBF16);
+    for (auto [x] : dataset) {
+      EXPECT_FALSE(x.requires_grad()) << ahead << " ahead";
+      EXPECT_EQ(x.dtype(), kBF16) << ahead << " ahead";
+    }
+  }
+}
+
+// ---- Hostile counts ---------------------------------------------------------------------------
+
+constexpr int64_t kHuge[] = {INT64_MAX, INT64_MAX - 1, int64_t{1} << 62, int64_t{1} << 32};
+
+TEST(Data, HugeCountsGiveEverythingOrAnError) {
+  for (const int64_t n : kHuge) {
+    EXPECT_EQ(labels_of_pass(counted(3).batch(n)), (Numbers{0, 1, 2})) << n;
+    EXPECT_EQ(counted(3).batch(n, true).size(), 0) << n;
+    EXPECT_EQ(labels_of_pass(counted(3).take(n).batch(2)), (Numbers{0, 1, 2})) << n;
+    EXPECT_EQ(counted(3).skip(n).size(), 0) << n;
+    EXPECT_EQ(counted(3).skip(1).skip(n).size(), 0) << n;
+    EXPECT_EQ(labels_of_pass(counted(1).repeat(n).take(2).batch(2)), (Numbers{0, 0})) << n;
+    EXPECT_EQ(counted(0).repeat(n).size(), 0);
+    if (n > INT64_MAX / 3) EXPECT_THROW(counted(3).repeat(n), Error) << n;
+    EXPECT_THROW(counted(1).repeat(n).shuffle(1), Error) << n;
+    for (const int64_t bad : {-n, INT64_MIN, int64_t{-1}}) {
+      EXPECT_THROW(counted(3).batch(bad), Error) << bad;
+      EXPECT_THROW(counted(3).take(bad), Error) << bad;
+      EXPECT_THROW(counted(3).skip(bad), Error) << bad;
+      EXPECT_THROW(counted(3).repeat(bad), Error) << bad;
+      EXPECT_THROW(counted(3).prefetch(bad), Error) << bad;
+    }
+  }
+  auto endless = counted(1).repeat(INT64_MAX).batch(INT64_MAX);
+  EXPECT_THROW(labels_of_pass(endless), Error) << "a batch that no memory holds";
+  auto far = counted(2).repeat(int64_t{1} << 61).batch(2);
+  far.set_state({1 << 20, 0});
+  EXPECT_THROW(labels_of_pass(far), Error) << "an epoch that cannot be counted";
+}
+
+TEST(Data, NoPositionOutsideTheDataIsRead) {
+  const Dataset<2> stages[] = {counted(6),
+                               counted(6).shuffle(1),
+                               counted(6).batch(2),
+                               counted(3).repeat(2),
+                               counted(9).skip(3),
+                               counted(9).take(6),
+                               counted(6).batch(2).map([](const Tensor& a, const Tensor& b) {
+                                 return std::array{a, b};
+                               })};
+  for (const Dataset<2>& dataset : stages) {
+    const int64_t n = dataset.size();
+    for (const int64_t at : {n, n + 1, int64_t{-1}, INT64_MAX, INT64_MIN}) {
+      EXPECT_THROW(dataset.source()->get(0, at), Error);
+      EXPECT_THROW(dataset.source()->gather(0, std::vector<int64_t>{0, at}), Error);
+    }
+    for (const State bad : {State{0, n + 1}, State{0, -1}, State{-1, 0}, State{0, INT64_MAX},
+                            State{INT64_MIN, 0}, State{INT64_MAX, 0}, State{0, INT64_MIN}}) {
+      auto copy = dataset;
+      EXPECT_THROW(copy.set_state(bad), Error);
+      EXPECT_EQ(copy.state(), State{});
+    }
+    auto at_end = dataset;
+    at_end.set_state({3, n});
+    EXPECT_FALSE(at_end.begin() != at_end.end());
+    EXPECT_EQ(at_end.state(), (State{4, 0}));
+  }
+}
+
+TEST(Data, RandomBelowKnowsItsRange) {
+  Random random(1);
+  for (const int64_t bad : {int64_t{0}, int64_t{-1}, INT64_MIN})
+    EXPECT_THROW(random.below(bad), Error);
+  for (const int64_t n : {int64_t{1}, (int64_t{1} << 32) + 1, (int64_t{3} << 61), INT64_MAX}) {
+    int64_t upper = 0;
+    for (int i = 0; i < 400; ++i) {
+      const int64_t value = random.below(n);
+      ASSERT_TRUE(value >= 0 && value < n) << value << " of " << n;
+      upper += value >= n / 2 && n > 1;
+    }
+    if (n > 1) EXPECT_NEAR(upper, 200, 60) << n;  // 6 sigma
+  }
+  // Counters differ above 32 bits too.
+  std::set<uint32_t> first;
+  for (const uint64_t high : {0, 1, 2}) {
+    first.insert(Random(0, high << 32, 0).bits());
+    first.insert(Random(0, 0, high << 32).bits());
+  }
+  EXPECT_EQ(first.size(), 5u);
+}
+
+// Notes which samples are asked for.
+class Asked : public Source {
+ public:
+  explicit Asked(int64_t n) : times(n) {}
+  int64_t size() const override { return static_cast<int64_t>(times.size()); }
+  Sample get(int64_t, int64_t position) const override {
+    ++times[position];
+    return {};
+  }
+  mutable std::vector<int> times;
+};
+
+// With an order made anew for each position this takes minutes.
+TEST(Data, ShufflesAroundEachOtherKeepTheirOrders) {
+  constexpr int64_t kSamples = 20000, kTimes = 20;
+  const auto asked = std::make_shared<Asked>(kSamples);
+  const SourcePtr all = shuffled(repeated(shuffled(asked, 1), kTimes), 2);
+  for (int64_t epoch = 0; epoch < 2; ++epoch) {
+    std::ranges::fill(asked->times, 0);
+    for (int64_t i = 0; i < all->size(); ++i) all->get(epoch, i);
+    EXPECT_EQ(std::ranges::count(asked->times, kTimes), kSamples);
+  }
+  // More orders than are kept, from several threads at once.
+  const SourcePtr source = shuffled(repeated(shuffled(counted(300000).source(), 3), 100), 4);
+  const auto labels_at = [&](int64_t start) {
+    Numbers out;
+    for (int64_t i = start; i < start + 20; ++i)
+      out.push_back(source->get(0, i * 997)[0].item<int64_t>());
+    return out;
+  };
+  std::vector<Numbers> together(4), again;
+  std::vector<std::thread> threads;
+  for (int64_t t = 0; t < 4; ++t) threads.emplace_back([&, t] { together[t] = labels_at(20 * t); });
+  for (std::thread& thread : threads) thread.join();
+  for (int64_t t = 0; t < 4; ++t) EXPECT_EQ(together[t], labels_at(20 * t));
+}
+
+TEST(Data, FingerprintsTellDataApart) {
+  std::set<uint64_t> seen;
+  const Dataset<1> a = from_tensors(cast(arange(10), kF32));
+  const Dataset<1> all[] = {
+      a,
+      from_tensors(cast(arange(11), kF32)),
+      from_tensors(cast(arange(10), kF64)),
+      from_tensors(cast(arange(10), kF32) * 2),
+      from_tensors(reshape(cast(arange(10), kF32), {10, 1})),
+      a.shuffle(1),
+      a.shuffle(2),
+      a.batch(2),
+      a.batch(3),
+      a.batch(3, true),
+      a.skip(1),
+      a.take(9),
+      a.repeat(2),
+      a.augment(1, [](Random&, const Tensor& x) { return std::array{x}; }),
+  };
+  for (const Dataset<1>& dataset : all) seen.insert(dataset.source()->fingerprint());
+  EXPECT_EQ(seen.size(), std::size(all));
+  EXPECT_EQ(from_tensors(cast(arange(10), kF32)).source()->fingerprint(),
+            a.source()->fingerprint());
+  // One byte of many, wherever it is among the pieces that are looked at.
+  Tensor many = zeros({1 << 20, 65}, kU8);
+  const uint64_t before = from_tensors(many).source()->fingerprint();
+  many = concat({index(many, {Slice{0, (1 << 20) - 1}}), ones({1, 65}, kU8)});
+  EXPECT_NE(from_tensors(many).source()->fingerprint(), before);
+}
+
 class FashionFiles : public testing::Test {
  protected:
   void SetUp() override {
@@ -266,6 +476,34 @@ TEST_F(FashionFiles, AreReadGzippedOrNot) {
   EXPECT_EQ(labels.to_vector<int64_t>(), (Numbers{0, 1, 2}));
 }
 
+TEST_F(FashionFiles, BothHalvesComeFromOnePlace) {
+  std::filesystem::create_directories(file("fashion-mnist"));
+  const char* before = std::getenv("GLIA_DATA");
+  const std::string kept = before ? before : "";
+  setenv("GLIA_DATA", folder_.c_str(), 1);
+  const auto fault = [](Split split) -> std::string {
+    try {
+      fashion_mnist(split);
+    } catch (const IoError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  // Whatever else is installed: the place that has some of the files must have all.
+  io::write_idx(file("fashion-mnist/t10k-images-idx3-ubyte"), zeros({3, 28, 28}, kU8));
+  EXPECT_EQ(fault(data::Test), file("fashion-mnist/t10k-labels-idx1-ubyte.gz: is missing"));
+  EXPECT_EQ(fault(data::Train), file("fashion-mnist/train-images-idx3-ubyte.gz: is missing"));
+  io::write_idx(file("fashion-mnist/t10k-labels-idx1-ubyte"), zeros({3}, kU8));
+  EXPECT_EQ(fault(data::Test), "");
+  setenv("GLIA_DATA", file("nowhere").c_str(), 1);
+  EXPECT_EQ(fault(data::Test), "GLIA_DATA is \"" + file("nowhere") + "\", which is no folder");
+  // An empty variable is one that is not set: what is then missing is looked for where it would
+  // be installed.
+  setenv("GLIA_DATA", "", 1);
+  EXPECT_EQ(fault(data::Test).find("in /fashion-mnist"), std::string::npos);
+  before ? setenv("GLIA_DATA", kept.c_str(), 1) : unsetenv("GLIA_DATA");
+}
+
 TEST_F(FashionFiles, FaultsNameTheFile) {
   EXPECT_NE(error().find(folder_), std::string::npos) << error();
   EXPECT_NE(error().find("dataset-fashion-mnist"), std::string::npos) << error();
@@ -276,6 +514,15 @@ TEST_F(FashionFiles, FaultsNameTheFile) {
   EXPECT_NE(error().find("label 10"), std::string::npos) << error();
   io::write_idx(file("t10k-images-idx3-ubyte.gz"), zeros({3, 28, 27}, kU8));
   EXPECT_NE(error().find("t10k-images-idx3-ubyte.gz: "), std::string::npos) << error();
+  io::write_idx(file("t10k-images-idx3-ubyte.gz"), zeros({0, 28, 28}, kU8));
+  io::write_idx(file("t10k-labels-idx1-ubyte.gz"), zeros({0}, kU8));
+  EXPECT_NE(error().find("holds no images"), std::string::npos) << error();
+}
+
+TEST_F(FashionFiles, APipeIsNotWaitedFor) {
+  ASSERT_EQ(mkfifo(file("t10k-images-idx3-ubyte").c_str(), 0600), 0);
+  io::write_idx(file("t10k-labels-idx1-ubyte"), zeros({3}, kU8));
+  EXPECT_EQ(error(), file("t10k-images-idx3-ubyte: is not a regular file"));
 }
 
 }  // namespace

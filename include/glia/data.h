@@ -27,9 +27,9 @@ using Sample = std::vector<Tensor>;
 // up to two counters, apart from the streams of tensors.
 class Random {
  public:
-  explicit Random(uint64_t seed, uint32_t epoch = 0, uint32_t position = 0);
+  explicit Random(uint64_t seed, uint64_t epoch = 0, uint64_t position = 0);
   uint32_t bits();
-  int64_t below(int64_t n);  // uniform in [0, n), 0 < n <= 2^32
+  int64_t below(int64_t n);  // uniform in [0, n); throws Error unless 0 < n
   double uniform();          // in [0, 1), 32 bits
 
  private:
@@ -47,6 +47,9 @@ class Source {
   virtual Sample get(int64_t epoch, int64_t position) const = 0;
   // Several samples, stacked along a new first axis. By default it stacks what get() gives.
   virtual Sample gather(int64_t epoch, std::span<const int64_t> positions) const;
+  // Tells data apart, so that a run does not go on with others than it was begun with: of tensors
+  // in memory it depends on their bytes. By default on size() alone.
+  virtual uint64_t fingerprint() const;
 };
 using SourcePtr = std::shared_ptr<const Source>;
 
@@ -59,8 +62,7 @@ struct State {
 // What a pipeline is without the number of its tensors: a value; each copy has its own state.
 class Pipeline {
  public:
-  explicit Pipeline(SourcePtr source, int prefetch = 0)
-      : source_(std::move(source)), prefetch_(prefetch) {}
+  explicit Pipeline(SourcePtr source, int64_t prefetch = 0);
 
   int64_t size() const { return source_->size(); }  // samples or batches of one epoch
   const SourcePtr& source() const { return source_; }
@@ -68,10 +70,12 @@ class Pipeline {
   // What the next pass starts from: a pass that was left goes on after the last sample it gave,
   // and one that was finished is followed by the next epoch.
   State state() const { return state_; }
-  void set_state(State state) { state_ = state; }
+  void set_state(State state);  // throws Error where no pass can stand
 
   // One pass. It prepares samples on a thread of its own if the pipeline prefetches, which ends
-  // with it; what is thrown there is thrown here again. The pipeline must outlive it.
+  // with it; what is thrown there is thrown here again. The pipeline must outlive it. Random
+  // tensors in functions of stages are a function of manual_seed()'s number when the pass starts,
+  // the epoch and the position, and leave this thread's stream as it is.
   class Pass {
    public:
     explicit Pass(Pipeline& pipeline);
@@ -84,13 +88,14 @@ class Pipeline {
     class Prefetcher;  // private: src/data/pipeline.cpp
     Pipeline* pipeline_;
     State at_;
+    uint64_t seed_;
     std::unique_ptr<Prefetcher> prefetcher_;
   };
   Pass pass() { return Pass(*this); }
 
  protected:
   SourcePtr source_;
-  int prefetch_ = 0;
+  int64_t prefetch_ = 0;
   State state_;
 };
 
@@ -147,7 +152,7 @@ class Dataset : public Pipeline {
   // An epoch of `times` epochs.
   Dataset repeat(int64_t times) const { return with(repeated(source_, times)); }
   // Prepares up to `count` samples or batches ahead on a thread of its own; 0: none.
-  Dataset prefetch(int count) const { return Dataset(source_, count); }
+  Dataset prefetch(int64_t count) const { return Dataset(source_, count); }
 
   struct End {};
   class Iterator {
@@ -212,7 +217,7 @@ enum Split { Train, Test };
 // Fashion-MNIST (Xiao et al. 2017): images (28, 28, 1) u8 and labels () i64, 60,000 or 10,000 of
 // them. The idx files, gzipped or not, are looked for in `folder`, or if that is empty in
 // $GLIA_DATA/fashion-mnist and /usr/share/datasets/fashion-mnist, where Debian's package
-// dataset-fashion-mnist puts them. Throws IoError.
+// dataset-fashion-mnist puts them: all in the first folder that has any. Throws IoError.
 Dataset<2> fashion_mnist(Split split, const std::string& folder = "");
 inline constexpr std::array<const char*, 10> kFashionClasses = {
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",

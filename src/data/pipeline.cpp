@@ -4,12 +4,16 @@
 #include <cstring>
 #include <deque>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <thread>
 
 #include "core/node.h"
 #include "glia/data.h"
+#include "glia/random.h"
+#include "io/file.h"
+#include "ops/autocast.h"
 #include "runtime/threads.h"
 
 namespace glia::data {
@@ -37,6 +41,53 @@ Tensor stack_rows(int64_t rows, const Shape& row, DType dtype, F&& row_data) {
   return leaf(std::move(memory), 0, shape, dtype);
 }
 
+// Throws unless 0 <= position < size for each of them.
+void check_positions(std::span<const int64_t> positions, int64_t size) {
+  for (const int64_t p : positions)
+    if (p < 0 || p >= size)
+      throw Error("data: there is no sample " + std::to_string(p) + " among " +
+                  std::to_string(size));
+}
+
+// `count` elements, or an Error that names the stage.
+template <class T>
+std::vector<T> room_for(const char* stage, int64_t count) {
+  try {
+    return std::vector<T>(static_cast<size_t>(count));
+  } catch (const std::exception&) {
+    throw Error(std::string(stage) + ": no room for " + std::to_string(count) + " samples");
+  }
+}
+
+uint64_t mixed(uint64_t hash, uint64_t value) {
+  return std::rotl((hash ^ value) * 0x9E3779B97F4A7C15, 29);
+}
+
+// Of all bytes, or of pieces spread over them where they are many.
+uint64_t mixed(uint64_t hash, io::Bytes bytes) {
+  constexpr size_t kMostWhole = size_t{64} << 20, kPieces = 1024, kPiece = 4096;
+  if (bytes.size() > kMostWhole) {
+    const size_t step = (bytes.size() - kPiece) / (kPieces - 1);
+    for (size_t i = 0; i < kPieces; ++i) hash = mixed(hash, bytes.subspan(i * step, kPiece));
+    return mixed(hash, bytes.size());
+  }
+  for (size_t at = 0; at < bytes.size(); at += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
+    hash = mixed(hash, word);
+  }
+  return mixed(hash, bytes.size());
+}
+
+// Of a stage around another source.
+enum class Stage : uint64_t { kShuffled = 1, kPart, kBatched, kAugmented, kRepeated };
+uint64_t fingerprint_of(const SourcePtr& inner, Stage stage,
+                        std::initializer_list<uint64_t> settings) {
+  uint64_t hash = mixed(inner->fingerprint(), static_cast<uint64_t>(stage));
+  for (const uint64_t value : settings) hash = mixed(hash, value);
+  return hash;
+}
+
 Shape without_first(const Shape& shape) {
   Shape row = shape;
   row.erase(0);
@@ -62,10 +113,22 @@ class InMemory : public Source {
   Sample gather(int64_t, std::span<const int64_t> positions) const override {
     return rows_at(positions, [](Tensor stacked) { return stacked; });
   }
+  uint64_t fingerprint() const override {
+    uint64_t hash = tensors_.size();
+    for (size_t k = 0; k < tensors_.size(); ++k) {
+      const Tensor& t = tensors_[k];
+      hash = mixed(hash, static_cast<uint64_t>(t.dtype()));
+      for (const int64_t size : t.shape()) hash = mixed(hash, size);
+      const auto bytes = static_cast<size_t>(t.shape().numel()) * size_of(t.dtype());
+      hash = mixed(hash, io::Bytes(reinterpret_cast<const uint8_t*>(rows_[k]), bytes));
+    }
+    return hash;
+  }
 
  private:
   template <class F>
   Sample rows_at(std::span<const int64_t> positions, F&& finish) const {
+    check_positions(positions, size());
     Sample out;
     for (size_t k = 0; k < tensors_.size(); ++k) {
       const Shape row = without_first(tensors_[k].shape());
@@ -86,10 +149,12 @@ class Reindexed : public Source {
  public:
   explicit Reindexed(SourcePtr inner) : inner_(std::move(inner)) {}
   Sample get(int64_t epoch, int64_t position) const override {
+    check_positions({&position, 1}, size());
     translate(epoch, {&position, 1});
     return inner_->get(epoch, position);
   }
   Sample gather(int64_t epoch, std::span<const int64_t> positions) const override {
+    check_positions(positions, size());
     std::vector<int64_t> inner(positions.begin(), positions.end());
     translate(epoch, inner);
     return inner_->gather(epoch, inner);
@@ -102,35 +167,56 @@ class Reindexed : public Source {
 
 class Shuffled : public Reindexed {
  public:
-  Shuffled(SourcePtr inner, uint64_t seed) : Reindexed(std::move(inner)), seed_(seed) {}
+  Shuffled(SourcePtr inner, uint64_t seed) : Reindexed(std::move(inner)), seed_(seed) {
+    if (size() > UINT32_MAX)
+      throw Error("shuffle: " + std::to_string(size()) + " samples are more than the " +
+                  std::to_string(UINT32_MAX) + " that can be put in order");
+  }
   int64_t size() const override { return inner_->size(); }
+  uint64_t fingerprint() const override {
+    return fingerprint_of(inner_, Stage::kShuffled, {seed_});
+  }
 
  protected:
   void translate(int64_t epoch, std::span<int64_t> positions) const override {
-    const auto order = order_of(epoch);
+    const auto order = order_of(epoch, static_cast<int64_t>(positions.size()));
     for (int64_t& p : positions) p = (*order)[p];
   }
 
  private:
-  using Order = std::vector<int64_t>;
-  std::shared_ptr<const Order> order_of(int64_t epoch) const {
+  using Order = std::vector<uint32_t>;
+  struct Kept {
+    std::shared_ptr<const Order> order;
+    int64_t left;  // how many of its positions nobody has asked for yet
+  };
+  // An order is kept until a whole epoch has been asked for, since a stage above may go through
+  // many epochs at once; of all together at most kMostKept elements, the first epochs going first.
+  static constexpr int64_t kMostKept = int64_t{1} << 24;
+
+  std::shared_ptr<const Order> order_of(int64_t epoch, int64_t asked) const {
     std::lock_guard hold(mutex_);
-    if (!order_ || epoch_ != epoch) {
-      auto order = std::make_shared<Order>(size());
-      std::iota(order->begin(), order->end(), 0);
-      Random random(seed_, static_cast<uint32_t>(epoch), UINT32_MAX);
-      for (int64_t i = size() - 1; i > 0; --i)
-        std::swap((*order)[i], (*order)[random.below(i + 1)]);
-      order_ = std::move(order);
-      epoch_ = epoch;
+    auto found = kept_.find(epoch);
+    if (found == kept_.end()) {
+      const int64_t n = size();
+      while (!kept_.empty() && static_cast<int64_t>(kept_.size() + 1) * n > kMostKept)
+        kept_.erase(kept_.begin());
+      found = kept_.emplace(epoch, Kept{made(epoch, n), n}).first;
     }
-    return order_;
+    const auto order = found->second.order;
+    if ((found->second.left -= asked) <= 0) kept_.erase(found);
+    return order;
+  }
+  std::shared_ptr<const Order> made(int64_t epoch, int64_t n) const {
+    auto order = std::make_shared<Order>(room_for<uint32_t>("shuffle", n));
+    std::iota(order->begin(), order->end(), 0);
+    Random random(seed_, epoch, UINT32_MAX);
+    for (int64_t i = n - 1; i > 0; --i) std::swap((*order)[i], (*order)[random.below(i + 1)]);
+    return order;
   }
 
   const uint64_t seed_;
   mutable std::mutex mutex_;
-  mutable std::shared_ptr<const Order> order_;  // of epoch_
-  mutable int64_t epoch_ = -1;
+  mutable std::map<int64_t, Kept> kept_;  // by epoch
 };
 
 class Part : public Reindexed {
@@ -141,6 +227,9 @@ class Part : public Reindexed {
     count_ = std::min(count, inner_->size() - start_);
   }
   int64_t size() const override { return count_; }
+  uint64_t fingerprint() const override {
+    return fingerprint_of(inner_, Stage::kPart, {uint64_t(start_), uint64_t(count_)});
+  }
 
  protected:
   void translate(int64_t, std::span<int64_t> positions) const override {
@@ -158,13 +247,18 @@ class Batched : public Source {
     if (batch < 1) throw Error("batch: the size must be positive, not " + std::to_string(batch));
   }
   int64_t size() const override {
-    return (inner_->size() + (drop_last_ ? 0 : batch_ - 1)) / batch_;
+    const int64_t n = inner_->size();
+    return n / batch_ + (!drop_last_ && n % batch_ > 0);
   }
   Sample get(int64_t epoch, int64_t position) const override {
+    check_positions({&position, 1}, size());
     const int64_t start = position * batch_;
-    std::vector<int64_t> positions(std::min(batch_, inner_->size() - start));
+    auto positions = room_for<int64_t>("batch", std::min(batch_, inner_->size() - start));
     std::iota(positions.begin(), positions.end(), start);
     return inner_->gather(epoch, positions);
+  }
+  uint64_t fingerprint() const override {
+    return fingerprint_of(inner_, Stage::kBatched, {uint64_t(batch_), drop_last_});
   }
 
  private:
@@ -179,8 +273,11 @@ class Augmented : public Source {
       : inner_(std::move(inner)), seed_(seed), f_(std::move(f)) {}
   int64_t size() const override { return inner_->size(); }
   Sample get(int64_t epoch, int64_t position) const override {
-    Random random(seed_, static_cast<uint32_t>(epoch), static_cast<uint32_t>(position));
+    Random random(seed_, epoch, position);
     return f_(random, inner_->get(epoch, position));
+  }
+  uint64_t fingerprint() const override {
+    return fingerprint_of(inner_, Stage::kAugmented, {seed_});
   }
 
  private:
@@ -193,17 +290,60 @@ class Repeated : public Source {
  public:
   Repeated(SourcePtr inner, int64_t times) : inner_(std::move(inner)), times_(times) {
     if (times < 0) throw Error("repeat: a negative count");
+    size();  // or an error
   }
-  int64_t size() const override { return inner_->size() * times_; }
+  int64_t size() const override {
+    int64_t all;
+    if (__builtin_mul_overflow(inner_->size(), times_, &all))
+      throw Error("repeat: " + std::to_string(times_) + " times " + std::to_string(inner_->size()) +
+                  " samples are more than can be counted");
+    return all;
+  }
   Sample get(int64_t epoch, int64_t position) const override {
+    check_positions({&position, 1}, size());
+    return inner_->get(inner_epoch(epoch, position), position % inner_->size());
+  }
+  Sample gather(int64_t epoch, std::span<const int64_t> positions) const override {
     const int64_t n = inner_->size();
-    return inner_->get(epoch * times_ + position / n, position % n);
+    check_positions(positions, size());
+    const bool one_epoch = !positions.empty() && std::ranges::all_of(positions, [&](int64_t p) {
+      return p / n == positions[0] / n;
+    });
+    if (!one_epoch) return Source::gather(epoch, positions);
+    std::vector<int64_t> inner(positions.begin(), positions.end());
+    for (int64_t& p : inner) p %= n;
+    return inner_->gather(inner_epoch(epoch, positions[0]), inner);
+  }
+  uint64_t fingerprint() const override {
+    return fingerprint_of(inner_, Stage::kRepeated, {uint64_t(times_)});
   }
 
  private:
+  int64_t inner_epoch(int64_t epoch, int64_t position) const {
+    int64_t first, at;
+    if (__builtin_mul_overflow(epoch, times_, &first) ||
+        __builtin_add_overflow(first, position / inner_->size(), &at))
+      throw Error("repeat: epoch " + std::to_string(epoch) + " of " + std::to_string(times_) +
+                  " each is more than can be counted");
+    return at;
+  }
+
   const SourcePtr inner_;
   const int64_t times_;
 };
+
+// What the source gives there. Random tensors that its functions draw come from a stream of its
+// own, whatever the thread; the thread's is left as it was.
+Sample sample_at(const Source& source, uint64_t seed, State at) {
+  const struct Stream {
+    RandomState before = random_state();
+    ~Stream() { set_random_state(before); }
+  } kept;
+  Random random(seed, at.epoch, at.position);
+  const uint64_t high = random.bits();
+  manual_seed(high << 32 | random.bits());
+  return source.get(at.epoch, at.position);
+}
 
 }  // namespace
 
@@ -226,6 +366,8 @@ Sample Source::gather(int64_t epoch, std::span<const int64_t> positions) const {
   }
   return out;
 }
+
+uint64_t Source::fingerprint() const { return mixed(0, static_cast<uint64_t>(size())); }
 
 SourcePtr in_memory(Sample tensors) { return std::make_shared<InMemory>(std::move(tensors)); }
 SourcePtr shuffled(SourcePtr source, uint64_t seed) {
@@ -251,8 +393,13 @@ SourcePtr repeated(SourcePtr source, int64_t times) {
 // Holds at most `limit` samples, the one being made included.
 class Pipeline::Pass::Prefetcher {
  public:
-  Prefetcher(SourcePtr source, State from, int limit)
-      : source_(std::move(source)), limit_(limit), thread_([this, from] { run(from); }) {}
+  Prefetcher(SourcePtr source, uint64_t seed, State from, int64_t limit)
+      : source_(std::move(source)),
+        seed_(seed),
+        limit_(limit),
+        gradients_(grad_enabled()),
+        precision_(autocast_on() ? kBF16 : kF32),
+        thread_([this, from] { run(from); }) {}
   ~Prefetcher() {
     {
       std::lock_guard hold(mutex_);
@@ -274,13 +421,17 @@ class Pipeline::Pass::Prefetcher {
  private:
   void run(State at) {
     try {
+      // Functions of stages compute as they would on the thread that takes the samples.
+      set_grad_enabled(gradients_);
+      const Autocast precision(precision_);
       for (const int64_t end = source_->size(); at.position < end; ++at.position) {
         {
           std::unique_lock hold(mutex_);
-          changed_.wait(hold, [&] { return abandoned_ || ready_.size() < limit_; });
+          changed_.wait(hold,
+                        [&] { return abandoned_ || static_cast<int64_t>(ready_.size()) < limit_; });
           if (abandoned_) return;
         }
-        Sample sample = source_->get(at.epoch, at.position);
+        Sample sample = sample_at(*source_, seed_, at);
         std::lock_guard hold(mutex_);
         ready_.push_back(std::move(sample));
         changed_.notify_all();
@@ -293,7 +444,10 @@ class Pipeline::Pass::Prefetcher {
   }
 
   const SourcePtr source_;
-  const size_t limit_;
+  const uint64_t seed_;
+  const int64_t limit_;
+  const bool gradients_;
+  const DType precision_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Sample> ready_;
@@ -302,9 +456,23 @@ class Pipeline::Pass::Prefetcher {
   std::thread thread_;  // last: it uses all of the above
 };
 
-Pipeline::Pass::Pass(Pipeline& pipeline) : pipeline_(&pipeline), at_(pipeline.state_) {
+Pipeline::Pipeline(SourcePtr source, int64_t prefetch)
+    : source_(std::move(source)), prefetch_(prefetch) {
+  if (prefetch < 0) throw Error("prefetch: a negative count");
+}
+
+void Pipeline::set_state(State state) {
+  if (state.epoch < 0 || state.epoch == INT64_MAX || state.position < 0 || state.position > size())
+    throw Error("set_state: epoch " + std::to_string(state.epoch) + ", position " +
+                std::to_string(state.position) + " is none: an epoch has " +
+                std::to_string(size()) + " samples or batches");
+  state_ = state;
+}
+
+Pipeline::Pass::Pass(Pipeline& pipeline)
+    : pipeline_(&pipeline), at_(pipeline.state_), seed_(random_state().seed) {
   if (pipeline.prefetch_ > 0)
-    prefetcher_ = std::make_unique<Prefetcher>(pipeline.source_, at_, pipeline.prefetch_);
+    prefetcher_ = std::make_unique<Prefetcher>(pipeline.source_, seed_, at_, pipeline.prefetch_);
 }
 Pipeline::Pass::~Pass() = default;
 Pipeline::Pass::Pass(Pass&& other) noexcept = default;
@@ -312,7 +480,7 @@ Pipeline::Pass::Pass(Pass&& other) noexcept = default;
 bool Pipeline::Pass::next(Sample& sample) {
   const bool more = at_.position < pipeline_->size();
   if (more) {
-    sample = prefetcher_ ? prefetcher_->next() : pipeline_->source_->get(at_.epoch, at_.position);
+    sample = prefetcher_ ? prefetcher_->next() : sample_at(*pipeline_->source_, seed_, at_);
     ++at_.position;
   } else {
     at_ = {at_.epoch + 1, 0};
