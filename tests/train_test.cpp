@@ -1,83 +1,17 @@
-// The training loop: what it computes, what it calls, and that a run which is cut goes on exactly.
+// The training loop: what it computes and what it calls.
 #include "glia/train.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 
 #include "glia/io.h"
-#include "glia/ops.h"
-#include "glia/random.h"
 #include "glia/runtime.h"
+#include "tests/support/experiment.h"
 
 namespace glia::train {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Net : nn::Module {
-  nn::Linear fc1{4, 16}, fc2{16, 3};
-  nn::Dropout drop{0.3};
-  Tensor operator()(const Tensor& x) const { return fc2(drop(relu(fc1(x)))); }
-  GLIA_FIELDS(fc1, fc2, drop)
-};
-
-// 100 points in three classes, noise added anew in each epoch.
-data::Dataset<2> points() {
-  data::Random random(7);
-  std::vector<float> x(400);
-  std::vector<int64_t> y(100);
-  for (int i = 0; i < 100; ++i) {
-    y[i] = random.below(3);
-    for (int k = 0; k < 4; ++k)
-      x[4 * i + k] = static_cast<float>(random.uniform()) + (k == y[i] ? 1.0f : 0.0f);
-  }
-  return data::from_tensors(from_vector(x, {100, 4}), from_vector(y, {100}));
-}
-
-// Everything that a run needs, the same each time it is made.
-struct Experiment {
-  explicit Experiment(int64_t epochs = 4, double lr = 0.01)
-      : training(points().shuffle(1).batch(8).augment(
-            2,
-            [](data::Random& random, const Tensor& x, const Tensor& y) {
-              return std::array{x + random.uniform() * 0.1, y};
-            })),
-        test(points().batch(30)),
-        trainer(
-            (manual_seed(3), net), optimizer,
-            [this](const data::Sample& batch) -> Outcome {
-              const Tensor logits = net(batch[0]);
-              return {cross_entropy(logits, batch[1]),
-                      {{"accuracy", sum(argmax(logits) == batch[1])}}};
-            },
-            {.epochs = epochs, .schedule = optim::one_cycle(lr, epochs * 13), .note = "hello"}) {}
-  void fit() { trainer.fit(training, &test); }
-  std::vector<float> weights() const {
-    std::vector<float> all;
-    for (const auto& [name, tensor] : net.state_dict())
-      for (const float w : tensor.to_vector<float>()) all.push_back(w);
-    return all;
-  }
-
-  data::Dataset<2> training, test;
-  Net net = (manual_seed(3), Net());
-  optim::AdamW optimizer{net.parameters(), {.lr = 0.01}};
-  Trainer trainer;
-};
-
-class Training : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = fs::temp_directory_path() / "glia-train-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string file(const std::string& name) const { return folder_ + "/" + name; }
-  std::string folder_;
-};
 
 TEST_F(Training, LearnsAndKeepsItsHistory) {
   Experiment e(8);
@@ -146,53 +80,6 @@ TEST_F(Training, ScheduleSetsTheRate) {
   for (int64_t step = 0; step < 26; ++step) EXPECT_EQ(rates[step], schedule(step));
 }
 
-TEST_F(Training, CutAnywhereAndResumedGivesTheSameBits) {
-  Experiment whole;
-  whole.trainer.add(csv(file("whole.csv")));
-  whole.fit();
-  for (const int64_t cut : {1, 7, 12, 13, 14, 26, 51, 52}) {
-    for (const int ahead : {0, 2}) {
-      {
-        Experiment e;
-        e.training = e.training.prefetch(ahead);
-        e.trainer.add(checkpoints(file("checkpoint"), 1));
-        e.trainer.add({.on_step = [&](Trainer& t) {
-          if (t.step() == cut) throw std::runtime_error("killed");
-        }});
-        EXPECT_THROW(e.fit(), std::runtime_error);
-      }
-      rand({3});  // the stream is somewhere else
-      Experiment e;
-      e.trainer.load(file("checkpoint"));
-      EXPECT_EQ(e.trainer.step(), cut);
-      e.fit();
-      EXPECT_EQ(e.weights(), whole.weights()) << "cut after step " << cut;
-      ASSERT_EQ(e.trainer.history().size(), whole.trainer.history().size());
-      for (size_t i = 0; i < whole.trainer.history().size(); ++i)
-        EXPECT_EQ(e.trainer.history()[i].values, whole.trainer.history()[i].values);
-    }
-  }
-}
-
-TEST_F(Training, StopSavesAndFinishesLater) {
-  Experiment whole;
-  whole.fit();
-  Experiment e;
-  e.trainer.add({.on_step = [](Trainer& t) {
-    if (t.step() == 20) t.stop();
-  }});
-  e.trainer.add(checkpoints(file("checkpoint")));
-  e.fit();
-  EXPECT_FALSE(e.trainer.finished());
-  EXPECT_EQ(e.trainer.step(), 20);
-  Experiment resumed;
-  resumed.trainer.load(file("checkpoint"));
-  EXPECT_EQ(resumed.trainer.step(), 20);
-  resumed.fit();
-  EXPECT_EQ(resumed.weights(), whole.weights());
-  EXPECT_EQ(read_note(file("checkpoint")), "hello");
-}
-
 TEST_F(Training, ThreadsDoNotChangeTheBits) {
   std::vector<float> first;
   const int before = num_threads();
@@ -243,6 +130,48 @@ TEST_F(Training, StopsEarly) {
   EXPECT_TRUE(e.trainer.stopped());
 }
 
+TEST_F(Training, StopsEarlyUnlessBetterByMinDelta) {
+  // The history is what a callback before it says.
+  const auto epochs_of = [](const std::vector<double>& losses, int patience, double min_delta,
+                            Better better = Better::kLower) {
+    Experiment e(static_cast<int64_t>(losses.size()));
+    e.test = points().take(30).batch(30);
+    const std::string name = "test_loss";
+    e.trainer.add(overwrite(name, losses));
+    e.trainer.add(early_stopping(name, patience, better, {.min_delta = min_delta}));
+    e.fit();
+    return e.trainer.history().size();
+  };
+  const double inf = INFINITY, nan = NAN;
+  EXPECT_EQ(epochs_of({1, 0.9, 0.8, 0.7, 0.6}, 2, 0), 5u);
+  EXPECT_EQ(epochs_of({1, 0.9, 0.81, 0.72, 0.6}, 2, 0.15), 5u) << "0.81 is better than 1 by 0.19";
+  EXPECT_EQ(epochs_of({1, 0.9, 0.86, 0.72, 0.6}, 2, 0.15), 3u);
+  EXPECT_EQ(epochs_of({0.5, 0.625, 0.75, 0.75, 0.5}, 2, 0.125, Better::kHigher), 5u);
+  EXPECT_EQ(epochs_of({1, 1, 1, 1}, 1, 0), 2u);
+  EXPECT_EQ(epochs_of({1, 1, 1, 1}, 0, 0), 2u);
+  EXPECT_EQ(epochs_of({nan, 3, 2, nan, 1, nan, nan}, 2, 0), 7u);
+  EXPECT_EQ(epochs_of({inf, inf, 3, nan, inf, 5}, 2, 0), 5u);
+  EXPECT_EQ(epochs_of({-inf, -1, -inf, 5}, 2, 0), 3u);
+  EXPECT_THROW(early_stopping("x", -1), Error);
+  EXPECT_THROW(early_stopping("x", 1, Better::kLower, {.min_delta = -1}), Error);
+  EXPECT_THROW(early_stopping("x", 1, Better::kLower, {.min_delta = nan}), Error);
+}
+
+TEST_F(Training, EmptyDataAreFoundBeforeTraining) {
+  const auto steps = [](auto&& change) {
+    Experiment e;
+    change(e);
+    EXPECT_THROW(e.fit(), ValueError);
+    return e.trainer.step();
+  };
+  EXPECT_EQ(steps([](Experiment& e) { e.test = points().skip(100).batch(30); }), 0);
+  EXPECT_EQ(steps([](Experiment& e) { e.training = points().skip(100).batch(8); }), 0);
+  EXPECT_EQ(steps([](Experiment& e) { e.training = points().batch(101, true); }), 0);
+  Experiment e;
+  auto nothing = points().take(0).batch(3);
+  EXPECT_THROW(e.trainer.evaluate(nothing), ValueError);
+}
+
 TEST_F(Training, DivergenceIsAnError) {
   Experiment e;
   e.training = points().batch(8).map([](const Tensor& x, const Tensor& y) {
@@ -255,38 +184,6 @@ TEST_F(Training, DivergenceIsAnError) {
   } catch (const ValueError& error) {
     EXPECT_TRUE(std::string(error.what()).starts_with("training diverged: the loss of epoch 1"));
   }
-}
-
-TEST_F(Training, AForeignCheckpointIsNamed) {
-  const auto error = [&](const std::string& path) -> std::string {
-    Experiment e;
-    const auto before = e.weights();
-    try {
-      e.trainer.load(path);
-    } catch (const IoError& error) {
-      EXPECT_EQ(e.weights(), before) << "half of it was loaded";
-      return error.what();
-    }
-    return "";
-  };
-  EXPECT_TRUE(error(file("missing")).starts_with(file("missing") + ": "));
-  io::write_safetensors(file("other"), {{"x", zeros({1})}});
-  EXPECT_EQ(error(file("other")), file("other") + ": is no checkpoint of a training run");
-
-  nn::Linear other(4, 3);
-  optim::AdamW optimizer(other.parameters(), {.lr = 0.01});
-  Trainer trainer(other, optimizer, {}, {.epochs = 1});
-  trainer.save(file("linear"));
-  EXPECT_TRUE(error(file("linear")).starts_with(file("linear") + ": does not fit this run: "));
-}
-
-TEST_F(Training, AFailedSaveKeepsTheOldCheckpoint) {
-  Experiment e;
-  EXPECT_THROW(e.trainer.save("/dev/full"), IoError);
-  e.trainer.save(file("checkpoint"));
-  EXPECT_THROW(e.trainer.save(file("missing/checkpoint")), IoError);
-  Experiment other;
-  other.trainer.load(file("checkpoint"));
 }
 
 }  // namespace

@@ -56,6 +56,10 @@ struct Callback {
   Hook on_step = {};
   Hook on_epoch = {};  // the epoch is the last of history()
   Hook on_end = {};    // also after stop(); not after an exception
+  // What it must remember to go on, kept in checkpoints under its name.
+  std::string name = {};
+  std::function<StateDict()> state = {};
+  std::function<void(const StateDict&)> load_state = {};  // before on_begin
 };
 
 struct Options {
@@ -72,7 +76,8 @@ class Trainer {
   void add(Callback callback) { callbacks_.push_back(std::move(callback)); }
 
   // Trains until the last epoch or stop(), and evaluates `test`, if given, after each epoch.
-  // Throws ValueError when the loss of an epoch is not finite.
+  // Throws ValueError when the loss of an epoch is not finite or there are no samples, and IoError
+  // when a run that was loaded has gone on other data (see data::Source::fingerprint).
   void fit(data::Pipeline& training, data::Pipeline* test = nullptr);
   // Means over one pass, in evaluation mode and without gradients.
   Values evaluate(data::Pipeline& samples);
@@ -84,11 +89,13 @@ class Trainer {
 
   // Everything that decides how the run goes on, as one safetensors file that replaces an older
   // one when it is whole: weights as "model.NAME", the optimizer's state, the sums of the running
-  // epoch; and as metadata the position in the data, the random stream, the history, the note.
+  // epoch, what callbacks remember; and as metadata the position in the data and their fingerprint,
+  // the random stream, the history, the note.
   void save(const std::string& path) const;
   // For a trainer of the same model, optimizer and options. Throws IoError naming the file.
   void load(const std::string& path);
 
+  nn::Module& model() const { return model_; }
   const Options& options() const { return options_; }
   int64_t epoch() const { return at_.epoch; }     // the running one, from 0
   int64_t batch() const { return at_.position; }  // of the running epoch: how many are done
@@ -99,6 +106,14 @@ class Trainer {
   const std::vector<Epoch>& history() const { return history_; }
 
  private:
+  // What a checkpoint knows of training and test data; none: no batches.
+  struct Origin {
+    int64_t batches = 0;
+    uint64_t fingerprint = 0;
+  };
+
+  void begin(data::Pipeline& training, data::Pipeline* test);
+  StateDict callback_states() const;
   void train_batch(const data::Sample& batch);
   void finish_epoch(data::Pipeline* test);
   void call(Callback::Hook Callback::*hook);
@@ -113,6 +128,9 @@ class Trainer {
   double lr_ = 0;
   Means means_;
   std::vector<Epoch> history_;
+  Origin training_, test_;
+  std::string loaded_;                 // the checkpoint, until fit() begins
+  StateDict loaded_states_;            // of callbacks, until then
   double seconds_ = 0, started_ = -1;  // before fit(), and its clock when it started
   bool stopped_ = false;
 };
@@ -133,6 +151,12 @@ Callback tensorboard(const std::string& folder);
 Callback checkpoints(const std::string& path, int64_t steps = 0);
 // Stops when the named value has not become better for `patience` epochs.
 enum class Better { kLower, kHigher };
-Callback early_stopping(const std::string& name, int patience, Better better = Better::kLower);
+struct EarlyStoppingOptions {
+  double min_delta = 0;  // only what is better than the best by more than this counts as better
+  bool restore_best =
+      false;  // the run ends with the weights of the best epoch; a checkpoint holds them
+};
+Callback early_stopping(const std::string& name, int patience, Better better = Better::kLower,
+                        const EarlyStoppingOptions& options = {});
 
 }  // namespace glia::train

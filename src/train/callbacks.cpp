@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "glia/io.h"
+#include "glia/ops.h"
 #include "glia/train.h"
 #include "runtime/clock.h"
 
@@ -125,41 +126,72 @@ Callback csv(const std::string& path) {
   return {.on_begin = write, .on_epoch = write};
 }
 
+namespace {
+
+// What has been written is told by what a checkpoint keeps, whichever callback came first when it
+// was saved: a run that goes on writes what is missing.
+class TensorBoard {
+ public:
+  explicit TensorBoard(const std::string& folder) : events_(folder) {}
+
+  void write(const Trainer& t) {
+    const auto& history = t.history();
+    for (; epochs_ < static_cast<int64_t>(history.size()); ++epochs_) {
+      for (const auto& [name, value] : history[epochs_].values) {
+        // "test_loss" is shown as "loss/test", beside "loss/train".
+        const size_t cut = name.find('_');
+        const std::string tag =
+            cut == std::string::npos ? name : name.substr(cut + 1) + "/" + name.substr(0, cut);
+        events_.scalar(tag, history[epochs_].step, value);
+      }
+      events_.flush();
+      samples_ = 0;
+      loss_ = 0;
+    }
+    if (t.step() % kEvery || t.means().samples() <= samples_) return;
+    const auto samples = static_cast<double>(t.means().samples());
+    const double loss = value_of(t.means().values(), "loss") * samples;
+    const double since = samples - static_cast<double>(samples_);
+    events_.scalar("loss/step", t.step(), (loss - loss_) / since);
+    samples_ = t.means().samples();
+    loss_ = loss;
+  }
+  void flush() { events_.flush(); }
+
+  StateDict state() {
+    flush();
+    return {{"epochs", tensor(epochs_)}, {"samples", tensor(samples_)}, {"loss", tensor(loss_)}};
+  }
+  void load_state(const StateDict& state) {
+    for (const auto& [name, value] : state) {
+      if (name == "epochs") epochs_ = value.item<int64_t>();
+      if (name == "samples") samples_ = value.item<int64_t>();
+      if (name == "loss") loss_ = value.item();
+    }
+    if (epochs_ < 0) throw Error("tensorboard: " + std::to_string(epochs_) + " epochs");
+  }
+
+ private:
+  static constexpr int64_t kEvery = 50;
+
+  io::EventWriter events_;
+  int64_t epochs_ = 0;   // written
+  int64_t samples_ = 0;  // of the running epoch up to the last event, and their sum of losses
+  double loss_ = 0;
+};
+
+}  // namespace
+
 Callback tensorboard(const std::string& folder) {
-  constexpr int64_t kEvery = 50;
-  struct State {
-    explicit State(const std::string& folder) : events(folder) {}
-    io::EventWriter events;
-    int64_t samples = 0;  // of the running epoch up to the last event, and their sum of losses
-    double loss = 0;
-  };
-  auto state = std::make_shared<State>(folder);
-  return {.on_step =
-              [state](Trainer& t) {
-                const auto samples = static_cast<double>(t.means().samples());
-                if (t.step() % kEvery) return;
-                const double loss = value_of(t.means().values(), "loss") * samples;
-                const auto since = samples - static_cast<double>(state->samples);
-                state->events.scalar("loss/step", t.step(), (loss - state->loss) / since);
-                state->samples = t.means().samples();
-                state->loss = loss;
-              },
-          .on_epoch =
-              [state](Trainer& t) {
-                const Epoch& done = t.history().back();
-                for (const auto& [name, value] : done.values) {
-                  // "test_loss" is shown as "loss/test", beside "loss/train".
-                  const size_t cut = name.find('_');
-                  const std::string tag = cut == std::string::npos
-                                              ? name
-                                              : name.substr(cut + 1) + "/" + name.substr(0, cut);
-                  state->events.scalar(tag, done.step, value);
-                }
-                state->events.flush();
-                state->samples = 0;
-                state->loss = 0;
-              },
-          .on_end = [state](Trainer&) { state->events.flush(); }};
+  auto board = std::make_shared<TensorBoard>(folder);
+  const auto write = [board](Trainer& t) { board->write(t); };
+  return {.on_begin = write,
+          .on_step = write,
+          .on_epoch = write,
+          .on_end = [board](Trainer&) { board->flush(); },
+          .name = "tensorboard",
+          .state = [board] { return board->state(); },
+          .load_state = [board](const StateDict& state) { board->load_state(state); }};
 }
 
 Callback checkpoints(const std::string& path, int64_t steps) {
@@ -179,19 +211,49 @@ Callback checkpoints(const std::string& path, int64_t steps) {
           .on_end = save};
 }
 
-Callback early_stopping(const std::string& name, int patience, Better better) {
-  // A function of the history alone, so that a resumed run stops where the whole one does.
-  const auto check = [=](Trainer& t) {
-    int64_t best = 0;
-    const auto& history = t.history();
-    for (size_t i = 1; i < history.size(); ++i) {
-      const double now = value_of(history[i].values, name);
-      const double then = value_of(history[best].values, name);
-      if (better == Better::kLower ? now < then : now > then) best = static_cast<int64_t>(i);
-    }
-    if (static_cast<int64_t>(history.size()) - 1 - best >= patience) t.stop();
+Callback early_stopping(const std::string& name, int patience, Better better,
+                        const EarlyStoppingOptions& options) {
+  if (patience < 0 || !(options.min_delta >= 0))
+    throw Error(fmt::format("early_stopping: patience {} or min_delta {} is negative", patience,
+                            options.min_delta));
+  // A number is better than none.
+  const auto is_better = [=](double now, double then) {
+    if (std::isnan(then)) return !std::isnan(now);
+    return better == Better::kLower ? now < then - options.min_delta
+                                    : now > then + options.min_delta;
   };
-  return {.on_begin = check, .on_epoch = check};
+  auto weights = std::make_shared<StateDict>();  // of the best epoch, if they are to be restored
+  // Epochs since the best. A function of the history alone, so that a resumed run stops where the
+  // whole one does.
+  const auto since_best = [=](const Trainer& t) {
+    const auto& history = t.history();
+    size_t best = 0;
+    for (size_t i = 1; i < history.size(); ++i)
+      if (is_better(value_of(history[i].values, name), value_of(history[best].values, name)))
+        best = i;
+    return static_cast<int64_t>(history.size() - 1 - best);
+  };
+  const auto check = [=](Trainer& t) {
+    if (t.history().empty()) return;
+    const int64_t since = since_best(t);
+    if (options.restore_best && since == 0 && t.batch() == 0) {
+      *weights = t.model().state_dict();
+      for (const auto& [key, value] : *weights) eval(value);
+    }
+    if (options.restore_best && weights->empty())
+      throw Error("early_stopping: the best epoch was before this run, and its weights are lost");
+    if (since >= std::max(patience, 1)) t.stop();
+  };
+  const auto restore = [=](Trainer& t) {
+    if (t.history().empty() || weights->empty()) return;
+    if (t.finished() || since_best(t) >= std::max(patience, 1)) t.model().load_state_dict(*weights);
+  };
+  return {.on_begin = check,
+          .on_epoch = check,
+          .on_end = restore,
+          .name = "early_stopping." + name,
+          .state = [weights] { return *weights; },
+          .load_state = [weights](const StateDict& state) { *weights = state; }};
 }
 
 }  // namespace glia::train

@@ -1,5 +1,7 @@
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "glia/autodiff.h"
 #include "glia/io.h"
@@ -14,19 +16,35 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kMetadataKey = "glia.checkpoint";
-const std::string kModel = "model.", kOptimizer = "optimizer.", kSums = "sums.";
+const std::string kModel = "model.", kOptimizer = "optimizer.", kSums = "sums.",
+                  kCallbacks = "callbacks.";
+
+// JSON has no NaN or infinity; they are written as text.
+Json to_json(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+double number(const Json& json) {
+  if (json.is_number()) return json.get<double>();
+  if (json == "inf") return INFINITY;
+  return json == "-inf" ? -INFINITY : NAN;
+}
 
 Json to_json(const Epoch& e) {
   Json values = Json::object();
-  for (const auto& [name, value] : e.values) values[name] = value;
-  return {{"epoch", e.epoch}, {"step", e.step}, {"seconds", e.seconds}, {"values", values}};
+  for (const auto& [name, value] : e.values) values[name] = to_json(value);
+  return {
+      {"epoch", e.epoch}, {"step", e.step}, {"seconds", to_json(e.seconds)}, {"values", values}};
 }
 
-// JSON has no NaN or infinity; they are written as null.
-double number(const Json& json) { return json.is_null() ? NAN : json.get<double>(); }
+int64_t count(const Json& json) {
+  if (!json.is_number_integer() || json > INT64_MAX || json < 0)
+    throw Error(json.dump() + " is no count");
+  return json;
+}
 
 Epoch epoch_of(const Json& json) {
-  Epoch e{json.at("epoch"), json.at("step"), number(json.at("seconds")), {}};
+  Epoch e{count(json.at("epoch")), count(json.at("step")), number(json.at("seconds")), {}};
   for (const auto& [name, value] : json.at("values").items())
     e.values.emplace_back(name, number(value));
   return e;
@@ -62,6 +80,19 @@ void reading(const std::string& path, F&& f) {
   }
 }
 
+// Callbacks that have a name, by what their state's names begin with: a second one of a name gets
+// a number.
+std::vector<std::pair<std::string, const Callback*>> named(const std::vector<Callback>& callbacks) {
+  std::vector<std::pair<std::string, const Callback*>> out;
+  std::map<std::string, int> seen;
+  for (const Callback& c : callbacks) {
+    if (c.name.empty()) continue;
+    const int before = seen[c.name]++;
+    out.emplace_back(c.name + (before ? "#" + std::to_string(before + 1) : "") + ".", &c);
+  }
+  return out;
+}
+
 // Evaluation mode while it lives.
 class EvaluationMode {
  public:
@@ -88,6 +119,10 @@ void Means::add(const Outcome& outcome, int64_t samples) {
     sums_.emplace_back("loss", zeros({}, kF64));
     for (const auto& [name, sum] : outcome.sums) sums_.emplace_back(name, zeros({}, kF64));
   }
+  bool same = sums_.size() == outcome.sums.size() + 1;
+  for (size_t i = 1; same && i < sums_.size(); ++i)
+    same = sums_[i].first == outcome.sums[i - 1].first;
+  if (!same) throw Error("Means: the sums of this batch are not those of the batches before");
   samples_ += samples;
   const auto grow = [&](size_t i, const Tensor& amount) {
     sums_[i].second.set(sums_[i].second + reshape(cast(stop_gradient(amount), kF64), {}));
@@ -118,10 +153,37 @@ void Trainer::call(Callback::Hook Callback::*hook) {
     if (callback.*hook) (callback.*hook)(*this);
 }
 
-void Trainer::fit(data::Pipeline& training, data::Pipeline* test) {
+void Trainer::begin(data::Pipeline& training, data::Pipeline* test) {
+  // The same data as before, if a run goes on that was loaded.
+  const auto checked = [&](const char* which, const data::Pipeline& data, const Origin& before) {
+    if (data.size() == 0) throw ValueError(std::string("fit: the ") + which + " data hold nothing");
+    const Origin now{data.size(), data.source()->fingerprint()};
+    const std::string fault = loaded_ + ": does not fit this run: its " + which + " data ";
+    if (loaded_.empty() || before.batches == 0) return now;
+    if (before.batches != now.batches)
+      throw IoError(fault + "have " + std::to_string(before.batches) +
+                    " batches in an epoch, these have " + std::to_string(now.batches));
+    if (before.fingerprint != now.fingerprint)
+      throw IoError(fault + "are others: values, order or batches differ");
+    return now;
+  };
+  const Origin now = checked("training", training, training_);
+  if (test) test_ = checked("test", *test, test_);
+  training_ = now;
+  training.set_state(at_);  // or an error
+  for (const auto& [key, callback] : named(callbacks_)) {
+    const StateDict state = with_prefix(loaded_states_, key);
+    if (callback->load_state && !state.empty()) callback->load_state(state);
+  }
+  loaded_.clear();
+  loaded_states_.clear();
   started_ = milliseconds() / 1000;
   stopped_ = false;
   batches_ = training.size();
+}
+
+void Trainer::fit(data::Pipeline& training, data::Pipeline* test) {
+  begin(training, test);
   call(&Callback::on_begin);
   while (!stopped_ && !finished()) {
     model_.train();
@@ -170,6 +232,7 @@ void Trainer::finish_epoch(data::Pipeline* test) {
 Values Trainer::evaluate(data::Pipeline& samples) {
   const EvaluationMode evaluating(model_);
   const NoGrad no_grad;
+  if (samples.size() == 0) throw ValueError("evaluate: the data hold nothing");
   Means means;
   samples.set_state({});
   auto pass = samples.pass();
@@ -180,18 +243,34 @@ Values Trainer::evaluate(data::Pipeline& samples) {
   return means.values();
 }
 
+// Of a run that was loaded and has not begun, as they were.
+StateDict Trainer::callback_states() const {
+  if (!loaded_states_.empty()) return loaded_states_;
+  StateDict states;
+  for (const auto& [key, callback] : named(callbacks_))
+    if (callback->state) append(states, key, callback->state());
+  return states;
+}
+
 void Trainer::save(const std::string& path) const {
   const RandomState random = random_state();
   Json history = Json::array();
   for (const Epoch& e : history_) history.push_back(to_json(e));
-  const Json facts = {{"epoch", at_.epoch},   {"batch", at_.position},
-                      {"step", step_},        {"samples", means_.samples()},
-                      {"seconds", seconds()}, {"random", {random.seed, random.calls}},
-                      {"history", history},   {"note", options_.note}};
+  const auto origin = [](const Origin& o) { return Json{o.batches, o.fingerprint}; };
+  const Json facts = {{"epoch", at_.epoch},
+                      {"batch", at_.position},
+                      {"step", step_},
+                      {"samples", means_.samples()},
+                      {"seconds", seconds()},
+                      {"random", {random.seed, random.calls}},
+                      {"data", {{"training", origin(training_)}, {"test", origin(test_)}}},
+                      {"history", history},
+                      {"note", options_.note}};
   io::NamedTensors tensors;
   append(tensors, kModel, model_.state_dict());
   append(tensors, kOptimizer, optimizer_.state_dict());
   for (const auto& [name, sum] : means_.sums_) tensors.emplace_back(kSums + name, sum);
+  append(tensors, kCallbacks, callback_states());
   io::write_safetensors(path, tensors, {{kMetadataKey, facts.dump()}});
 }
 
@@ -203,18 +282,34 @@ void Trainer::load(const std::string& path) {
     std::vector<Epoch> history;
     for (const Json& e : facts.at("history")) history.push_back(epoch_of(e));
     Means means;
-    means.samples_ = facts.at("samples");
-    for (const auto& [name, sum] : with_prefix(tensors, kSums)) means.sums_.emplace_back(name, sum);
+    means.samples_ = count(facts.at("samples"));
+    for (const auto& [name, sum] : with_prefix(tensors, kSums)) {
+      if (sum.rank() != 0 || sum.dtype() != kF64) throw Error(kSums + name + " is no f64 number");
+      means.sums_.emplace_back(name, sum);
+    }
     const RandomState random{facts.at("random").at(0), facts.at("random").at(1)};
-    const data::State at{facts.at("epoch"), facts.at("batch")};
-    const int64_t step = facts.at("step");
-    const double seconds = facts.at("seconds");
+    const data::State at{count(facts.at("epoch")), count(facts.at("batch"))};
+    const int64_t step = count(facts.at("step"));
+    const double seconds = number(facts.at("seconds"));
+    const auto origin = [&](const char* which) -> Origin {
+      if (!facts.contains("data")) return {};
+      const Json& o = facts["data"].at(which);
+      return {count(o.at(0)), o.at(1)};
+    };
+    const Origin training = origin("training"), test = origin("test");
+    if (training.batches > 0 && at.position > training.batches)
+      throw Error("batch " + std::to_string(at.position) + " of " +
+                  std::to_string(training.batches));
 
     model_.load_state_dict(with_prefix(tensors, kModel));
     optimizer_.load_state_dict(with_prefix(tensors, kOptimizer));
     set_random_state(random);
     history_ = std::move(history);
     means_ = std::move(means);
+    training_ = training;
+    test_ = test;
+    loaded_ = path;
+    loaded_states_ = with_prefix(tensors, kCallbacks);
     at_ = at;
     step_ = step;
     seconds_ = seconds;
