@@ -91,23 +91,33 @@ bool parse_number(const std::string& text, T& value) {
 }
 
 recipes::Settings parse_setting(const recipes::Setting& setting, const std::string& text) {
-  const std::string option = "--" + setting.name + ": '" + text + "' is ";
-  if (setting.kind == recipes::Setting::kChoice) {
-    for (const std::string& choice : setting.choices)
-      if (text == choice) return text;
-    throw Error(option + fmt::format("none of {}", fmt::join(setting.choices, ", ")));
-  }
-  const auto range = [&] {
-    return setting.high < 1e18 ? fmt::format("from {} to {}", setting.low, setting.high)
-                               : fmt::format("of at least {}", setting.low);
-  };
-  const auto checked = [&](auto number, const char* what) -> recipes::Settings {
-    if (!parse_number(text, number) || !(number >= setting.low && number <= setting.high))
-      throw Error(option + "no " + what + " " + range());
-    return number;
-  };
-  return setting.kind == recipes::Setting::kInteger ? checked(int64_t{0}, "whole number")
-                                                    : checked(0.0, "number");
+  recipes::Settings value = text;
+  int64_t whole = 0;
+  double number = 0;
+  if (setting.kind == recipes::Setting::kInteger && parse_number(text, whole)) value = whole;
+  if (setting.kind == recipes::Setting::kNumber && parse_number(text, number)) value = number;
+  if (!recipes::allows(setting, value))
+    throw Error("--" + setting.name + ": '" + text + "' is " + recipes::refusal(setting));
+  return value;
+}
+
+// An option with a value; as with variables of the environment, an empty one is not set.
+template <class F>
+CLI::Option* add_text(CLI::App& command, const std::string& name, F&& set,
+                      const std::string& help) {
+  return command.add_option_function<std::string>(
+      name,
+      [set](const std::string& text) {
+        if (!text.empty()) set(text);
+      },
+      help);
+}
+
+// Nonsense in the environment is said before anything is done.
+void check_environment() {
+  num_threads();
+  eager();
+  cpu_level();
 }
 
 // `parent RECIPE ...`: a subcommand for each recipe, and a clear error for any other word.
@@ -146,26 +156,24 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe) {
       continue;
     }
     const bool choice = setting.kind == recipes::Setting::kChoice;
-    command
-        .add_option_function<std::string>(
-            "--" + setting.name,
-            [job, setting](const std::string& text) {
-              job->given[setting.name] = parse_setting(setting, text);
-            },
-            setting.help)
+    add_text(
+        command, "--" + setting.name,
+        [job, setting](const std::string& text) {
+          job->given[setting.name] = parse_setting(setting, text);
+        },
+        setting.help)
         ->type_name(choice ? fmt::format("{}", fmt::join(setting.choices, "|"))
                     : setting.kind == recipes::Setting::kInteger ? "N"
                                                                  : "X")
         ->default_str(setting.fallback);
   }
-  command
-      .add_option_function<std::string>(
-          "--threads",
-          [](const std::string& text) {
-            const auto threads = parse_setting({.name = "threads", .low = 1, .high = 1024}, text);
-            set_num_threads(threads.get<int>());
-          },
-          "Threads to use. The result is the same, bit for bit, for any number.")
+  add_text(
+      command, "--threads",
+      [](const std::string& text) {
+        const auto threads = parse_setting({.name = "threads", .low = 1, .high = 1024}, text);
+        set_num_threads(threads.get<int>());
+      },
+      "Threads to use. The result is the same, bit for bit, for any number.")
       ->type_name("N")
       ->default_str("all processors");
   auto* out = command.add_option("--out", job->out,
@@ -173,15 +181,14 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe) {
                                  "unless --overwrite is given.");
   out->type_name("DIR")->default_str("a new one below runs/");
   command.add_flag("--overwrite", job->overwrite, "Replaces the run that --out holds.")->needs(out);
-  command
-      .add_option_function<std::string>(
-          "--resume",
-          [job](const std::string& folder) {
-            job->out = folder;
-            job->resume = true;
-          },
-          "Goes on from the checkpoint in this folder, with the settings it was started with, and "
-          "ends with the same bits as a run that was never interrupted.")
+  add_text(
+      command, "--resume",
+      [job](const std::string& folder) {
+        job->out = folder;
+        job->resume = true;
+      },
+      "Goes on from the checkpoint in this folder, with the settings it was started with, and "
+      "ends with the same bits as a run that was never interrupted.")
       ->type_name("DIR")
       ->excludes(out);
   command.footer(
@@ -189,6 +196,7 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe) {
       "metrics.csv, a TensorBoard event file, summary.json and report.html. Ctrl-C finishes the\n"
       "step, saves a checkpoint and says how to go on.");
   command.callback([job, &recipe] {
+    check_environment();
     watch_signals();
     recipe.train(*job);
   });
@@ -201,7 +209,11 @@ void add_predict(CLI::App& command, const recipes::Recipe& recipe) {
       ->required();
   command.add_option("input", job->inputs, recipe.input)->type_name("FILE")->required();
   command.footer("\n" + recipe.predict_help);
-  command.callback([job, &recipe] { recipe.predict(*job); });
+  command.callback([job, &recipe] {
+    if (job->model.empty()) throw Error("--model: no folder is named");
+    check_environment();
+    recipe.predict(*job);
+  });
 }
 
 int fail(const std::string& message) {
@@ -226,26 +238,24 @@ void add_profile(CLI::App& app, int* status) {
       ->add_option("--trace", job->trace,
                    "Writes every kernel to this file, for ui.perfetto.dev or chrome://tracing.")
       ->type_name("FILE");
-  command
-      ->add_option_function<std::string>(
-          "--top",
-          [job](const std::string& text) {
-            job->top = parse_setting({.name = "top", .low = 1, .high = 1e6}, text).get<int>();
-          },
-          "Rows of the table.")
+  add_text(
+      *command, "--top",
+      [job](const std::string& text) {
+        job->top = parse_setting({.name = "top", .low = 1, .high = 1e6}, text).get<int>();
+      },
+      "Rows of the table.")
       ->type_name("N")
       ->default_str("20");
-  command
-      ->add_option_function<std::string>(
-          "--floor",
-          [job](const std::string& text) {
-            const size_t comma = text.find(',');
-            const recipes::Setting part{.name = "floor", .kind = recipes::Setting::kNumber};
-            ProfileOptions& o = job->options;
-            o.gb_per_s = parse_setting(part, text.substr(0, comma));
-            o.gflop_per_s = parse_setting(part, comma < text.size() ? text.substr(comma + 1) : "");
-          },
-          "What the machine can do in GB/s and, for f32, GFLOP/s, instead of measuring it.")
+  add_text(
+      *command, "--floor",
+      [job](const std::string& text) {
+        const size_t comma = text.find(',');
+        const recipes::Setting part{.name = "floor", .kind = recipes::Setting::kNumber};
+        ProfileOptions& o = job->options;
+        o.gb_per_s = parse_setting(part, text.substr(0, comma));
+        o.gflop_per_s = parse_setting(part, comma < text.size() ? text.substr(comma + 1) : "");
+      },
+      "What the machine can do in GB/s and, for f32, GFLOP/s, instead of measuring it.")
       ->type_name("B,F");
   command->prefix_command();
   command->footer(
@@ -283,6 +293,12 @@ int run(std::vector<std::string> words) {
       "  glia train fashion-mnist --resume runs/fashion-mnist-cnn\n"
       "  glia predict fashion-mnist --model runs/fashion-mnist-cnn shoe.png");
   try {
+    // The library would take the word after "--lr=" for its value.
+    for (size_t i = 0; i < words.size(); ++i) {
+      if (!words[i].starts_with("--") || words[i].find('=') != words[i].size() - 1) continue;
+      words[i].pop_back();
+      words.insert(words.begin() + static_cast<int64_t>(i) + 1, "");
+    }
     std::reverse(words.begin(), words.end());  // as the library wants them
     app.parse(std::move(words));
     if (app.get_subcommands().empty()) fmt::print("{}", app.help());

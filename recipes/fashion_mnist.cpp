@@ -26,6 +26,7 @@ constexpr int64_t kSide = 28;
 constexpr int kPrefetch = 4;
 constexpr double kWeightDecay = 0.05, kLabelSmoothing = 0.05;
 constexpr int64_t kTestBatch = 500;
+constexpr int64_t kMostPixels = int64_t{1} << 26;  // of a picture to predict
 
 // A network whose kind is known at run time.
 struct Model {
@@ -122,12 +123,15 @@ std::vector<double> over_epochs(const train::Trainer& trainer, const std::string
 void write_results(const Run& run, const train::Trainer& trainer, const Model& model,
                    const data::Dataset<2>& test, int64_t images) {
   const std::string name = run.settings()["model"];
-  io::write_safetensors(run.file(kModel), model.module->state_dict(),
-                        {{"format", "pt"}, {"recipe", kName}, {"model", name}});
-
   const train::Epoch& last = trainer.history().back();
   const double accuracy = train::value_of(last.values, "test_accuracy");
   const double loss = train::value_of(last.values, "test_loss");
+  if (!std::isfinite(loss))
+    throw ValueError(fmt::format(
+        "training diverged: the test loss is {} at the end; a lower learning rate may help", loss));
+  io::write_safetensors(run.file(kModel), model.module->state_dict(),
+                        {{"format", "pt"}, {"recipe", kName}, {"model", name}});
+
   const int64_t parameters = model.module->parameter_count();
   Settings summary = {{"recipe", kName}};
   summary.update(run.settings());
@@ -229,9 +233,9 @@ Tensor resize_filter(int64_t out, int64_t in) {
 
 // Any picture as the data set would show it: (1, 28, 28, 1) f32 from 0 to 255, bright on black.
 Tensor prepared(const std::string& path, std::string& note) {
-  Tensor image = cast(io::read_png(path), kF32);
+  const Tensor image = io::read_png(path, kMostPixels);
   const int64_t height = image.size(0), width = image.size(1), channels = image.size(2);
-  const auto channel = [&](int64_t c) { return index(image, {Ellipsis, c}); };
+  const auto channel = [&](int64_t c) { return cast(index(image, {Ellipsis, c}), kF32); };
   Tensor grey =
       channels < 3 ? channel(0) : 0.299 * channel(0) + 0.587 * channel(1) + 0.114 * channel(2);
   if (channels % 2 == 0) {  // what is transparent lies on white
@@ -246,11 +250,15 @@ Tensor prepared(const std::string& path, std::string& note) {
   }
   if (height == kSide && width == kSide) return reshape(grey, {1, kSide, kSide, 1});
   note += fmt::format(", resized from {} x {}", width, height);
+  // As if it lay in the middle of a black square: what of the square's filter meets it.
   const int64_t side = std::max(height, width);
-  const int64_t top = (side - height) / 2, left = (side - width) / 2;
-  grey = pad(grey, {{top, side - height - top}, {left, side - width - left}});
   const Tensor filter = resize_filter(kSide, side);
-  return reshape(matmul(matmul(filter, grey), transpose(filter)), {1, kSide, kSide, 1});
+  const auto part = [&](int64_t size) {
+    const int64_t start = (side - size) / 2;
+    return index(filter, {Ellipsis, Slice{start, start + size}});
+  };
+  const Tensor small = matmul(matmul(part(height), grey), transpose(part(width)));
+  return reshape(small, {1, kSide, kSide, 1});
 }
 
 void predict(const PredictJob& job) {
@@ -277,6 +285,8 @@ void predict(const PredictJob& job) {
     std::string note;
     const Tensor image = prepared(input, note);
     const auto p = softmax(model.logits(normalized(image))).to_vector<double>();
+    if (!std::ranges::all_of(p, [](double v) { return std::isfinite(v); }))
+      throw IoError(path + ": gives no numbers for " + input + ": its weights are broken");
     std::vector<size_t> order(p.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
@@ -309,7 +319,8 @@ const Registered fashion_mnist({
                   .kind = Setting::kNumber,
                   .help = "Highest learning rate of the one-cycle schedule (AdamW).",
                   .fallback = "0.005 for cnn, 0.003 for mlp",
-                  .low = 0},
+                  .low = 0,
+                  .high = 1000},
                  {.name = "seed",
                   .help = "Decides the initial weights, the order and the augmentation.",
                   .fallback = "0",

@@ -22,6 +22,10 @@ struct Setting {
   std::vector<std::string> choices = {};  // of kChoice
   double low = 0, high = 1e18;            // of the others, both included
 };
+// Whether the setting may have that value; and what a value that it may not have is, in words:
+// "no whole number from 1 to 1024".
+bool allows(const Setting& setting, const Settings& value);
+std::string refusal(const Setting& setting);
 
 struct TrainJob {
   Settings given = Settings::object();  // what the user set; the rest has defaults
@@ -51,8 +55,9 @@ class Interrupted : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Every recipe, by name.
+// Every recipe, by name; and the one of that name.
 const std::vector<const Recipe*>& all();
+const Recipe& named(const std::string& name);
 
 class Registered {
  public:

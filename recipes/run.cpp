@@ -51,7 +51,12 @@ Run::Run(const TrainJob& job, const std::string& recipe,
     const Settings saved = Settings::parse(train::read_note(file(kCheckpoint)), nullptr, false);
     if (!saved.is_object() || saved.value("recipe", "") != recipe)
       throw IoError(file(kCheckpoint) + ": is no checkpoint of " + recipe);
-    settings_ = saved.at("settings");
+    settings_ = saved.value("settings", Settings());
+    for (const Setting& setting : named(recipe).settings)
+      if (settings_.contains(setting.name) && !allows(setting, settings_[setting.name]))
+        throw IoError(file(kCheckpoint) + ": --" + setting.name + " " +
+                      shown(settings_[setting.name]) + " is " + refusal(setting));
+    settings_ = complete(settings_);
     for (const auto& [key, value] : job.given.items())
       if (settings_.value(key, Settings()) != value)
         throw Error(fmt::format("--{} {}: the run in {} was started with {}, which cannot change",

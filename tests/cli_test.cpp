@@ -1,8 +1,10 @@
 // The `glia` program as a user meets it: help, errors, a training run, its files, interruptions.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +14,7 @@
 
 #include "glia/io.h"
 #include "glia/ops.h"
+#include "tests/support/files.h"
 
 namespace glia {
 namespace {
@@ -117,6 +120,20 @@ TEST_F(Cli, WrongUseIsOneLineAndStatus2) {
   expect_error("train fashion-mnist --lr nan", "--lr: 'nan'");
   expect_error("train fashion-mnist --model vgg", "--model: 'vgg'");
   expect_error("train fashion-mnist --threads 0", "--threads: '0'");
+  // What is refused is told what is allowed.
+  expect_error("train fashion-mnist --epochs 1e3", "'1e3' is no whole number from 1 to 100000");
+  expect_error("train fashion-mnist --batch 1", "'1' is no whole number from 2 to 60000");
+  for (const char* lr : {"1e30", "1e999", "-1", "inf", "nan", "0x1", "1e", "0,1"})
+    expect_error(std::string("train fashion-mnist --lr ") + lr,
+                 std::string("'") + lr + "' is no number from 0 to 1000");
+  for (const char* seed : {"-1", "18446744073709551616", "1.0"})
+    expect_error(std::string("train fashion-mnist --seed ") + seed,
+                 "is no whole number from 0 to 1000000000000000000");
+  expect_error("train fashion-mnist --threads 1025", "is no whole number from 1 to 1024");
+  expect_error("train fashion-mnist --model MLP", "'MLP' is none of mlp, cnn");
+  expect_error("train fashion-mnist --checkpoint-steps -1", "is no whole number from 0 to");
+  expect_error("profile --top 0 list", "'0' is no whole number from 1 to 1000000");
+  expect_error("predict fashion-mnist --model '' x.png", "--model: no folder is named");
   expect_error("train fashion-mnist --resume a --out b", "--out");
   expect_error("predict fashion-mnist x.png", "--model");
   expect_error("profile", "no command");
@@ -137,6 +154,231 @@ TEST_F(Cli, BadFilesAreNamed) {
   fs::resize_file(labels, fs::file_size(labels) / 2);
   expect_error(kQuick + "--out run", "train-labels-idx1-ubyte.gz: ");
   EXPECT_FALSE(fs::exists("run"));
+}
+
+TEST_F(Cli, NonsenseInTheEnvironmentIsOneLine) {
+  const std::string predict = "predict fashion-mnist --model nowhere x.png";
+  for (const auto& [variable, text] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"GLIA_NUM_THREADS=many", "may be a whole number from 1 to 1024"},
+           {"GLIA_NUM_THREADS=0", "may be a whole number from 1 to 1024"},
+           {"GLIA_EAGER=yes", "may be 0 or 1"},
+           {"GLIA_CPU=fast", "may be avx512, avx2 or baseline"}}) {
+    const std::string line = variable.substr(0, variable.find('=')) + " is \"" +
+                             variable.substr(variable.find('=') + 1) + "\"; it " + text;
+    expect_error(kQuick, line, variable);
+    expect_error(predict, line, variable);
+    expect_error("profile " + kQuick, line, variable);
+  }
+  expect_error(kQuick, "GLIA_DATA is \"/nowhere\", which is no folder", "GLIA_DATA=/nowhere");
+  EXPECT_FALSE(fs::exists("runs"));
+  expect_error(kQuick, "GLIA_PROFILE is \"nowhere/p.json\"; it may be the name of a file",
+               "GLIA_PROFILE=nowhere/p.json");
+}
+
+TEST_F(Cli, WhatIsEmptyIsNotSet) {
+  const Output o = glia(kQuick + "--lr '' --seed= --threads '' --checkpoint-steps '' --out ''",
+                        "GLIA_NUM_THREADS= GLIA_CPU= GLIA_EAGER= GLIA_PROFILE=");
+  ASSERT_EQ(o.status, 0) << o.err;
+  ASSERT_EQ(glia(kQuick + "--resume '' --out plain").status, 2) << "both are given";
+  ASSERT_EQ(glia(kQuick + "--resume ''").status, 0);
+  EXPECT_EQ(io::read_file("runs/fashion-mnist-mlp/model.safetensors"),
+            io::read_file("runs/fashion-mnist-mlp-2/model.safetensors"));
+  ASSERT_EQ(glia("profile --trace '' --top '' --floor 40,200 list").status, 0);
+}
+
+TEST_F(Cli, DataThatDoNotBelongTogether) {
+  const std::string data = "data/fashion-mnist/";
+  const auto replace = [&](const char* name, auto&& use) {
+    const std::string whole = io::read_file(data + name);
+    fs::remove(data + name);
+    use();
+    io::write_file_atomic(data + name, whole);
+  };
+  // Whatever is installed elsewhere.
+  for (const char* name : {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
+                           "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"})
+    replace(name, [&] { expect_error(kQuick, data + name + ": is missing"); });
+  replace("t10k-images-idx3-ubyte.gz", [&] {
+    replace("t10k-labels-idx1-ubyte.gz", [&] {
+      io::write_idx(data + "t10k-images-idx3-ubyte", zeros({0, 28, 28}, kU8));
+      io::write_idx(data + "t10k-labels-idx1-ubyte", zeros({0}, kU8));
+      expect_error(kQuick, "t10k-images-idx3-ubyte: holds no images");
+      fs::remove(data + "t10k-images-idx3-ubyte");
+      fs::remove(data + "t10k-labels-idx1-ubyte");
+    });
+  });
+  EXPECT_FALSE(fs::exists("runs"));
+
+  ASSERT_EQ(glia(kQuick + "--out run").status, 0);
+  const std::string resume = "train fashion-mnist --resume run";
+  const std::string model = io::read_file("run/model.safetensors");
+  ASSERT_EQ(glia(resume).status, 0);
+  write_set(data + "train", 500, false);
+  expect_error(resume, "training data have 8 batches in an epoch, these have 10");
+  write_set(data + "train", 400, true);
+  expect_error(resume, "training data are others");
+  write_set(data + "train", 400, false);
+  write_set(data + "t10k", 100, false);
+  expect_error(resume, "test data are others");
+  write_set(data + "t10k", 100, true);
+  EXPECT_EQ(glia(resume).status, 0);
+  EXPECT_EQ(io::read_file("run/model.safetensors"), model);
+}
+
+TEST_F(Cli, SettingsOfACheckpointAreChecked) {
+  ASSERT_EQ(glia(kQuick + "--out run").status, 0);
+  const std::string path = "run/checkpoint.safetensors";
+  io::Metadata metadata;
+  auto tensors = io::read_safetensors(path, &metadata);
+  for (auto& [name, value] : tensors) value = value + zeros_like(value);  // no longer the file's
+  eval(tensors[0].second);
+  const auto facts = nlohmann::ordered_json::parse(metadata[0].second);
+  const auto note = nlohmann::ordered_json::parse(facts.at("note").get<std::string>());
+  for (const auto& [name, value, text] :
+       std::initializer_list<std::tuple<const char*, nlohmann::ordered_json, const char*>>{
+           {"batch", INT64_MAX, "is no whole number from 2 to 60000"},
+           {"batch", 0, "is no whole number from 2 to 60000"},
+           {"batch", "many", "is no whole number from 2 to 60000"},
+           {"epochs", -1, "is no whole number from 1 to 100000"},
+           {"lr", nullptr, "is no number from 0 to 1000"},
+           {"model", 3, "is none of mlp, cnn"},
+           {"model", "cnn", "does not fit this run"},
+           {"bf16", "yes", "is neither true nor false"}}) {
+    auto changed = note;
+    changed["settings"][name] = value;
+    auto said = facts;
+    said["note"] = changed.dump();
+    io::write_safetensors("bad", tensors, {{metadata[0].first, said.dump()}});
+    fs::rename("bad", path);
+    expect_error("train fashion-mnist --resume run", text);
+  }
+}
+
+// Pictures in every kind of PNG: class 7's two bright rows, which any of them must show.
+TEST_F(Cli, PredictsFromEveryKindOfPicture) {
+  ASSERT_EQ(glia(kTrain + "--epochs 12 --out run").status, 0);
+  const auto bright = [](int64_t y) { return y == 18 || y == 19; };
+  const auto rows = [&](int64_t width, auto&& pixel) {
+    std::string out;
+    for (int64_t y = 0; y < 28; ++y) {
+      out += '\0';
+      for (int64_t x = 0; x < width; ++x) out += pixel(bright(y));
+    }
+    return out;
+  };
+  const auto text = [](std::initializer_list<int> bytes) {
+    std::string out;
+    for (const int byte : bytes) out += static_cast<char>(byte);
+    return out;
+  };
+  std::string packed, interlaced;
+  for (int64_t y = 0; y < 28; ++y) packed += '\0' + std::string(4, bright(y) ? '\xff' : '\0');
+  const int passes[7][4] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                            {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};  // x, y, their steps
+  for (const auto& [left, top, right, down] : passes)
+    for (int y = top; y < 28; y += down) {
+      interlaced += '\0';
+      for (int x = left; x < 28; x += right) interlaced += bright(y) ? '\xb4' : '\x10';
+    }
+  const std::pair<const char*, std::string> pictures[] = {
+      {"grey8", io::png(28, 28, 8, 0, rows(28, [&](bool b) { return text({b ? 180 : 16}); }))},
+      {"grey16", io::png(28, 28, 16, 0,
+                         rows(28,
+                              [&](bool b) {
+                                return text({b ? 180 : 16, 7});
+                              }))},
+      {"grey1", io::png(28, 28, 1, 0, packed)},
+      {"alpha8", io::png(28, 28, 8, 4,
+                         rows(28,
+                              [&](bool b) {
+                                return text({b ? 180 : 16, 255});
+                              }))},
+      // Black where it is opaque: what is transparent lies on white, and it is inverted.
+      {"alpha16", io::png(28, 28, 16, 4,
+                          rows(28,
+                               [&](bool b) {
+                                 return text({0, 0, b ? 200 : 0, 0});
+                               }))},
+      {"rgb16", io::png(28, 28, 16, 2,
+                        rows(28,
+                             [&](bool b) {
+                               const int v = b ? 180 : 16;
+                               return text({v, 1, v, 2, v, 3});
+                             }))},
+      {"rgba8", io::png(28, 28, 8, 6,
+                        rows(28,
+                             [&](bool b) {
+                               const int v = b ? 180 : 16;
+                               return text({v, v, v, 255});
+                             }))},
+      {"palette", io::png(28, 28, 8, 3, rows(28, [&](bool b) { return text({b}); }),
+                          text({16, 16, 16, 180, 180, 180}))},
+      {"interlaced", io::png(28, 28, 8, 0, interlaced, "", "", 1)},
+  };
+  std::string inputs;
+  for (const auto& [name, bytes] : pictures) {
+    io::write_file_atomic(std::string(name) + ".png", bytes);
+    inputs += std::string(" ") + name + ".png";
+  }
+  const Output o = glia("predict fashion-mnist --model run" + inputs);
+  ASSERT_EQ(o.status, 0) << o.err;
+  for (const auto& [name, bytes] : pictures)
+    EXPECT_NE(o.out.find(std::string(name) + ".png: Sneaker"), std::string::npos) << name << o.out;
+
+  // One row or one pixel, and as many as fit: 16 million columns, in a file of a few kilobytes.
+  io::write_png("row.png", zeros({1, 30000}, kU8));
+  io::write_png("column.png", zeros({30000, 1}, kU8));
+  io::write_png("pixel.png", zeros({1, 1}, kU8));
+  // The square around the row would take 3.6 GB.
+  const Output wide =
+      glia("predict fashion-mnist --model run row.png column.png pixel.png", "ulimit -v 2000000;");
+  EXPECT_EQ(wide.status, 0) << wide.err;
+  EXPECT_NE(wide.out.find("resized from 30000 x 1\n"), std::string::npos) << wide.out;
+  io::write_file_atomic("bomb.png", io::png(100000, 1000, 1, 0, std::string(12501000, '\0')));
+  expect_error("predict fashion-mnist --model run bomb.png",
+               "bomb.png: 100000 x 1000 pixels are more than the 67,108,864 that are read");
+  ASSERT_EQ(mkfifo("pipe", 0600), 0);
+  expect_error("predict fashion-mnist --model run pipe", "pipe: is not a regular file");
+  expect_error("predict fashion-mnist --model pipe grey8.png", "pipe: is not a regular file");
+}
+
+TEST_F(Cli, BrokenModelsAreNamed) {
+  ASSERT_EQ(glia(kQuick + "--out run").status, 0);
+  io::write_png("x.png", zeros({28, 28}, kU8));
+  const std::string path = "run/model.safetensors";
+  const std::string whole = io::read_file(path);
+  io::Metadata metadata;
+  io::NamedTensors tensors = io::read_safetensors(path, &metadata);
+  const auto says = [&](auto&& change, const std::string& text) {
+    io::NamedTensors changed = tensors;
+    io::Metadata said = metadata;
+    change(changed, said);
+    io::write_safetensors("other.safetensors", changed, said);
+    expect_error("predict fashion-mnist --model other.safetensors x.png", text);
+  };
+  using Tensors = io::NamedTensors;
+  using Texts = io::Metadata;
+  for (const double value : {NAN, INFINITY})
+    says([&](Tensors& t, Texts&) { t.back().second = t.back().second + value; },
+         "other.safetensors: gives no numbers for x.png: its weights are broken");
+  says([](Tensors& t, Texts&) { t.back().second = zeros({7}); }, "other.safetensors: ");
+  says([](Tensors& t, Texts&) { t.pop_back(); }, "other.safetensors: ");
+  says([](Tensors& t, Texts&) { t.emplace_back("more", zeros({7})); }, "other.safetensors: ");
+  says([](Tensors&, Texts& m) { m.clear(); }, "other.safetensors: is no model of fashion-mnist");
+  says(
+      [](Tensors&, Texts& m) {
+        for (auto& [key, value] : m)
+          if (key == "model") value = "cnn";
+      },
+      "other.safetensors: ");
+  for (const size_t size : {size_t{0}, size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    io::write_file_atomic(path, whole.substr(0, size));
+    expect_error("predict fashion-mnist --model run x.png", path + ": ");
+  }
+  fs::remove(path);
+  expect_error("predict fashion-mnist --model run x.png", path + ": No such file or directory");
+  expect_error("predict fashion-mnist --model run/checkpoint.safetensors x.png",
+               "checkpoint.safetensors: is no model of fashion-mnist");
 }
 
 TEST_F(Cli, TrainsAndLeavesItsFiles) {
