@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -355,6 +356,18 @@ TEST(Data, NoPositionOutsideTheDataIsRead) {
     EXPECT_FALSE(at_end.begin() != at_end.end());
     EXPECT_EQ(at_end.state(), (State{4, 0}));
   }
+}
+
+TEST(Data, ImagesAreChangedWithinReason) {
+  Random random(1);
+  const Tensor images = ones({2, 3, 4, 1}, kU8);
+  for (const int64_t padding : {int64_t{-1}, INT64_MIN, INT64_MAX, int64_t{1} << 62})
+    EXPECT_THROW(augment_images(random, images, {.padding = padding}), ShapeError) << padding;
+  for (const double std : {0.0, -1.0, double{NAN}})
+    EXPECT_THROW(augment_images(random, images, {.std = {std}}), ValueError) << std;
+  const Tensor far = augment_images(random, images, {.padding = int64_t{1} << 30});
+  EXPECT_EQ(sum(far).item(), 0) << "a crop far outside shows zeros";
+  EXPECT_THROW(Pipeline(nullptr), Error);
 }
 
 TEST(Data, RandomBelowKnowsItsRange) {

@@ -9,6 +9,8 @@
 namespace glia::data {
 namespace {
 
+constexpr int64_t kMostPadding = int64_t{1} << 30;
+
 // What the image at one place of the batch becomes.
 struct Draw {
   int64_t down, right;  // where the crop begins within the padded image
@@ -75,9 +77,13 @@ Tensor augment_images(Random& random, const Tensor& images, const ImageOptions& 
   const auto fits = [&](const std::vector<double>& v) {
     return v.empty() || static_cast<int64_t>(v.size()) == channels;
   };
-  if (options.padding < 0 || !fits(options.mean) || !fits(options.std))
-    throw ShapeError("augment_images: the padding is negative, or mean and std do not have the " +
-                     std::to_string(channels) + " channels of " + shape.str());
+  if (options.padding < 0 || options.padding > kMostPadding)
+    throw ShapeError("augment_images: a padding of " + std::to_string(options.padding));
+  if (!fits(options.mean) || !fits(options.std))
+    throw ShapeError("augment_images: mean or std does not have the " + std::to_string(channels) +
+                     " channels of " + shape.str());
+  if (std::ranges::any_of(options.std, [](double std) { return !(std > 0); }))
+    throw ValueError("augment_images: a std that is not above 0");
   Rows rows{height, width, channels, options.padding, {}, {}};
   for (int64_t i = 0; i < width * channels; ++i) {
     const double mean = options.mean.empty() ? 0 : options.mean[i % channels];

@@ -458,6 +458,7 @@ class Pipeline::Pass::Prefetcher {
 
 Pipeline::Pipeline(SourcePtr source, int64_t prefetch)
     : source_(std::move(source)), prefetch_(prefetch) {
+  if (!source_) throw Error("Pipeline: there is no source");
   if (prefetch < 0) throw Error("prefetch: a negative count");
 }
 
