@@ -8,6 +8,7 @@
 #include "glia/ops.h"
 #include "glia/optim.h"
 #include "glia/random.h"
+#include "glia/report.h"
 #include "glia/runtime.h"
 #include "glia/sparse.h"
 #include "glia/tensor.h"
