@@ -12,10 +12,10 @@
 #include "glia/io.h"
 #include "glia/optim.h"
 #include "glia/random.h"
+#include "glia/report.h"
 #include "glia/runtime.h"
 #include "glia/train.h"
 #include "recipes/recipe.h"
-#include "recipes/report.h"
 #include "recipes/run.h"
 
 namespace glia::recipes {
@@ -78,22 +78,26 @@ Tensor augmented(data::Random& random, const Tensor& images) {
   return from_vector(to, images.shape());
 }
 
-std::string grouped(int64_t n) {
-  std::string digits = std::to_string(n);
-  for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(i, ",");
-  return digits;
-}
-
 std::string duration(double seconds) {
   const auto s = static_cast<int64_t>(std::lround(seconds));
   return s < 60 ? fmt::format("{:.1f} s", seconds) : fmt::format("{} min {} s", s / 60, s % 60);
 }
 
-// What the trained model says of the test images: the confusion matrix and the worst mistakes.
-void examine(const Model& model, data::Dataset<2> test, Report& report) {
+// What the trained model says of the test images.
+struct Verdict {
+  struct Mistake {
+    Tensor image;
+    int64_t truth = 0, guess = 0;
+    double probability = 0;  // of the guess
+  };
+  std::vector<int64_t> confusion;  // (truth, guess)
+  std::vector<Mistake> mistakes;   // the worst first
+};
+
+Verdict examine(const Model& model, data::Dataset<2> test) {
   constexpr size_t kMistakes = 30;
-  const size_t classes = report.classes.size();
-  report.confusion.assign(classes, std::vector<int64_t>(classes));
+  constexpr size_t kClasses = data::kFashionClasses.size();
+  Verdict verdict{.confusion = std::vector<int64_t>(kClasses * kClasses)};
   model.module->eval();
   const NoGrad no_grad;
   for (auto [images, labels] : test) {
@@ -101,17 +105,49 @@ void examine(const Model& model, data::Dataset<2> test, Report& report) {
     const auto p = probabilities.data<float>();
     const auto truths = labels.data<int64_t>();
     for (size_t i = 0; i < truths.size(); ++i) {
-      const auto row = p.subspan(i * classes, classes);
+      const auto row = p.subspan(i * kClasses, kClasses);
       const int64_t guess = std::max_element(row.begin(), row.end()) - row.begin();
-      ++report.confusion[truths[i]][guess];
+      ++verdict.confusion[truths[i] * kClasses + guess];
       if (guess != truths[i])
-        report.mistakes.push_back({index(images, {i}), truths[i], guess, row[guess]});
+        verdict.mistakes.push_back({index(images, {i}), truths[i], guess, row[guess]});
     }
   }
-  std::stable_sort(
-      report.mistakes.begin(), report.mistakes.end(),
-      [](const Mistake& a, const Mistake& b) { return a.probability > b.probability; });
-  if (report.mistakes.size() > kMistakes) report.mistakes.resize(kMistakes);
+  std::stable_sort(verdict.mistakes.begin(), verdict.mistakes.end(),
+                   [](const auto& a, const auto& b) { return a.probability > b.probability; });
+  if (verdict.mistakes.size() > kMistakes) verdict.mistakes.resize(kMistakes);
+  return verdict;
+}
+
+// The sections that show it: the confusion matrix, each class's accuracy and the mistakes.
+void add_verdict(report::Report& page, const Verdict& verdict) {
+  const auto& classes = data::kFashionClasses;
+  const auto size = static_cast<int64_t>(classes.size());
+  const std::vector<std::string> names(classes.begin(), classes.end());
+  page.sections.push_back({"Confusion matrix",
+                           report::Matrix{.rows = names,
+                                          .columns = names,
+                                          .values = from_vector(verdict.confusion, {size, size}),
+                                          .confusion = true,
+                                          .row_name = "truth",
+                                          .column_name = "guess"},
+                           "Rows are true classes, columns what the model said; test images."});
+  report::Bars accuracies{.percent = true};
+  for (int64_t k = 0; k < size; ++k) {
+    const auto row = std::span(verdict.confusion).subspan(k * size, size);
+    const auto total = std::accumulate(row.begin(), row.end(), int64_t{0});
+    accuracies.bars.push_back(
+        {names[k], static_cast<double>(row[k]) / static_cast<double>(std::max<int64_t>(total, 1))});
+  }
+  page.sections.push_back({"Accuracy of each class", accuracies});
+  if (verdict.mistakes.empty()) return;
+  report::Images::Group pictures;
+  for (const auto& [image, truth, guess, probability] : verdict.mistakes)
+    pictures.pictures.push_back(
+        {image, names[guess],
+         fmt::format("{:.1f}\u00a0% sure, is {}", 100 * probability, names[truth])});
+  page.sections.push_back({"Worst mistakes", report::Images{{pictures}},
+                           "Test images on which the model was most certain of a wrong class.",
+                           true});
 }
 
 std::vector<double> over_epochs(const train::Trainer& trainer, const std::string& name) {
@@ -137,9 +173,9 @@ void write_results(const Run& run, const train::Trainer& trainer, const Model& m
   summary.update(run.settings());
   summary.update(
       Settings{{"version", version()}, {"threads", num_threads()}, {"processor", cpu_level()}});
-  Report report;
+  report::Report page;
   for (const auto& [key, value] : summary.items())
-    report.settings.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+    page.settings.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
   summary.update(Settings{{"parameters", parameters},
                           {"steps", last.step},
                           {"seconds", last.seconds},
@@ -147,26 +183,26 @@ void write_results(const Run& run, const train::Trainer& trainer, const Model& m
                           {"test_loss", loss}});
   io::write_file_atomic(run.file(kSummary), summary.dump(2) + "\n");
 
-  report.title = "Fashion-MNIST, " + name;
-  report.subtitle = fmt::format("Trained by {} for {} epoch{} on {} images", version(), last.epoch,
-                                last.epoch == 1 ? "" : "s", grouped(images));
-  report.highlights = {
+  page.title = "Fashion-MNIST, " + name;
+  page.subtitle = fmt::format("Trained by {} for {} epoch{} on {} images", version(), last.epoch,
+                              last.epoch == 1 ? "" : "s", report::shown(images));
+  page.highlights = {
       {"test accuracy", fmt::format("{:.2f} %", 100 * accuracy)},
       {"test loss", fmt::format("{:.4f}", loss)},
-      {"parameters", grouped(parameters)},
+      {"parameters", report::shown(parameters)},
       {"training time", duration(last.seconds)},
-      {"images a second", grouped(std::lround(images * last.epoch / last.seconds))}};
+      {"images a second", report::shown(std::round(images * last.epoch / last.seconds))}};
   const auto curve = [&](const char* title, const std::string& value, bool percent) {
-    report.curves.push_back({title,
-                             percent,
-                             {{"training", over_epochs(trainer, "train_" + value)},
-                              {"test", over_epochs(trainer, "test_" + value)}}});
+    page.sections.push_back(
+        {title, report::Curves{.series = {{"training", over_epochs(trainer, "train_" + value)},
+                                          {"test", over_epochs(trainer, "test_" + value)}},
+                               .x = {"epoch"},
+                               .y = {.percent = percent}}});
   };
   curve("Loss: cross-entropy with smoothed labels", "loss", false);
   curve("Accuracy", "accuracy", true);
-  report.classes.assign(data::kFashionClasses.begin(), data::kFashionClasses.end());
-  examine(model, test, report);
-  io::write_file_atomic(run.file(kReport), to_html(report));
+  add_verdict(page, examine(model, test));
+  io::write_file_atomic(run.file(kReport), report::to_html(page));
 
   fmt::print("test accuracy {:.2f} % after {} of training; see {}\n", 100 * accuracy,
              duration(last.seconds), run.file(kReport));
@@ -207,7 +243,7 @@ void train_model(const TrainJob& job) {
        .schedule = optim::one_cycle(lr, epochs * training.size(), {.pct_start = 0.25}),
        .note = run.note()});
   fmt::print("{}: {} with {} parameters, results in {}\n", kName,
-             settings["model"].get<std::string>(), grouped(model.module->parameter_count()),
+             settings["model"].get<std::string>(), report::shown(model.module->parameter_count()),
              run.folder());
   run.fit(trainer, training, test, "images");
   write_results(run, trainer, model, test, images.size());
