@@ -63,6 +63,14 @@ Node* leave_history(Node* node) {
   return node->history_source;
 }
 
+inline uint64_t next_sequence() {
+  if (state.sequence == 0) [[unlikely]] {
+    static std::atomic<uint64_t> threads{0};
+    state.sequence = threads.fetch_add(1, std::memory_order_relaxed) << 40;
+  }
+  return ++state.sequence;
+}
+
 inline Node* new_node(const Op& op, const Shape& shape, DType dtype) {
   void* memory = state.free_nodes;
   if (memory) {
@@ -72,11 +80,7 @@ inline Node* new_node(const Op& op, const Shape& shape, DType dtype) {
     memory = ::operator new(sizeof(Node), kLine);
     allocated_nodes.fetch_add(1, std::memory_order_relaxed);
   }
-  if (state.sequence == 0) [[unlikely]] {
-    static std::atomic<uint64_t> threads{0};
-    state.sequence = threads.fetch_add(1, std::memory_order_relaxed) << 40;
-  }
-  return ::new (memory) Node(op, shape, dtype, ++state.sequence);
+  return ::new (memory) Node(op, shape, dtype, next_sequence());
 }
 
 void delete_node(Node* node) {
@@ -192,6 +196,8 @@ void keep_history(Node* node, Node* source) {
   if (history_head) history_head->history_previous = node;
   history_head = node;
 }
+
+void renew(Node* node) { node->sequence = next_sequence(); }
 
 Node* history_source(std::span<Node* const> nodes) {
   const uint64_t mark = next_mark();

@@ -91,7 +91,9 @@ struct Node {
 
   int64_t offset = 0;  // of the value within memory, in bytes
   std::source_location where;
-  uint64_t sequence;  // order of recording in its thread; no other node has the same
+  // Order of recording in its thread. No other node has the same, nor has this one after its value
+  // was written in place: what is kept of a value is known by its node and this.
+  uint64_t sequence;
   Shape shape;        // up to rank 4 the rest of it is not touched
   int64_t inline_attributes[kInline];
 
@@ -131,6 +133,8 @@ void end_dead_histories();
 // A held trainable tensor behind these nodes, for which gradients() could be asked through them,
 // or null. Under graph_lock().
 Node* history_source(std::span<Node* const> nodes);
+// Its value was written in place: nothing that was kept of it is right. Under graph_lock().
+void renew(Node* node);
 
 inline Tensor handle(Node* node) {
   node->counts.add(Node::kHandle);
