@@ -20,7 +20,8 @@ class ShapeError : public Error {
   using Error::Error;
 };
 
-// A value that cannot be used, found while computing: an index out of range.
+// A value that cannot be used: a number that its dtype does not hold, or, found while computing, an
+// index out of range.
 class ValueError : public Error {
  public:
   using Error::Error;

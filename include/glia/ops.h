@@ -28,20 +28,22 @@ Tensor operator&(const Operand& a, const Operand& b);  // bitwise; logical for b
 Tensor operator|(const Operand& a, const Operand& b);
 Tensor operator^(const Operand& a, const Operand& b);
 Tensor operator~(const Operand& x);
+// These keep a's shape and dtype; what would change the shape, or the kind of dtype (bool, integer,
+// float), is an error.
 Tensor& operator+=(Tensor& a, const Operand& b);
 Tensor& operator-=(Tensor& a, const Operand& b);
 Tensor& operator*=(Tensor& a, const Operand& b);
 Tensor& operator/=(Tensor& a, const Operand& b);
 
-Tensor pow(const Operand& base, const Operand& exponent);
-Tensor floor_divide(const Operand& a, const Operand& b);  // rounds towards minus infinity
-Tensor remainder(const Operand& a, const Operand& b);     // with the divisor's sign, as in Python
-Tensor maximum(const Operand& a, const Operand& b);       // NaN if either is
+Tensor pow(const Operand& base, const Operand& exponent);  // of integers: an integer, which wraps
+Tensor floor_divide(const Operand& a, const Operand& b);   // rounds towards minus infinity
+Tensor remainder(const Operand& a, const Operand& b);      // with the divisor's sign, as in Python
+Tensor maximum(const Operand& a, const Operand& b);        // NaN if either is
 Tensor minimum(const Operand& a, const Operand& b);
 Tensor atan2(const Operand& y, const Operand& x);
 // Where `condition` (bool) holds, a, else b.
 Tensor where(const Operand& condition, const Operand& a, const Operand& b);
-Tensor clamp(const Operand& x, double low, double high);
+Tensor clamp(const Operand& x, const Operand& low, const Operand& high);
 
 Tensor abs(const Operand& x);
 Tensor sign(const Operand& x);
@@ -87,8 +89,8 @@ Tensor permute(const Tensor& x, const Axes& axes, Where where = Where::current()
 Tensor transpose(const Tensor& x, int axis0 = -2, int axis1 = -1, Where where = Where::current());
 Tensor expand(const Tensor& x, const Shape& shape, Where where = Where::current());
 // Zeros (or `value`) before and after each axis: pads[i] = {before, after}.
-Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads, double value = 0,
-           Where where = Where::current());
+Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads,
+           const Number& value = 0, Where where = Where::current());
 Tensor slice(const Tensor& x, int axis, Slice range, Where where = Where::current());
 Tensor flip(const Tensor& x, const Axes& axes, Where where = Where::current());
 Tensor concat(const std::vector<Tensor>& parts, int axis = 0, Where where = Where::current());

@@ -35,12 +35,17 @@ class Shape {
   int64_t& operator[](int i) { return sizes_[i]; }
   // The size of an axis, negative ones from the end; throws ShapeError when there is none.
   int64_t size(int axis) const;
-  // The product of all sizes; 1 for rank 0. Throws ShapeError when it does not fit 63 bits.
+  // The product of all sizes; 1 for rank 0. Throws ShapeError when a size is negative or when the
+  // product of those above 0 is too large, so that no arithmetic on positions overflows.
   int64_t numel() const {
-    int64_t n = 1;
+    int64_t n = 1, signs = 0;
     bool overflow = false;
-    for (int64_t size : *this) overflow |= __builtin_mul_overflow(n, size, &n);
-    return overflow || n > kMaxElements ? numel_of_many() : n;
+    for (int64_t size : *this) {
+      overflow |= __builtin_mul_overflow(n, size, &n);
+      signs |= size;
+    }
+    const bool usual = static_cast<uint64_t>(n) - 1 < static_cast<uint64_t>(kMaxElements);
+    return usual && !overflow && signs >= 0 ? n : checked_numel();
   }
   void push_back(int64_t size);
   void insert(int axis, int64_t size);
@@ -61,11 +66,20 @@ class Shape {
 
  private:
   static constexpr int64_t kMaxElements = int64_t{1} << 59;  // bytes fit 63 bits whatever the dtype
-  int64_t numel_of_many() const;
+  int64_t checked_numel() const;
 
   int32_t rank_ = 0;
   int64_t sizes_[kMaxRank];
 };
+
+// Arithmetic on sizes that stays at the largest number instead of overflowing: far too many for any
+// shape, which numel() then says. Neither operand is negative.
+inline int64_t add_sizes(int64_t a, int64_t b) {
+  return __builtin_add_overflow(a, b, &a) ? INT64_MAX : a;
+}
+inline int64_t multiply_sizes(int64_t a, int64_t b) {
+  return __builtin_mul_overflow(a, b, &a) ? INT64_MAX : a;
+}
 
 // NumPy's rule: aligned at the last axis, sizes equal or 1. Throws ShapeError naming both.
 Shape broadcast(const Shape& a, const Shape& b);

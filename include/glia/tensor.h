@@ -1,6 +1,7 @@
 // Tensor: a handle on a node of the lazy graph.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <source_location>
 #include <span>
@@ -42,11 +43,17 @@ class Tensor {
   // something that is.
   bool requires_grad() const;
 
-  // The single value; any dtype converts to any number. Throws ShapeError if numel() != 1.
+  // The single value; any dtype converts to any number, floats to integers by cutting off what is
+  // behind the point. Throws ShapeError if numel() != 1, ValueError if T does not hold the value.
   template <class T = double>
   T item() const {
-    if constexpr (std::is_integral_v<T>) {
-      return static_cast<T>(item_integer());
+    using Limits = std::numeric_limits<T>;
+    if constexpr (std::is_same_v<T, bool>) {
+      return item_double() != 0;
+    } else if constexpr (std::is_integral_v<T>) {
+      constexpr bool kWide = sizeof(T) == 8 && !Limits::is_signed;
+      return static_cast<T>(
+          item_integer(Limits::min(), kWide ? INT64_MAX : static_cast<int64_t>(Limits::max())));
     } else {
       return static_cast<T>(item_double());
     }
@@ -56,10 +63,10 @@ class Tensor {
   std::span<const T> data() const {
     return {static_cast<const T*>(raw_data(dtype_of<T>)), static_cast<size_t>(numel())};
   }
-  // A copy of the values, converted to T.
+  // A copy of the values, converted to T as item() does.
   template <class T>
   std::vector<T> to_vector() const;
-  // NumPy's format, long axes abridged.
+  // What NumPy prints for such an array: 8 digits, large arrays abridged.
   std::string str() const;
 
   // Private to the library: the node behind the handle.
@@ -72,27 +79,52 @@ class Tensor {
 
  private:
   double item_double() const;
-  int64_t item_integer() const;
+  int64_t item_integer(int64_t low, int64_t high) const;  // which it must not be beyond
   const void* raw_data(DType expected) const;
 
   Node* node_ = nullptr;
 };
 
+// A host number as it was given: an integer keeps all of its digits.
+class Number {
+ public:
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  constexpr Number(T value)
+      : value_(static_cast<double>(value)),
+        kind_(std::is_same_v<T, bool> ? kBool
+              : std::is_integral_v<T> ? kI64
+                                      : kF64) {
+    if constexpr (std::is_integral_v<T>) {
+      integer_ = static_cast<int64_t>(value);
+      beyond_i64_ = sizeof(T) == 8 && !std::is_signed_v<T> && integer_ < 0;
+    }
+  }
+  double value() const { return value_; }
+  DType kind() const { return kind_; }  // kBool, kI64 or kF64
+  bool is_integer() const { return kind_ != kF64; }
+  // Whether it is an integer below 2^63: integer() then has all of its digits.
+  constexpr bool is_exact() const { return kind_ != kF64 && !beyond_i64_; }
+  int64_t integer() const { return integer_; }
+  std::string str() const;
+
+ private:
+  double value_ = 0;
+  int64_t integer_ = 0;
+  DType kind_ = kF64;
+  bool beyond_i64_ = false;
+};
+
 // What an arithmetic operator takes: a tensor, or a host number that adopts the other operand's
 // dtype and is passed to a plan at run time, so that changing it never makes a new plan. It also
-// notes the caller's source line for error messages.
+// notes the caller's source line for error messages. As in NumPy 2, an integer that the adopted
+// dtype does not hold is an error, in comparisons the number that it is.
 class Operand {
  public:
   using Where = std::source_location;
   Operand(const Tensor& tensor, Where where = Where::current()) : tensor_(&tensor), where_(where) {}
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-  Operand(T value, Where where = Where::current())
-      : value_(static_cast<double>(value)),
-        integer_(static_cast<int64_t>(value)),
-        kind_(std::is_same_v<T, bool> ? kBool
-              : std::is_integral_v<T> ? kI64
-                                      : kF64),
-        where_(where) {}
+  Operand(T value, Where where = Where::current()) : number_(value), where_(where) {}
+  Operand(const Number& value, Where where = Where::current()) : number_(value), where_(where) {}
   // Anything that names a tensor, such as a Parameter.
   template <class T, class = decltype(std::declval<const T&>().tensor()), class = void>
   Operand(const T& holder, Where where = Where::current())
@@ -100,16 +132,12 @@ class Operand {
 
   bool is_scalar() const { return tensor_ == nullptr; }
   const Tensor& tensor() const { return *tensor_; }
-  double value() const { return value_; }
-  int64_t integer() const { return integer_; }
-  DType kind() const { return kind_; }  // of a host number: kBool, kI64 or kF64
+  const Number& number() const { return number_; }
   const Where& where() const { return where_; }
 
  private:
   const Tensor* tensor_ = nullptr;
-  double value_ = 0;
-  int64_t integer_ = 0;
-  DType kind_ = kF64;
+  Number number_ = 0.0;
   Where where_;
 };
 
@@ -151,15 +179,17 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows) {
   }
   return from_vector(flat, {static_cast<int64_t>(rows.size()), static_cast<int64_t>(width)});
 }
-Tensor full(const Shape& shape, double value, DType dtype = kF32);
+// Throws ValueError for a value that an integer dtype does not hold.
+Tensor full(const Shape& shape, const Number& value, DType dtype = kF32);
 Tensor zeros(const Shape& shape, DType dtype = kF32);
 Tensor ones(const Shape& shape, DType dtype = kF32);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
-// start, start + step, ... below stop; i64 unless said.
-Tensor arange(double start, double stop, double step = 1, DType dtype = kI64);
-Tensor arange(int64_t stop, DType dtype = kI64);
-// `count` values from start to stop, both included.
+// start, start + step, ... below stop; i64 unless said, which start and step must then be whole
+// for.
+Tensor arange(const Number& start, const Number& stop, const Number& step = 1, DType dtype = kI64);
+Tensor arange(const Number& stop, DType dtype = kI64);  // from 0
+// `count` values from start to stop, both included; rounded down for integers.
 Tensor linspace(double start, double stop, int64_t count, DType dtype = kF32);
 Tensor eye(int64_t n, DType dtype = kF32);
 
@@ -302,7 +332,7 @@ class Index {
  public:
   enum class Kind { kInteger, kSlice, kEllipsis, kNewAxis, kTensor };
   template <class T, class = std::enable_if_t<std::is_integral_v<T>>>
-  Index(T i) : kind_(Kind::kInteger), slice_{static_cast<int64_t>(i), 0, 1} {}
+  Index(T i) : kind_(Kind::kInteger), slice_{Number(i).is_exact() ? int64_t(i) : INT64_MAX, 0, 1} {}
   Index(Slice s) : kind_(Kind::kSlice), slice_(s) {}
   Index(EllipsisType) : kind_(Kind::kEllipsis) {}
   Index(NewAxisType) : kind_(Kind::kNewAxis) {}

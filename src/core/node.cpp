@@ -1,11 +1,13 @@
 #include "core/node.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <ranges>
 
 #include "core/op.h"
+#include "core/with_dtype.h"
 #include "glia/runtime.h"
 
 namespace glia {
@@ -138,9 +140,13 @@ uint64_t bits_of(T value) {
   return bits;
 }
 
-int64_t saturate(double value) {
-  if (!(value > -9.2e18)) return value != value ? 0 : INT64_MIN;
-  return value < 9.2e18 ? static_cast<int64_t>(value) : INT64_MAX;
+// Throws if there is no array of that shape.
+inline int64_t checked_bytes(const Node& node) {
+  try {
+    return node.bytes();
+  } catch (const ShapeError& error) {
+    fail(node.op->name, error.what(), node.where);
+  }
 }
 
 }  // namespace
@@ -260,7 +266,7 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   Tensor result = Tensor::adopt(node);
   static const int64_t bytes_limit = physical_memory() / 2;
   state.pending_nodes += 1;
-  const int64_t bytes = node->bytes();  // throws if there are too many elements
+  const int64_t bytes = checked_bytes(*node);
   if (op.kind != Kind::kView && !op.deferred) state.pending_bytes += bytes;
   const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
                         state.pending_bytes > bytes_limit;
@@ -282,7 +288,7 @@ Tensor host_scalar(double value, DType dtype) {
     case kBool:
       return scalar_node(value != 0, dtype);
     default:
-      return host_scalar_i64(saturate(value), dtype);
+      return host_scalar_i64(convert<int64_t>(value), dtype);
   }
 }
 
@@ -299,6 +305,25 @@ Tensor host_scalar_i64(int64_t value, DType dtype) {
     default:
       return host_scalar(static_cast<double>(value), dtype);
   }
+}
+
+void require_fit(const char* op, const Number& number, DType dtype,
+                 const std::source_location& where) {
+  if (!is_integer(dtype)) return;
+  const int64_t low = lowest_of(dtype), high = highest_of(dtype);
+  if (number.is_exact() ? !lies_within(number.integer(), low, high)
+                        : !lies_within(number.value(), low, high))
+    throw ValueError(fmt::format("{}: {} does not fit {}, which holds {} to {}", op, number.str(),
+                                 name(dtype), low, high),
+                     where);
+}
+
+Tensor host_number(const char* op, const Number& number, DType dtype,
+                   const std::source_location& where) {
+  require_fit(op, number, dtype, where);
+  if (!is_integer(dtype)) return host_scalar(number.value(), dtype);
+  return host_scalar_i64(
+      number.is_exact() ? number.integer() : static_cast<int64_t>(number.value()), dtype);
 }
 
 Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype) {

@@ -154,6 +154,12 @@ inline Tensor record(const Op& op, std::initializer_list<Node*> inputs, const Sh
 // A rank-0 leaf whose value is an argument of plans, not part of their key.
 Tensor host_scalar(double value, DType dtype);
 Tensor host_scalar_i64(int64_t value, DType dtype = kI64);
+// The same for a number that a user gave: throws as require_fit() does. Fractions are cut off.
+Tensor host_number(const char* op, const Number& number, DType dtype,
+                   const std::source_location& where = {});
+// Throws ValueError naming op, number and dtype when an integer dtype does not hold the number.
+void require_fit(const char* op, const Number& number, DType dtype,
+                 const std::source_location& where = {});
 // A computed leaf over existing bytes.
 Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype);
 
@@ -191,5 +197,7 @@ int64_t live_nodes();
 void reset_pending();
 // The machine's memory in bytes.
 int64_t physical_memory();
+// What one request to allocate_memory() may be at most; unless said, the machine's memory.
+void limit_memory(int64_t bytes);
 
 }  // namespace glia

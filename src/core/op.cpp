@@ -46,6 +46,18 @@ int checked_axis(const char* op, int64_t axis, int rank, const std::source_locat
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
+int64_t axis_mask(const char* op, std::span<const int64_t> axes, int rank,
+                  const std::source_location& where) {
+  if (axes.empty()) return (int64_t{1} << rank) - 1;
+  int64_t mask = 0;
+  for (int64_t axis : axes) {
+    const int64_t bit = int64_t{1} << checked_axis(op, axis, rank, where);
+    if (mask & bit) fail(op, "axis " + std::to_string(axis) + " appears twice", where);
+    mask |= bit;
+  }
+  return mask;
+}
+
 Work traffic(const KernelCall& call) {
   const auto bytes = [](std::span<const Array> arrays) {
     double sum = 0;

@@ -167,5 +167,8 @@ extern const Op kLeafOp, kScalarOp, kOutputOp, kAliasOp;
                        const std::source_location& where);
 // `axis` counted from the front; fails naming the op when there is none.
 int checked_axis(const char* op, int64_t axis, int rank, const std::source_location& where);
+// A bit for each of these axes, for all of them when there are none; fails for one given twice.
+int64_t axis_mask(const char* op, std::span<const int64_t> axes, int rank,
+                  const std::source_location& where);
 
 }  // namespace glia

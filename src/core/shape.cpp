@@ -22,10 +22,14 @@ Shape Shape::filled(int rank, int64_t size) {
 
 int64_t Shape::size(int axis) const { return sizes_[normalize_axis(axis, rank_)]; }
 
-// A size of 0 after sizes whose product is too large still makes it 0.
-int64_t Shape::numel_of_many() const {
-  if (std::find(begin(), end(), 0) != end()) return 0;
-  throw ShapeError("shape " + str() + " has too many elements");
+int64_t Shape::checked_numel() const {
+  int64_t n = 1;
+  for (int64_t size : *this) {
+    if (size < 0) throw ShapeError("shape " + str() + " has a negative size");
+    if (size > 0) n = multiply_sizes(n, size);
+  }
+  if (n > kMaxElements) throw ShapeError("shape " + str() + " has too many elements");
+  return std::find(begin(), end(), 0) != end() ? 0 : n;
 }
 
 void Shape::push_back(int64_t size) { insert(rank_, size); }

@@ -1,5 +1,7 @@
 #include "glia/tensor.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "core/node.h"
@@ -31,15 +33,17 @@ decltype(auto) with_type(DType dtype, const void* data, F&& f) {
   });
 }
 
+// x as To, as item() converts.
 template <class To, class From>
-To convert(From x) {
-  if constexpr (std::is_same_v<From, float16> || std::is_same_v<From, bfloat16>) {
-    return convert<To>(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, float16> || std::is_same_v<To, bfloat16>) {
-    return To(static_cast<float>(x));
-  } else {
-    return static_cast<To>(x);
+To converted(const char* what, From x, int64_t low, int64_t high) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return x != From(0);
+  } else if constexpr (std::is_integral_v<To>) {
+    if (!lies_within(x, low, high))
+      throw ValueError(fmt::format("{}: {} does not fit a type that holds {} to {}", what,
+                                   convert<double>(x), low, high));
   }
+  return convert<To>(x);
 }
 
 const Node& single(const Tensor& t) {
@@ -55,6 +59,11 @@ Tensor alias(const Tensor& x, const char* what) {
 }
 
 }  // namespace
+
+std::string Number::str() const {
+  if (is_exact()) return fmt::to_string(integer());
+  return is_integer() ? fmt::to_string(static_cast<uint64_t>(integer())) : fmt::to_string(value());
+}
 
 Tensor::Tensor(const Tensor& other) noexcept : node_(other.node_) {
   if (node_) node_->counts.add(Node::kHandle);
@@ -75,9 +84,10 @@ double Tensor::item_double() const {
   return with_type(node.dtype, node.data(), [](auto* p) { return convert<double>(*p); });
 }
 
-int64_t Tensor::item_integer() const {
+int64_t Tensor::item_integer(int64_t low, int64_t high) const {
   const Node& node = single(*this);
-  return with_type(node.dtype, node.data(), [](auto* p) { return convert<int64_t>(*p); });
+  return with_type(node.dtype, node.data(),
+                   [=](auto* p) { return converted<int64_t>("item", *p, low, high); });
 }
 
 const void* Tensor::raw_data(DType expected) const {
@@ -94,7 +104,11 @@ std::vector<T> Tensor::to_vector() const {
   std::vector<T> out;
   out.reserve(n);
   with_type(node.dtype, node.data(), [&](auto* p) {
-    for (int64_t i = 0; i < n; ++i) out.push_back(convert<T>(p[i]));
+    using Limits = std::numeric_limits<T>;
+    constexpr bool kInteger = std::is_integral_v<T>;
+    const int64_t low = kInteger ? static_cast<int64_t>(Limits::min()) : 0;
+    const int64_t high = kInteger ? static_cast<int64_t>(Limits::max()) : 0;
+    for (int64_t i = 0; i < n; ++i) out.push_back(converted<T>("to_vector", p[i], low, high));
   });
   return out;
 }

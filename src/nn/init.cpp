@@ -41,10 +41,10 @@ void uniform_with_std(const Variable& v, double std) {
 }  // namespace
 
 void uniform_(const Variable& v, double low, double high) {
-  v.set(uniform(v.shape(), low, high, v.dtype()));
+  if (v.shape().numel() > 0) v.set(uniform(v.shape(), low, high, v.dtype()));
 }
 void normal_(const Variable& v, double mean, double std) {
-  v.set(normal(v.shape(), mean, std, v.dtype()));
+  if (v.shape().numel() > 0) v.set(normal(v.shape(), mean, std, v.dtype()));
 }
 void constant_(const Variable& v, double value) { v.set(full(v.shape(), value, v.dtype())); }
 void zeros_(const Variable& v) { constant_(v, 0); }
@@ -67,8 +67,13 @@ void trunc_normal_(const Variable& v, double mean, double std, double low, doubl
     const Tensor density = (peak - square(x - mean)) / (2 * std * std);
     return log(rand(v.shape(), v.dtype())) > density;
   };
+  constexpr int kMostDraws = 10000;
   Tensor value = draw();
-  for (Tensor again = refused(value); any(again).item<bool>();) {
+  int draws = 1;
+  for (Tensor again = refused(value); any(again).item<bool>(); ++draws) {
+    if (draws == kMostDraws)
+      throw ValueError("trunc_normal_: next to no numbers are in [" + std::to_string(low) + ", " +
+                       std::to_string(high) + "]");
     const Tensor next = draw();
     value = where(again, next, value);
     again = again & refused(next);

@@ -75,7 +75,8 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, const ConvOptions& opt
   require(in_channels % options.groups == 0 && out_channels % options.groups == 0, "Conv2d",
           fmt::format("{} input and {} output channels do not divide into {} groups", in_channels,
                       out_channels, options.groups));
-  const int64_t depth = in_channels / options.groups, fan_in = depth * kernel_h * kernel_w;
+  const int64_t depth = in_channels / options.groups;
+  const int64_t fan_in = multiply_sizes(multiply_sizes(depth, kernel_h), kernel_w);
   weight = uniform_of_fan_in({out_channels, kernel_h, kernel_w, depth}, fan_in);
   if (options.bias) bias = uniform_of_fan_in({out_channels}, fan_in);
 }
@@ -116,9 +117,9 @@ Tensor BatchNorm2d::operator()(const Tensor& x, Where where) const {
         fmt::format("BatchNorm2d: needs (..., {}), got {}", features_, x.shape().str()), where);
   if (!is_training() && running_mean.defined()) {
     Tensor scale = rsqrt(Operand(running_var, where) + options.eps);
-    if (weight.defined()) scale *= weight;
+    if (weight.defined()) scale = scale * weight;
     Tensor shift = -running_mean * scale;
-    if (bias.defined()) shift += bias;
+    if (bias.defined()) shift = shift + bias;
     return Operand(x, where) * scale + shift;
   }
   const int64_t count = x.numel() / features_;
@@ -192,6 +193,9 @@ Tensor AvgPool2d::operator()(const Tensor& x, Where where) const {
 AdaptiveAvgPool2d::AdaptiveAvgPool2d(Size2d output_size) : output_size(output_size) {
   require_positive("AdaptiveAvgPool2d", "the output size",
                    std::min(output_size.first, output_size.second));
+  constexpr int64_t kMost = 1 << 16;  // each row and column is an operation
+  require(std::max(output_size.first, output_size.second) <= kMost, "AdaptiveAvgPool2d",
+          fmt::format("the output size is above {}", kMost));
 }
 Tensor AdaptiveAvgPool2d::operator()(const Tensor& x, Where where) const {
   if (x.rank() != 4)

@@ -17,13 +17,18 @@ Recurrent::Recurrent(const char* name, int64_t gates, int64_t input_size, int64_
   require_positive("input_size", input_size);
   require_positive("hidden_size", hidden_size);
   require_positive("num_layers", options.num_layers);
+  constexpr int64_t kMostLayers = 1 << 12;
+  if (options.num_layers > kMostLayers)
+    throw ShapeError(
+        fmt::format("{}: {} layers are above {}", name, options.num_layers, kMostLayers));
   if (!(options.dropout >= 0 && options.dropout <= 1))
     throw ShapeError(fmt::format("{}: dropout {} is not in [0, 1]", name, options.dropout));
   const double bound = 1 / std::sqrt(static_cast<double>(hidden_size));
   const auto make = [bound](const Shape& shape) { return uniform(shape, -bound, bound); };
-  const int64_t directions = options.bidirectional ? 2 : 1, width = gates * hidden_size;
+  const int64_t directions = options.bidirectional ? 2 : 1,
+                width = multiply_sizes(gates, hidden_size);
   for (int64_t i = 0; i < options.num_layers * directions; ++i) {
-    const int64_t in = i < directions ? input_size : directions * hidden_size;
+    const int64_t in = i < directions ? input_size : multiply_sizes(directions, hidden_size);
     Weights& w = weights.emplace_back();
     w.weight_ih = make({width, in});
     w.weight_hh = make({width, hidden_size});

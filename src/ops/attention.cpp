@@ -57,7 +57,7 @@ Tensor compose(const Settings& s, const std::vector<Tensor>& in) {
   };
   if (s.causal) keep(arange(k.size(-2)) <= unsqueeze(arange(q.size(-2)), 1));
   if (s.length) keep(arange(k.size(-2)) < *s.length);
-  if (in.size() > 3) in[3].dtype() == kBool ? keep(in[3]) : void(scores += in[3]);
+  if (in.size() > 3) in[3].dtype() == kBool ? keep(in[3]) : void(scores = scores + in[3]);
   // A query that sees no key gives 0.
   const Tensor blind = max(scores, {-1}, true) == -INFINITY;
   Tensor weights = where(blind, 0, softmax(where(blind, 0, scores)));

@@ -258,7 +258,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   };
   if (xs.rank() != 4 || ws.rank() != 4)
     reject("needs x (N, H, W, C) and weight (O, kH, kW, C / groups)");
-  const auto [stride, padding, dilation, groups] = options;
+  auto [stride, padding, dilation, groups] = options;
   const auto pair = [](const auto& p) { return Shape{p.first, p.second}.str(); };
   if (std::min(stride.first, stride.second) < 1 || std::min(dilation.first, dilation.second) < 1 ||
       std::min(padding.first, padding.second) < 0 || groups < 1)
@@ -266,17 +266,22 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
          "stride " + pair(stride) + ", padding " + pair(padding) + ", dilation " + pair(dilation) +
              " or groups " + std::to_string(groups) + " is out of range",
          where);
-  if (xs[3] != ws[3] * groups || ws[0] % groups != 0)
+  if (xs[3] != multiply_sizes(ws[3], groups) || ws[0] % groups != 0)
     reject("channels do not fit with groups " + std::to_string(groups));
   if (bias.defined() && bias.shape() != Shape{ws[0]})
     fail("conv2d", "bias " + bias.shape().str() + " does not fit weight " + ws.str(), where);
-  const auto out_size = [&](int64_t size, int64_t kernel, int64_t s, int64_t p, int64_t d) {
-    const int64_t room = size + 2 * p - d * (kernel - 1) - 1;
-    if (room < 0 || kernel < 1) reject("the kernel does not fit into the padded image");
-    return room / s + 1;
+  // Strides and dilations that nothing depends on become small, so that positions fit.
+  const auto out_size = [&](int64_t size, int64_t kernel, int64_t* s, int64_t p, int64_t* d) {
+    const int64_t padded = add_sizes(size, multiply_sizes(2, p));
+    if (padded > INT32_MAX) reject("the padded image is too large");
+    if (kernel < 1 || multiply_sizes(*d, kernel - 1) >= padded)
+      reject("the kernel does not fit into the padded image");
+    if (kernel == 1) *d = 1;
+    *s = std::min(*s, padded);
+    return (padded - *d * (kernel - 1) - 1) / *s + 1;
   };
-  const Shape out{xs[0], out_size(xs[1], ws[1], stride.first, padding.first, dilation.first),
-                  out_size(xs[2], ws[2], stride.second, padding.second, dilation.second), ws[0]};
+  const Shape out{xs[0], out_size(xs[1], ws[1], &stride.first, padding.first, &dilation.first),
+                  out_size(xs[2], ws[2], &stride.second, padding.second, &dilation.second), ws[0]};
 
   const DType dtype = product_dtype(promote(x.dtype(), weight.dtype()));
   if (!is_float(dtype))

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/op.h"
+#include "core/with_dtype.h"
 #include "glia/ops.h"
 #include "ops/private.h"
 
@@ -102,7 +103,9 @@ const bool registered = [] {
   return true;
 }();
 
-DType scalar_dtype(const Operand& x) { return x.kind() == kF64 ? kF32 : x.kind(); }
+DType scalar_dtype(const Operand& x) { return x.number().is_integer() ? x.number().kind() : kF32; }
+
+int category(DType t) { return t == kBool ? 0 : is_integer(t) ? 1 : 2; }
 
 // The dtype of an operation on both, a host number adopting the tensor's where it fits.
 inline DType common(const Operand& a, const Operand& b) {
@@ -113,7 +116,6 @@ inline DType common(const Operand& a, const Operand& b) {
   }
   const DType tensor = (a.is_scalar() ? b : a).tensor().dtype();
   const DType number = scalar_dtype(a.is_scalar() ? a : b);
-  const auto category = [](DType t) { return t == kBool ? 0 : is_integer(t) ? 1 : 2; };
   return category(number) > category(tensor) ? number : tensor;
 }
 
@@ -141,12 +143,12 @@ inline void require_defined(const Operand& x, const Entry& e) {
 // An operand in the dtype an op computes in; a tensor that has it already is not even copied.
 class In {
  public:
-  In(const Operand& x, DType dtype) {
+  In(const Entry& e, const Operand& x, DType dtype) {
     if (!x.is_scalar() && x.tensor().node()->dtype == dtype) {
       node_ = x.tensor().node();
       return;
     }
-    made_ = cast(x, dtype);
+    made_ = x.is_scalar() ? host_number(e.op.name, x.number(), dtype, x.where()) : cast(x, dtype);
     node_ = made_.node();
   }
   Node* node() const { return node_; }
@@ -177,17 +179,50 @@ Tensor unary(Code code, const Operand& x) {
   require_defined(x, e);
   const DType given = x.is_scalar() ? scalar_dtype(x) : x.tensor().dtype();
   const DType dtype = accepted(e, given, x.where());
-  const In t(x, dtype);
+  const In t(e, x, dtype);
   return record(e.op, {t.node()}, t.shape(), dtype, {}, x.where());
+}
+
+// A tensor of integers or bools and a host number, in either order, compared as the numbers that
+// they are: the tensor's dtype need not hold the other.
+Tensor compare_with_number(Code code, const Operand& a, const Operand& b) {
+  const Entry& e = entry(code);
+  const bool number_first = a.is_scalar();
+  const Operand& x = number_first ? b : a;
+  const Number& n = (number_first ? a : b).number();
+  const DType dtype = x.tensor().dtype();
+  const auto always = [&](bool truth) {
+    return expand(host_scalar(truth, kBool), x.tensor().shape(), x.where());
+  };
+  // Next to integers a fraction is the integer above or below it, and equal to none.
+  const bool equality = code == Code::kEqual || code == Code::kNotEqual;
+  const bool down = (code == Code::kLess) == number_first;
+  const double whole = down ? std::floor(n.value()) : std::ceil(n.value());
+  if (!n.is_integer() && (whole != whole || (equality && whole != n.value())))
+    return always(code == Code::kNotEqual);
+  const Number bound = n.is_integer() ? n : Number(whole);
+  const int64_t low = lowest_of(dtype), high = highest_of(dtype);
+  if (n.is_exact() ? !lies_within(n.integer(), low, high)
+                   : !lies_within(bound.value(), low, high)) {
+    const bool above = bound.value() > 0;
+    return always(equality ? code == Code::kNotEqual : above != number_first);
+  }
+  const Tensor limit = host_number(e.op.name, bound, dtype, x.where());
+  Node* const inputs[] = {number_first ? limit.node() : x.tensor().node(),
+                          number_first ? x.tensor().node() : limit.node()};
+  return record(e.op, inputs, x.tensor().shape(), kBool, {}, a.where());
 }
 
 Tensor binary(Code code, const Operand& a, const Operand& b) {
   const Entry& e = entry(code);
   require_defined(a, e);
   require_defined(b, e);
-  const DType dtype = accepted(e, common(a, b), a.where());
-  const In s(a, dtype), t(b, dtype);
   const bool compares = code >= Code::kLess && code <= Code::kNotEqual;
+  if (compares && a.is_scalar() != b.is_scalar() &&
+      !is_float((a.is_scalar() ? b : a).tensor().node()->dtype))
+    return compare_with_number(code, a, b);
+  const DType dtype = accepted(e, common(a, b), a.where());
+  const In s(e, a, dtype), t(e, b, dtype);
   Shape room;
   const Shape& shape = joined(e, s, t, a.where(), &room);
   return record(e.op, {s.node(), t.node()}, shape, compares ? kBool : dtype, {}, a.where());
@@ -216,8 +251,7 @@ Tensor before_widening(const Tensor& t, DType dtype) {
 }
 
 Tensor cast(const Operand& x, DType dtype) {
-  if (x.is_scalar())
-    return is_float(dtype) ? host_scalar(x.value(), dtype) : host_scalar_i64(x.integer(), dtype);
+  if (x.is_scalar()) return host_number("cast", x.number(), dtype, x.where());
   require_defined(x, entry(Code::kCast));
   const Tensor& t = x.tensor();
   if (t.dtype() == dtype) return t;
@@ -228,9 +262,9 @@ Tensor cast(const Operand& x, DType dtype) {
 Tensor where(const Operand& condition, const Operand& a, const Operand& b) {
   const Entry& e = entry(Code::kWhere);
   for (const Operand* x : {&condition, &a, &b}) require_defined(*x, e);
-  const In c(condition, kBool);
+  const In c(e, condition, kBool);
   const DType dtype = common(a, b);
-  const In s(a, dtype), t(b, dtype);
+  const In s(e, a, dtype), t(e, b, dtype);
   Shape room;
   const Shape& values = joined(e, s, t, a.where(), &room);
   Shape shape = values;
@@ -259,18 +293,42 @@ Tensor operator&(const Operand& a, const Operand& b) { return binary(Code::kBitA
 Tensor operator|(const Operand& a, const Operand& b) { return binary(Code::kBitOr, a, b); }
 Tensor operator^(const Operand& a, const Operand& b) { return binary(Code::kBitXor, a, b); }
 Tensor operator~(const Operand& x) { return unary(Code::kBitNot, x); }
-Tensor& operator+=(Tensor& a, const Operand& b) { return a = a + b; }
-Tensor& operator-=(Tensor& a, const Operand& b) { return a = a - b; }
-Tensor& operator*=(Tensor& a, const Operand& b) { return a = a * b; }
-Tensor& operator/=(Tensor& a, const Operand& b) { return a = a / b; }
+
+namespace {
+
+// What `a` becomes by an assignment of `value`: it keeps its shape and dtype, and takes no value of
+// another kind, bool, integer or float.
+Tensor& assign(Tensor& a, const char* op, const Tensor& value, const Where& where) {
+  if (value.shape() != a.shape())
+    fail(op, "a tensor of shape " + a.shape().str() + " cannot become " + value.shape().str(),
+         where);
+  if (category(value.dtype()) > category(a.dtype()))
+    fail(op,
+         std::string("a tensor of ") + name(a.dtype()) + " cannot become " + name(value.dtype()),
+         where);
+  return a = cast(value, a.dtype());
+}
+
+}  // namespace
+
+Tensor& operator+=(Tensor& a, const Operand& b) { return assign(a, "+=", a + b, b.where()); }
+Tensor& operator-=(Tensor& a, const Operand& b) { return assign(a, "-=", a - b, b.where()); }
+Tensor& operator*=(Tensor& a, const Operand& b) { return assign(a, "*=", a * b, b.where()); }
+Tensor& operator/=(Tensor& a, const Operand& b) { return assign(a, "/=", a / b, b.where()); }
 
 Tensor pow(const Operand& base, const Operand& exponent) {
   // Cheap exact forms; an exponent given as a number is part of the program.
-  if (exponent.is_scalar() && !base.is_scalar() && is_float(base.tensor().dtype())) {
-    if (exponent.value() == 2) return square(base);
-    if (exponent.value() == 1) return base.tensor();
-    if (exponent.value() == 0.5) return sqrt(base);
-    if (exponent.value() == -1) return reciprocal(base);
+  if (exponent.is_scalar() && !base.is_scalar() && base.tensor().defined()) {
+    const double power = exponent.number().value();
+    if (is_float(base.tensor().dtype())) {
+      if (power == 2) return square(base);
+      if (power == 1) return base.tensor();
+      if (power == 0.5) return sqrt(base);
+      if (power == -1) return reciprocal(base);
+    } else if (exponent.number().is_integer() && power < 0) {
+      throw ValueError("pow: integers have no power of " + exponent.number().str(),
+                       exponent.where());
+    }
   }
   return binary(Code::kPow, base, exponent);
 }
@@ -279,7 +337,9 @@ Tensor remainder(const Operand& a, const Operand& b) { return binary(Code::kRema
 Tensor maximum(const Operand& a, const Operand& b) { return binary(Code::kMaximum, a, b); }
 Tensor minimum(const Operand& a, const Operand& b) { return binary(Code::kMinimum, a, b); }
 Tensor atan2(const Operand& y, const Operand& x) { return binary(Code::kAtan2, y, x); }
-Tensor clamp(const Operand& x, double low, double high) { return minimum(maximum(x, low), high); }
+Tensor clamp(const Operand& x, const Operand& low, const Operand& high) {
+  return minimum(maximum(x, low), high);
+}
 
 Tensor abs(const Operand& x) { return unary(Code::kAbs, x); }
 Tensor sign(const Operand& x) { return unary(Code::kSign, x); }

@@ -41,7 +41,7 @@ BINARY(kAdd,      DOMAIN(Number, -4, 4),      (a + b),            g, g)
 BINARY(kSub,      DOMAIN(Number, -4, 4),      (a - b),            g, (-g))
 BINARY(kMul,      DOMAIN(Number, -4, 4),      (a * b),            (g * b), (g * a))
 BINARY(kDiv,      DOMAIN(Float, 0.5, 4),      (a / b),            (g / b), (-g * y / b))
-BINARY(kPow,      DOMAIN(Float, 0.1, 4),      pow(a, b),
+BINARY(kPow,      DOMAIN(Number, 0.1, 4),     pow(a, b),
        (g * (b * pow(a, b - 1))), where(a > 0, g * y * log(where(a > 0, a, 1)), 0))
 BINARY(kMaximum,  DOMAIN(Any, -4, 4),         max(a, b),          where(a >= b, g, 0), where(a >= b, 0, g))
 BINARY(kMinimum,  DOMAIN(Any, -4, 4),         min(a, b),          where(a <= b, g, 0), where(a <= b, 0, g))

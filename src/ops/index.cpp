@@ -491,29 +491,6 @@ Tensor nonzero(const Tensor& x) {
 
 namespace {
 
-// What a slice or an integer selects of one axis. The step is above 0; `flipped`: last first.
-struct Range {
-  int64_t start = 0, step = 1, count = 0;
-  bool flipped = false;
-  bool single = false;  // of an integer: the view has no such axis
-};
-
-Range resolve(const Slice& s, int64_t size) {
-  const auto bound = [&](int64_t end, int64_t none, int64_t low, int64_t high) {
-    if (end == Slice::kNone) return none;
-    return std::clamp(end < 0 ? end + size : end, low, high);
-  };
-  if (s.step > 0) {
-    const int64_t start = bound(s.start, 0, 0, size), stop = bound(s.stop, size, 0, size);
-    return {start, s.step, stop > start ? (stop - start - 1) / s.step + 1 : 0};
-  }
-  const int64_t step = -std::max(s.step, -INT64_MAX);
-  const int64_t start = bound(s.start, size - 1, -1, size - 1);
-  const int64_t stop = bound(s.stop, -1, -1, size - 1);
-  const int64_t count = start > stop ? (start - stop - 1) / step + 1 : 0;
-  return {count ? start - (count - 1) * step : 0, step, count, true};
-}
-
 // An index taken apart: first a box of x, seen as `view`, then tensors along axes of the view.
 struct Selection {
   std::vector<Range> box;  // of each axis of x

@@ -214,7 +214,7 @@ Tensor concat(const std::vector<Tensor>& parts, int axis, Where where) {
            parts[k].shape().str() + " does not fit " + parts[0].shape().str() +
                " in all axes but " + std::to_string(i),
            where);
-    shape[i] += parts[k].shape()[i];
+    shape[i] = add_sizes(shape[i], parts[k].shape()[i]);
     dtype = promote(dtype, parts[k].dtype());
   }
   std::vector<Tensor> converted;
@@ -254,7 +254,7 @@ Tensor slice_scatter(const Tensor& x, const Tensor& source, int axis, int64_t st
   const int i = checked_axis("slice_scatter", axis, x.rank(), where);
   Shape part = source.shape();
   if (part.rank() == x.rank()) part[i] = x.shape()[i];
-  if (part != x.shape() || start < 0 || start + source.shape()[i] > x.shape()[i])
+  if (part != x.shape() || start < 0 || start > x.shape()[i] - source.shape()[i])
     fail("slice_scatter",
          source.shape().str() + " does not fit into " + x.shape().str() + " at " +
              std::to_string(start) + " of axis " + std::to_string(i),
@@ -273,8 +273,9 @@ Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>
 }
 
 Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& starts,
-             const std::vector<int64_t>& steps, double value, Where where) {
-  return write_box(full(shape, value, x.dtype()), x, starts, steps, where);
+             const std::vector<int64_t>& steps, const Number& value, Where where) {
+  const Tensor fill = host_number("pad", value, x.dtype(), where);
+  return write_box(expand(fill, shape, where), x, starts, steps, where);
 }
 
 Tensor sum_of_boxes(const Tensor& a, const Tensor& b) {

@@ -284,8 +284,20 @@ Pair<V> log_pair(V x) {
 }
 
 // With the special cases of C99's annex F.
+// Wraps; with a negative exponent 1 / a^-b, cut off.
 template <class V>
-V pow(V a, V b) {
+V integer_pow(V a, V b) {
+  V p = V(1), square = a;
+  for (int bit = 0; bit < std::numeric_limits<typename V::Element>::digits; ++bit) {
+    const V one = V(static_cast<double>(uint64_t{1} << bit));
+    p = select(bit_and(b, one) == one, p * square, p);
+    square = square * square;
+  }
+  return select((b < V(0)) & (a != V(1)) & (a != V(-1)), V(0), p);
+}
+
+template <class V>
+V float_pow(V a, V b) {
   const V x = abs(a), zero = V(0), one = V(1), inf = infinity<V>();
   const Pair<V> l = log_pair(x);
   // An exponent beyond 2^64 gives 0, 1 or infinity.
@@ -306,6 +318,14 @@ V pow(V a, V b) {
   p = select((a < zero) & (x != inf) & !whole, not_a_number<V>(), p);
   p = select(a == a, select(b == b, p, b), a);
   return select((a == one) | (b == zero), one, p);
+}
+
+template <class V>
+V pow(V a, V b) {
+  if constexpr (kIsFloat<V>)
+    return float_pow(a, b);
+  else
+    return integer_pow(a, b);
 }
 
 // ---- Trigonometry and erf

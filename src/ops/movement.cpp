@@ -149,14 +149,14 @@ Tensor reshape(const Tensor& x, const Shape& shape, Where where) {
   int64_t known = 1, open = -1;
   for (int i = 0; i < to.rank(); ++i) {
     if (to[i] >= 0)
-      known *= to[i];
+      known = multiply_sizes(known, to[i]);
     else if (to[i] == -1 && open < 0)
       open = i;
     else
       fail("reshape", "sizes of " + shape.str() + " must not be negative, but one -1", where);
   }
   if (open >= 0 && known != 0) to[open] = x.numel() / known;
-  if ((open >= 0 && known == 0) || to.numel() != x.numel())
+  if ((open >= 0 && known == 0) || multiply_sizes(known, open < 0 ? 1 : to[open]) != x.numel())
     fail("reshape", x.shape().str() + " does not have the size of " + shape.str(), where);
   if (to == x.shape()) return x;
   return record(kReshape, {x.node()}, to, x.dtype(), {}, where);
@@ -230,15 +230,15 @@ Tensor expand(const Tensor& x, const Shape& shape, Where where) {
   return record(kExpand, {x.node()}, shape, x.dtype(), {}, where);
 }
 
-Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads, double value,
-           Where where) {
+Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads,
+           const Number& value, Where where) {
   if (static_cast<int>(pads.size()) != x.rank())
     fail("pad", std::to_string(pads.size()) + " pairs for shape " + x.shape().str(), where);
   Shape to = x.shape();
   std::vector<int64_t> starts(pads.size()), steps(pads.size(), 1);
   for (size_t i = 0; i < pads.size(); ++i) {
     if (pads[i].first < 0 || pads[i].second < 0) fail("pad", "a pad is negative", where);
-    to[i] += pads[i].first + pads[i].second;
+    to[i] = add_sizes(to[i], add_sizes(pads[i].first, pads[i].second));
     starts[i] = pads[i].first;
   }
   return to == x.shape() ? x : embed(x, to, starts, steps, value, where);
@@ -246,26 +246,36 @@ Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads
 
 Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
   const int i = checked_axis("slice", axis, x.rank(), where);
-  const int64_t size = x.shape()[i], step = range.step;
-  if (step == 0) fail("slice", "the step is 0", where);
-  if (step < 0) {  // the same elements counted from the other end
-    const auto mirrored = [&](int64_t end) {
-      if (end == Slice::kNone) return end;
-      return size - 1 - std::clamp<int64_t>(end < 0 ? end + size : end, -1, size);
-    };
-    Slice back{mirrored(range.start), mirrored(range.stop), -step};
-    if (range.start != Slice::kNone) back.start = std::max<int64_t>(back.start, 0);
-    return slice(flip(x, {i}, where), i, back, where);
+  if (range.step == 0) fail("slice", "the step is 0", where);
+  const Range r = resolve(range, x.shape()[i]);
+  Tensor part = x;
+  if (r.count != x.shape()[i]) {
+    Shape to = x.shape();
+    to[i] = r.count;
+    part = record(kSlice, {x.node()}, to, x.dtype(), {i, r.start, r.step}, where);
   }
-  const auto bound = [&](int64_t end, int64_t none) {
-    return end == Slice::kNone ? none : std::clamp<int64_t>(end < 0 ? end + size : end, 0, size);
+  return r.flipped && r.count > 1 ? flip(part, {i}, where) : part;
+}
+
+Range resolve(const Slice& s, int64_t size) {
+  const auto bound = [&](int64_t end, int64_t none, int64_t low, int64_t high) {
+    if (end == Slice::kNone) return none;
+    return std::clamp(end < 0 ? end + size : end, low, high);
   };
-  const int64_t start = bound(range.start, 0), stop = bound(range.stop, size);
-  const int64_t count = stop > start ? (stop - start + step - 1) / step : 0;
-  if (count == size && step == 1) return x;
-  Shape to = x.shape();
-  to[i] = count;
-  return record(kSlice, {x.node()}, to, x.dtype(), {i, start, step}, where);
+  Range r;
+  if (s.step > 0) {
+    const int64_t stop = bound(s.stop, size, 0, size);
+    r = {bound(s.start, 0, 0, size), s.step};
+    if (stop > r.start) r.count = (stop - r.start - 1) / r.step + 1;
+  } else {
+    const int64_t start = bound(s.start, size - 1, -1, size - 1);
+    const int64_t stop = bound(s.stop, -1, -1, size - 1);
+    r = {0, -std::max(s.step, -INT64_MAX), 0, true};
+    if (start > stop) r.count = (start - stop - 1) / r.step + 1;
+    if (r.count > 0) r.start = start - (r.count - 1) * r.step;
+  }
+  if (r.count <= 1) r.step = 1;  // strides are multiplied by it
+  return r;
 }
 
 Tensor select_position(const Tensor& x, int axis, int64_t position, const Where& where) {
@@ -275,8 +285,7 @@ Tensor select_position(const Tensor& x, int axis, int64_t position, const Where&
 }
 
 Tensor flip(const Tensor& x, const Axes& axes, Where where) {
-  int64_t mask = 0;
-  for (int64_t axis : axes) mask |= int64_t{1} << checked_axis("flip", axis, x.rank(), where);
+  const int64_t mask = axes.empty() ? 0 : axis_mask("flip", axes, x.rank(), where);
   return mask ? record(kFlip, {x.node()}, x.shape(), x.dtype(), {mask}, where) : x;
 }
 

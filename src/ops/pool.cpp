@@ -98,8 +98,8 @@ Tensor pool2d(const Op& op, const Tensor& x, std::pair<int64_t, int64_t> window,
   const Shape& in = x.shape();
   if (in.rank() != 4) fail(op.name, "needs x (N, H, W, C), got " + in.str(), where);
   const auto [pad_h, pad_w] = options.padding;
-  const int64_t stride_h = options.stride.first ? options.stride.first : window.first;
-  const int64_t stride_w = options.stride.second ? options.stride.second : window.second;
+  int64_t stride_h = options.stride.first ? options.stride.first : window.first;
+  int64_t stride_w = options.stride.second ? options.stride.second : window.second;
   const auto reject = [&, pad_h = pad_h, pad_w = pad_w](const std::string& why) {
     fail(op.name,
          why + ": x " + in.str() + ", window " + Shape{window.first, window.second}.str() +
@@ -107,13 +107,16 @@ Tensor pool2d(const Op& op, const Tensor& x, std::pair<int64_t, int64_t> window,
              Shape{pad_h, pad_w}.str(),
          where);
   };
+  if (std::max(window.first, window.second) > INT32_MAX) reject("the window is too large");
   if (std::min({window.first, window.second, stride_h, stride_w}) < 1 ||
-      std::min(pad_h, pad_w) < 0 || 2 * pad_h > window.first || 2 * pad_w > window.second)
+      std::min(pad_h, pad_w) < 0 || pad_h > window.first / 2 || pad_w > window.second / 2)
     reject("sizes must be positive and padding at most half the window");
-  const int64_t room_h = in[1] + 2 * pad_h - window.first;
-  const int64_t room_w = in[2] + 2 * pad_w - window.second;
+  const int64_t room_h = 2 * pad_h - window.first + in[1];
+  const int64_t room_w = 2 * pad_w - window.second + in[2];
   if (std::min(room_h, room_w) < 0 || in[1] == 0 || in[2] == 0)
     reject("the window does not fit into the image");
+  stride_h = std::min(stride_h, room_h + 1);  // beyond that there is one window
+  stride_w = std::min(stride_w, room_w + 1);
   if (!is_float(x.dtype()))
     fail(op.name, std::string("needs floats, got ") + name(x.dtype()), where);
   const bool half = x.dtype() == kF16 || x.dtype() == kBF16;

@@ -46,7 +46,7 @@ template <class F>
 template <class V, class Start, class F>
 void each_window(const PoolShape& s, int64_t rows, Start start, F f) {
   const int64_t units = s.n * (s.oh / rows);
-  const int64_t work = rows * s.ow * s.c * s.window_h * s.window_w;
+  const int64_t work = multiply_sizes(rows * s.ow * s.c, s.window_h * s.window_w);
   const int64_t group = std::max<int64_t>(1, (int64_t{1} << 16) / std::max<int64_t>(work, 1));
   parallel_for((units + group - 1) / group, [&](int64_t piece) {
     for (int64_t unit = piece * group; unit < std::min(units, (piece + 1) * group); ++unit) {

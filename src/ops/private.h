@@ -20,7 +20,14 @@ Tensor select_position(const Tensor& x, int axis, int64_t position, const Where&
 // x within an array of `shape` that is `value` elsewhere: element i of an axis goes to position
 // start + i * step (step above 0).
 Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& starts,
-             const std::vector<int64_t>& steps, double value, Where where);
+             const std::vector<int64_t>& steps, const Number& value, Where where);
+// What a slice or an integer selects of an axis of that size: `count` elements from start on.
+struct Range {
+  int64_t start = 0, step = 1, count = 0;  // the step is above 0
+  bool flipped = false;                    // the last one first
+  bool single = false;                     // of an integer: the result has no such axis
+};
+Range resolve(const Slice& s, int64_t size);
 // The same within `base`, whose other elements stay.
 Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>& starts,
                  const std::vector<int64_t>& steps, Where where);

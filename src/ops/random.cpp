@@ -1,5 +1,9 @@
 #include "glia/random.h"
 
+#include <fmt/format.h>
+
+#include <cmath>
+
 #include "ops/elementwise.h"
 #include "ops/private.h"
 
@@ -29,6 +33,8 @@ Tensor rand(const Shape& shape, DType dtype) {
 }
 
 Tensor uniform(const Shape& shape, double low, double high, DType dtype) {
+  require(low <= high && std::isfinite(high - low), "uniform",
+          fmt::format("there are no numbers from {} to {}", low, high));
   return rand(shape, dtype) * (high - low) + low;
 }
 
@@ -41,6 +47,7 @@ Tensor randn(const Shape& shape, DType dtype) {
 }
 
 Tensor normal(const Shape& shape, double mean, double std, DType dtype) {
+  require(std >= 0, "normal", fmt::format("the standard deviation is {}", std));
   return randn(shape, dtype) * std + mean;
 }
 

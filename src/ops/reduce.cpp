@@ -60,9 +60,7 @@ const RegisterOp registered[] = {RegisterOp(kSum), RegisterOp(kProd), RegisterOp
 
 Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, const Where& where) {
   if (!x.defined()) fail(op.name, "the operand is not defined", where);
-  int64_t mask = 0;
-  for (int64_t axis : axes) mask |= int64_t{1} << checked_axis(op.name, axis, x.rank(), where);
-  if (axes.empty()) mask = (int64_t{1} << x.rank()) - 1;
+  const int64_t mask = axis_mask(op.name, axes, x.rank(), where);
   Shape kept, squeezed;
   int64_t count = 1;
   for (int i = 0; i < x.rank(); ++i) {

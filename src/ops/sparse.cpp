@@ -155,9 +155,7 @@ Tensor embedding_bag(const Tensor& indices, const Tensor& weight, const Tensor& 
                .sparse = options.sparse};
   if (indices.rank() == 2 && !offsets.defined()) {
     const int64_t rows = indices.shape()[0], length = indices.shape()[1];
-    bags.starts =
-        count == 0 ? zeros({rows + 1}, kI32)
-                   : arange(0, static_cast<double>(count + 1), static_cast<double>(length), kI32);
+    bags.starts = count == 0 ? zeros({rows + 1}, kI32) : arange(0, count + 1, length, kI32);
   } else if (indices.rank() == 1 && offsets.defined() && offsets.rank() == 1 &&
              (offsets.dtype() == kI32 || offsets.dtype() == kI64) &&
              (offsets.numel() > 0 || !options.include_last_offset)) {
@@ -243,7 +241,8 @@ struct Csr::Structure {
 namespace {
 
 void require_matrix(const Shape& shape) {
-  if (shape.rank() != 2 || shape[0] >= INT32_MAX || shape[1] >= INT32_MAX)
+  if (shape.rank() != 2 || std::min(shape[0], shape[1]) < 0 ||
+      std::max(shape[0], shape[1]) >= INT32_MAX)
     throw ShapeError("Csr: the shape " + shape.str() + " is not (R, C) of 31 bits each");
 }
 void require_entries(const char* what, const Tensor& t, int64_t count) {

@@ -39,8 +39,9 @@ Schedule linear_warmup(int64_t steps, Schedule then) {
   require(steps >= 0, "linear_warmup: steps must not be negative");
   require(then != nullptr, "linear_warmup: no schedule follows");
   return [=, then = std::move(then)](int64_t step) {
-    return step < steps ? then(0) * static_cast<double>(step + 1) / static_cast<double>(steps + 1)
-                        : then(step - steps);
+    return step < steps
+               ? then(0) * (static_cast<double>(step) + 1) / (static_cast<double>(steps) + 1)
+               : then(step - steps);
   };
 }
 

@@ -77,6 +77,10 @@ class Buffers {
     limit_ = bytes;
     if (cached_ > limit_) empty();
   }
+  void set_largest(int64_t bytes) {
+    std::lock_guard hold(mutex_);
+    largest_ = bytes;
+  }
   void trim() {
     std::lock_guard hold(mutex_);
     empty();
@@ -91,7 +95,8 @@ class Buffers {
   }
 
  private:
-  static void* allocate(size_t size) {
+  void* allocate(size_t size) const {
+    if (size > static_cast<size_t>(largest_)) return nullptr;  // the kernel might promise it
     const bool huge = size >= 2 * kHugePage;
     const size_t align = huge ? kHugePage : 64;
     void* data = std::aligned_alloc(align, (size + align - 1) / align * align);
@@ -114,6 +119,7 @@ class Buffers {
   std::vector<Memory*> free_[kClasses];
   int64_t in_use_ = 0, peak_ = 0, cached_ = 0;
   int64_t limit_ = physical_memory() / 8;
+  int64_t largest_ = physical_memory();
 };
 
 Buffers& buffers() {
@@ -135,6 +141,7 @@ void free_memory(Memory* m) {
 
 MemoryStats memory_stats() { return buffers().stats(); }
 void reset_memory_peak() { buffers().reset_peak(); }
+void limit_memory(int64_t bytes) { buffers().set_largest(bytes); }
 void set_cache_limit(int64_t bytes) { buffers().set_limit(bytes); }
 
 void trim() {

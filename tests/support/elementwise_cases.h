@@ -54,6 +54,13 @@ inline Wide whole_quotient(Wide a, Wide b) {
 }
 inline Wide whole_remainder(Wide a, Wide b) { return b == 0 ? 0 : a - whole_quotient(a, b) * b; }
 
+inline Wide whole_power(Wide a, Wide b) {
+  if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
+  Wide power = 1;
+  for (Wide i = 0; i < b; ++i) power = wrapped(power * a, kI64);
+  return power;
+}
+
 inline const std::map<std::string, ScalarRule>& scalar_rules() {
 #define ONE(expression) [](const std::vector<Tensor>& t) { return expression; }
 #define REAL(expression) [](Real a, [[maybe_unused]] Real b) -> Real { return expression; }
@@ -84,7 +91,7 @@ inline const std::map<std::string, ScalarRule>& scalar_rules() {
       {"sub", {ONE(t[0] - t[1]), REAL(a - b), WHOLE(a - b)}},
       {"mul", {ONE(t[0] * t[1]), REAL(a * b), WHOLE(a * b)}},
       {"div", {ONE(t[0] / t[1]), REAL(a / b)}},
-      {"pow", {ONE(pow(t[0], t[1])), REAL(std::pow(a, b)), {}, 4, 4}},
+      {"pow", {ONE(pow(t[0], t[1])), REAL(std::pow(a, b)), WHOLE(whole_power(a, b)), 4, 4}},
       {"maximum", {ONE(maximum(t[0], t[1])), REAL(nan_or_greater(a, b))}},
       {"minimum", {ONE(minimum(t[0], t[1])), REAL(nan_or_lesser(a, b))}},
       {"atan2", {ONE(atan2(t[0], t[1])), REAL(std::atan2(a, b)), {}, 2, 4}},

@@ -515,7 +515,7 @@ inline void add_indexing(std::vector<OpCase>* cases) {
 
   OpCase arange_case{.op = "arange",
                      .family = "positions",
-                     .dtypes = {kF64},  // of start and step
+                     .dtypes = {kI64, kF64},  // of start, step and last
                      .forms = {},
                      .special_values = false};
   for (DType to : kEveryDType) {
@@ -524,14 +524,16 @@ inline void add_indexing(std::vector<OpCase>* cases) {
       arange_case.forms.push_back(
           {.what = s.str() + " of " + name(to),
            .inputs =
-               [](DType, Numbers&) {
-                 return std::vector<Host>{{{}, kF64, {1.5}}, {{}, kF64, {2.25}}};
+               [](DType t, Numbers&) {
+                 const Real part = t == kF64 ? 0.5 : 0;
+                 return std::vector<Host>{{{}, t, {1 + part}}, {{}, t, {2 + part}}, {{}, t, {99}}};
                },
            .apply = [s, to](const std::vector<Tensor>& t) { return record_op("arange", t, s, to); },
            .reference =
                [s, to](const std::vector<Host>& in) {
                  return host_made(s, to, [&](const auto& at) {
-                   return converted(in[0][0] + at[0] * in[1][0], kF64, to);
+                   const bool last = at[0] == s[0] - 1;
+                   return converted(last ? in[2][0] : in[0][0] + at[0] * in[1][0], kF64, to);
                  });
                }});
   }

@@ -1,0 +1,603 @@
+// Numbers from outside: every public function is called with sizes, counts, axes, indices and
+// options as far out as their types go. Each call must return or throw an error of Glia's, ask for
+// no memory but its result's, and, under the sanitizers, touch none that is not its own.
+// GLIA_HOSTILE_CALLS sets how many calls each function gets, GLIA_HOSTILE_SEED the first seed.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <new>
+#include <regex>
+#include <set>
+
+#include "core/node.h"
+#include "glia/autodiff.h"
+#include "glia/data.h"
+#include "glia/nn.h"
+#include "glia/ops.h"
+#include "glia/optim.h"
+#include "glia/random.h"
+#include "glia/runtime.h"
+#include "glia/sparse.h"
+#include "tests/support/host.h"
+
+namespace {
+// What one request for memory may be. Sizes here are below 10 or above 2^30.
+constexpr size_t kMostBytes = size_t{1} << 30;
+}  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__)
+// Every other allocation of the program, too: std::bad_alloc is no error of Glia's.
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  void* p = bytes <= kMostBytes ? std::malloc(bytes ? bytes : 1) : nullptr;
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
+#endif
+
+namespace glia::test {
+namespace {
+
+constexpr int64_t kComputed = 1 << 22;  // elements: larger results are not computed
+
+int64_t setting(const char* name, int64_t standard) {
+  const char* text = std::getenv(name);
+  return text && *text ? std::atoll(text) : standard;
+}
+
+// Arguments, and what becomes of results.
+class Hostile {
+ public:
+  explicit Hostile(uint64_t seed) : numbers_(seed) {}
+
+  bool yes() { return numbers_.next() % 2; }
+  // Mostly a usual number, so that calls get past their first check.
+  int64_t integer() {
+    static const std::vector<int64_t> usual{0, 1, 2, 3, -1};
+    static const std::vector<int64_t> extreme{INT64_MIN,
+                                              INT64_MIN + 1,
+                                              -(int64_t{1} << 32),
+                                              -5,
+                                              -1,
+                                              0,
+                                              1,
+                                              2,
+                                              7,
+                                              int64_t{1} << 31,
+                                              int64_t{1} << 32,
+                                              int64_t{1} << 62,
+                                              INT64_MAX - 1,
+                                              INT64_MAX};
+    return numbers_.pick(numbers_.integer(0, 2) ? usual : extreme);
+  }
+  uint64_t natural() { return static_cast<uint64_t>(integer()); }
+  int axis() {
+    static const std::vector<int> some{0,       0,  1,  1,  -1, -1,      2,           -2,
+                                       3,       7,  8,  -9, 31, 32,      63,          64,
+                                       INT_MIN, -3, -8, 9,  -5, INT_MAX, INT_MIN + 1, INT_MAX - 1};
+    return numbers_.pick(some);
+  }
+  double real() {
+    static const std::vector<double> some{
+        0,   1,        -1,        0.5,    2,      1e-320,  1e300,  -1e300, 0x1p31, 0x1p32, 0x1p53,
+        NAN, INFINITY, -INFINITY, 0x1p62, 0x1p63, -0x1p63, 0x1p64, -0.0,   1e-30,  7,      0.1};
+    return numbers_.pick(some);
+  }
+  DType dtype() { return static_cast<DType>(numbers_.integer(0, kDTypeCount - 1)); }
+  Shape shape() {
+    Shape s;
+    for (int64_t rank = numbers_.integer(0, 4); rank > 0; --rank) s.push_back(integer());
+    return s;
+  }
+  Axes axes() {
+    Axes out(static_cast<size_t>(numbers_.integer(0, 3)));
+    for (int64_t& a : out) a = numbers_.integer(0, 3) ? axis() : integer();
+    return out;
+  }
+  Slice slice() {
+    const auto end = [&] { return yes() ? Slice::kNone : integer(); };
+    return {end(), end(), yes() ? 1 : integer()};
+  }
+  // Mostly what would do.
+  int64_t count() { return numbers_.integer(0, 7) ? numbers_.integer(1, 3) : integer(); }
+  double rate() { return numbers_.integer(0, 7) ? 0.1 * numbers_.integer(0, 9) : real(); }
+  std::pair<int64_t, int64_t> pair() { return {count(), count()}; }
+  std::pair<int64_t, int64_t> padding() {
+    const auto pad = [&] { return numbers_.integer(0, 3) ? 0 : integer(); };
+    return {pad(), pad()};
+  }
+
+  Shape small_shape(int rank) {
+    Shape s;
+    for (int i = 0; i < rank; ++i) s.push_back(numbers_.integer(0, 9) ? numbers_.integer(1, 3) : 0);
+    return s;
+  }
+  Tensor of(const Shape& shape, DType dtype) {
+    Tensor t = upload(random_host(shape, dtype, -3, 3, numbers_));
+    if (!is_float(dtype) || numbers_.integer(0, 1)) return t;
+    return trained_.emplace_back(trainable(t));
+  }
+  Tensor tensor(int rank) { return of(small_shape(rank), yes() ? kF32 : dtype()); }
+  Tensor tensor() { return tensor(static_cast<int>(numbers_.integer(0, 4))); }
+  Tensor floats(const Shape& shape) { return of(shape, yes() ? kF32 : kF64); }
+  Tensor image() { return floats({1, 4, 5, 2}); }
+  Tensor indices(const Shape& shape) {
+    std::vector<int64_t> values(static_cast<size_t>(shape.numel()));
+    for (int64_t& v : values) v = numbers_.integer(0, 7) ? numbers_.integer(0, 1) : integer();
+    const Tensor t = from_vector(values, shape);
+    return yes() ? t : cast(t, kI32);
+  }
+  Tensor indices() { return indices(small_shape(static_cast<int>(numbers_.integer(0, 2)))); }
+  Number number() {
+    switch (numbers_.integer(0, 3)) {
+      case 0:
+        return real();
+      case 1:
+        return natural();
+      default:
+        return integer();
+    }
+  }
+
+  void use(const Tensor& t) {
+    if (!t.defined() || t.numel() > kComputed) return;
+    t.str();
+    if (!t.requires_grad() || trained_.empty()) return;
+    for (const Tensor& g : gradients(sum(cast(t, kF64)), trained_)) eval(g);
+  }
+  void use(const std::vector<Tensor>& all) {
+    for (const Tensor& t : all) use(t);
+  }
+  void use(const std::pair<Tensor, Tensor>& both) { use(std::vector{both.first, both.second}); }
+  void use(const LSTMResult& r) { use(std::vector{r.out, r.h, r.c}); }
+  void use(const RNNResult& r) { use(std::vector{r.out, r.h}); }
+  void use(const BatchNormResult& r) { use(std::vector{r.out, r.mean, r.var}); }
+  void use(const Csr& m) {
+    use(m.values());
+    if (m.shape().numel() < kComputed) use(m.to_dense());
+    use(m.transpose().values());
+  }
+  void use(const ParameterList& all) {
+    for (const Variable& v : all) use(v.tensor());
+  }
+  // A few of what a loop would give.
+  template <size_t N>
+  void use(data::Dataset<N> d) {
+    EXPECT_GE(d.size(), 0);
+    int left = 4;
+    for (const auto& sample : d) {
+      for (const Tensor& t : sample) use(t);
+      if (--left == 0) return;
+    }
+  }
+
+ private:
+  Numbers numbers_;
+  std::vector<Tensor> trained_;
+};
+
+using Call = std::function<void(Hostile&)>;
+
+nn::RecurrentOptions recurrent(Hostile& h) {
+  return {.num_layers = h.yes() ? 1 : h.integer(),
+          .bias = h.yes(),
+          .batch_first = h.yes(),
+          .dropout = h.yes() ? 0 : h.real(),
+          .bidirectional = h.yes()};
+}
+
+// What an initialiser fills.
+Variable place(Hostile& h) { return Variable(rand(h.small_shape(2), h.yes() ? kF32 : kF64), true); }
+
+// Two steps with such options, and a third with a changed one.
+template <class Optimizer, class Options>
+void optimize(Hostile& h, const Options& options) {
+  const nn::Embedding model(3, 2, {.sparse = std::is_same_v<Optimizer, optim::SparseAdam>});
+  Optimizer optimizer(model.parameters(), options);
+  for (int i = 0; i < 3; ++i) {
+    optimizer.step(gradients(sum(model(tensor({0, 2}))), model.parameters()));
+    optimizer.set_lr(h.real());
+  }
+  h.use(model.parameters());
+}
+
+const std::map<std::string, Call>& calls() {
+#define USE(...) [](Hostile& h) { h.use(__VA_ARGS__); }
+#define DO(...) [](Hostile& h) { __VA_ARGS__; }
+#define UNARY(name) \
+  { #name, USE(h.yes() ? name(h.tensor()) : name(h.number())) }
+#define BINARY(name, ...)                                                            \
+  {                                                                                  \
+    name, [](Hostile& h) {                                                           \
+      const auto f = [](const Operand& a, const Operand& b) { return __VA_ARGS__; }; \
+      const Tensor t = h.tensor();                                                   \
+      if (h.yes())                                                                   \
+        h.use(f(t, h.number()));                                                     \
+      else if (h.yes())                                                              \
+        h.use(f(h.number(), t));                                                     \
+      else                                                                           \
+        h.use(h.yes() ? f(h.tensor(), t) : f(h.number(), h.number()));               \
+    }                                                                                \
+  }
+#define ASSIGN(name)                   \
+  {                                    \
+    "operator" #name, [](Hostile& h) { \
+      Tensor t = h.tensor();           \
+      if (h.yes())                     \
+        t name h.number();             \
+      else                             \
+        t name h.tensor();             \
+      h.use(t);                        \
+    }                                  \
+  }
+#define REDUCE(name) \
+  { #name, USE(name(h.tensor(), h.axes(), h.yes())) }
+  static const std::map<std::string, Call> list{
+      // tensor.h
+      {"from_bytes", DO(const uint64_t word = 1; const Shape s = h.shape();
+                        if (s.numel() <= 1) h.use(from_bytes(&word, s, h.dtype())))},
+      {"from_vector", USE(from_vector(std::vector<float>(3), h.shape()))},
+      {"from_external", DO(static uint64_t word; const Shape s = h.shape();
+                           if (s.numel() <= 1) h.use(from_external(&word, s, h.dtype(), nullptr)))},
+      {"tensor", USE(h.yes() ? tensor(h.integer()) : tensor({h.real(), h.real()}))},
+      {"full", USE(full(h.shape(), h.number(), h.dtype()))},
+      {"zeros", USE(zeros(h.shape(), h.dtype()))},
+      {"ones", USE(ones(h.shape(), h.dtype()))},
+      {"zeros_like", USE(zeros_like(h.tensor()))},
+      {"ones_like", USE(ones_like(h.tensor()))},
+      {"arange", USE(h.yes() ? arange(h.number(), h.number(), h.number(), h.dtype())
+                             : arange(h.number(), h.dtype()))},
+      {"linspace", USE(linspace(h.real(), h.real(), h.integer(), h.dtype()))},
+      {"eye", USE(eye(h.integer(), h.dtype()))},
+      {"eval", DO(eval(h.tensor()))},
+      {"trainable", USE(trainable(h.tensor()))},
+      {"stop_gradient", USE(stop_gradient(h.tensor()))},
+      {"eval_variables", DO((void)h; eval_variables())},
+      {"index", [](Hostile& h) {
+         std::vector<Index> at;
+         while (h.yes()) {
+           if (h.yes())
+             at.push_back(h.slice());
+           else if (h.yes())
+             at.push_back(h.yes() ? Index(h.integer()) : Index(h.natural()));
+           else
+             at.push_back(h.yes() ? Index(Ellipsis) : h.yes() ? Index(NewAxis) : h.indices());
+         }
+         const Tensor x = h.tensor();
+         h.use(index(x, at));
+         h.use(index_update(x, at, h.tensor(0)));
+       }},
+      {"index_update", USE(index_update(h.tensor(), {h.slice()}, h.tensor()))},
+      {"item", DO(const Tensor t = h.yes() ? h.indices({}) : tensor(h.real()); t.item<int>();
+                  t.item<uint8_t>(); t.item<uint64_t>(); t.item<bool>())},
+      {"to_vector", DO(const Tensor t = h.yes() ? h.indices() : tensor({h.real(), h.real()});
+                       h.yes() ? (void)t.to_vector<uint8_t>() : (void)t.to_vector<int64_t>())},
+      {"size", DO(h.tensor().size(h.axis()))},
+      // ops.h
+      BINARY("operator+", a + b), BINARY("operator-", a - b), BINARY("operator*", a* b),
+      BINARY("operator/", a / b), BINARY("operator<", a < b), BINARY("operator<=", a <= b),
+      BINARY("operator>", a > b), BINARY("operator>=", a >= b), BINARY("operator==", a == b),
+      BINARY("operator!=", a != b), BINARY("operator&", a & b), BINARY("operator|", a | b),
+      BINARY("operator^", a ^ b), {"operator~", USE(~h.tensor())},
+      ASSIGN(+=), ASSIGN(-=), ASSIGN(*=), ASSIGN(/=),
+      BINARY("pow", pow(a, b)), BINARY("floor_divide", floor_divide(a, b)),
+      BINARY("remainder", remainder(a, b)), BINARY("maximum", maximum(a, b)),
+      BINARY("minimum", minimum(a, b)), BINARY("atan2", atan2(a, b)),
+      {"where", USE(where(h.tensor(), h.number(), h.tensor()))},
+      {"clamp", USE(clamp(h.tensor(), h.number(), h.number()))},
+      UNARY(abs), UNARY(sign), UNARY(square), UNARY(reciprocal), UNARY(sqrt), UNARY(rsqrt),
+      UNARY(exp), UNARY(expm1), UNARY(log), UNARY(log1p), UNARY(sin), UNARY(cos), UNARY(tanh),
+      UNARY(erf), UNARY(floor), UNARY(ceil), UNARY(round), UNARY(isnan), UNARY(isfinite),
+      UNARY(logical_not), UNARY(relu), UNARY(sigmoid), UNARY(log_sigmoid), UNARY(softplus),
+      UNARY(silu), UNARY(gelu),
+      {"cast", USE(h.yes() ? cast(h.tensor(), h.dtype()) : cast(h.number(), h.dtype()))},
+      {"leaky_relu", USE(leaky_relu(h.tensor(), h.real()))},
+      {"elu", USE(elu(h.tensor(), h.real()))},
+      {"reshape", USE(reshape(h.tensor(), h.shape()))},
+      {"flatten", USE(flatten(h.tensor(), h.axis(), h.axis()))},
+      {"squeeze", USE(squeeze(h.tensor(), h.axis()))},
+      {"unsqueeze", USE(unsqueeze(h.tensor(), h.axis()))},
+      {"permute", USE(permute(h.tensor(), h.axes()))},
+      {"transpose", USE(transpose(h.tensor(), h.axis(), h.axis()))},
+      {"expand", USE(expand(h.tensor(), h.shape()))},
+      {"pad", DO(const Tensor x = h.tensor(h.yes() ? 1 : 2);
+                 h.use(pad(x, h.yes() ? std::vector{h.padding()} : std::vector{h.padding(), h.padding()},
+                           h.number())))},
+      {"slice", USE(slice(h.tensor(), h.axis(), h.slice()))},
+      {"flip", USE(flip(h.tensor(), h.axes()))},
+      {"concat", [](Hostile& h) {
+         const Tensor a = h.tensor();
+         h.use(concat({a, h.yes() ? a : h.tensor(), a}, h.axis()));
+         const Tensor wide = expand(h.tensor(1), {h.integer(), h.integer()});
+         h.use(concat({wide, wide, wide}, h.axis()));
+       }},
+      {"stack", DO(const Tensor a = h.tensor(); h.use(stack({a, a}, h.axis())))},
+      {"slice_scatter",
+       USE(slice_scatter(h.tensor(2), h.tensor(2), h.axis(), h.integer()))},
+      {"split", USE(split(h.tensor(), h.integer(), h.axis()))},
+      REDUCE(sum), REDUCE(prod), REDUCE(max), REDUCE(min), REDUCE(mean), REDUCE(any), REDUCE(all),
+      {"var", USE(var(h.tensor(), h.axes(), h.yes(), h.real()))},
+      {"argmax", USE(argmax(h.tensor(), h.axis(), h.yes()))},
+      {"argmin", USE(argmin(h.tensor(), h.axis(), h.yes()))},
+      {"cumsum", USE(cumsum(h.tensor(), h.axis()))},
+      {"cumprod", USE(cumprod(h.tensor(), h.axis()))},
+      {"sort", USE(sort(h.tensor(), h.axis(), h.yes()))},
+      {"argsort", USE(argsort(h.tensor(), h.axis(), h.yes()))},
+      {"topk", USE(topk(h.tensor(), h.integer(), h.axis()))},
+      {"take", USE(take(h.tensor(), h.indices(), h.axis()))},
+      {"gather", USE(gather(h.tensor(2), h.indices({2, 2}), h.axis()))},
+      {"index_add", DO(const Tensor s = h.tensor(2);
+                       h.use(index_add(h.tensor(2), h.indices({s.size(0)}), s, h.axis())))},
+      {"scatter_add",
+       USE(scatter_add(h.tensor(2), h.indices({2, 2}), h.tensor(2), h.axis()))},
+      {"one_hot", USE(one_hot(h.indices(), h.integer(), h.dtype()))},
+      {"nonzero", USE(nonzero(h.tensor()))},
+      {"matmul", USE(matmul(h.tensor(), h.tensor()))},
+      {"linear", USE(linear(h.tensor(), h.tensor(2), h.tensor(1)))},
+      {"lstm", USE(h.yes() ? lstm(h.tensor(3), h.tensor(2), h.tensor(2))
+ : lstm(h.floats({2, 1, 3}), h.floats({8, 3}), h.floats({8, 2})))},
+      {"gru", USE(h.yes() ? gru(h.tensor(3), h.tensor(2), h.tensor(2))
+ : gru(h.floats({2, 1, 3}), h.floats({6, 3}), h.floats({6, 2})))},
+      {"rnn", USE(h.yes() ? rnn(h.tensor(3), h.tensor(2), h.tensor(2))
+ : rnn(h.floats({2, 1, 3}), h.floats({2, 3}), h.floats({2, 2})))},
+      {"scaled_dot_product_attention",
+       [](Hostile& h) {
+         AttentionOptions options{.is_causal = h.yes(), .enable_gqa = h.yes()};
+         if (h.yes()) options.scale = h.real();
+         if (h.yes()) options.dropout_p = h.real();
+         if (h.yes()) options.key_length = h.integer();
+         h.use(scaled_dot_product_attention(h.floats({2, 3, 4}), h.floats({2, 5, 4}),
+                                            h.floats({2, 5, 4}), options));
+       }},
+      {"conv2d",
+       [](Hostile& h) {
+         const auto pair = [&](int64_t usual) {
+           return h.yes() ? std::pair(usual, usual) : h.pair();
+         };
+         const Shape kernel{2, h.yes() ? 1 : 2, h.yes() ? 1 : 3, 2};
+         h.use(conv2d(h.image(), h.floats(kernel), {},
+                      {.stride = pair(1),
+                       .padding = pair(0),
+                       .dilation = pair(1),
+                       .groups = h.yes() ? 1 : h.integer()}));
+       }},
+      {"max_pool2d", USE(h.yes() ? max_pool2d(h.image(), h.pair(), {h.pair(), h.padding()})
+                                 : max_pool2d(h.image(), h.count()))},
+      {"avg_pool2d", USE(h.yes() ? avg_pool2d(h.image(), h.pair(), {h.pair(), h.padding()})
+                                 : avg_pool2d(h.image(), h.count()))},
+      {"softmax", USE(softmax(h.tensor(), h.axis()))},
+      {"log_softmax", USE(log_softmax(h.tensor(), h.axis()))},
+      REDUCE(logsumexp),
+      {"cross_entropy", USE(cross_entropy(h.floats({2, 3}), h.indices({2}),
+                                          {.label_smoothing = h.yes() ? 0 : h.real(),
+                                           .ignore_index = h.integer()}))},
+      {"nll_loss", USE(nll_loss(h.floats({2, 3}), h.indices({2})))},
+      {"mse_loss", USE(mse_loss(h.tensor(), h.tensor()))},
+      {"l1_loss", USE(l1_loss(h.tensor(), h.tensor()))},
+      {"smooth_l1_loss", USE(smooth_l1_loss(h.floats({3}), h.floats({3}), h.real()))},
+      {"binary_cross_entropy_with_logits",
+       USE(binary_cross_entropy_with_logits(h.tensor(), h.tensor()))},
+      {"layer_norm", USE(layer_norm(h.tensor(), {}, {}, h.axis(), h.real()))},
+      {"batch_norm", USE(batch_norm(h.tensor(), {}, {}, h.real()))},
+      {"dropout", USE(dropout(h.tensor(), h.real()))},
+      // sparse.h
+      {"embedding", [](Hostile& h) {
+         LookupOptions options{.sparse = h.yes()};
+         if (h.yes()) options.padding_idx = h.integer();
+         h.use(embedding(h.indices(), h.floats({3, 2}), options));
+       }},
+      {"embedding_bag", [](Hostile& h) {
+         BagOptions options;
+         options.sparse = h.yes();
+         options.include_last_offset = h.yes();
+         options.mode = h.yes() ? BagMode::kSum : h.yes() ? BagMode::kMean : BagMode::kMax;
+         if (h.yes()) options.padding_idx = h.integer();
+         if (h.yes())
+           h.use(embedding_bag(h.indices({2, 2}), h.floats({3, 2}), {}, {}, options));
+         else
+           h.use(embedding_bag(h.indices({4}), h.floats({3, 2}),
+ h.yes() ? tensor({0, 2, 4}) : h.indices({2}), {}, options));
+       }},
+      {"Csr", [](Hostile& h) {
+         const Shape shape{h.count(), h.count()};
+         if (h.yes())
+           h.use(Csr::from_coo(h.indices({2}), h.indices({2}), h.floats({2}), shape));
+         else
+           h.use(Csr(h.yes() ? tensor({0, 1, 2}) : h.indices({3}), h.indices({2}), h.floats({2}), shape));
+       }},
+      {"spmm", USE(spmm(Csr::from_dense(h.floats({2, 3})), h.tensor()))},
+      // random.h
+      {"manual_seed", DO(manual_seed(h.natural()); h.use(rand({3})))},
+      {"random_state", DO((void)h; random_state())},
+      {"set_random_state", DO(set_random_state({h.natural(), h.natural()}); h.use(randn({3})))},
+      {"rand", USE(rand(h.shape(), h.dtype()))},
+      {"uniform", USE(uniform(h.shape(), h.real(), h.real(), h.dtype()))},
+      {"randn", USE(randn(h.shape(), h.dtype()))},
+      {"normal", USE(normal(h.shape(), h.real(), h.real(), h.dtype()))},
+      {"randint", USE(randint(h.integer(), h.integer(), h.yes() ? Shape{3} : h.shape()))},
+      {"bernoulli", USE(bernoulli(h.shape(), h.real()))},
+      {"randperm", USE(randperm(h.integer()))},
+      // shape.h
+      {"broadcast", DO(broadcast(h.shape(), h.shape()).numel())},
+      {"normalize_axis", DO(normalize_axis(h.integer(), h.axis() & 7))},
+      {"add_sizes", DO(add_sizes(h.natural() >> 1, h.natural() >> 1))},
+      {"multiply_sizes", DO(multiply_sizes(h.natural() >> 1, h.natural() >> 1))},
+      // nn.h
+      {"Linear", DO(const nn::Linear l(h.count(), h.count(), {.bias = h.yes()});
+                    h.use(l.parameters()); h.use(l(h.tensor())))},
+      {"Conv2d", [](Hostile& h) {
+         const nn::Conv2d l(h.yes() ? 2 : h.count(), h.count(),
+                            {.kernel = h.pair(),
+                             .stride = h.pair(),
+                             .padding = h.padding(),
+                             .dilation = h.pair(),
+                             .groups = h.yes() ? 1 : h.count()});
+         h.use(l.parameters());
+         h.use(l(h.image()));
+       }},
+      {"BatchNorm2d", DO(nn::BatchNorm2d l(h.count(), {.eps = h.real(), .momentum = h.real()});
+                         h.use(l(h.image())); l.eval(); h.use(l(h.image())))},
+      {"LayerNorm", DO(const nn::LayerNorm l(h.shape(), {.eps = h.real()}); h.use(l(h.tensor())))},
+      {"Dropout", DO(const nn::Dropout l(h.real()); h.use(l(h.tensor())))},
+      {"Embedding", [](Hostile& h) {
+         nn::EmbeddingOptions options{.sparse = h.yes()};
+         if (h.yes()) options.padding_idx = h.integer();
+         h.use(nn::Embedding(h.count(), h.count(), options)(h.indices()));
+       }},
+      {"EmbeddingBag", [](Hostile& h) {
+         nn::EmbeddingBagOptions options;
+         if (h.yes()) options.padding_idx = h.integer();
+         h.use(nn::EmbeddingBag(h.count(), h.count(), options)(h.indices({2, 2})));
+       }},
+      {"LSTM", USE(nn::LSTM(h.count(), h.count(), recurrent(h))(h.tensor(3)))},
+      {"GRU", USE(nn::GRU(h.count(), h.count(), recurrent(h))(h.tensor(3)))},
+      {"RNN", USE(nn::RNN(h.count(), h.count(), recurrent(h))(h.tensor(3)))},
+      {"MaxPool2d", USE(nn::MaxPool2d(h.pair(), {h.pair(), h.padding()})(h.image()))},
+      {"AvgPool2d", USE(nn::AvgPool2d(h.pair(), {h.pair(), h.padding()})(h.image()))},
+      {"AdaptiveAvgPool2d", USE(nn::AdaptiveAvgPool2d(h.pair())(h.image()))},
+      {"Flatten", USE(nn::Flatten(h.axis(), h.axis())(h.tensor()))},
+      {"LeakyReLU", USE(nn::LeakyReLU(h.real())(h.tensor()))},
+      {"ELU", USE(nn::ELU(h.real())(h.tensor()))},
+      {"Softmax", USE(nn::Softmax(h.axis())(h.tensor()))},
+      {"LogSoftmax", USE(nn::LogSoftmax(h.axis())(h.tensor()))},
+      {"CrossEntropyLoss", USE(nn::CrossEntropyLoss({.ignore_index = h.integer()})(
+                               h.floats({2, 3}), h.indices({2})))},
+      {"SmoothL1Loss", USE(nn::SmoothL1Loss({.beta = h.real()})(h.floats({3}), h.floats({3})))},
+      {"uniform_", DO(nn::init::uniform_(place(h), h.real(), h.real()))},
+      {"normal_", DO(nn::init::normal_(place(h), h.real(), h.real()))},
+      {"constant_", DO(nn::init::constant_(place(h), h.real()))},
+      {"trunc_normal_",
+       DO(nn::init::trunc_normal_(place(h), h.real(), h.real(), h.real(), h.real()))},
+      {"xavier_uniform_", DO(nn::init::xavier_uniform_(place(h), h.real()))},
+      {"xavier_normal_", DO(nn::init::xavier_normal_(place(h), h.real()))},
+      {"calculate_gain",
+       DO(nn::init::calculate_gain(nn::init::Nonlinearity::kLeakyReLU, h.real()))},
+      {"kaiming_uniform_", DO(nn::init::kaiming_uniform_(place(h), {.a = h.real()}))},
+      {"kaiming_normal_", DO(nn::init::kaiming_normal_(place(h), {.a = h.real()}))},
+      {"orthogonal_", DO(nn::init::orthogonal_(place(h), h.real()))},
+      // optim.h
+      {"SGD", DO(optimize<optim::SGD>(h, optim::SGDOptions{.lr = h.rate(),
+                                          .momentum = h.rate(),
+                                          .dampening = h.rate(),
+                                          .weight_decay = h.rate(),
+                                          .nesterov = h.yes()}))},
+      {"Adam", DO(optimize<optim::Adam>(h, optim::AdamOptions{.lr = h.rate(),
+                                            .betas = {h.rate(), h.rate()},
+                                            .eps = h.rate(),
+                                            .weight_decay = h.rate(),
+                                            .amsgrad = h.yes()}))},
+      {"AdamW", DO(optimize<optim::AdamW>(h, optim::AdamWOptions{.lr = h.rate(),
+                                              .betas = {h.rate(), h.rate()},
+                                              .eps = h.rate(),
+                                              .weight_decay = h.rate()}))},
+      {"Adagrad", DO(optimize<optim::Adagrad>(h, optim::AdagradOptions{.lr = h.rate(),
+                                                  .lr_decay = h.rate(),
+                                                  .weight_decay = h.rate(),
+                                                  .initial_accumulator_value = h.rate(),
+                                                  .eps = h.rate()}))},
+      {"SparseAdam", DO(optimize<optim::SparseAdam>(
+                         h, optim::SparseAdamOptions{.lr = h.rate(), .betas = {h.rate(), h.rate()}, .eps = h.rate()}))},
+      {"clip_grad_norm",
+       USE(optim::clip_grad_norm({h.tensor(), h.tensor()}, h.real(), h.real()).gradients)},
+      {"clip_grad_value", USE(optim::clip_grad_value({h.tensor()}, h.real()))},
+      {"constant", DO(optim::constant(h.real())(h.integer()))},
+      {"step_decay", DO(optim::step_decay(h.real(), h.integer(), h.real())(h.integer()))},
+      {"cosine", DO(optim::cosine(h.real(), h.integer(), h.real())(h.integer()))},
+      {"linear_warmup",
+       DO(optim::linear_warmup(h.integer(), optim::constant(h.real()))(h.integer()))},
+      {"one_cycle",
+       DO(optim::one_cycle(h.real(), h.integer(), {.pct_start = h.real(),
+                                                   .div_factor = h.real(),
+                                                   .final_div_factor = h.real()})(h.integer()))},
+  };
+#undef USE
+#undef DO
+#undef UNARY
+#undef BINARY
+#undef ASSIGN
+#undef REDUCE
+  return list;
+}
+
+TEST(Hostile, EveryCallReturnsOrThrowsAnErrorOfGlias) {
+  const int64_t count = setting("GLIA_HOSTILE_CALLS", 150);
+  const int64_t first = setting("GLIA_HOSTILE_SEED", 1);
+  limit_memory(kMostBytes);
+  for (const auto& [name, call] : calls()) {
+    int64_t returned = 0;
+    for (int64_t seed = first; seed < first + count; ++seed) {
+      SCOPED_TRACE(name + ", seed " + std::to_string(seed));
+      if (setting("GLIA_HOSTILE_SHOW", 0)) std::cerr << name << ' ' << seed << std::endl;
+      Hostile h(static_cast<uint64_t>(seed));
+      set_eager(seed % 3 == 0);
+      try {
+        call(h);
+        ++returned;
+      } catch (const Error& error) {
+        EXPECT_STRNE(error.what(), "");
+      } catch (const std::exception& error) {
+        ADD_FAILURE() << "not an error of Glia's: " << error.what();
+      }
+    }
+    set_eager(false);
+    EXPECT_GT(returned, 0) << name << " never got past its checks";
+  }
+  limit_memory(physical_memory());
+}
+
+// ---- The list is whole ------------------------------------------------------------------------
+
+std::string text_of_header(const std::string& name) {
+  std::ifstream file(std::string(GLIA_SOURCE_DIR) + "/include/glia/" + name);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// The names that the pattern's group finds in a header.
+std::set<std::string> names_in(const std::string& header, const std::string& pattern) {
+  const std::string text = text_of_header(header);
+  EXPECT_NE(text, "") << header;
+  const std::regex regex(pattern, std::regex::multiline);
+  std::set<std::string> names;
+  for (std::sregex_iterator i(text.begin(), text.end(), regex), end; i != end; ++i)
+    names.insert((*i)[1]);
+  EXPECT_FALSE(names.empty()) << header;
+  return names;
+}
+
+TEST(Hostile, KnowsEveryFunctionOfTheHeaders) {
+  // Take no numbers.
+  const std::set<std::string> harmless{"GELU",        "Identity",
+                                       "ReLU",        "SiLU",
+                                       "Sigmoid",     "Tanh",
+                                       "L1Loss",      "MSELoss",
+                                       "NLLLoss",     "BCEWithLogitsLoss",
+                                       "Sequential",  "Recurrent",
+                                       "zeros_",      "ones_",
+                                       "visit_field", "visit_each_field"};
+  // Declared at the beginning of a line, with a type before the name.
+  const std::string function = R"(^(?!using|return|namespace|struct|class|#|//|inline constexpr))"
+                               R"([A-Za-z_][\w:<>,& ]*[ &>](operator[^\s(]+|\w+)\()";
+  const std::string layer = R"(^(?:struct|class) (\w+) : (?:public )?(?:Module|Recurrent) \{)";
+  const std::string optimizer = R"(^class (\w+) (?:final )?: public (?:Optimizer|Adam) \{)";
+  std::set<std::string> names;
+  for (const char* header : {"tensor.h", "shape.h", "ops.h", "sparse.h", "random.h"})
+    names.merge(names_in(header, function));
+  names.merge(names_in("nn.h", layer));
+  names.merge(names_in("nn.h", R"(^(?:void|double) (\w+)\()"));
+  names.merge(names_in("optim.h", optimizer));
+  names.merge(names_in("optim.h", R"(^(?:Schedule|ClippedGradients|std::vector<Tensor>) (\w+)\()"));
+  EXPECT_GT(names.size(), 150u);
+  for (const std::string& name : names) {
+    EXPECT_TRUE(harmless.contains(name) || calls().contains(name))
+        << name << " is called with no hostile numbers";
+  }
+}
+
+}  // namespace
+}  // namespace glia::test
