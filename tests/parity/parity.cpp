@@ -1,9 +1,11 @@
 // Glia's side of the comparison with PyTorch: reads what parity.py has written to a folder,
 // computes, and writes the results there.
 //   parity ops FOLDER               inputs.safetensors -> outputs.safetensors
+//   parity print FOLDER             arrays.safetensors -> texts, each with a zero behind it
 //   parity train mlp|cnn FOLDER [bf16]
 //                                   states and batches -> losses, final state, logits
 #include <cstdio>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
@@ -193,6 +195,12 @@ void compute_ops(const std::string& folder) {
   io::write_safetensors(folder + "/outputs.safetensors", results);
 }
 
+void print_arrays(const std::string& folder) {
+  std::ofstream out(folder + "/texts", std::ios::binary);
+  for (const auto& [name, value] : io::read_safetensors(folder + "/arrays.safetensors"))
+    out << value.str() << '\0';
+}
+
 // States are named "STEP/KEY", and loaded before that step. The dtype is that of the images.
 template <class Model>
 void train(const std::string& folder, DType dtype) {
@@ -224,12 +232,14 @@ int run(const std::vector<std::string>& arguments) {
   const bool trains = (arguments.size() == 3 || half) && arguments[0] == "train";
   if (arguments.size() == 2 && arguments[0] == "ops") {
     compute_ops(arguments[1]);
+  } else if (arguments.size() == 2 && arguments[0] == "print") {
+    print_arrays(arguments[1]);
   } else if (trains && arguments[1] == "mlp") {
     train<recipes::Mlp>(arguments[2], half ? kBF16 : kF32);
   } else if (trains && arguments[1] == "cnn") {
     train<recipes::Cnn>(arguments[2], half ? kBF16 : kF32);
   } else {
-    std::fprintf(stderr, "usage: parity ops FOLDER | parity train mlp|cnn FOLDER [bf16]\n");
+    std::fprintf(stderr, "usage: parity ops|print FOLDER | parity train mlp|cnn FOLDER [bf16]\n");
     return 2;
   }
   return 0;
