@@ -732,11 +732,15 @@ void check_columns(ReduceCode code, DType dtype, int64_t rows, int64_t cols) {
   if (is_float(dtype) && rows * cols > 3) x[3] = std::numeric_limits<T>::quiet_NaN();
   fill_identity(code, dtype, acc.get(), cols);
   for (int64_t c = 0; c < cols; ++c) {
+    using Wrapping = std::conditional_t<std::is_floating_point_v<T>, T, Integer>;
+    const auto joined = [&](T a, T b) { return static_cast<T>(combine<Wrapping>(code, a, b)); };
+    const auto at = [&](int64_t r) { return x[r * cols + c]; };
+    const auto pair = [&](int64_t r) { return joined(at(r), at(r + 1)); };
+    const auto four = [&](int64_t r) { return joined(pair(r), pair(r + 2)); };
     expected[c] = acc[c];
-    for (int64_t r = 0; r < rows; ++r) {
-      using Wrapping = std::conditional_t<std::is_floating_point_v<T>, T, Integer>;
-      expected[c] = static_cast<T>(combine<Wrapping>(code, expected[c], x[r * cols + c]));
-    }
+    int64_t r = 0;
+    for (; r + 8 <= rows; r += 8) expected[c] = joined(expected[c], joined(four(r), four(r + 4)));
+    for (; r < rows; ++r) expected[c] = joined(expected[c], at(r));
   }
   column_function(code, dtype)(acc.get(), x.get(), rows, cols);
   for (int64_t c = 0; c < cols; ++c) {
@@ -748,7 +752,7 @@ void check_columns(ReduceCode code, DType dtype, int64_t rows, int64_t cols) {
   }
 }
 
-TEST_F(TileTest, ColumnsReduceInOrder) {
+TEST_F(TileTest, ColumnsReducePairwiseInEights) {
   at_each_level([] {
     for (ReduceCode code : kReductions) {
       for (DType t : kAll) {
@@ -768,6 +772,17 @@ TEST_F(TileTest, ColumnsReduceInOrder) {
       }
     }
   });
+}
+
+TEST_F(TileTest, GroupsReducePairwise) {
+  for (int64_t count : {0, 1, 2, 3, 5, 8, 13}) {
+    std::vector<float> groups(static_cast<size_t>(count * 3)), sums(3, -1);
+    for (size_t i = 0; i < groups.size(); ++i) groups[i] = static_cast<float>(i);
+    reduce_groups(ReduceCode::kSum, kF32, sums.data(), groups.data(), count, 3);
+    for (int64_t c = 0; c < 3; ++c)
+      EXPECT_EQ(sums[static_cast<size_t>(c)],
+                static_cast<float>(count * c + 3 * count * (count - 1) / 2));
+  }
 }
 
 TEST(Identity, IsTheReductionOfNothing) {

@@ -22,7 +22,8 @@ constexpr int64_t kTile = 1024;              // elements of a tile when few regi
 constexpr int64_t kManyRegisters = 6;        // above: half a tile
 constexpr int64_t kChunkElements = 1 << 15;  // the least that is worth a thread's while
 constexpr int64_t kMaxChunks = 64;
-constexpr int64_t kWideColumns = 4096;  // columns reduced in place instead of through partials
+constexpr int64_t kWideColumns = 4096;  // columns that are cut rather than rows
+constexpr int64_t kSummedRows = 64;     // added to one sum: more would let rounding errors grow
 
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -344,6 +345,12 @@ class Interpreter final : public FusedKernel {
     rows_per_chunk_ = divide_up(std::max<int64_t>(row_tiles, 1), row_chunks_) * tile_rows_;
     columns_per_chunk_ =
         divide_up(std::max<int64_t>(column_tiles, 1), column_chunks_) * tile_columns_;
+    rows_per_group_ = rows_per_chunk_;
+    if (reduces_columns) {
+      rows_per_group_ = std::min(rows_per_chunk_, divide_up(kSummedRows, tile_rows_) * tile_rows_);
+      rows_per_chunk_ = divide_up(rows_per_chunk_, rows_per_group_) * rows_per_group_;
+      segment_groups_ = std::max<int64_t>(divide_up(segment_rows_, rows_per_group_), 1);
+    }
     // Chunks of whole tiles may reach the end before their number does.
     row_chunks_ = std::max<int64_t>(divide_up(segment_rows_, rows_per_chunk_), 1);
     column_chunks_ = std::max<int64_t>(divide_up(program_.cols, columns_per_chunk_), 1);
@@ -404,15 +411,15 @@ class Interpreter final : public FusedKernel {
     return static_cast<int64_t>(size_of(program_.values[o.value].dtype));
   }
 
-  // Columns are reduced straight into the output when one chunk sees all their rows; everything
-  // else leaves a partial result for each tile, or for the columns of each chunk.
+  // Columns are reduced straight into the output when one group has all their rows; everything
+  // else leaves a partial result for each tile, or for the columns of each group.
   void place_partials() {
     for (const auto& output : program_.outputs) {
       const bool columns = output.sink == Sink::kReduceColumns;
-      const bool in_place = output.sink == Sink::kStore || (columns && row_chunks_ == 1);
+      const bool in_place = output.sink == Sink::kStore || (columns && segment_groups_ == 1);
       partial_offsets_.push_back(in_place ? -1 : partial_bytes_);
       if (in_place) continue;
-      const int64_t count = columns ? segments_ * row_chunks_ * program_.cols : tiles_;
+      const int64_t count = columns ? segments_ * segment_groups_ * program_.cols : tiles_;
       partial_bytes_ += aligned(std::max<int64_t>(count, 1) * element_bytes(output));
     }
   }
@@ -422,15 +429,12 @@ class Interpreter final : public FusedKernel {
       if (partial_offsets_[o] < 0) continue;
       const auto& output = program_.outputs[o];
       const DType dtype = program_.values[output.value].dtype;
-      const char* from = arrays.partials + partial_offsets_[o];
+      char* from = arrays.partials + partial_offsets_[o];
       if (output.sink == Sink::kReduceColumns) {
-        const auto fold = column_function(output.reduce, dtype);
         const int64_t step = program_.cols * element_bytes(output);
-        for (int64_t s = 0; s < segments_; ++s) {
-          char* to = static_cast<char*>(arrays.outputs[o]) + s * step;
-          fill_identity(output.reduce, dtype, to, program_.cols);
-          fold(to, from + s * row_chunks_ * step, row_chunks_, program_.cols);
-        }
+        for (int64_t s = 0; s < segments_; ++s)
+          reduce_groups(output.reduce, dtype, static_cast<char*>(arrays.outputs[o]) + s * step,
+                        from + s * segment_groups_ * step, segment_groups_, program_.cols);
       } else {
         const int64_t rows = output.sink == Sink::kReduceRows ? program_.rows : 1;
         row_function(output.reduce, dtype)(arrays.outputs[o], from, rows, rows ? tiles_ / rows : 0);
@@ -450,8 +454,14 @@ class Interpreter final : public FusedKernel {
     Frame frame(*this);
     frame.bind(arrays.inputs, arrays.outputs);
     fill_invariants(&frame);
-    start_columns(segment, row_chunk, first_column, end_column, arrays);
+    int64_t group = segment * segment_groups_ + row_chunk * (rows_per_chunk_ / rows_per_group_);
+    start_columns(group, first_column, end_column, arrays);
+    int64_t group_end = first_row + rows_per_group_;
     for (int64_t row = first_row; row < end_row; row += tile_rows_) {
+      if (row == group_end) {
+        start_columns(++group, first_column, end_column, arrays);
+        group_end += rows_per_group_;
+      }
       int64_t column = first_column;
       do {
         const Tile t{row, std::min(tile_rows_, end_row - row), column,
@@ -459,7 +469,7 @@ class Interpreter final : public FusedKernel {
         frame.move_to(t);
         for (const Instruction& i : instructions_) {
           if (i.what == Instruction::Do::kSink)
-            sink(i, t, frame, segment, row_chunk, arrays);
+            sink(i, t, frame, group, arrays);
           else
             execute(i, t, &frame);
         }
@@ -526,30 +536,28 @@ class Interpreter final : public FusedKernel {
     }
   }
 
-  char* column_sums(size_t o, int64_t segment, int64_t row_chunk, const Arrays& arrays) const {
-    const int64_t step = program_.cols * element_bytes(program_.outputs[o]);
-    return partial_offsets_[o] < 0
-               ? static_cast<char*>(arrays.outputs[o]) + segment * step
-               : arrays.partials + partial_offsets_[o] + (segment * row_chunks_ + row_chunk) * step;
+  char* column_sums(size_t o, int64_t group, const Arrays& arrays) const {
+    char* const groups = partial_offsets_[o] < 0 ? static_cast<char*>(arrays.outputs[o])
+                                                 : arrays.partials + partial_offsets_[o];
+    return groups + group * program_.cols * element_bytes(program_.outputs[o]);
   }
 
-  void start_columns(int64_t segment, int64_t row_chunk, int64_t first, int64_t end,
-                     const Arrays& arrays) const {
+  void start_columns(int64_t group, int64_t first, int64_t end, const Arrays& arrays) const {
     for (size_t o = 0; o < program_.outputs.size(); ++o) {
       const Program::Output& output = program_.outputs[o];
       if (output.sink != Sink::kReduceColumns) continue;
-      char* to = column_sums(o, segment, row_chunk, arrays);
+      char* to = column_sums(o, group, arrays);
       fill_identity(output.reduce, program_.values[output.value].dtype,
                     to + first * element_bytes(output), end - first);
     }
   }
 
-  void sink(const Instruction& i, const Tile& t, const Frame& frame, int64_t segment,
-            int64_t row_chunk, const Arrays& arrays) const {
+  void sink(const Instruction& i, const Tile& t, const Frame& frame, int64_t group,
+            const Arrays& arrays) const {
     const Program::Output& output = program_.outputs[i.output];
     const int64_t size = element_bytes(output), n = t.rows * t.columns;
     if (output.sink == Sink::kReduceColumns) {
-      char* to = column_sums(i.output, segment, row_chunk, arrays);
+      char* to = column_sums(i.output, group, arrays);
       i.fold(to + t.column * size, frame.at[i.a], t.rows, t.columns);
     } else if (n > 0) {
       const int64_t tile = t.row / tile_rows_ * column_tiles_ + t.column / tile_columns_;
@@ -561,6 +569,7 @@ class Interpreter final : public FusedKernel {
   int64_t tile_rows_ = 1, tile_columns_ = 1, column_tiles_ = 1, tiles_ = 1;
   int64_t segments_ = 1, segment_rows_ = 0;
   int64_t row_chunks_ = 1, column_chunks_ = 1, rows_per_chunk_ = 0, columns_per_chunk_ = 0;
+  int64_t rows_per_group_ = 0, segment_groups_ = 1;  // of rows whose columns are summed together
   std::vector<Location> locations_;
   std::vector<int> moving_;  // locations that move with the tile
   std::vector<int64_t> partial_offsets_;

@@ -20,8 +20,9 @@ struct Arguments {
   int64_t row, row_end, column, column_end;
   char* kept;  // room for values that a row keeps from one of its loops to the next
   void* const* arrays;
+  int64_t block_end = 0;  // the code's own: the row before which running reductions are put aside
 };
-using Function = void (*)(const Arguments*);
+using Function = void (*)(Arguments*);
 
 // More values at once than there is room for.
 struct TooManyValues {};

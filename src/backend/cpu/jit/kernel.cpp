@@ -20,6 +20,9 @@ constexpr int64_t kMaxChunks = 64;
 constexpr int64_t kMadeElements = 4096;  // of an array made for a part of the space
 constexpr int64_t kWideColumns = 4096;   // columns that are cut rather than rows
 constexpr int64_t kAlignment = 64;       // elements; columns are cut at multiples
+// What one call adds up: more would let rounding errors grow.
+constexpr int64_t kSummedElements = 1 << 16;
+constexpr int64_t kSummedRows = 1024, kSummedWholeRows = 64;
 
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -90,7 +93,7 @@ class Generated final : public FusedKernel {
   }
 
   void end_parts(const PartsRun& run) const override {
-    const float* from = run.sums ? static_cast<const float*>(run.sums->data) : nullptr;
+    float* from = run.sums ? static_cast<float*>(run.sums->data) : nullptr;
     for (size_t o = 0; o < outs_; ++o) {
       const auto& output = program_.outputs[o];
       if (output.sink == Sink::kStore) continue;
@@ -164,7 +167,8 @@ class Generated final : public FusedKernel {
       chunk_cols = divide_up(cols, wanted);
     }
     chunk_cols = whole_units(chunk_cols);
-    const Size piece = piece_of(chunk_rows, chunk_cols);
+    const int64_t group_rows = reduces(Sink::kReduceColumns) ? most_summed_rows() : chunk_rows;
+    const Size piece = summed(piece_of(std::min(chunk_rows, group_rows), chunk_cols));
     if (!loops_->made.empty()) {
       const Size most = piece_of(kMadeElements, cols);
       made_stride_ = aligned(most.rows * most.columns * 4) + 64;
@@ -172,18 +176,23 @@ class Generated final : public FusedKernel {
 
     groups_ = 0;
     for (int64_t s = 0; s < segments_; ++s) {
-      for (int64_t r = 0; r < rows; r += chunk_rows, ++groups_) {
+      for (int64_t r = 0; r < rows; r += chunk_rows) {
+        const int64_t chunk_end = std::min(rows, r + chunk_rows);
         for (int64_t c = 0; c < cols; c += chunk_cols) {
           chunks_.push_back(pieces_.size());
-          const int64_t row_end = s * rows + std::min(rows, r + chunk_rows);
           const int64_t column_end = std::min(cols, c + chunk_cols);
-          for (int64_t i = s * rows + r; i < row_end; i += piece.rows) {
-            for (int64_t j = c; j < column_end; j += piece.columns)
-              pieces_.push_back({{i, std::min(row_end, i + piece.rows), j,
-                                  std::min(column_end, j + piece.columns)},
-                                 groups_});
+          int64_t group = groups_;
+          for (int64_t g = r; g < chunk_end; g += group_rows, ++group) {
+            const int64_t row_end = s * rows + std::min(chunk_end, g + group_rows);
+            for (int64_t i = s * rows + g; i < row_end; i += piece.rows) {
+              for (int64_t j = c; j < column_end; j += piece.columns)
+                pieces_.push_back({{i, std::min(row_end, i + piece.rows), j,
+                                    std::min(column_end, j + piece.columns)},
+                                   group});
+            }
           }
         }
+        groups_ += divide_up(chunk_end - r, group_rows);
       }
     }
     chunks_.push_back(pieces_.size());
@@ -203,6 +212,17 @@ class Generated final : public FusedKernel {
     if (!resident()) columns = std::min(columns, whole_units(kMadeElements));
     if (columns < loops_->cols) return {1, columns};
     return {std::clamp<int64_t>(kMadeElements / columns, 1, rows), columns};
+  }
+
+  // Of rows that are gone through several times, each is added to the columns' sums on its own.
+  int64_t most_summed_rows() const { return resident() ? kSummedWholeRows : kSummedRows; }
+
+  // As much of a piece as may be added to one sum.
+  Size summed(Size piece) const {
+    if (!reduces(Sink::kReduceAll) && !reduces(Sink::kReduceRows)) return piece;
+    if (!resident() && piece.columns > kSummedElements) return {1, kSummedElements};
+    const int64_t rows = std::max<int64_t>(kSummedElements / piece.columns, 1);
+    return {std::min({piece.rows, rows, most_summed_rows()}), piece.columns};
   }
 
   // Columns are reduced into the output where one group has all their rows; everything else leaves
@@ -241,25 +261,16 @@ class Generated final : public FusedKernel {
         thread_memory(loops_->kept_bytes + made_stride_ * static_cast<int64_t>(strided_.size()));
     for (size_t m = 0; m < strided_.size(); ++m)
       list[ins_ + outs_ + m] = make(m, box, list, memory + loops_->kept_bytes + m * made_stride_);
-    const Arguments a{box.row, box.row_end, box.column, box.column_end, memory, list};
+    Arguments a{box.row, box.row_end, box.column, box.column_end, memory, list};
     loops_->function(&a);
   }
 
   void run_chunk(int64_t chunk, const Arrays& arrays) const {
     void** const out = addresses(arrays.inputs, arrays.outputs);
-    const Piece& first = pieces_[chunks_[chunk]];
-    for (size_t o = 0; o < outs_; ++o) {
-      const auto& output = program_.outputs[o];
-      if (output.sink != Sink::kReduceColumns) continue;
-      float* const to =
-          (partial_offsets_[o] < 0 ? static_cast<float*>(arrays.outputs[o]) : partial(o, arrays)) +
-          first.group * loops_->cols;
-      // The chunk's pieces have the same columns from its first one's to its last one's.
-      const int64_t end = pieces_[chunks_[chunk + 1] - 1].column_end;
-      fill_identity(output.reduce, kF32, to + first.column, end - first.column);
-      out[o] = to;
-    }
-    for (size_t p = chunks_[chunk]; p < chunks_[chunk + 1]; ++p) {
+    const size_t first = chunks_[chunk];
+    for (size_t p = first; p < chunks_[chunk + 1]; ++p) {
+      if (p == first || pieces_[p].group != pieces_[p - 1].group)
+        start_group(chunk, p, arrays, out);
       for (size_t o = 0; o < outs_; ++o) {
         const Sink sink = program_.outputs[o].sink;
         if (sink != Sink::kReduceAll && sink != Sink::kReduceRows) continue;
@@ -267,6 +278,22 @@ class Generated final : public FusedKernel {
         fill_identity(program_.outputs[o].reduce, kF32, out[o], 1);
       }
       call(pieces_[p]);
+    }
+  }
+
+  // Before the first piece of a group: its columns have nothing yet.
+  void start_group(int64_t chunk, size_t p, const Arrays& arrays, void** out) const {
+    // A chunk's groups have the same columns, from its first piece's to its last one's.
+    const int64_t column = pieces_[p].column;
+    const int64_t end = pieces_[chunks_[chunk + 1] - 1].column_end;
+    for (size_t o = 0; o < outs_; ++o) {
+      const auto& output = program_.outputs[o];
+      if (output.sink != Sink::kReduceColumns) continue;
+      float* const to =
+          (partial_offsets_[o] < 0 ? static_cast<float*>(arrays.outputs[o]) : partial(o, arrays)) +
+          pieces_[p].group * loops_->cols;
+      fill_identity(output.reduce, kF32, to + column, end - column);
+      out[o] = to;
     }
   }
 
@@ -285,10 +312,8 @@ class Generated final : public FusedKernel {
   }
 
   // to (cols) = the reduction of the groups' columns.
-  void add_groups(const Program::Output& output, const float* groups, int64_t count,
-                  void* to) const {
-    fill_identity(output.reduce, kF32, to, loops_->cols);
-    column_function(output.reduce, kF32)(to, groups, count, loops_->cols);
+  void add_groups(const Program::Output& output, float* groups, int64_t count, void* to) const {
+    reduce_groups(output.reduce, kF32, to, groups, count, loops_->cols);
   }
 
   void combine(const Arrays& arrays) const {
@@ -296,7 +321,7 @@ class Generated final : public FusedKernel {
     for (size_t o = 0; o < outs_; ++o) {
       if (partial_offsets_[o] < 0) continue;
       const auto& output = program_.outputs[o];
-      const float* const from = partial(o, arrays);
+      float* const from = partial(o, arrays);
       if (output.sink == Sink::kReduceColumns) {
         for (int64_t s = 0; s < segments_; ++s)
           add_groups(output, from + s * per_segment * cols, per_segment,

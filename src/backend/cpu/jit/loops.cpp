@@ -52,6 +52,7 @@ class Generator {
     for (const Stage& s : stages_) {
       for (const Body* b : {&s.rows, &s.whole, &s.part}) bodies.push_back(b);
     }
+    for (const Body& b : put_aside_) bodies.push_back(&b);
     loops_->emitter = std::make_unique<Emitter>(needs, bodies);
     emit();
     return std::move(loops_);
@@ -339,6 +340,7 @@ class Generator {
         if (b->unsupported || b->code.size() > kLongestBody) return false;
       }
     }
+    if (loops_->kind == Loops::Kind::kColumns) write_put_aside();
     fetch_next_row();
     // Row inputs are loaded once, before the first stage.
     std::vector<int>& first = stages_[0].slots_read;
@@ -432,6 +434,22 @@ class Generator {
     for (const Instruction& store : last) body.add(store);
   }
 
+  // What running reductions of columns hold goes into the outputs.
+  void write_put_aside() {
+    for (size_t o = 0; o < program_.outputs.size(); ++o) {
+      if (program_.outputs[o].sink != Sink::kReduceColumns) continue;
+      Body body;
+      body.has_scale = avx512_;
+      const int before = body.add({.what = Do::kLoadColumn, .index = output_array(o)});
+      const int more =
+          body.add({.what = Do::kRunning, .index = static_cast<int>(put_aside_.size())});
+      body.add({.what = Do::kStoreColumn,
+                .a = append_reduction(&body, program_.outputs[o].reduce, before, more),
+                .index = output_array(o)});
+      put_aside_.push_back(std::move(body));
+    }
+  }
+
   int64_t bytes_of_arrays() const {
     int64_t bytes = 0;
     const auto count = [&](int v) {
@@ -504,10 +522,15 @@ class Generator {
 
   void emit_rows() {
     Emitter& e = *loops_->emitter;
-    Label next_row;
+    Label next_row, block;
     if (resident() && loops_->cols % lanes_ != 0) e.set_part(loops_->cols % lanes_);
-    if (!resident()) start_running(stages_[0]);
+    const bool reduces = !resident() && !stages_[0].reduced.empty();
     e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
+    e.L(block);
+    if (reduces) {
+      start_running(stages_[0]);
+      start_block(rows_of_block(stages_[0]));
+    }
     e.L(next_row);
     for (size_t s = 0; s < stages_.size(); ++s) {
       Stage& stage = stages_[s];
@@ -515,18 +538,35 @@ class Generator {
       e.emit(stage.rows, {});
       if (is_empty(stage)) continue;
       if (resident()) {
-        start_running(stage);
         emit_whole_row(stage);
-        finish_running(stage);
       } else {
         emit_range(stage);
       }
     }
     store_rows();
     e.inc(e.row);
+    if (reduces) {
+      e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, block_end)]);
+      e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
+      finish_running(stages_[0]);
+    }
     e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
-    e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
-    if (!resident()) finish_running(stages_[0]);
+    e.jl(reduces ? block : next_row, Xbyak::CodeGenerator::T_NEAR);
+  }
+
+  // Rows after which no running reduction has taken many more elements than it should.
+  int64_t rows_of_block(const Stage& stage) const {
+    const int64_t step = stage.copies * lanes_, longest = loops_->cols / step + stage.copies;
+    return std::max<int64_t>(kRunningLength / longest, 1);
+  }
+
+  // block_end = the row behind so many, of those that there are.
+  void start_block(int64_t rows) {
+    Emitter& e = *loops_->emitter;
+    e.lea(e.temporary, e.ptr[e.row + static_cast<int>(rows)]);
+    e.cmp(e.temporary, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
+    e.cmovg(e.temporary, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
+    e.mov(e.ptr[e.arguments + offsetof(Arguments, block_end)], e.temporary);
   }
 
   void store_rows() {
@@ -544,12 +584,12 @@ class Generator {
            stages_.size() == 1 && stages_[0].reduced.empty();
   }
 
-  // f(how many rows), for as many at once as can be.
+  // f(how many rows), for as many at once as can be, up to a row in the arguments.
   template <class F>
-  void each_row(int64_t at_once, F f) {
+  void each_row(int64_t at_once, size_t end_offset, F f) {
     Emitter& e = *loops_->emitter;
     Label several, one, end;
-    const Xbyak::Address row_end = e.ptr[e.arguments + offsetof(Arguments, row_end)];
+    const Xbyak::Address row_end = e.ptr[e.arguments + end_offset];
     const auto loop_of = [&](int64_t rows, Label& begin, Label& next) {
       e.L(begin);
       e.lea(e.temporary, e.ptr[e.row + static_cast<int>(rows)]);
@@ -572,7 +612,7 @@ class Generator {
     e.xor_(e.column.cvt32(), e.column.cvt32());
     e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
     locate_element();
-    each_row(kRowsAtOnce, [&](int64_t rows) {
+    each_row(kRowsAtOnce, offsetof(Arguments, row_end), [&](int64_t rows) {
       for (int64_t r = 0; r < rows; ++r) {
         for (int64_t k = 0; k < whole + (left != 0); ++k) {
           Emitter::Place at = place(stages_[0], k, k == whole);
@@ -598,8 +638,8 @@ class Generator {
   }
 
   // Each reduction's vectors pairwise into its first, and the lanes of that into one number: the
-  // row's value, or more of an output.
-  void finish_running(const Stage& stage) {
+  // row's value (or more of it), or more of an output.
+  void finish_running(const Stage& stage, bool more_of_row = false) {
     Emitter& e = *loops_->emitter;
     const int copies = static_cast<int>(stage.copies);
     int first = 0;
@@ -611,6 +651,10 @@ class Generator {
       e.fold(r.code, first);
       first += copies;
       if (r.to >= 0) {
+        if (more_of_row) {
+          e.vmovups(Xbyak::Xmm(1), e.row_slot(slot(r.to)));
+          e.reduce(r.code, Xbyak::Xmm(0), Xbyak::Xmm(1), Xbyak::Xmm(0));
+        }
         e.vbroadcastss(e.vector(0), Xbyak::Xmm(0));
         e.vmovups(e.row_slot(slot(r.to)), e.vector(0));
       } else {
@@ -643,10 +687,17 @@ class Generator {
     e.add(e.element, static_cast<int>(elements));
   }
 
-  // All columns, whose number is known.
+  // All columns, whose number is known, and what their reductions give.
   void emit_whole_row(const Stage& stage) {
     Emitter& e = *loops_->emitter;
     const int64_t step = stage.copies * lanes_, passes = loops_->cols / step;
+    const bool in_blocks = passes > kRunningLength && !stage.reduced.empty();
+    start_running(stage);
+    for (const auto& r : stage.reduced) {
+      if (!in_blocks || r.to < 0) continue;
+      e.vmovups(e.vector(0), e.constant(std::bit_cast<uint32_t>(identity_of(r.code))));
+      e.vmovups(e.row_slot(slot(r.to)), e.vector(0));
+    }
     e.xor_(e.column.cvt32(), e.column.cvt32());
     locate_element();
     if (passes > 0) {
@@ -654,6 +705,7 @@ class Generator {
       e.L(loop);
       for (int64_t k = 0; k < stage.copies; ++k) e.emit(stage.whole, place(stage, k));
       go_forward(step);
+      if (in_blocks) put_aside_each_block(stage, true);
       if (passes > 1) {
         e.cmp(e.column, static_cast<int>(passes * step));
         e.jl(loop, Xbyak::CodeGenerator::T_NEAR);
@@ -662,6 +714,18 @@ class Generator {
     const int64_t left = loops_->cols % step;
     for (int64_t k = 0; k < left / lanes_; ++k) e.emit(stage.whole, place(stage, k));
     if (left % lanes_ != 0) e.emit(stage.part, place(stage, left / lanes_, true));
+    finish_running(stage, in_blocks);
+  }
+
+  // Between two passes of a loop over columns.
+  void put_aside_each_block(const Stage& stage, bool more_of_row) {
+    Emitter& e = *loops_->emitter;
+    Label go_on;
+    e.test(e.column, static_cast<uint32_t>(kRunningLength * stage.copies * lanes_ - 1));
+    e.jnz(go_on, Xbyak::CodeGenerator::T_NEAR);
+    finish_running(stage, more_of_row);
+    start_running(stage);
+    e.L(go_on);
   }
 
   // The columns of the arguments.
@@ -680,6 +744,7 @@ class Generator {
       e.jg(end, Xbyak::CodeGenerator::T_NEAR);
       for (int64_t k = 0; k < copies; ++k) e.emit(stage.whole, place(stage, k));
       go_forward(copies * lanes_);
+      if (copies == stage.copies && !stage.reduced.empty()) put_aside_each_block(stage, false);
       e.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
       e.L(end);
     };
@@ -731,45 +796,54 @@ class Generator {
       p.running_stride = static_cast<int>(stride);
       return p;
     };
-    // What the reductions so far have given is in the outputs.
-    const auto each_running = [&](bool out) {
+    const auto start = [&] {
       int running = 0;
-      for (size_t o = 0; o < program_.outputs.size(); ++o) {
-        if (program_.outputs[o].sink != Sink::kReduceColumns) continue;
-        Body body;
-        if (out)
-          body.add({.what = Do::kStoreColumn,
-                    .a = body.add({.what = Do::kRunning, .index = running}),
-                    .index = output_array(o)});
-        else
-          body.add({.what = Do::kSetRunning,
-                    .a = body.add({.what = Do::kLoadColumn, .index = output_array(o)}),
-                    .index = running});
-        const ReduceCode code = program_.outputs[o].reduce;
-        for (int64_t k = stage.copies; k < stride; ++k) {
-          const Xbyak::Xmm more = e.running(static_cast<int>(running * stride + k));
-          const Xbyak::Xmm sum = e.running(static_cast<int>(running * stride + k % stage.copies));
-          if (out)
-            e.reduce(code, sum, sum, more);
-          else
-            e.vmovups(more, e.constant(std::bit_cast<uint32_t>(identity_of(code))));
-        }
-        for (int64_t k = 0; k < count; ++k) e.emit(body, at(0, k));
-        ++running;
+      for (const auto& output : program_.outputs) {
+        if (output.sink != Sink::kReduceColumns) continue;
+        const Xbyak::Address identity =
+            e.constant(std::bit_cast<uint32_t>(identity_of(output.reduce)));
+        for (int64_t k = 0; k < stride; ++k) e.vmovups(e.running(running++), identity);
       }
     };
-    each_running(false);
+    const auto put_aside = [&] {
+      int running = 0;
+      size_t sink = 0;
+      for (const auto& output : program_.outputs) {
+        if (output.sink != Sink::kReduceColumns) continue;
+        for (int64_t k = stage.copies; k < stride; ++k) {
+          const Xbyak::Xmm sum = e.running(running + static_cast<int>(k % stage.copies));
+          e.reduce(output.reduce, sum, sum, e.running(running + static_cast<int>(k)));
+        }
+        for (int64_t k = 0; k < count; ++k) e.emit(put_aside_[sink], at(0, k));
+        running += static_cast<int>(stride);
+        ++sink;
+      }
+    };
+    Label block;
     e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
     locate_element();
+    e.L(block);
+    start();
+    start_block(kRunningLength * rows_at_once_);
     if (rows_at_once_ > 1) {
-      each_row(rows_at_once_, [&](int64_t rows) {
+      each_row(rows_at_once_, offsetof(Arguments, block_end), [&](int64_t rows) {
         for (int64_t r = 0; r < rows; ++r) {
           for (int64_t k = 0; k < count; ++k)
             e.emit(k == whole ? stage.part : stage.whole, at(r, k));
         }
       });
-      return each_running(true);
+    } else {
+      emit_tile_rows(count, whole);
     }
+    put_aside();
+    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
+    e.jl(block, Xbyak::CodeGenerator::T_NEAR);
+  }
+
+  // A tile's rows up to block_end, one by one.
+  void emit_tile_rows(int64_t count, int64_t whole) {
+    Emitter& e = *loops_->emitter;
+    const Stage& stage = stages_[0];
     Label next_row;
     e.L(next_row);
     for (int v : stage.slots_read) e.load_row_slot(slot(v), value(v).slot, value(v).dtype);
@@ -785,9 +859,8 @@ class Generator {
       e.emit(k == whole ? stage.part : stage.whole, place(stage, k, k == whole));
     e.add(e.element, static_cast<int>(loops_->cols));
     e.inc(e.row);
-    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
+    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, block_end)]);
     e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
-    each_running(true);
   }
 
   const Program& program_;
@@ -801,6 +874,7 @@ class Generator {
   std::vector<int> levels_, stored_at_, costs_;
   std::map<int, int> kept_, slots_, made_at_;
   std::vector<Stage> stages_;
+  std::vector<Body> put_aside_;  // of kColumns: for each output that reduces
   int running_ = 0;
   int64_t rows_at_once_ = 1;  // of kColumns, each with its own running reductions
   // While a body is written.

@@ -10,6 +10,10 @@
 
 namespace glia::cpu::jit {
 
+// How many elements a running reduction takes before what it has is put aside: rounding errors of
+// sums grow with it. (A power of two.)
+inline constexpr int64_t kRunningLength = 32;
+
 struct Loops {
   enum class Kind : uint8_t {
     kFlat,      // one row; any range of columns

@@ -4,6 +4,9 @@
 #define HWY_TARGET_INCLUDE "backend/cpu/simd/reduce.cpp"
 #include "backend/cpu/simd/targets.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
 
@@ -53,7 +56,7 @@ HWY_INLINE T fold(Lane<T, D> v) {
 
 // Of floats: element i goes to running sum i % kWidth.
 template <ReduceCode code, class T, int64_t kWidth>
-HWY_INLINE T reduce_row(const T* x, int64_t n) {
+HWY_INLINE T reduce_block(const T* x, int64_t n) {
   using V = Lane<T>;
   constexpr int64_t kLanes = V::kLanes, kCount = kWidth / kLanes;
   const V none = V::of(identity<T>(code));
@@ -82,6 +85,18 @@ HWY_INLINE T reduce_row(const T* x, int64_t n) {
     for (int64_t k = 0; k < half; ++k) sums[k] = reduce<code>(sums[k], sums[k + half]);
   }
   return fold<code>(sums[0]);
+}
+
+// In blocks: errors of sums grow with what one running sum takes.
+template <ReduceCode code, class T, int64_t kWidth>
+HWY_INLINE T reduce_row(const T* x, int64_t n) {
+  constexpr int64_t kBlock = 32 * kWidth;
+  auto total = Scalar<T>::of(reduce_block<code, T, kWidth>(x, std::min(n, kBlock)));
+  for (int64_t i = kBlock; i < n; i += kBlock) {
+    const T more = reduce_block<code, T, kWidth>(x + i, std::min(n - i, kBlock));
+    total = reduce<code>(total, Scalar<T>::of(more));
+  }
+  return total.v;
 }
 
 // One element after the other; for integers, whose order is all the same, the compiler vectorises.
@@ -114,31 +129,37 @@ __attribute__((flatten)) void reduce_rows(void* out, const void* x, int64_t rows
   for_each_row(y, p, rows, cols, reduce_in_order<code, T>);
 }
 
+// The reduction of rows [0, kRows), each read by `row`, pairwise.
+template <ReduceCode code, int64_t kRows, class F>
+HWY_INLINE auto reduce_pairwise(F row, int64_t first = 0) {
+  if constexpr (kRows == 1) {
+    return row(first);
+  } else {
+    const auto low = reduce_pairwise<code, kRows / 2>(row, first);
+    return reduce<code>(low, reduce_pairwise<code, kRows / 2>(row, first + kRows / 2));
+  }
+}
+
 template <ReduceCode code, class T, int64_t kRows>
 HWY_INLINE void add_rows(Stored<T>* acc, const Stored<T>* x, int64_t cols) {
   using V = std::conditional_t<std::is_floating_point_v<T>, Lane<T>, Scalar<T>>;
   if constexpr (V::kLanes == 1) {
     for_each(cols, [=](int64_t c) HWY_ATTR {
-      V sum = V::load(acc + c);
-#pragma GCC unroll 8
-      for (int64_t r = 0; r < kRows; ++r) sum = reduce<code>(sum, V::load(x + r * cols + c));
-      sum.store(acc + c);
+      const auto row = [=](int64_t r) HWY_ATTR { return V::load(x + r * cols + c); };
+      reduce<code>(V::load(acc + c), reduce_pairwise<code, kRows>(row)).store(acc + c);
     });
   } else {
     int64_t c = 0;
     for (; c + V::kLanes <= cols; c += V::kLanes) {
-      V sum = V::load(acc + c);
-#pragma GCC unroll 8
-      for (int64_t r = 0; r < kRows; ++r) sum = reduce<code>(sum, V::load(x + r * cols + c));
-      sum.store(acc + c);
+      const auto row = [=](int64_t r) HWY_ATTR { return V::load(x + r * cols + c); };
+      reduce<code>(V::load(acc + c), reduce_pairwise<code, kRows>(row)).store(acc + c);
     }
     const int64_t left = cols - c;
     if (left == 0) return;
-    V sum = V::load_first(left, acc + c, V(0));
-#pragma GCC unroll 8
-    for (int64_t r = 0; r < kRows; ++r) {
-      sum = reduce<code>(sum, V::load_first(left, x + r * cols + c, V(0)));
-    }
+    const auto row = [=](int64_t r)
+                         HWY_ATTR { return V::load_first(left, x + r * cols + c, V(0)); };
+    const V sum =
+        reduce<code>(V::load_first(left, acc + c, V(0)), reduce_pairwise<code, kRows>(row));
     sum.store_first(left, acc + c);
   }
 }
@@ -206,6 +227,20 @@ RowFunction row_function(ReduceCode code, DType dtype) {
 
 ColumnFunction column_function(ReduceCode code, DType dtype) {
   return GLIA_DISPATCH(column_kernel)(code, dtype);
+}
+
+void reduce_groups(ReduceCode code, DType dtype, void* out, void* groups, int64_t count,
+                   int64_t cols) {
+  if (count == 0) return fill_identity(code, dtype, out, cols);
+  const ColumnFunction fold = column_function(code, dtype);
+  const auto row = cols * static_cast<int64_t>(size_of(dtype));
+  char* const all = static_cast<char*>(groups);
+  while (count > 1) {
+    const int64_t half = (count + 1) / 2;
+    fold(all, all + half * row, 1, (count - half) * cols);
+    count = half;
+  }
+  std::memcpy(out, all, row);
 }
 
 void fill_identity(ReduceCode code, DType dtype, void* out, int64_t n) {

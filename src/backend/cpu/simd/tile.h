@@ -32,9 +32,12 @@ void uniform_tile(void* out, DType dtype, const uint64_t key[2], int64_t first, 
 // wins in extremes of floats.
 using RowFunction = void (*)(void* out, const void* x, int64_t rows, int64_t cols);
 RowFunction row_function(ReduceCode code, DType dtype);
-// acc[c] = reduce(acc[c], x[r * cols + c]) for all r in order, c < cols.
+// acc[c] = reduce(acc[c], x[r * cols + c]) for all r, c < cols: eight rows pairwise, then into acc.
 using ColumnFunction = void (*)(void* acc, const void* x, int64_t rows, int64_t cols);
 ColumnFunction column_function(ReduceCode code, DType dtype);
+// out[c] = the reduction of groups[g * cols + c] over g < count, pairwise; overwrites the groups.
+void reduce_groups(ReduceCode code, DType dtype, void* out, void* groups, int64_t count,
+                   int64_t cols);
 // Fills n elements with the reduction's identity.
 void fill_identity(ReduceCode code, DType dtype, void* out, int64_t n);
 
