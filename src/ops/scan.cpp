@@ -6,6 +6,10 @@ namespace {
 
 constexpr int64_t kColumns = 64;
 
+// Sums of floats run in f64, and each is rounded on its own: errors do not add up along the line.
+template <class T>
+using Running = std::conditional_t<std::is_floating_point_v<T>, double, T>;
+
 // Runs h[i] = next(h[i - 1], offset of i) from h[0] = first(offset) along every line of `out`.
 template <class T, class First, class Next>
 void scan(const Lines& x, T* out, First first, Next next) {
@@ -17,15 +21,21 @@ void scan(const Lines& x, T* out, First first, Next next) {
       const int64_t column = block % blocks * kColumns;
       const int64_t start = block / blocks * x.size * x.inner + column;
       if (x.inner == 1) {  // the running value stays in a register
-        T h = out[start] = first(start);
-        for (int64_t i = start + 1; i < start + x.size; ++i) h = out[i] = next(h, i);
+        Running<T> h = first(start);
+        out[start] = static_cast<T>(h);
+        for (int64_t i = start + 1; i < start + x.size; ++i) {
+          h = next(h, i);
+          out[i] = static_cast<T>(h);
+        }
         continue;
       }
       const int64_t width = std::min(kColumns, x.inner - column);
-      for (int64_t k = start; k < start + width; ++k) out[k] = first(k);
+      Running<T> h[kColumns];
+      for (int64_t k = 0; k < width; ++k) out[start + k] = static_cast<T>(h[k] = first(start + k));
       for (int64_t i = 1; i < x.size; ++i) {
         const int64_t row = start + i * x.inner;
-        for (int64_t k = row; k < row + width; ++k) out[k] = next(out[k - x.inner], k);
+        for (int64_t k = 0; k < width; ++k)
+          out[row + k] = static_cast<T>(h[k] = next(h[k], row + k));
       }
     }
   });
@@ -60,7 +70,7 @@ void run_cumsum(const KernelCall& call) {
     const T* in = call.in[0].as<const T>();
     scan(
         x, call.out[0].as<T>(), [&](int64_t i) { return in[i]; },
-        [&](T h, int64_t i) { return multiply_add(T(1), h, in[i]); });
+        [&](Running<T> h, int64_t i) { return multiply_add<Running<T>>(1, h, in[i]); });
   });
 }
 void vjp_cumsum(Vjp& v) {
@@ -86,7 +96,7 @@ void run_recurrence(const KernelCall& call) {
     const T *a = call.in[0].as<const T>(), *b = call.in[1].as<const T>();
     scan(
         x, call.out[0].as<T>(), [&](int64_t i) { return b[i]; },
-        [&](T h, int64_t i) { return multiply_add(a[i], h, b[i]); });
+        [&](Running<T> h, int64_t i) { return multiply_add<Running<T>>(a[i], h, b[i]); });
   });
 }
 Tensor recurrence(const Tensor& a, const Tensor& b, int axis, const Where& where);
