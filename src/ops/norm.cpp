@@ -19,9 +19,10 @@ Normalized normalize(const Tensor& x, const Axes& axes, double eps, const Where&
   Normalized n;
   {
     const NoGrad off;
-    n.mean = mean(x, axes, true, where);
+    const Moments m = moments(x, axes, where);
+    n.mean = m.mean;
+    n.var = m.var;
     const Tensor centred = Operand(x, where) - n.mean;
-    n.var = mean(square({centred, where}), axes, true, where);
     n.inverse = rsqrt({Operand(n.var, where) + shared_scalar(eps, n.var.dtype()), where});
     n.out = Operand(centred, where) * n.inverse;
   }

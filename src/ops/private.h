@@ -81,6 +81,16 @@ Tensor shared_scalar(double value, DType dtype);
 Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
                    DType dtype, std::initializer_list<int64_t> attributes, const Where& where);
 
+// Mean and biased variance over `axes`, which stay with size 1, without gradients. What the mean's
+// rounding leaves is taken off again, so that they are right however far from zero x lies.
+struct Moments {
+  Tensor mean, var;
+};
+Moments moments(const Tensor& x, const Axes& axes, const Where& where);
+
+// log(sum(exp(x - shift))) over `axes`, which stay with size 1. `shift` is a constant.
+Tensor log_sum_exp(const Tensor& x, const Tensor& shift, const Axes& axes, const Where& where);
+
 // The shape that a reduction over these axes (all when empty) gives.
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
 

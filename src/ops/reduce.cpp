@@ -12,9 +12,13 @@ namespace {
 
 void vjp_sum(Vjp& v) { v.set(0, expand(v.g(), v.node().inputs[0]->shape)); }
 
-// The gradient is shared equally among the elements that attain the extreme, as in PyTorch.
+// The gradient is shared equally among the elements that attain the extreme, as in PyTorch; there
+// also among NaNs where all elements are reduced (max), while along axes (amax) all becomes NaN.
 void vjp_extreme(Vjp& v) {
-  const Tensor attained = cast(v.in(0) == v.out(), v.g().dtype());
+  Tensor equal = v.in(0) == v.out();
+  if (v.node().shape.numel() == 1 && is_float(v.node().dtype))
+    equal = equal | (isnan(v.in(0)) & isnan(v.out()));
+  const Tensor attained = cast(equal, v.g().dtype());
   Axes axes;
   for (int i = 0; i < v.node().shape.rank(); ++i) {
     if (v.attribute(0) >> i & 1) axes.push_back(i);
@@ -122,6 +126,20 @@ int64_t reduced_count(const Tensor& x, const Axes& axes) {
   return n;
 }
 
+// What a mean is computed in and what it is rounded to: integers, which f32 may not hold, in f64.
+struct Averaged {
+  Tensor wide;
+  DType dtype;
+
+  Averaged(const char* op, const Tensor& x, const Where& where) {
+    if (!x.defined()) fail(op, "the operand is not defined", where);
+    const Tensor t = full_precision(x, where);
+    const bool floats = is_float(t.dtype());
+    wide = cast(t, floats ? sum_dtype(t.dtype()) : kF64);
+    dtype = floats ? t.dtype() : kF32;
+  }
+};
+
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
@@ -137,14 +155,34 @@ Tensor min(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   return reduce(kMin, x, axes, keepdim, where);
 }
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
-  const Tensor s = sum(is_float(x.dtype()) ? x : cast(x, kF32), axes, keepdim, where);
-  return s / shared_scalar(static_cast<double>(reduced_count(x, axes)), s.dtype());
+  const Averaged a("mean", x, where);
+  const Tensor s = sum(a.wide, axes, keepdim, where);
+  return cast(s / shared_scalar(static_cast<double>(reduced_count(x, axes)), s.dtype()), a.dtype);
 }
+
+Moments moments(const Tensor& x, const Axes& axes, const Where& where) {
+  const NoGrad off;
+  const Tensor rough = mean(x, axes, true, where);
+  const Tensor centred = Operand(x, where) - rough;
+  const Tensor drift = mean(centred, axes, true, where);
+  const Tensor squares = mean(square({centred, where}), axes, true, where);
+  return {rough + drift, maximum(squares - square(drift), shared_scalar(0, x.dtype()))};
+}
+
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, Where where) {
-  const Tensor t = is_float(x.dtype()) ? full_precision(x, where) : cast(x, kF32);
-  const Tensor centred = t - mean(t, axes, true, where);
+  const Averaged a("var", x, where);
+  const Moments m = moments(a.wide, axes, where);
   const double n = static_cast<double>(reduced_count(x, axes));
-  return sum(square(centred), axes, keepdim, where) / std::max(n - correction, 0.0);
+  const double left = std::max(n - correction, 0.0);
+  const auto rule = [axes, left](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
+    return std::vector<Tensor>{(in[0] - mean(in[0], axes, true)) * (g * (2 / left))};
+  };
+  const Tensor value = [&] {
+    const NoGrad off;
+    return m.var * (n / left);
+  }();
+  const Tensor y = cast(with_rule(value, {a.wide}, rule, where), a.dtype);
+  return keepdim ? y : reshape(y, reduced_shape(x.shape(), axes, false), where);
 }
 Tensor any(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   return sum(cast(x, kBool), axes, keepdim, where) != 0;
