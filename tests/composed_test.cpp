@@ -156,6 +156,63 @@ TEST(CrossEntropy, IsTorchs) {
   expect_values(ce(x, full({2}, -100, kI64), {}), {}, {kNaN});
 }
 
+// PyTorch's, too.
+TEST(CrossEntropy, ClassesHaveWeights) {
+  const Tensor x = from_vector<double>({0.5, -1, 2, 1.5, 0, -3, 0.25, 0.5, 0.75}, {3, 3});
+  const Tensor t = tensor<int64_t>({2, 0, 1}), w = tensor<double>({0.5, 2, 1.5}),
+               p = from_vector<double>({0.2, 0.3, 0.5, 1, 0, 0, 0, 0.25, 0.75}, {3, 3});
+  const auto ce = [&](const Tensor& target, CrossEntropyOptions options) {
+    options.weight = w;
+    return cross_entropy(x, target, options);
+  };
+  expect_values(ce(t, {}), {}, {0.676467617546}, kClose);
+  expect_values(ce(t, {.label_smoothing = 0.2}), {}, {0.916747700292}, kClose);
+  expect_values(ce(t, {.label_smoothing = 0.2, .ignore_index = 0}), {}, {0.821910759806}, kClose);
+  expect_values(ce(t, {.label_smoothing = 0.2, .reduction = Reduction::kNone}), {3},
+                {0.803923235097, 0.790303141848, 2.072764424224}, kClose);
+  expect_values(ce(t, {.ignore_index = 1, .reduction = Reduction::kSum}), {}, {0.467194301372},
+                kClose);
+  expect_values(ce(p, {}), {}, {1.314267707899}, kClose);
+  expect_values(ce(p, {.label_smoothing = 0.1}), {}, {1.433223341280}, kClose);
+  const Tensor q = log_softmax(x);
+  expect_values(nll_loss(q, t, {.ignore_index = 0, .weight = w}), {}, {0.743040889656}, kClose);
+  expect_values(nll_loss(q, t, {.ignore_index = 0}), {}, {0.680324690531}, kClose);
+  expect_values(nll_loss(q, t, {.reduction = Reduction::kNone, .weight = w}), {3},
+                {0.361966944986, 0.105227356386, 2.238676168811}, kClose);
+  // One number for each class, in whatever dtype.
+  EXPECT_EQ(cross_entropy(cast(x, kBF16), t, {.weight = w}).dtype(), kBF16);
+  for (const Tensor& wrong : {ones({2}), ones({1, 3}), ones({})}) {
+    EXPECT_THROW(cross_entropy(x, t, {.weight = wrong}), ShapeError);
+    EXPECT_THROW(nll_loss(q, t, {.weight = wrong}), ShapeError);
+  }
+  for (double smoothing : {0.0, 0.1}) {
+    const CrossEntropyOptions options{.label_smoothing = smoothing, .ignore_index = 1, .weight = w};
+    check_derivatives([&](auto& in) { return cross_entropy(in[0], t, options); }, {x});
+    check_derivatives([&](auto& in) { return cross_entropy(in[0], softmax(in[1]), options); },
+                      {x, p});
+  }
+}
+
+TEST(Losses, BinaryCrossEntropyHasWeights) {
+  const Tensor x = from_vector<double>({0.5, -1, 2, 1.5, 0, -3, 0.25, 0.5, 0.75}, {3, 3}),
+               p = from_vector<double>({0.2, 0.3, 0.5, 1, 0, 0, 0, 0.25, 0.75}, {3, 3}),
+               w = tensor<double>({0.5, 2, 1.5}), positive = tensor<double>({2, 1, 3});
+  const auto bce = [&](BinaryCrossEntropyOptions options) {
+    return binary_cross_entropy_with_logits(x, p, options);
+  };
+  expect_values(bce({.weight = w, .pos_weight = positive}), {}, {1.010609135152}, kClose);
+  expect_values(bce({.reduction = Reduction::kSum, .pos_weight = positive}), {}, {6.810265098066},
+                kClose);
+  EXPECT_THROW(bce({.weight = ones({2})}), ShapeError);
+  EXPECT_THROW(bce({.pos_weight = ones({2, 3, 3})}), ShapeError);
+  check_derivatives(
+      [](auto& in) {
+        return binary_cross_entropy_with_logits(in[0], in[1],
+                                                {.weight = in[2], .pos_weight = in[3]});
+      },
+      {x, p, w, positive});
+}
+
 TEST(CrossEntropy, Derivatives) {
   const Tensor x = numbers({4, 5}) * 3, t = tensor<int64_t>({1, 4, -100, 0});
   for (double smoothing : {0.0, 0.1}) {

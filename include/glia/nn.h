@@ -554,12 +554,12 @@ struct LossOptions {
   Reduction reduction = Reduction::kMean;
 };
 struct NLLLoss : Module {
-  explicit NLLLoss(const LossOptions& options = {}) : options(options) {}
+  explicit NLLLoss(const NLLLossOptions& options = {}) : options(options) {}
   Tensor operator()(const Tensor& log_probabilities, const Tensor& target,
                     Where where = Where::current()) const {
-    return nll_loss(log_probabilities, target, options.reduction, where);
+    return nll_loss(log_probabilities, target, options, where);
   }
-  LossOptions options;
+  NLLLossOptions options;
 };
 struct MSELoss : Module {
   explicit MSELoss(const LossOptions& options = {}) : options(options) {}
@@ -587,11 +587,11 @@ struct SmoothL1Loss : Module {
   SmoothL1Options options;
 };
 struct BCEWithLogitsLoss : Module {
-  explicit BCEWithLogitsLoss(const LossOptions& options = {}) : options(options) {}
+  explicit BCEWithLogitsLoss(const BinaryCrossEntropyOptions& options = {}) : options(options) {}
   Tensor operator()(const Tensor& x, const Tensor& target, Where where = Where::current()) const {
-    return binary_cross_entropy_with_logits(x, target, options.reduction, where);
+    return binary_cross_entropy_with_logits(x, target, options, where);
   }
-  LossOptions options;
+  BinaryCrossEntropyOptions options;
 };
 
 // ---- Initialisers -----------------------------------------------------------------------------

@@ -64,6 +64,9 @@ Tensor ceil(const Operand& x);
 Tensor round(const Operand& x);  // half to even
 Tensor isnan(const Operand& x);
 Tensor isfinite(const Operand& x);
+// x with other numbers for NaN and the infinities; unset: the dtype's largest and lowest number.
+Tensor nan_to_num(const Operand& x, double nan = 0, std::optional<double> posinf = {},
+                  std::optional<double> neginf = {});
 Tensor logical_not(const Operand& x);
 Tensor cast(const Operand& x, DType dtype);
 
@@ -266,21 +269,36 @@ struct CrossEntropyOptions {
   double label_smoothing = 0;
   int64_t ignore_index = -100;
   Reduction reduction = Reduction::kMean;
+  Tensor weight = {};  // (C), of each class; the mean over class indices is weighted by it
 };
 // Logits (..., C) with class indices (...) (i32, i64 or u8), or with probabilities (..., C).
 Tensor cross_entropy(const Tensor& logits, const Tensor& target,
                      const CrossEntropyOptions& options = {}, Where where = Where::current());
+struct NLLLossOptions {
+  int64_t ignore_index = -100;
+  Reduction reduction = Reduction::kMean;
+  Tensor weight = {};  // as of CrossEntropyOptions
+};
 // Log-probabilities (..., C) with class indices (...).
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target,
-                Reduction reduction = Reduction::kMean, Where where = Where::current());
+                const NLLLossOptions& options = {}, Where where = Where::current());
+Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, Reduction reduction,
+                Where where = Where::current());
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::kMean,
                 Where where = Where::current());
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::kMean,
                Where where = Where::current());
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta = 1,
                       Reduction reduction = Reduction::kMean, Where where = Where::current());
+struct BinaryCrossEntropyOptions {
+  Reduction reduction = Reduction::kMean;
+  Tensor weight = {};      // of each element; broadcasts to x, and the mean is over elements
+  Tensor pos_weight = {};  // of what the target says is there; broadcasts to x
+};
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
-                                        Reduction reduction = Reduction::kMean,
+                                        const BinaryCrossEntropyOptions& options = {},
+                                        Where where = Where::current());
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction,
                                         Where where = Where::current());
 
 // Over the last axes, as many as weight has; weight and bias may be undefined (Ba et al. 2016).

@@ -2,6 +2,7 @@
 #include "ops/elementwise.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/op.h"
 #include "core/with_dtype.h"
@@ -362,6 +363,30 @@ Tensor ceil(const Operand& x) { return unary(Code::kCeil, x); }
 Tensor round(const Operand& x) { return unary(Code::kRound, x); }
 Tensor isnan(const Operand& x) { return x != x; }
 Tensor isfinite(const Operand& x) { return x - x == 0; }
+
+namespace {
+double largest_number(DType t) {
+  switch (t) {
+    case kF16:
+      return 65504;
+    case kBF16:
+      return 0x1.fep127;
+    case kF32:
+      return std::numeric_limits<float>::max();
+    default:
+      return std::numeric_limits<double>::max();
+  }
+}
+}  // namespace
+
+Tensor nan_to_num(const Operand& x, double nan, std::optional<double> posinf,
+                  std::optional<double> neginf) {
+  if (!x.is_scalar() && x.tensor().defined() && !is_float(x.tensor().dtype())) return x.tensor();
+  const Tensor t = as_float("nan_to_num", x);
+  const double largest = largest_number(t.dtype());
+  const Tensor low = where(t == -INFINITY, neginf.value_or(-largest), t);
+  return where(isnan(t), nan, where(t == INFINITY, posinf.value_or(largest), low));
+}
 Tensor logical_not(const Operand& x) { return x == 0; }
 
 }  // namespace glia

@@ -39,20 +39,29 @@ Tensor log_softmax(const Tensor& x, int axis, Where where) {
   return cast(with_rule(value, {t}, rule, where), given.dtype());
 }
 
+Tensor log_sum_exp(const Tensor& x, const Tensor& shift, const Axes& axes, const Where& where) {
+  const auto value = [&] {
+    const NoGrad off;
+    return log(sum(exp(x - shift), axes, true, where));
+  }();
+  const auto rule = [](const std::vector<Tensor>& in, const Tensor& y, const Tensor& g) {
+    const Tensor share = glia::where(y == -INFINITY, 0, y);  // no element has one
+    return std::vector<Tensor>{g * exp(in[0] - in[1] - share), Tensor()};
+  };
+  return with_rule(value, {x, shift}, rule, where);
+}
+
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   const Tensor given = as_full_float("logsumexp", x, where),
                t = cast(given, sum_dtype(given.dtype()));
-  const auto value = [&] {
+  const Tensor shift = [&] {
     const NoGrad off;
+    const Shape kept = reduced_shape(t.shape(), axes, true);
+    if (t.numel() == 0) return zeros(kept, t.dtype());  // nothing has no largest element
     const Tensor top = max(t, axes, true, where);
-    const Tensor shift = glia::where(isfinite(top), top, 0);  // infinities speak for themselves
-    return log(sum(exp(t - shift), axes, true, where)) + shift;
+    return glia::where(isfinite(top), top, 0);  // infinities speak for themselves
   }();
-  const auto rule = [](const std::vector<Tensor>& in, const Tensor& y, const Tensor& g) {
-    const Tensor shift = glia::where(y == -INFINITY, 0, y);  // no element has a share in it
-    return std::vector<Tensor>{g * exp(in[0] - shift)};
-  };
-  const Tensor y = cast(with_rule(value, {t}, rule, where), given.dtype());
+  const Tensor y = cast(log_sum_exp(t, shift, axes, where) + shift, given.dtype());
   return keepdim ? y : reshape(y, reduced_shape(t.shape(), axes, false), where);
 }
 
