@@ -430,6 +430,30 @@ TEST(Clipping, ByNorm) {
   EXPECT_EQ(optim::clip_grad_norm({ones({2})}, 1).gradients[0].dtype(), kF32);
 }
 
+TEST(Clipping, ByNormsOfEachOrder) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::vector<Tensor> g{tensor({0.0, 3.0, -4.0, 1.0}), tensor({2.0, 2.0}), zeros({3}, kF64)};
+  const auto norm = [&](double order) { return optim::clip_grad_norm(g, 1, order).norm.item(); };
+  EXPECT_EQ(norm(0), 2);  // PyTorch's: the norm of norms, which are two that are not 0
+  EXPECT_EQ(norm(-infinity), 0);
+  EXPECT_EQ(norm(-1), 0);
+  EXPECT_EQ(norm(infinity), 4);
+  EXPECT_EQ(optim::clip_grad_norm({g[1]}, 1, -infinity).norm.item(), 2);
+  EXPECT_DOUBLE_EQ(optim::clip_grad_norm({g[1]}, 1, -1).norm.item(), 1);
+  EXPECT_EQ(optim::clip_grad_norm({}, 1, 0).norm.item(), 0);
+  EXPECT_EQ(optim::clip_grad_norm({zeros({0})}, 1, infinity).norm.item(), 0);
+  EXPECT_THROW(optim::clip_grad_norm(g, 1, std::nan("")), ValueError);
+}
+
+TEST(Clipping, MayRefuseWhatIsNotFinite) {
+  for (double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    const std::vector<Tensor> g{tensor({1.0, bad})};
+    EXPECT_NO_THROW(optim::clip_grad_norm(g, 1));
+    EXPECT_THROW(optim::clip_grad_norm(g, 1, 2, true), ValueError);
+  }
+  EXPECT_DOUBLE_EQ(optim::clip_grad_norm({tensor({3.0, 4.0})}, 1, 2, true).norm.item(), 5);
+}
+
 TEST(Clipping, ByValue) {
   const auto clipped = optim::clip_grad_value({tensor({-3.0, 0.5, 2.0}), Tensor()}, 1);
   EXPECT_EQ(numbers(clipped[0]), (Numbers{-1, 0.5, 1}));

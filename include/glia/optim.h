@@ -198,10 +198,12 @@ struct ClippedGradients {
   std::vector<Tensor> gradients;
   Tensor norm;  // of all gradients together, before clipping; rank 0
 };
-// Scales all gradients by one factor so that their common norm is at most max_norm; norm_type may
-// be infinity (Pascanu et al. 2013).
+// Scales all gradients by one factor so that their common norm is at most max_norm (Pascanu et al.
+// 2013): the norm of the norms of each, of which norm_type may also be 0 or an infinity. Whether it
+// is finite is only known when it is computed: error_if_nonfinite does so at once, and throws
+// ValueError if it is not.
 ClippedGradients clip_grad_norm(const std::vector<Tensor>& gradients, double max_norm,
-                                double norm_type = 2);
+                                double norm_type = 2, bool error_if_nonfinite = false);
 // Clamps every value to [-clip_value, clip_value].
 std::vector<Tensor> clip_grad_value(const std::vector<Tensor>& gradients, double clip_value);
 
