@@ -17,6 +17,7 @@ namespace {
 constexpr uint32_t kMaxDepth = 4096;
 constexpr int64_t kMaxPendingNodes = 1 << 16;
 constexpr int64_t kMaxFreeNodes = 1 << 14;
+constexpr int64_t kLargeBytes = 1 << 24;
 
 constexpr std::align_val_t kLine{64};  // of cache
 
@@ -239,6 +240,22 @@ void end_dead_histories() {
   }
 }
 
+namespace {
+// What a large node adds to the budget. An elementwise operation fuses with what uses it: its
+// result may never lie in memory, however large, but what it reads stays there.
+int64_t bytes_at_stake(const Node& node) {
+  if (node.op->kind != Kind::kElementwise) return node.bytes();
+  std::lock_guard hold(graph_lock());
+  int64_t read = 0;
+  for (int32_t i = 0; i < node.input_count; ++i) {
+    const Node* in = node.inputs[i];
+    while (!in->is_computed() && in->op->kind == Kind::kView) in = in->inputs[0];
+    if (in->is_computed() && in->memory) read += static_cast<int64_t>(in->memory->bytes);
+  }
+  return std::min(read, node.bytes());
+}
+}  // namespace
+
 Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
               std::span<const int64_t> attributes, const std::source_location& where) {
   Node* node = new_node(op, shape, dtype);
@@ -267,7 +284,8 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   static const int64_t bytes_limit = physical_memory() / 2;
   state.pending_nodes += 1;
   const int64_t bytes = checked_bytes(*node);
-  if (op.kind != Kind::kView && !op.deferred) state.pending_bytes += bytes;
+  if (op.kind != Kind::kView && !op.deferred)
+    state.pending_bytes += bytes > kLargeBytes ? bytes_at_stake(*node) : bytes;
   const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
                         state.pending_bytes > bytes_limit;
   const bool single = op.outputs == 1 && op.kind != Kind::kOutput && !op.deferred;
