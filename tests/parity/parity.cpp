@@ -4,6 +4,7 @@
 //   parity print FOLDER             arrays.safetensors -> texts, each with a zero behind it
 //   parity train mlp|cnn FOLDER [bf16]
 //                                   states and batches -> losses, final state, logits
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <functional>
@@ -39,6 +40,19 @@ Tensor sparse_steps(const Tensor& weight, const Tensor& ids, const Options& opti
   Optimizer optimizer(bag.parameters(), options);
   for (int i = 0; i < 3; ++i) optimizer.step(gradients(sum(square(bag(ids))), bag.parameters()));
   return bag.weight.tensor();
+}
+
+// Class weights that are no inputs of a derivative: (i + 1) / 10.
+Tensor tenths(const Tensor& integers, const Tensor& like) {
+  return cast(integers + 1, like.dtype()) / 10;
+}
+
+// The norm and all clipped gradients.
+Tensor clipped(const std::vector<Tensor>& gradients, double norm_type) {
+  const auto [scaled, norm] = optim::clip_grad_norm(gradients, 0.5, norm_type);
+  std::vector<Tensor> parts{reshape(norm, {1})};
+  for (const Tensor& g : scaled) parts.push_back(reshape(g, {-1}));
+  return concat(parts, 0);
 }
 
 Tensor in_bf16(const std::function<Tensor()>& f) {
@@ -139,6 +153,47 @@ const std::map<std::string, Function>& functions() {
       {"l1_loss", F(l1_loss(t[0], t[1]))},
       {"smooth_l1_loss", F(smooth_l1_loss(t[0], t[1], 0.7))},
       {"bce_with_logits", F(binary_cross_entropy_with_logits(t[0], t[1]))},
+      {"cross_entropy_weight",
+       F(cross_entropy(t[0], t[1], {.ignore_index = 2, .weight = tenths(t[2], t[0])}))},
+      {"cross_entropy_weight_smooth",
+       F(cross_entropy(t[0], t[1],
+                       {.label_smoothing = 0.2, .ignore_index = 2, .weight = tenths(t[2], t[0])}))},
+      {"cross_entropy_weight_each",
+       F(cross_entropy(
+           t[0], t[1],
+           {.label_smoothing = 0.2, .reduction = Reduction::kNone, .weight = tenths(t[2], t[0])}))},
+      {"cross_entropy_weight_soft",
+       F(cross_entropy(t[0], softmax(t[1]),
+                       {.label_smoothing = 0.2, .weight = tenths(t[2], t[0])}))},
+      {"nll_loss_weight",
+       F(nll_loss(log_softmax(t[0]), t[1], {.ignore_index = 2, .weight = tenths(t[2], t[0])}))},
+      {"bce_weight",
+       F(binary_cross_entropy_with_logits(
+           t[0], t[1], {.weight = tenths(t[2], t[0]), .pos_weight = tenths(t[3], t[0])}))},
+      {"nan_to_num", F(nan_to_num(log(t[0])))},
+      {"nan_to_num_given", F(nan_to_num(log(t[0]), 0.5, 4, -3))},
+      {"smooth_l1_far", F(smooth_l1_loss(log(t[0]), t[1], 1, Reduction::kNone))},
+      {"max_nan", F(max(log(t[0])))},
+      {"amax_nan", F(max(log(t[0]), {1}))},
+      {"clip_norm_0", F(clipped(t, 0))},
+      {"clip_norm_1", F(clipped(t, 1))},
+      {"clip_norm_2", F(clipped(t, 2))},
+      {"clip_norm_3", F(clipped(t, 3))},
+      {"clip_norm_minus_1", F(clipped(t, -1))},
+      {"clip_norm_largest", F(clipped(t, INFINITY))},
+      {"clip_norm_least", F(clipped(t, -INFINITY))},
+      {"exact_sum", F(sum(t[0]))},
+      {"exact_sum_rows", F(sum(t[0], {-1}))},
+      {"exact_sum_columns", F(sum(t[0], {0}))},
+      {"exact_mean_columns", F(mean(t[0], {0}))},
+      {"exact_var_rows", F(var(t[0], {-1}))},
+      {"exact_var_columns", F(var(t[0], {0}))},
+      {"exact_cumsum", F(cumsum(t[0], 0))},
+      {"exact_cumprod", F(cumprod(exp(t[0] * 1e-3 - 1e-3), 0))},
+      {"exact_logsumexp", F(logsumexp(t[0]))},
+      {"exact_layer_norm", F(layer_norm(t[0], {}, {}))},
+      {"exact_batch_norm", F(batch_norm(t[0], {}, {}).out)},
+      {"exact_cross_entropy", F(cross_entropy(t[0], t[1], {.reduction = Reduction::kNone}))},
       {"layer_norm", F(layer_norm(t[0], t[1], t[2]))},
       {"batch_norm", F(batch_norm(t[0], t[1], t[2]).out)},
       {"lstm", F(lstm(t[0], t[1], t[2], t[3], t[4], t[5], t[6]).out)},

@@ -38,6 +38,10 @@ def check_close(name, got, want, tolerance):
                                   f"not {want.dtype} {tuple(want.shape)}")
     if not want.dtype.is_floating_point:
         return check(name, torch.equal(got, want), "integers differ")
+    finite = want.isfinite()
+    if not torch.equal(got[~finite].nan_to_num(0.5), want[~finite].nan_to_num(0.5)):
+        return check(name, False, "infinities or NaNs differ")
+    got, want = got[finite], want[finite]
     scale = max(want.abs().max().item() if want.numel() else 0, 1e-30)
     error = (got - want).abs().max().item() / scale if want.numel() else 0
     check(name, error <= tolerance, f"{error:.2e} of the largest value")
@@ -195,8 +199,63 @@ OPS = {
     "batch_norm": (lambda x, w, b: nhwc(F.batch_norm(nchw(x), None, None, w, b, training=True)),
                    lambda: [uniform(3, 4, 5, 6), uniform(6), uniform(6)]),
 }
+
+
+def tenths(integers, like):
+    return (integers + 1).to(like.dtype) / 10
+
+
+def special(*shape):
+    """Whose logarithms are numbers, NaN and infinities."""
+    x = positive(*shape)
+    x.view(-1)[::7], x.view(-1)[3::7], x.view(-1)[5::14] = 0, torch.inf, -1
+    return x
+
+
+def clipped(norm_type):
+    def run(*gradients):
+        parameters = [nn.Parameter(torch.zeros_like(g)) for g in gradients]
+        for p, g in zip(parameters, gradients):
+            p.grad = g.detach().clone()
+        norm = nn.utils.clip_grad_norm_(parameters, 0.5, norm_type)
+        return torch.cat([norm.reshape(1)] + [p.grad.reshape(-1) for p in parameters])
+    return run, lambda: [uniform(4, 3), torch.zeros(5, dtype=torch.float64), uniform(7)]
+
+
+CLASSES = [lambda: uniform(9, 5), lambda: indices(5, 9), lambda: indices(20, 5)]
+OPS |= {
+    "cross_entropy_weight": (
+        lambda x, y, w: F.cross_entropy(x, y, tenths(w, x), ignore_index=2),
+        lambda: [f() for f in CLASSES]),
+    "cross_entropy_weight_smooth": (
+        lambda x, y, w: F.cross_entropy(x, y, tenths(w, x), ignore_index=2, label_smoothing=0.2),
+        lambda: [f() for f in CLASSES]),
+    "cross_entropy_weight_each": (
+        lambda x, y, w: F.cross_entropy(x, y, tenths(w, x), reduction="none", label_smoothing=0.2),
+        lambda: [f() for f in CLASSES]),
+    "cross_entropy_weight_soft": (
+        lambda x, y, w: F.cross_entropy(x, y.softmax(-1), tenths(w, x), label_smoothing=0.2),
+        lambda: [uniform(9, 5), uniform(9, 5), indices(20, 5)]),
+    "nll_loss_weight": (
+        lambda x, y, w: F.nll_loss(x.log_softmax(-1), y, tenths(w, x), ignore_index=2),
+        lambda: [f() for f in CLASSES]),
+    "bce_weight": (
+        lambda x, y, w, p: F.binary_cross_entropy_with_logits(
+            x, y, tenths(w, x), pos_weight=tenths(p, x)),
+        lambda: [uniform(4, 5), uniform(4, 5, low=0, high=1), indices(20, 4, 1), indices(20, 5)]),
+    "nan_to_num": unary(lambda x: torch.nan_to_num(x.log()), special),
+    "nan_to_num_given": unary(lambda x: torch.nan_to_num(x.log(), 0.5, 4, -3), special),
+    "smooth_l1_far": (lambda x, y: F.smooth_l1_loss(x.log(), y, reduction="none"),
+                      lambda: [special(4, 5), uniform(4, 5)]),
+    "max_nan": unary(lambda x: torch.max(x.log()), special),
+    "amax_nan": unary(lambda x: torch.amax(x.log(), 1), special),
+    "clip_norm_0": clipped(0), "clip_norm_1": clipped(1), "clip_norm_2": clipped(2),
+    "clip_norm_3": clipped(3), "clip_norm_minus_1": clipped(-1),
+    "clip_norm_largest": clipped(torch.inf), "clip_norm_least": clipped(-torch.inf),
+}
 # floor_divide has none in PyTorch, and zero in Glia; the others are results of training.
-NO_GRADIENT = {"floor_divide", "adagrad_sparse", "sgd_sparse", "sparse_adam"}
+NO_GRADIENT = {"floor_divide", "adagrad_sparse", "sgd_sparse", "sparse_adam"} | {
+    name for name in OPS if name.startswith("clip_norm")}
 OPS |= {
     "lstm": recurrent(nn.LSTM, 4), "gru": recurrent(nn.GRU, 3), "rnn": recurrent(nn.RNN, 1),
     "lstm_cell": recurrent(nn.LSTM, 4, lambda r: r[1][1][0]),
@@ -223,6 +282,58 @@ OPS |= {
         lambda: [uniform(64, 20, low=-1, high=1), uniform(32, 20, low=-0.3, high=0.3),
                  uniform(10, 32, low=-0.3, high=0.3), indices(10, 64)]),
 }
+
+
+# Sums, scans, norms and losses in f32: the error against f64 is at most PyTorch's, or a few roundings.
+ROUNDINGS = 4 * 2**-24
+EXACT = {
+    "exact_sum": lambda x: x.sum(), "exact_sum_rows": lambda x: x.sum(-1),
+    "exact_sum_columns": lambda x: x.sum(0), "exact_mean_columns": lambda x: x.mean(0),
+    "exact_var_rows": lambda x: x.var(-1), "exact_var_columns": lambda x: x.var(0),
+    "exact_cumsum": lambda x: x.cumsum(0),
+    "exact_cumprod": lambda x: (x * 1e-3 - 1e-3).exp().cumprod(0),
+    "exact_logsumexp": lambda x: x.logsumexp(-1),
+    "exact_layer_norm": lambda x: F.layer_norm(x, x.shape[-1:]),
+    "exact_batch_norm": lambda x: F.batch_norm(x, None, None, training=True),
+    "exact_cross_entropy": lambda x, y: F.cross_entropy(x, y, reduction="none"),
+}
+
+
+def exact_cases():
+    for rows, columns in (1000, 768), (40000, 16), (30, 20000):
+        for offset in 0, 1, 1e3, 1e6:
+            x = (torch.rand(rows, columns, generator=generator) + offset).contiguous()
+            for name in EXACT:
+                more = [indices(columns, rows)] if name == "exact_cross_entropy" else []
+                yield f"{name}.{rows}x{columns} at {offset:g}", name, [x] + more
+        for value in 0.1, 0.3, 1000.1:
+            x = torch.full((rows, columns), value)
+            for name in "exact_sum", "exact_sum_rows", "exact_sum_columns", "exact_cumsum":
+                yield f"{name}.{rows}x{columns} of {value}", name, [x]
+
+
+def relative_error(got, want):
+    """Of the largest value, where zeros and small values are as likely; else of each."""
+    got, want = got.double(), want.double()
+    return ((got - want).abs() / want.abs().clamp_min(want.abs().max() * 1e-3)).max().item()
+
+
+def compare_exact():
+    inputs, errors = {}, {}
+    for case, name, given in exact_cases():
+        for i, x in enumerate(given):
+            inputs[f"{case}/in{i}"] = x.numpy()
+        want = EXACT[name](*[x.double() if x.is_floating_point() else x for x in given])
+        errors[case] = want, relative_error(EXACT[name](*given), want)
+    tensors.save(FOLDER / "inputs.safetensors", inputs)
+    subprocess.run([PROGRAM, "ops", FOLDER], check=True)
+    got = tensors.load(FOLDER / "outputs.safetensors")
+    worst = 0
+    for case, (want, bound) in errors.items():
+        error = relative_error(torch.as_tensor(got[case + "/out"]), want)
+        worst = max(worst, error / max(bound, ROUNDINGS))
+        check(case, error <= max(bound, ROUNDINGS), f"error {error:.1e}, PyTorch's {bound:.1e}")
+    print(f"{len(errors)} sums, scans, norms and losses, errors up to {worst:.2f} of the bound")
 
 
 def compare_ops():
@@ -431,6 +542,7 @@ def compare_printing():
 def main():
     compare_ops()
     compare_printing()
+    compare_exact()
     compare_training("mlp", Mlp)
     compare_training("cnn", Cnn)
     for fault in faults:
