@@ -11,7 +11,8 @@ Tensor leaky_relu(const Operand& x, double negative_slope) {
 
 Tensor elu(const Operand& x, double alpha) {
   const Tensor t = as_float("elu", x);
-  return where(t > 0, t, alpha * expm1(minimum(t, 0)));
+  const Tensor bent = t <= 0;
+  return where(bent, alpha * expm1(where(bent, t, 0)), t);
 }
 
 Tensor softplus(const Operand& x) {

@@ -43,6 +43,17 @@ class Borrowed {
   };
 };
 
+// 1 / (a^2 + b^2), and 0 instead of infinity.
+Tensor inverse_square(const Operand& a, const Operand& b) {
+  const Tensor square_sum = square(a) + square(b);
+  return reciprocal(where(square_sum == 0, INFINITY, square_sum));
+}
+
+// a, and 1 where pow(a, 0) has slope 0 but 0 * pow(a, -1) is no number.
+Tensor sloped_base(const Operand& a, const Operand& b) {
+  return where((b == 0) & ~isfinite(reciprocal(a)), 1, a);
+}
+
 #define NONE Tensor()
 #define UNARY(code, domain, value, gradient)                             \
   void vjp_##code(Vjp& v) {                                              \
@@ -338,8 +349,22 @@ Tensor remainder(const Operand& a, const Operand& b) { return binary(Code::kRema
 Tensor maximum(const Operand& a, const Operand& b) { return binary(Code::kMaximum, a, b); }
 Tensor minimum(const Operand& a, const Operand& b) { return binary(Code::kMinimum, a, b); }
 Tensor atan2(const Operand& y, const Operand& x) { return binary(Code::kAtan2, y, x); }
+// Where both bounds are numbers, the gradient is whole at the ends; tensors share it at ties.
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high) {
-  return minimum(maximum(x, low), high);
+  const auto composed = [&] { return minimum(maximum(x, low), high); };
+  if (x.is_scalar() || !low.is_scalar() || !high.is_scalar()) return composed();
+  const Tensor value = [&] {
+    const NoGrad off;
+    return composed();
+  }();
+  if (!is_float(value.dtype())) return value;
+  return with_rule(
+      value, {cast(x, value.dtype())},
+      [low = low.number(), high = high.number()](const std::vector<Tensor>& in, const Tensor&,
+                                                 const Tensor& g) {
+        return std::vector<Tensor>{where((in[0] >= low) & (in[0] <= high), g, 0)};
+      },
+      x.where());
 }
 
 Tensor abs(const Operand& x) { return unary(Code::kAbs, x); }

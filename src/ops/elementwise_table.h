@@ -8,14 +8,14 @@
 // A value is an expression over lanes: x, a and b are of a type V that may be a SIMD vector, with
 // the arithmetic operators and the functions of ops/lanes.h. A gradient is an expression over
 // tensors: x, a, b are the inputs, y the output, g its gradient. NONE says that no gradient
-// flows. The domain says on which dtypes the op is defined and, for tests, on which values:
+// flows. At ties, ends and zeros gradients are PyTorch's. The domain says on which dtypes the op is defined and, for tests, on which values:
 //   DOMAIN(types, low, high), types: Float, Number (all but bool), Integral (integers and bool),
 //   Any.
 // This file is included several times, each time with other definitions of the macros.
 
 //    code        domain                      value               gradient
 UNARY(kNeg,       DOMAIN(Number, -4, 4),      (-x),               (-g))
-UNARY(kAbs,       DOMAIN(Number, -4, 4),      abs(x),             (g * sign(x)))
+UNARY(kAbs,       DOMAIN(Number, -4, 4),      abs(x),             where(x > 0, g, where(x < 0, -g, 0)))
 UNARY(kSign,      DOMAIN(Number, -4, 4),      sign(x),            NONE)
 UNARY(kSquare,    DOMAIN(Number, -4, 4),      (x * x),            (g * (2 * x)))
 UNARY(kReciprocal, DOMAIN(Float, 0.2, 4),     (V(1) / x),         (-g * y * y))
@@ -31,7 +31,7 @@ UNARY(kTanh,      DOMAIN(Float, -4, 4),       tanh(x),            (g * (1 - y * 
 UNARY(kErf,       DOMAIN(Float, -4, 4),       erf(x),
       (g * (1.1283791670955126 * exp(-square(x)))))
 UNARY(kSigmoid,   DOMAIN(Float, -9, 9),       sigmoid(x),         (g * (y * (1 - y))))
-UNARY(kRelu,      DOMAIN(Number, -4, 4),      relu(x),            where(y > 0, g, 0))
+UNARY(kRelu,      DOMAIN(Number, -4, 4),      relu(x),            where(y <= 0, 0, g))
 UNARY(kFloor,     DOMAIN(Float, -9, 9),       floor(x),           NONE)
 UNARY(kCeil,      DOMAIN(Float, -9, 9),       ceil(x),            NONE)
 UNARY(kRound,     DOMAIN(Float, -9, 9),       round(x),           NONE)
@@ -42,11 +42,13 @@ BINARY(kSub,      DOMAIN(Number, -4, 4),      (a - b),            g, (-g))
 BINARY(kMul,      DOMAIN(Number, -4, 4),      (a * b),            (g * b), (g * a))
 BINARY(kDiv,      DOMAIN(Float, 0.5, 4),      (a / b),            (g / b), (-g * y / b))
 BINARY(kPow,      DOMAIN(Number, 0.1, 4),     pow(a, b),
-       (g * (b * pow(a, b - 1))), where(a > 0, g * y * log(where(a > 0, a, 1)), 0))
-BINARY(kMaximum,  DOMAIN(Any, -4, 4),         max(a, b),          where(a >= b, g, 0), where(a >= b, 0, g))
-BINARY(kMinimum,  DOMAIN(Any, -4, 4),         min(a, b),          where(a <= b, g, 0), where(a <= b, 0, g))
+       (g * (b * pow(sloped_base(a, b), b - 1))), (g * y * log(where((a == 0) & (b >= 0), 1, a))))
+BINARY(kMaximum,  DOMAIN(Any, -4, 4),         max(a, b),
+       where(a == b, g / 2, where(a < b, 0, g)), where(a == b, g / 2, where(a > b, 0, g)))
+BINARY(kMinimum,  DOMAIN(Any, -4, 4),         min(a, b),
+       where(a == b, g / 2, where(a > b, 0, g)), where(a == b, g / 2, where(a < b, 0, g)))
 BINARY(kAtan2,    DOMAIN(Float, 0.3, 4),      atan2(a, b),
-       (g * b / (square(a) + square(b))), (-g * a / (square(a) + square(b))))
+       (g * b * inverse_square(a, b)), (-g * a * inverse_square(a, b)))
 BINARY(kFloorDivide, DOMAIN(Number, 0.7, 9),  floor_divide(a, b), NONE, NONE)
 BINARY(kRemainder, DOMAIN(Number, 0.7, 9),    remainder(a, b),    g, (-g * floor_divide(a, b)))
 BINARY(kBitAnd,   DOMAIN(Integral, 0, 9),     bit_and(a, b),      NONE, NONE)

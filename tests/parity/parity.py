@@ -282,6 +282,13 @@ OPS |= {
         lambda: [uniform(64, 20, low=-1, high=1), uniform(32, 20, low=-0.3, high=0.3),
                  uniform(10, 32, low=-0.3, high=0.3), indices(10, 64)]),
 }
+OPS |= {
+    "pow_0": unary(lambda x: x ** 0), "pow_half": unary(lambda x: x ** 0.5, positive),
+    "pow_inverse": unary(lambda x: x ** -1, positive), "pow_3": unary(lambda x: x ** 3),
+    "where_root": unary(lambda x: torch.where(x > 0, x.sqrt(), 0), positive),
+    "where_safe_root": unary(lambda x: torch.where(x > 0, torch.where(x > 0, x, 1).sqrt(), 0)),
+    "length": unary(lambda x: x.square().sum(1).sqrt()),
+}
 
 
 # Sums, scans, norms and losses in f32: the error against f64 is at most PyTorch's, or a few roundings.
@@ -365,6 +372,101 @@ def compare_ops():
         half = name.startswith("autocast") and dtype == torch.float32
         check_close(name, got[name], want, HALF_TOLERANCE if half else TOLERANCE[dtype])
     print(f"{len(OPS)} operations, {len(wanted)} results and gradients")
+
+
+# ---- Special points -------------------------------------------------------------------------
+
+INF, NAN = float("inf"), float("nan")
+POINTS = [0.0, -0.0, 0.5, 1, -1, 2, -2.5, 3, -3, 20, 1e-3, 1e-12, -1e12, 1e30, -1e30, 1e-42, INF, -INF,
+          NAN]
+SPECIAL_TOLERANCE = {torch.float32: (1e-5, 1e-6), torch.float64: (1e-12, 1e-13)}
+
+
+def pairs():
+    a, b = torch.meshgrid(torch.tensor(POINTS).double(), torch.tensor(POINTS).double(),
+                          indexing="ij")
+    return [a.flatten(), b.flatten()]
+
+
+def triples(axis):
+    few = torch.tensor([0.0, -0.0, 1, 2, -1.5, INF, -INF, NAN]).double()
+    rows = torch.cartesian_prod(few, few, few)
+    return [rows[:, :, None] if axis == 1 else rows[:, None] if axis == 2 else rows.T[None]]
+
+
+# Operations and the points they are tried at: all of POINTS, all pairs, all triples along an axis.
+SPECIAL = {name: lambda: [torch.tensor(POINTS).double()] for name in (
+    "neg", "abs", "sign", "square", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p",
+    "sin", "cos", "tanh", "erf", "floor", "ceil", "round", "relu", "leaky_relu", "elu", "sigmoid",
+    "log_sigmoid", "softplus", "silu", "gelu", "clamp", "pow_0", "pow_half", "pow_inverse", "pow_3",
+    "where_root", "where_safe_root")}
+SPECIAL |= {name: pairs for name in (
+    "add", "sub", "mul", "div", "pow", "maximum", "minimum", "atan2", "floor_divide", "remainder",
+    "where")}
+SPECIAL |= {name: lambda: triples(1) for name in (
+    "prod", "max", "cumsum", "cumprod", "sort", "softmax", "logsumexp", "length")}
+SPECIAL |= {"min": lambda: triples(2), "mean": lambda: triples(2), "log_softmax": lambda: triples(2),
+            "var": lambda: triples(0)}
+
+
+def left_out(name, part, given):
+    """Where Glia means to differ, and why."""
+    x = given[0]
+    if name == "sign" and part == "out":
+        return x.isnan()  # NaN as in NumPy; PyTorch gives 0
+    if name == "gelu" and part == "out":
+        return x == INF  # PyTorch's vectors of f32 give NaN, its single numbers infinity
+    if name == "remainder" and part == "out":
+        return (x / given[1]).isinf() & x.isfinite()  # exact; PyTorch's vectors of f32 give NaN
+    if name == "var" and part != "out":
+        # The variance is NaN itself.
+        return ~x.isfinite().all(1, keepdim=True).expand(x.shape)
+    if name in ("prod", "cumprod") and part != "out":
+        # The product of the others; PyTorch divides the whole product by each, inf / inf.
+        return ~x.isfinite().all(1, keepdim=True).expand(x.shape)
+    if name == "logsumexp" and part != "out":
+        return (x == -INF).all(1, keepdim=True).expand(x.shape)  # 0: no element has a share
+    return None
+
+
+def compare_special():
+    inputs, wanted = {}, {}
+    for op, make in SPECIAL.items():
+        for dtype in (torch.float32, torch.float64):
+            name = f"{op}.special_{str(dtype).split('.')[1]}"
+            given = [x.to(dtype).contiguous().requires_grad_() for x in make()]
+            out = OPS[op][0](*given)
+            for i, x in enumerate(given):
+                inputs[f"{name}/in{i}"] = x.detach().numpy()
+            wanted[f"{name}/out"] = (op, "out", out.detach(), given)
+            if op in NO_GRADIENT:
+                continue
+            inputs[f"{name}/weight"] = np.ones(tuple(out.shape), inputs[f"{name}/in0"].dtype)
+            out.backward(torch.ones_like(out))
+            for i, x in enumerate(given):
+                wanted[f"{name}/grad{i}"] = (op, f"grad{i}", x.grad, given)
+    tensors.save(FOLDER / "inputs.safetensors", inputs)
+    subprocess.run([PROGRAM, "ops", FOLDER], check=True)
+    got = tensors.load(FOLDER / "outputs.safetensors")
+    check("special points", got.keys() == wanted.keys(), str(sorted(got.keys() ^ wanted.keys())))
+    points = 0
+    for name in got.keys() & wanted.keys():
+        op, part, want, given = wanted[name]
+        found = torch.as_tensor(got[name])
+        relative, absolute = SPECIAL_TOLERANCE[want.dtype]
+        same = torch.isclose(found, want, relative, absolute, equal_nan=True)
+        skipped = left_out(op, part, [x.detach() for x in given])
+        if skipped is not None:
+            same |= skipped
+        points += same.numel()
+        if not same.all():
+            at = (~same).nonzero()[0]
+            place = tuple(at.tolist())
+            row = [x.detach()[place] if x.shape == want.shape else x.detach()[place[0]]
+                   for x in given]
+            check(name, False, f"{(~same).sum()} of {same.numel()} differ; at {row}: "
+                               f"{found[place].item()}, not {want[place].item()}")
+    print(f"{len(SPECIAL)} operations at special points, {points} numbers")
 
 
 # ---- The Fashion-MNIST models, as recipes/fashion_mnist.h has them -----------------------------
@@ -543,6 +645,7 @@ def main():
     compare_ops()
     compare_printing()
     compare_exact()
+    compare_special()
     compare_training("mlp", Mlp)
     compare_training("cnn", Cnn)
     for fault in faults:
