@@ -291,6 +291,49 @@ TEST(Optimizers, WhatDoesNotFitIsRefused) {
   EXPECT_THROW(optim::Adam(list_of({Parameter(ones({1}, kBF16))})), ShapeError);
 }
 
+TEST(Optimizers, WithoutADecayAnInfiniteParameterStaysInfinite) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto after = [](const auto& make) {
+    const std::vector<Parameter> p{tensor({kInfinity, -kInfinity, 1.0})};
+    auto optimizer = make(list_of(p));
+    for (int i = 0; i < 2; ++i) optimizer.step({tensor({1.0, 0.0, 1.0})});
+    return numbers(p[0]);
+  };
+  const auto stays = [&](const char* what, const auto& make) {
+    const Numbers p = after(make);
+    EXPECT_EQ(p[0], kInfinity) << what;
+    EXPECT_EQ(p[1], -kInfinity) << what;
+    EXPECT_LT(p[2], 1) << what;
+  };
+  using namespace optim;
+  stays("sgd", [](const auto& p) { return SGD(p, {.lr = 0.1}); });
+  stays("momentum", [](const auto& p) { return SGD(p, {.lr = 0.1, .momentum = 0.9}); });
+  stays("nesterov",
+        [](const auto& p) { return SGD(p, {.lr = 0.1, .momentum = 0.9, .nesterov = true}); });
+  stays("adam", [](const auto& p) { return Adam(p, {.lr = 0.1}); });
+  stays("amsgrad", [](const auto& p) { return Adam(p, {.lr = 0.1, .amsgrad = true}); });
+  stays("adamw", [](const auto& p) { return AdamW(p, {.lr = 0.1}); });
+  stays("adagrad", [](const auto& p) { return Adagrad(p, {.lr = 0.1}); });
+  // With one, PyTorch's formula: the gradient is infinite.
+  EXPECT_EQ(after([](const auto& p) { return SGD(p, {.lr = 0.1, .weight_decay = 0.1}); })[2] < 1,
+            true);
+}
+
+// A decay that comes or goes in between is another formula, not a stale one.
+TEST(Optimizers, ADecayMayBeSetLater) {
+  Numbers expected{0.5, -1.25};
+  const std::vector<Parameter> p{from_vector(expected, {2})};
+  optim::SGD sgd(list_of(p), {.lr = 0.1});
+  for (double decay : {0.0, 0.5, 0.0, 0.25}) {
+    sgd.set_option("weight_decay", decay);
+    sgd.step({tensor({1.0, 2.0})});
+    for (size_t i = 0; i < 2; ++i) {
+      expected[i] -= 0.1 * (static_cast<double>(i + 1) + decay * expected[i]);
+      EXPECT_NEAR(numbers(p[0])[i], expected[i], 1e-12);
+    }
+  }
+}
+
 TEST(Optimizers, AStepThatCannotBeComputedChangesNothing) {
   nn::Embedding embedding(4, 2);
   const ParameterList list = embedding.parameters();

@@ -3,6 +3,7 @@
 
 #include "glia/ops.h"
 #include "glia/optim.h"
+#include "optim/decay.h"
 
 namespace glia::optim {
 namespace {
@@ -14,8 +15,9 @@ std::vector<double> values(const AdagradOptions& o) {
 }
 
 // {p, g, sum} with {lr, sign, weight decay, eps}.
+template <bool decays>
 std::vector<Tensor> adapt(const std::vector<Tensor>& in, const std::vector<Tensor>& s) {
-  const Tensor g = in[1] * s[1] + in[0] * s[2];
+  const Tensor g = decayed<decays>(in[1] * s[1], in[0], s[2]);
   const Tensor sum = in[2] + g * g;
   return {in[0] - s[0] * g / (sqrt(sum) + s[3]), sum};
 }
@@ -41,7 +43,8 @@ std::vector<std::string_view> Adagrad::state_names(const Options&) const { retur
 
 Adagrad::Update Adagrad::update(const Options& o, int64_t step) const {
   const double lr = o[kLr] / (1 + static_cast<double>(step - 1) * o[kLrDecay]);
-  return {adapt, {lr, o[kMaximize] != 0 ? -1.0 : 1.0, o[kWeightDecay], o[kEps]}};
+  return {o[kWeightDecay] == 0 ? adapt<false> : adapt<true>,
+          {lr, o[kMaximize] != 0 ? -1.0 : 1.0, o[kWeightDecay], o[kEps]}};
 }
 
 double Adagrad::initial_state(const Options& o) const { return o[kInitial]; }

@@ -4,6 +4,7 @@
 
 #include "glia/ops.h"
 #include "glia/optim.h"
+#include "optim/decay.h"
 
 namespace glia::optim {
 namespace {
@@ -16,10 +17,10 @@ std::vector<double> values(const AdamOptions& o) {
 }
 
 // {p, g, mean, square[, largest square]} with the scalars below.
-template <bool amsgrad>
+template <bool amsgrad, bool decays>
 std::vector<Tensor> adapt(const std::vector<Tensor>& in, const std::vector<Tensor>& s) {
   const Tensor& p = in[0];
-  const Tensor g = in[1] * s[0] + p * s[1];
+  const Tensor g = decayed<decays>(in[1] * s[0], p, s[1]);
   const Tensor mean = in[2] + (g - in[2]) * s[2];
   const Tensor square = in[3] * s[3] + g * g * s[4];
   const Tensor largest = amsgrad ? maximum(in[4], square) : square;
@@ -73,7 +74,10 @@ std::vector<std::string_view> Adam::state_names(const Options& o) const {
 }
 
 Adam::Update Adam::update(const Options& o, int64_t step) const {
-  return {o[kAmsgrad] == 0 ? adapt<false> : adapt<true>, scalars(o, step, o[kWeightDecay], 1)};
+  const bool amsgrad = o[kAmsgrad] != 0, decays = o[kWeightDecay] != 0;
+  return {amsgrad ? (decays ? adapt<true, true> : adapt<true, false>)
+                  : (decays ? adapt<false, true> : adapt<false, false>),
+          scalars(o, step, o[kWeightDecay], 1)};
 }
 
 AdamW::AdamW(const ParameterList& parameters, const AdamWOptions& options)
@@ -84,7 +88,7 @@ void AdamW::add_param_group(const ParameterList& parameters, const AdamWOptions&
 }
 
 AdamW::Update AdamW::update(const Options& o, int64_t step) const {
-  return {o[kAmsgrad] == 0 ? adapt<false> : adapt<true>,
+  return {o[kAmsgrad] == 0 ? adapt<false, false> : adapt<true, false>,
           scalars(o, step, 0, 1 - o[kLr] * o[kWeightDecay])};
 }
 

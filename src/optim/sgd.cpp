@@ -3,6 +3,7 @@
 
 #include "glia/ops.h"
 #include "glia/optim.h"
+#include "optim/decay.h"
 
 namespace glia::optim {
 namespace {
@@ -16,10 +17,10 @@ std::vector<double> values(const SGDOptions& o) {
 enum class Momentum { kNone, kPlain, kNesterov };
 
 // {p, g, velocity} with {lr, sign, weight decay, momentum, 1 - dampening}.
-template <Momentum momentum>
+template <Momentum momentum, bool decays>
 std::vector<Tensor> descend(const std::vector<Tensor>& in, const std::vector<Tensor>& scalars) {
-  const Tensor &p = in[0], &lr = scalars[0], &sign = scalars[1], &decay = scalars[2];
-  const Tensor g = in[1] * sign + p * decay;
+  const Tensor &p = in[0], &lr = scalars[0];
+  const Tensor g = decayed<decays>(in[1] * scalars[1], p, scalars[2]);
   if constexpr (momentum == Momentum::kNone) {
     return {p - lr * g};
   } else {
@@ -55,12 +56,15 @@ std::vector<std::string_view> SGD::state_names(const Options& o) const {
 }
 
 SGD::Update SGD::update(const Options& o, int64_t step) const {
-  const Rule rule = o[kMomentum] == 0   ? descend<Momentum::kNone>
-                    : o[kNesterov] == 0 ? descend<Momentum::kPlain>
-                                        : descend<Momentum::kNesterov>;
+  const auto rule = [&]<bool decays>(std::bool_constant<decays>) -> Rule {
+    return o[kMomentum] == 0   ? descend<Momentum::kNone, decays>
+           : o[kNesterov] == 0 ? descend<Momentum::kPlain, decays>
+                               : descend<Momentum::kNesterov, decays>;
+  };
   // The first velocity is the gradient, not dampened.
   const double share = step == 1 ? 1 : 1 - o[kDampening];
-  return {rule, {o[kLr], o[kMaximize] != 0 ? -1.0 : 1.0, o[kWeightDecay], o[kMomentum], share}};
+  return {o[kWeightDecay] == 0 ? rule(std::false_type()) : rule(std::true_type()),
+          {o[kLr], o[kMaximize] != 0 ? -1.0 : 1.0, o[kWeightDecay], o[kMomentum], share}};
 }
 
 SGD::SparseRows SGD::sparse_rows(const Options& o) const {
