@@ -366,6 +366,23 @@ TEST(Random, StreamsAndStates) {
   EXPECT_EQ(later.to_vector<float>(), a);
 }
 
+TEST(Random, RangesThatAreNoneAreErrors) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_THROW(uniform({2}, 3, 1), ShapeError);
+  EXPECT_THROW(uniform({2}, kNaN, 1), ShapeError);
+  EXPECT_THROW(uniform({2}, 0, kInfinity), ShapeError);
+  EXPECT_THROW(normal({2}, 0, -1), ShapeError);
+  EXPECT_THROW(normal({2}, 0, kNaN), ShapeError);
+  EXPECT_THROW(bernoulli({2}, 1.5), ShapeError);
+  EXPECT_THROW(bernoulli({2}, kNaN), ShapeError);
+  EXPECT_THROW(randint(3, 3, {2}), ShapeError);
+  EXPECT_THROW(randperm(-1), ShapeError);
+  EXPECT_THROW(dropout(ones({2}), kNaN), ShapeError);
+  EXPECT_EQ(uniform({3}, 2, 2).to_vector<double>(), (std::vector<double>{2, 2, 2}));
+  EXPECT_EQ(normal({3}, 2, 0).to_vector<double>(), (std::vector<double>{2, 2, 2}));
+}
+
 TEST(Random, NoPlanForEachCall) {
   const auto step = [] { return sum(dropout(ones({64, 8}), 0.25) + rand({64, 8})).item(); };
   step();
