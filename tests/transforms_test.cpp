@@ -406,11 +406,11 @@ TEST(Vmap, OfCustomFunctions) {
   // The rule captures a tensor of the mapped function, and gives the shared input a gradient.
   const auto f = [](const Tensors& in) {
     const Tensor scale = sum(in[0]);
-    const auto scaled =
-        custom_function([](const Tensors& x) { return x[0] * x[1]; },
-                        [scale](const Tensors& x, const Tensor& out, const Tensor& g) {
-                          return Tensors{g * x[1] * scale, sum(g * x[0] + out, {}, true)};
-                        });
+    const auto scaled = custom_function(
+        [](const Tensors& x) { return x[0] * x[1]; },
+        [scale](const Tensors& x, const Tensor& out, const Tensor& g) {
+          return Tensors{g * x[1] * scale, expand(sum(g * x[0] + out, {}, true), x[1].shape())};
+        });
     return scaled({in[0], in[1]});
   };
   const Tensor x = numbers({3, 4}), w = numbers({4}, 1);

@@ -25,27 +25,35 @@ inline std::vector<Tensor> gradients(const Tensor& loss, const ParameterList& wi
 
 // f's value and the directional derivative of f at `inputs` along `tangents` (forward mode).
 std::pair<Tensor, Tensor> jvp(const TensorFunction& f, const std::vector<Tensor>& inputs,
-                              const std::vector<Tensor>& tangents);
+                              const std::vector<Tensor>& tangents,
+                              std::source_location where = std::source_location::current());
 // f's value and the product of `cotangent` with f's Jacobian, one for each input.
-std::pair<Tensor, std::vector<Tensor>> vjp(const TensorFunction& f,
-                                           const std::vector<Tensor>& inputs,
-                                           const Tensor& cotangent);
+std::pair<Tensor, std::vector<Tensor>> vjp(
+    const TensorFunction& f, const std::vector<Tensor>& inputs, const Tensor& cotangent,
+    std::source_location where = std::source_location::current());
 // All d f / d inputs[i]: f's shape followed by the input's.
-std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>& inputs);
+std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                             std::source_location where = std::source_location::current());
 
 // f, written for one example, over axis 0 of every input with in_axes[i] == 0 (default: all); an
-// input with in_axes[i] == -1 is shared. The results are stacked along axis 0.
-TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes = {});
+// input with in_axes[i] == -1 is shared. The results are stacked along axis 0. Each example draws
+// random numbers of its own. A variable from outside may not be set to what differs between
+// examples, as a batch norm in training mode does.
+TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes = {},
+                    std::source_location where = std::source_location::current());
 
 // f(inputs), whose intermediate values are computed again in the backward pass instead of being
 // kept (Chen et al. 2016). Captured parameters get their gradients as usual.
-Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs);
+Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                  std::source_location where = std::source_location::current());
 
 // backward(inputs, output, gradient of output) -> one gradient for each input (undefined: none).
 using CustomBackward = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs,
                                                          const Tensor& out, const Tensor& grad)>;
 // f with its own derivative. Written with Glia's operations, `backward` is itself differentiable.
-TensorFunction custom_function(const TensorFunction& f, const CustomBackward& backward);
+// What it gives must have the inputs' shapes and dtypes.
+TensorFunction custom_function(const TensorFunction& f, const CustomBackward& backward,
+                               std::source_location where = std::source_location::current());
 
 struct GradcheckOptions {
   double eps = 1e-6, atol = 1e-5, rtol = 1e-3;  // PyTorch's
@@ -53,9 +61,11 @@ struct GradcheckOptions {
 // Compares gradients() of sum(f * fixed weights) with central differences at f64 `inputs`; the
 // text says the first element that differs, and is empty when all agree.
 std::string gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
-                      const GradcheckOptions& options = {});
+                      const GradcheckOptions& options = {},
+                      std::source_location where = std::source_location::current());
 // The same for the gradients themselves: second derivatives.
 std::string gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
-                          const GradcheckOptions& options = {});
+                          const GradcheckOptions& options = {},
+                          std::source_location where = std::source_location::current());
 
 }  // namespace glia

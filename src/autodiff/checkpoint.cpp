@@ -79,9 +79,10 @@ Tensor replay(const Recording& recording, const std::vector<Tensor>& outside) {
 
 }  // namespace
 
-Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs) {
+Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs, Where where) {
+  require_defined("checkpoint", "input", inputs, where);
   const uint64_t start = sequence_now();
-  const Tensor y = f(inputs);
+  const Tensor y = call("checkpoint", f, inputs, where);
   if (!y.requires_grad() || y.node()->sequence <= start || y.node()->trainable) return y;
   std::vector<Tensor> arguments;
   {
@@ -110,14 +111,29 @@ Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs) {
   return with_rule(stop_gradient(y), arguments, rule, y.node()->where);
 }
 
-TensorFunction custom_function(const TensorFunction& f, const CustomBackward& backward) {
-  return [f, backward](const std::vector<Tensor>& inputs) {
-    Tensor value;
-    {
-      const NoGrad off;
-      value = f(inputs);
+TensorFunction custom_function(const TensorFunction& f, const CustomBackward& backward,
+                               Where where) {
+  if (!backward) throw Error("custom_function: the backward function is empty", where);
+  const CustomRule rule = [backward, where](const std::vector<Tensor>& inputs, const Tensor& out,
+                                            const Tensor& g) {
+    std::vector<Tensor> grads = backward(inputs, out, g);
+    for (size_t i = 0; i < std::min(grads.size(), inputs.size()); ++i) {
+      if (!grads[i].defined() || !inputs[i].requires_grad()) continue;
+      const auto text = [](const Tensor& t) { return name(t.dtype()) + (" " + t.shape().str()); };
+      if (grads[i].shape() != inputs[i].shape() || grads[i].dtype() != inputs[i].dtype())
+        throw ShapeError("custom_function: the gradient of input " + std::to_string(i) + " is " +
+                             text(grads[i]) + ", the input " + text(inputs[i]),
+                         where);
     }
-    return with_rule(value, inputs, backward, value.node()->where);
+    return grads;
+  };
+  return [f, rule, where](const std::vector<Tensor>& inputs) {
+    require_defined("custom_function", "input", inputs, where);
+    const Tensor value = [&] {
+      const NoGrad off;
+      return call("custom_function", f, inputs, where);
+    }();
+    return with_rule(value, inputs, rule, where);
   };
 }
 

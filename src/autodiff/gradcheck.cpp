@@ -48,7 +48,8 @@ struct At {
 }  // namespace
 
 std::string gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
-                      const GradcheckOptions& options) {
+                      const GradcheckOptions& options, Where where) {
+  require_defined("gradcheck", "input", inputs, where);
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (is_float(inputs[i].dtype()) && inputs[i].dtype() != kF64)
       throw ShapeError("gradcheck: input " + std::to_string(i) + " is " + name(inputs[i].dtype()) +
@@ -56,7 +57,8 @@ std::string gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs
   }
   const Grad on(true);
   const At at_inputs(inputs);
-  const std::vector<Tensor> grads = gradients(weighted_sum(f(at_inputs.inputs), 0), at_inputs.by);
+  const std::vector<Tensor> grads =
+      gradients(weighted_sum(call("gradcheck", f, at_inputs.inputs, where), 0), at_inputs.by);
   for (size_t i = 0, k = 0; i < inputs.size(); ++i) {
     if (!is_float(inputs[i].dtype())) continue;
     const std::vector<double> analytic = grads[k++].to_vector<double>();
@@ -79,16 +81,17 @@ std::string gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs
 }
 
 std::string gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
-                          const GradcheckOptions& options) {
-  const TensorFunction first = [&f](const std::vector<Tensor>& at) {
+                          const GradcheckOptions& options, Where where) {
+  const TensorFunction first = [&](const std::vector<Tensor>& at) {
     const Grad on(true);
     const At here(at);
     Tensor total = zeros({}, kF64);
-    for (const Tensor& g : gradients(weighted_sum(f(here.inputs), 1), here.by))
+    for (const Tensor& g :
+         gradients(weighted_sum(call("gradgradcheck", f, here.inputs, where), 1), here.by))
       total = total + weighted_sum(g, 2);
     return total;
   };
-  return gradcheck(first, inputs, options);
+  return gradcheck(first, inputs, options, where);
 }
 
 }  // namespace glia

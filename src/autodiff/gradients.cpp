@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "autodiff/trace.h"
 #include "core/node.h"
 #include "core/op.h"
 #include "glia/autodiff.h"
@@ -43,8 +44,10 @@ class Walk {
  public:
   Walk(Node* loss, const std::vector<Tensor>& targets) {
     std::lock_guard hold(graph_lock());
-    const uint64_t mark = next_mark();
-    visit(loss, mark);
+    uint64_t mark = visit(loss, oldest(targets));
+    // Where no target is reached, how far the history goes is asked: see history_ended().
+    if (std::ranges::none_of(targets, [&](const Tensor& t) { return t.node()->mark == mark; }))
+      mark = visit(loss, 0);
     relevant_.resize(nodes_.size());
     is_target_.resize(nodes_.size());
     for (const Tensor& t : targets) {
@@ -59,7 +62,7 @@ class Walk {
       first_input_.push_back(inputs_.size());
       if (node->trainable) continue;
       for (Node* in : node->input_span()) {
-        const bool leads = in->needs_grad && relevant_[in->index];
+        const bool leads = in->needs_grad && in->mark == mark && relevant_[in->index];
         inputs_.push_back(leads ? static_cast<int>(in->index) : -1);
         if (leads) relevant_[node->index] = 1;
       }
@@ -86,7 +89,29 @@ class Walk {
   }
 
  private:
-  void visit(Node* root, uint64_t mark) {
+  // Which thread recorded a node: see Node::sequence.
+  static uint64_t thread_of(uint64_t sequence) { return sequence >> 40; }
+
+  // The sequence of the first target that was recorded, 0 if that was not by one thread. What the
+  // thread has recorded before cannot depend on a target.
+  static uint64_t oldest(const std::vector<Tensor>& targets) {
+    uint64_t first = targets.empty() ? 0 : targets[0].node()->sequence;
+    for (const Tensor& t : targets) {
+      const uint64_t sequence = t.node()->sequence;
+      if (thread_of(sequence) != thread_of(first)) return 0;
+      first = std::min(first, sequence);
+    }
+    return first;
+  }
+
+  // Lists the nodes below the root that may depend on one of sequence `oldest` or later, all if
+  // that is 0, and gives the mark that they have then.
+  uint64_t visit(Node* root, uint64_t oldest) {
+    nodes_.clear();
+    const uint64_t mark = next_mark();
+    const auto too_old = [oldest](const Node* node) {
+      return node->sequence < oldest && thread_of(node->sequence) == thread_of(oldest);
+    };
     std::vector<std::pair<Node*, int32_t>> stack;
     const auto enter = [&](Node* node) {
       node->mark = mark;
@@ -97,13 +122,14 @@ class Walk {
       auto& [node, next] = stack.back();
       if (next < node->input_count) {
         Node* in = node->inputs[next++];
-        if (in->needs_grad && in->mark != mark) enter(in);
+        if (in->needs_grad && in->mark != mark && !too_old(in)) enter(in);
         continue;
       }
       node->index = static_cast<uint32_t>(nodes_.size());
       nodes_.push_back(node);
       stack.pop_back();
     }
+    return mark;
   }
 
   std::span<const int> inputs(int i) const {
@@ -156,7 +182,7 @@ class Walk {
     for (Node* in : node.input_span().subspan(1)) arguments.push_back(handle(in));
     std::vector<Tensor> grads = (*node.custom)(arguments, handle(&node), g);
     if (grads.size() != arguments.size())
-      throw Error("custom function: " + std::to_string(grads.size()) + " gradients for " +
+      throw Error("custom_function: " + std::to_string(grads.size()) + " gradients for " +
                       std::to_string(arguments.size()) + " inputs",
                   node.where);
     std::move(grads.begin(), grads.end(), results_.begin() + 1);
@@ -177,10 +203,8 @@ class Walk {
 // computes a loss that is held in the same pass.
 Tensor start(const Tensor& loss, const Tensor& seed, const std::source_location& where) {
   const Tensor g = seed.defined() ? cast(seed, loss.dtype()) : ones_like(loss);
-  const bool previous = set_grad_enabled(grad_enabled() && g.requires_grad());
-  Tensor started = record(kAliasOp, {g.node(), loss.node()}, g.shape(), g.dtype(), {}, where);
-  set_grad_enabled(previous);
-  return started;
+  const Grad as_seed(grad_enabled() && g.requires_grad());
+  return record(kAliasOp, {g.node(), loss.node()}, g.shape(), g.dtype(), {}, where);
 }
 
 }  // namespace

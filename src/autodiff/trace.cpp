@@ -14,6 +14,24 @@ Tensor record_again(const Node& node, std::span<const Tensor> inputs, const Shap
   return out;
 }
 
+void require_defined(const char* what, const char* tensors, const std::vector<Tensor>& given,
+                     const std::source_location& where) {
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (!given[i].defined())
+      throw Error(std::string(what) + ": " + tensors + " " + std::to_string(i) + " is not defined",
+                  where);
+  }
+}
+
+Tensor call(const char* what, const TensorFunction& f, const std::vector<Tensor>& inputs,
+            const std::source_location& where) {
+  if (!f) throw Error(std::string(what) + ": the function is empty", where);
+  Tensor result = f(inputs);
+  if (!result.defined())
+    throw Error(std::string(what) + ": the function gave an undefined tensor", where);
+  return result;
+}
+
 Tensor differentiable(const Tensor& x) {
   if (!x.requires_grad()) return trainable(x);
   return record(kAliasOp, {x.node()}, x.shape(), x.dtype(), {}, {});

@@ -8,6 +8,7 @@
 
 #include "core/node.h"
 #include "core/op.h"
+#include "glia/autodiff.h"
 
 namespace glia {
 
@@ -55,6 +56,12 @@ Tensor record_again(const Node& node, std::span<const Tensor> inputs, const Shap
 inline Tensor record_again(const Node& node, std::span<const Tensor> inputs) {
   return record_again(node, inputs, node.shape, node.attribute_span());
 }
+
+// f(inputs). Throws an Error of `what` where f is empty or an input or the result is undefined.
+Tensor call(const char* what, const TensorFunction& f, const std::vector<Tensor>& inputs,
+            const std::source_location& where);
+void require_defined(const char* what, const char* tensors, const std::vector<Tensor>& given,
+                     const std::source_location& where);
 
 // x as something to differentiate by. Gradients flow on to x if it requires them.
 Tensor differentiable(const Tensor& x);

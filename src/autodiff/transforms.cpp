@@ -14,16 +14,9 @@ namespace {
 // ---- Batching: a function is recorded on placeholders of one example, and each recorded
 // operation is recorded again for all examples.
 
-void run_placeholder(const KernelCall&) {
-  throw ValueError("vmap: a value inside the function stands for many examples and cannot be read");
-}
-const Op kPlaceholder{
-    .name = "placeholder", .kind = Kind::kKernel, .run = run_placeholder, .may_throw = true};
-const RegisterOp registered(kPlaceholder);
-
 Tensor placeholder(const Shape& shape, DType dtype, bool needs_grad) {
   const Symbolic recording;
-  Tensor t = record(kPlaceholder, {}, shape, dtype, {}, {});
+  Tensor t = record(kPlaceholderOp, {}, shape, dtype, {}, {});
   t.node()->needs_grad = needs_grad;
   return t;
 }
@@ -108,6 +101,10 @@ class Batch {
     return out;
   }
 
+  static bool is_uniform(const Node& node) {
+    return node.op->kind == Kind::kElementwise && node.op->code == static_cast<int>(Code::kUniform);
+  }
+
   Batched again(Node& node) {
     std::vector<Batched> in;
     bool any = false, same = true;
@@ -116,6 +113,9 @@ class Batch {
       any |= in.back().batched;
       same &= in.back().tensor.node() == input;
     }
+    // What the function draws, each example draws for itself.
+    if (is_uniform(node) && !any)
+      return {record_again(node, {&in[0].tensor, 1}, with_size(size_, node.shape), {}), true};
     if (!any && same) return {handle(&node)};
     if (any && size_ == 0) return {zeros(with_size(0, node.shape), node.dtype), true};
     if (node.custom && any) return {custom(node, in), true};
@@ -139,7 +139,7 @@ class Batch {
     switch (node.op->kind) {
       case Kind::kElementwise:
         // Broadcasting aligns the last axes; the examples' must stay in front.
-        if (node.op->code == static_cast<int>(Code::kUniform)) break;
+        if (is_uniform(node)) break;
         for (size_t i = 0; i < in.size(); ++i) {
           if (batched[i]) in[i] = aligned(in[i], node.shape.rank());
         }
@@ -277,11 +277,14 @@ struct Applied {
   std::vector<Tensor> inputs, by;
   Tensor value;
 
-  Applied(const TensorFunction& f, const std::vector<Tensor>& at) : inputs(at) {
+  Applied(const char* what, const TensorFunction& f, const std::vector<Tensor>& at,
+          const Where& where)
+      : inputs(at) {
+    require_defined(what, "input", inputs, where);
     for (Tensor& x : inputs) {
       if (is_float(x.dtype())) by.push_back(x = differentiable(x));
     }
-    value = f(inputs);
+    value = call(what, f, inputs, where);
   }
 
   // One of a kind `by` for each input: zeros where there is none.
@@ -304,14 +307,17 @@ Tensor as_asked(const Tensor& t, bool grad) { return grad ? t : stop_gradient(t)
 
 std::pair<Tensor, std::vector<Tensor>> vjp(const TensorFunction& f,
                                            const std::vector<Tensor>& inputs,
-                                           const Tensor& cotangent) {
+                                           const Tensor& cotangent, Where where) {
+  if (!cotangent.defined()) throw Error("vjp: the cotangent is not defined", where);
   const bool grad = grad_enabled();
   const Grad on(true);
-  const Applied applied(f, inputs);
+  const Applied applied("vjp", f, inputs, where);
   if (cotangent.shape() != applied.value.shape())
     throw ShapeError("vjp: the cotangent has shape " + cotangent.shape().str() + ", the value " +
-                     applied.value.shape().str());
-  std::vector<Tensor> out = applied.for_inputs(gradients(applied.value, applied.by, cotangent), {});
+                         applied.value.shape().str(),
+                     where);
+  std::vector<Tensor> out =
+      applied.for_inputs(gradients(applied.value, applied.by, cotangent, where), {});
   for (Tensor& t : out) t = as_asked(t, grad);
   return {as_asked(applied.value, grad), out};
 }
@@ -319,18 +325,22 @@ std::pair<Tensor, std::vector<Tensor>> vjp(const TensorFunction& f,
 // The vector-Jacobian product is linear in its cotangent u: its derivative by u along the tangents
 // is the Jacobian-vector product.
 std::pair<Tensor, Tensor> jvp(const TensorFunction& f, const std::vector<Tensor>& inputs,
-                              const std::vector<Tensor>& tangents) {
+                              const std::vector<Tensor>& tangents, Where where) {
+  require_defined("jvp", "input", inputs, where);
+  require_defined("jvp", "tangent", tangents, where);
   if (tangents.size() != inputs.size())
     throw ShapeError("jvp: " + std::to_string(tangents.size()) + " tangents for " +
-                     std::to_string(inputs.size()) + " inputs");
+                         std::to_string(inputs.size()) + " inputs",
+                     where);
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (tangents[i].shape() != inputs[i].shape())
       throw ShapeError("jvp: tangent " + std::to_string(i) + " has shape " +
-                       tangents[i].shape().str() + ", its input " + inputs[i].shape().str());
+                           tangents[i].shape().str() + ", its input " + inputs[i].shape().str(),
+                       where);
   }
   const bool grad = grad_enabled();
   const Grad on(true);
-  const Applied applied(f, inputs);
+  const Applied applied("jvp", f, inputs, where);
   const Tensor u = trainable(zeros_like(applied.value));
   const std::vector<Tensor> products =
       applied.for_inputs(gradients(applied.value, applied.by, u), {});
@@ -342,10 +352,11 @@ std::pair<Tensor, Tensor> jvp(const TensorFunction& f, const std::vector<Tensor>
   return {as_asked(applied.value, grad), as_asked(tangent, grad)};
 }
 
-std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>& inputs) {
+std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                             Where where) {
   const bool grad = grad_enabled();
   const Grad on(true);
-  const Applied applied(f, inputs);
+  const Applied applied("jacobian", f, inputs, where);
   const Tensor& y = applied.value;
   const int64_t n = y.numel();
   Batch batch(n);
@@ -361,25 +372,29 @@ std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>&
   return out;
 }
 
-TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes) {
-  return [f, in_axes](const std::vector<Tensor>& inputs) {
+TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes, Where where) {
+  return [f, in_axes, where](const std::vector<Tensor>& inputs) {
+    require_defined("vmap", "input", inputs, where);
     if (!in_axes.empty() && in_axes.size() != inputs.size())
       throw ShapeError("vmap: " + std::to_string(in_axes.size()) + " axes for " +
-                       std::to_string(inputs.size()) + " inputs");
+                           std::to_string(inputs.size()) + " inputs",
+                       where);
     int64_t size = -1;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const int axis = in_axes.empty() ? 0 : in_axes[i];
       if (axis == -1) continue;
-      if (axis != 0) throw ShapeError("vmap: axis " + std::to_string(axis) + " is not 0 or -1");
+      if (axis != 0)
+        throw ShapeError("vmap: axis " + std::to_string(axis) + " is not 0 or -1", where);
       const Shape& shape = inputs[i].shape();
       if (shape.rank() == 0)
-        throw ShapeError("vmap: input " + std::to_string(i) + " has no axis of examples");
+        throw ShapeError("vmap: input " + std::to_string(i) + " has no axis of examples", where);
       if (size >= 0 && shape[0] != size)
         throw ShapeError("vmap: input " + std::to_string(i) + " has " + std::to_string(shape[0]) +
-                         " examples, others have " + std::to_string(size));
+                             " examples, others have " + std::to_string(size),
+                         where);
       size = shape[0];
     }
-    if (size < 0) throw ShapeError("vmap: no input has an axis of examples");
+    if (size < 0) throw ShapeError("vmap: no input has an axis of examples", where);
 
     Batch batch(size);
     std::vector<Tensor> example = inputs;
@@ -392,7 +407,7 @@ TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes) {
     }
     const Tensor result = [&] {
       const Symbolic recording;
-      return f(example);
+      return call("vmap", f, example, where);
     }();
     return batch.stacked({&result, 1})[0];
   };

@@ -36,6 +36,7 @@ struct ThreadState {
     FreeNode* next;
   }* free_nodes = nullptr;
   int64_t free_count = 0;
+  std::vector<CustomRule*>* dead_rules = nullptr;  // while some are deleted: those that follow
 };
 constinit thread_local ThreadState state;
 
@@ -86,10 +87,25 @@ inline Node* new_node(const Op& op, const Shape& shape, DType dtype) {
   return ::new (memory) Node(op, shape, dtype, next_sequence());
 }
 
+// One after the other what the rule kept alive, which may have rules of its own: a chain of
+// checkpoints does not recurse.
+void delete_rule(CustomRule* rule) {
+  if (!rule) return;
+  if (state.dead_rules) return state.dead_rules->push_back(rule);
+  std::vector<CustomRule*> dead{rule};
+  state.dead_rules = &dead;
+  while (!dead.empty()) {
+    rule = dead.back();
+    dead.pop_back();
+    delete rule;
+  }
+  state.dead_rules = nullptr;
+}
+
 void delete_node(Node* node) {
   if (node->inputs != node->inline_inputs) delete[] node->inputs;
   if (node->attributes != node->inline_attributes) delete[] node->attributes;
-  delete node->custom;
+  delete_rule(node->custom);
   node->~Node();
   if (state.ended || state.free_count >= kMaxFreeNodes) {
     ::operator delete(node, kLine);
@@ -188,8 +204,7 @@ void drop_inputs(Node* node) {
   if (node->in_history) release(leave_history(node));
   const int32_t count = std::exchange(node->input_count, 0);
   for (int32_t i = 0; i < count; ++i) release(node->inputs[i]);
-  delete node->custom;
-  node->custom = nullptr;
+  delete_rule(std::exchange(node->custom, nullptr));
 }
 
 void keep_history(Node* node, Node* source) {

@@ -12,6 +12,10 @@ std::vector<const Op*>& registry() {
 
 void pass_through(Vjp& v) { v.set(0, v.g()); }
 
+void read_placeholder(const KernelCall&) {
+  throw ValueError("vmap: a value inside the function stands for many examples and cannot be read");
+}
+
 bool same_layout(const Node&, const Layout& in, Layout* out) {
   *out = in;
   return true;
@@ -23,7 +27,9 @@ const Op kLeafOp{.name = "leaf", .kind = Kind::kLeaf};
 const Op kScalarOp{.name = "scalar", .kind = Kind::kScalar};
 const Op kOutputOp{.name = "output", .kind = Kind::kOutput};
 const Op kAliasOp{.name = "alias", .kind = Kind::kView, .vjp = pass_through, .view = same_layout};
-static const RegisterOp register_alias(kAliasOp);
+const Op kPlaceholderOp{
+    .name = "placeholder", .kind = Kind::kKernel, .run = read_placeholder, .may_throw = true};
+static const RegisterOp registered[] = {RegisterOp(kAliasOp), RegisterOp(kPlaceholderOp)};
 
 RegisterOp::RegisterOp(const Op& op) { registry().push_back(&op); }
 std::span<const Op* const> all_ops() { return registry(); }

@@ -161,6 +161,8 @@ Tensor compose(const Node& macro, std::span<const Tensor> inputs);
 int first_over_first(const Node& node, int output);
 
 extern const Op kLeafOp, kScalarOp, kOutputOp, kAliasOp;
+// What stands for a value of one example of many while a function is recorded; has no value.
+extern const Op kPlaceholderOp;
 
 // Throws ShapeError "op: message at file:line".
 [[noreturn]] void fail(const char* op, const std::string& message,

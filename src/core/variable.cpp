@@ -1,9 +1,12 @@
 // Variables: places whose value changes while values themselves never do.
+#include <algorithm>
 #include <mutex>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "core/node.h"
 #include "core/op.h"
+#include "core/variable.h"
 #include "glia/tensor.h"
 
 namespace glia {
@@ -30,7 +33,27 @@ Tensor as_trainable(Tensor value) {
   return value;
 }
 
+// Whether the value is made of one that stands for many examples.
+bool differs_by_example(const Tensor& value) {
+  std::lock_guard hold(graph_lock());
+  std::vector<Node*> stack{value.node()};
+  std::unordered_set<Node*> seen;
+  while (!stack.empty()) {
+    Node* node = stack.back();
+    stack.pop_back();
+    if (node->is_computed() || !seen.insert(node).second) continue;
+    if (node->op == &kPlaceholderOp) return true;
+    stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
+  }
+  return false;
+}
+
 void put(const std::shared_ptr<Variable::Cell>& cell, Tensor value) {
+  if (symbolic() && cell->value.defined() && differs_by_example(value) &&
+      !differs_by_example(cell->value))
+    throw Error("vmap: a variable " + cell->value.shape().str() +
+                " from outside the function is set to a value that differs between examples, as "
+                "what a norm keeps of its batches in training mode");
   if (Node* old = cell->value.node(); old && old->is_computed()) {
     cell->computed = old;
     cell->sequence = old->sequence;
@@ -60,7 +83,33 @@ void restore(const std::vector<std::shared_ptr<Variable::Cell>>& cells) {
   }
 }
 
+// Variables that are about to be copied and share a place with others: what that was, and the place
+// that their copies share.
+struct Tie {
+  std::weak_ptr<Variable::Cell> source, copy;
+};
+thread_local std::unordered_map<const Variable*, std::shared_ptr<Tie>> ties;
+
 }  // namespace
+
+void keep_ties(std::span<const Variable* const> variables) {
+  std::unordered_map<const Tensor*, std::unordered_set<const Variable*>> places;
+  for (const Variable* v : variables) {
+    if (v->defined()) places[&v->tensor()].insert(v);
+  }
+  for (const auto& [place, sharing] : places) {
+    if (sharing.size() == 1) continue;
+    // Those of a module inside one that is being copied are known already.
+    const auto known = ties.find(*sharing.begin());
+    if (known != ties.end() && std::ranges::all_of(sharing, [&](const Variable* v) {
+          const auto at = ties.find(v);
+          return at != ties.end() && at->second == known->second;
+        }))
+      continue;
+    const auto tie = std::make_shared<Tie>();
+    for (const Variable* v : sharing) ties[v] = tie;
+  }
+}
 
 Variable::Variable(const Tensor& value, bool trainable) : cell_(std::make_shared<Cell>()) {
   if (!value.defined()) throw Error("a variable needs a value");
@@ -69,7 +118,13 @@ Variable::Variable(const Tensor& value, bool trainable) : cell_(std::make_shared
 }
 
 Variable::Variable(const Variable& other) {
-  if (other.cell_) *this = Variable(other.tensor(), other.cell_->trainable);
+  if (!other.cell_) return;
+  const auto tied = ties.empty() ? decltype(ties)::node_type() : ties.extract(&other);
+  Tie* const tie = tied.empty() ? nullptr : tied.mapped().get();
+  const bool first = tie && !tie->source.lock();
+  if (tie && tie->source.lock() == other.cell_) cell_ = tie->copy.lock();
+  if (!cell_) *this = Variable(other.tensor(), other.cell_->trainable);
+  if (first) *tie = {other.cell_, cell_};  // not where a copy that threw has left this
 }
 
 Variable& Variable::operator=(const Variable& other) {

@@ -135,16 +135,16 @@ Tensor BatchNorm2d::operator()(const Tensor& x, Where where) const {
 
 void BatchNorm2d::track(const BatchNormResult& batch, int64_t count) const {
   const NoGrad off;
-  num_batches_tracked.set(num_batches_tracked + 1);
+  const Tensor batches = num_batches_tracked + 1;
   const auto move = [&](const Buffer& running, const Tensor& value) {
     const Tensor newest = cast(value, running.dtype());
-    running.set(options.momentum
-                    ? running * (1 - *options.momentum) + newest * *options.momentum
-                    : running + (newest - running) / cast(num_batches_tracked, running.dtype()));
+    running.set(options.momentum ? running * (1 - *options.momentum) + newest * *options.momentum
+                                 : running + (newest - running) / cast(batches, running.dtype()));
   };
   const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
   move(running_mean, batch.mean);
   move(running_var, batch.var * unbiased);
+  num_batches_tracked.set(batches);
 }
 
 LayerNorm::LayerNorm(const Shape& normalized_shape, const LayerNormOptions& options)
