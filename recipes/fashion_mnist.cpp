@@ -150,18 +150,19 @@ void add_verdict(report::Report& page, const Verdict& verdict) {
                            true});
 }
 
-std::vector<double> over_epochs(const train::Trainer& trainer, const std::string& name) {
+std::vector<double> over_epochs(const training::Trainer& trainer, const std::string& name) {
   std::vector<double> out;
-  for (const train::Epoch& e : trainer.history()) out.push_back(train::value_of(e.values, name));
+  for (const training::Epoch& e : trainer.history())
+    out.push_back(training::value_of(e.values, name));
   return out;
 }
 
-void write_results(const Run& run, const train::Trainer& trainer, const Model& model,
+void write_results(const Run& run, const training::Trainer& trainer, const Model& model,
                    const data::Dataset<2>& test, int64_t images) {
   const std::string name = run.settings()["model"];
-  const train::Epoch& last = trainer.history().back();
-  const double accuracy = train::value_of(last.values, "test_accuracy");
-  const double loss = train::value_of(last.values, "test_loss");
+  const training::Epoch& last = trainer.history().back();
+  const double accuracy = training::value_of(last.values, "test_accuracy");
+  const double loss = training::value_of(last.values, "test_loss");
   if (!std::isfinite(loss))
     throw ValueError(fmt::format(
         "training diverged: the test loss is {} at the end; a lower learning rate may help", loss));
@@ -232,9 +233,9 @@ void train_model(const TrainJob& job) {
   optim::AdamW optimizer(weights, {.lr = lr, .weight_decay = kWeightDecay});
   optimizer.add_param_group(shifts_and_scales, {.lr = lr, .weight_decay = 0});
   const int64_t epochs = settings["epochs"];
-  train::Trainer trainer(
+  training::Trainer trainer(
       *model.module, optimizer,
-      [&](const data::Sample& batch) -> train::Outcome {
+      [&](const data::Sample& batch) -> training::Outcome {
         const Tensor logits = model.logits(normalized(batch[0]));
         return {cross_entropy(logits, batch[1], {.label_smoothing = kLabelSmoothing}),
                 {{"accuracy", sum(argmax(logits) == batch[1])}}};

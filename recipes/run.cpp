@@ -48,7 +48,7 @@ Run::Run(const TrainJob& job, const std::string& recipe,
          const std::function<std::string(const Settings&)>& name)
     : job_(job), recipe_(recipe), folder_(job.out) {
   if (job.resume) {
-    const Settings saved = Settings::parse(train::read_note(file(kCheckpoint)), nullptr, false);
+    const Settings saved = Settings::parse(training::read_note(file(kCheckpoint)), nullptr, false);
     if (!saved.is_object() || saved.value("recipe", "") != recipe)
       throw IoError(file(kCheckpoint) + ": is no checkpoint of " + recipe);
     settings_ = saved.value("settings", Settings());
@@ -78,17 +78,17 @@ std::string Run::note() const {
   return Settings{{"recipe", recipe_}, {"settings", settings_}}.dump();
 }
 
-void Run::fit(train::Trainer& trainer, data::Pipeline& training, data::Pipeline& test,
+void Run::fit(training::Trainer& trainer, data::Pipeline& training, data::Pipeline& test,
               const std::string& unit) {
   if (job_.resume) trainer.load(file(kCheckpoint));
-  trainer.add({.on_step = [this](train::Trainer& t) {
+  trainer.add({.on_step = [this](training::Trainer& t) {
     if (job_.interrupted && job_.interrupted()) t.stop();
   }});
   const Settings every = settings_.value("checkpoint-steps", Settings(0));
-  trainer.add(train::checkpoints(file(kCheckpoint), every.get<int64_t>()));
-  trainer.add(train::csv(file(kMetrics)));
-  trainer.add(train::tensorboard(folder_));
-  trainer.add(train::progress(unit));
+  trainer.add(training::checkpoints(file(kCheckpoint), every.get<int64_t>()));
+  trainer.add(training::csv(file(kMetrics)));
+  trainer.add(training::tensorboard(folder_));
+  trainer.add(training::progress(unit));
   const Autocast precision(settings_.value("bf16", false) ? kBF16 : kF32);
   trainer.fit(training, &test);
   if (!trainer.finished())

@@ -34,7 +34,7 @@ class Run {
   // Loads the checkpoint if the run goes on; trains, by the setting "bf16" in mixed precision, with
   // the callbacks of every recipe: progress, checkpoints, metrics.csv and TensorBoard. Throws
   // Interrupted when job.interrupted() says so.
-  void fit(train::Trainer& trainer, data::Pipeline& training, data::Pipeline& test,
+  void fit(training::Trainer& trainer, data::Pipeline& training, data::Pipeline& test,
            const std::string& unit);
 
  private:

@@ -10,7 +10,7 @@
 #include "glia/io.h"
 #include "tests/support/experiment.h"
 
-namespace glia::train {
+namespace glia::training {
 namespace {
 
 TEST_F(Training, CutAnywhereAndResumedGivesTheSameBits) {
@@ -405,4 +405,4 @@ TEST_F(Training, AFailedSaveKeepsTheOldCheckpoint) {
 }
 
 }  // namespace
-}  // namespace glia::train
+}  // namespace glia::training

@@ -10,7 +10,7 @@
 #include "glia/runtime.h"
 #include "tests/support/experiment.h"
 
-namespace glia::train {
+namespace glia::training {
 namespace {
 
 TEST_F(Training, LearnsAndKeepsItsHistory) {
@@ -187,4 +187,4 @@ TEST_F(Training, DivergenceIsAnError) {
 }
 
 }  // namespace
-}  // namespace glia::train
+}  // namespace glia::training

@@ -12,7 +12,7 @@
 #include "glia/nn.h"
 #include "glia/optim.h"
 
-namespace glia::train {
+namespace glia::training {
 
 using Values = std::vector<std::pair<std::string, double>>;  // numbers by name
 // The number of that name; throws Error if there is none.
@@ -159,4 +159,4 @@ struct EarlyStoppingOptions {
 Callback early_stopping(const std::string& name, int patience, Better better = Better::kLower,
                         const EarlyStoppingOptions& options = {});
 
-}  // namespace glia::train
+}  // namespace glia::training

@@ -11,7 +11,7 @@
 #include "glia/train.h"
 #include "runtime/clock.h"
 
-namespace glia::train {
+namespace glia::training {
 namespace {
 
 // "loss 0.2310": shares of a whole as percentages, losses with four digits, rates in full.
@@ -256,4 +256,4 @@ Callback early_stopping(const std::string& name, int patience, Better better,
           .load_state = [weights](const StateDict& state) { *weights = state; }};
 }
 
-}  // namespace glia::train
+}  // namespace glia::training

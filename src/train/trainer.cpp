@@ -10,7 +10,7 @@
 #include "glia/train.h"
 #include "runtime/clock.h"
 
-namespace glia::train {
+namespace glia::training {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -326,4 +326,4 @@ std::string read_note(const std::string& checkpoint) {
   return note;
 }
 
-}  // namespace glia::train
+}  // namespace glia::training

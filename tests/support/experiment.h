@@ -9,7 +9,7 @@
 #include "glia/random.h"
 #include "glia/train.h"
 
-namespace glia::train {
+namespace glia::training {
 
 namespace fs = std::filesystem;
 
@@ -84,4 +84,4 @@ class Training : public testing::Test {
   std::string folder_;
 };
 
-}  // namespace glia::train
+}  // namespace glia::training
