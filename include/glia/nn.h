@@ -55,8 +55,9 @@ struct NamedVariable {
 
 // The base of every layer and model: a value whose parameters, buffers and layers are the members
 // that GLIA_FIELDS lists. Copies are independent, moves keep what an optimizer knows, assigning a
-// copy sets the values. Orders and names are PyTorch's: a module's own parameters, its buffers,
-// then what its layers have, as in "block1.conv.weight".
+// copy sets the values. Fields that share a place (see Parameter::alias) share one in a copy too,
+// but what stands behind a shared_ptr is shared with the copy. Orders and names are PyTorch's: a
+// module's own parameters, its buffers, then what its layers have, as in "block1.conv.weight".
 class Module {
  public:
   virtual ~Module() = default;
@@ -104,7 +105,7 @@ class Module {
 
  protected:
   Module() = default;
-  Module(const Module&) = default;
+  Module(const Module& other);
   Module(Module&&) noexcept = default;
   Module& operator=(const Module&) = default;
   Module& operator=(Module&&) noexcept = default;
@@ -173,12 +174,26 @@ void visit_each_field(FieldVisitor& visitor, std::string_view names, const Field
     ::glia::nn::visit_each_field(visitor, #__VA_ARGS__, __VA_ARGS__);   \
   }
 
-// Callables one after another: modules, functions such as relu, lambdas. Wrap functions with
-// further arguments in a lambda. Names are positions: "0.weight", "2.weight".
+// Callables one after another: modules, functions such as relu or tanh, lambdas. Wrap functions
+// with further arguments in a lambda. Names are positions: "0.weight", "2.weight".
 class Sequential : public Module {
   template <class... Args>
   static constexpr bool kCopies = sizeof...(Args) == 1 &&
                                   (std::derived_from<std::remove_cvref_t<Args>, Sequential> && ...);
+  struct Step;
+  // One argument of a constructor, or none.
+  class Layer {
+   public:
+    Layer() = default;
+    Layer(Tensor (*function)(const Operand&)) : step_(step_of(function)) {}
+    template <class L>
+    requires(!std::same_as<std::remove_cvref_t<L>, Layer>) Layer(L&& layer)
+        : step_(step_of(std::forward<L>(layer))) {}
+
+   private:
+    friend class Sequential;
+    std::unique_ptr<Step> step_;
+  };
 
  public:
   Sequential() = default;
@@ -187,17 +202,19 @@ class Sequential : public Module {
     steps_.reserve(sizeof...(layers));
     (push_back(std::forward<Layers>(layers)), ...);
   }
+  // The same for up to 16 layers of which some are functions that <cmath> has too: only an argument
+  // of a known type tells which tanh is meant.
+  explicit Sequential(Layer a, Layer b = {}, Layer c = {}, Layer d = {}, Layer e = {}, Layer f = {},
+                      Layer g = {}, Layer h = {}, Layer i = {}, Layer j = {}, Layer k = {},
+                      Layer l = {}, Layer m = {}, Layer n = {}, Layer o = {}, Layer p = {});
   Sequential(const Sequential& other) : Module(other) { *this = other; }
   Sequential(Sequential&&) noexcept = default;
   Sequential& operator=(const Sequential& other);
   Sequential& operator=(Sequential&&) noexcept = default;
 
-  template <class Layer>
-  void push_back(Layer&& layer) {
-    using L = std::decay_t<Layer>;
-    static_assert(std::is_invocable_r_v<Tensor, const L&, const Tensor&>,
-                  "a layer of a Sequential is called with one Tensor and returns one");
-    steps_.push_back(std::make_unique<StepOf<L>>(std::forward<Layer>(layer)));
+  template <class L = Tensor (*)(const Operand&)>
+  void push_back(L&& layer) {
+    steps_.push_back(step_of(std::forward<L>(layer)));
   }
   size_t size() const { return steps_.size(); }
   // The module at a position; throws Error if there is none or it is a plain function.
@@ -257,6 +274,13 @@ class Sequential : public Module {
     Layer layer;
   };
 
+  template <class L>
+  static std::unique_ptr<Step> step_of(L&& layer) {
+    using Layer = std::decay_t<L>;
+    static_assert(std::is_invocable_r_v<Tensor, const Layer&, const Tensor&>,
+                  "a layer of a Sequential is called with one Tensor and returns one");
+    return std::make_unique<StepOf<Layer>>(std::forward<L>(layer));
+  }
   Module& module_at(size_t i) const;
 
   std::vector<std::unique_ptr<Step>> steps_;
@@ -484,11 +508,20 @@ struct Identity : Module {
 
 // ---- Activations ----------------------------------------------------------------------------
 
-struct ReLU : Module {
+// A function of one tensor as a module.
+template <Tensor (*function)(const Operand&)>
+struct Activation : Module {
   Tensor operator()(const Tensor& x, Where where = Where::current()) const {
-    return relu({x, where});
+    return function({x, where});
   }
 };
+struct ReLU : Activation<relu> {};
+struct GELU : Activation<gelu> {};
+struct SiLU : Activation<silu> {};
+struct Tanh : Activation<tanh> {};
+struct Sigmoid : Activation<sigmoid> {};
+struct LogSigmoid : Activation<log_sigmoid> {};
+struct Softplus : Activation<softplus> {};
 struct LeakyReLU : Module {
   explicit LeakyReLU(double negative_slope = 0.01) : negative_slope(negative_slope) {}
   Tensor operator()(const Tensor& x, Where where = Where::current()) const {
@@ -502,26 +535,6 @@ struct ELU : Module {
     return elu({x, where}, alpha);
   }
   double alpha;
-};
-struct GELU : Module {
-  Tensor operator()(const Tensor& x, Where where = Where::current()) const {
-    return gelu({x, where});
-  }
-};
-struct SiLU : Module {
-  Tensor operator()(const Tensor& x, Where where = Where::current()) const {
-    return silu({x, where});
-  }
-};
-struct Tanh : Module {
-  Tensor operator()(const Tensor& x, Where where = Where::current()) const {
-    return tanh({x, where});
-  }
-};
-struct Sigmoid : Module {
-  Tensor operator()(const Tensor& x, Where where = Where::current()) const {
-    return sigmoid({x, where});
-  }
 };
 struct Softmax : Module {
   explicit Softmax(int dim = -1) : dim(dim) {}

@@ -267,6 +267,11 @@ class Parameter : public Variable {
       *this = Parameter(value);
     return *this;
   }
+  // A second handle on the same place: `out.weight = in.weight.alias()` ties two layers.
+  Parameter alias() const { return Parameter(Variable::alias()); }
+
+ private:
+  explicit Parameter(Variable&& place) : Variable(std::move(place)) {}
 };
 
 // State that is saved with a model but not trained, such as running_mean.
@@ -281,6 +286,10 @@ class Buffer : public Variable {
       *this = Buffer(value);
     return *this;
   }
+  Buffer alias() const { return Buffer(Variable::alias()); }
+
+ private:
+  explicit Buffer(Variable&& place) : Variable(std::move(place)) {}
 };
 
 // Handles on a model's parameters, as Module::parameters() gives them: the places, not copies.

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/variable.h"
 #include "glia/nn.h"
 
 namespace glia::nn {
@@ -143,6 +144,12 @@ std::string grouped(int64_t n) {
 }
 
 }  // namespace
+
+Module::Module(const Module& other) : training_(other.training_) {
+  std::vector<const Variable*> fields;
+  FieldWalk::variables(other, [&](const Found& found) { fields.push_back(&found.variable); });
+  keep_ties(fields);
+}
 
 ParameterList Module::parameters() const {
   ParameterList out;

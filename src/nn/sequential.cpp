@@ -2,6 +2,13 @@
 
 namespace glia::nn {
 
+Sequential::Sequential(Layer a, Layer b, Layer c, Layer d, Layer e, Layer f, Layer g, Layer h,
+                       Layer i, Layer j, Layer k, Layer l, Layer m, Layer n, Layer o, Layer p) {
+  for (Layer* layer : {&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p}) {
+    if (layer->step_) steps_.push_back(std::move(layer->step_));
+  }
+}
+
 Sequential& Sequential::operator=(const Sequential& other) {
   if (this == &other) return *this;
   Module::operator=(other);
