@@ -161,8 +161,8 @@ mark { background: color-mix(in srgb, var(--c) var(--part), transparent); } mark
 .cross.points { width: 13px; height: 13px; margin: -6.5px; border: 2px solid var(--ink); border-radius: 7px; }
 .cross.cells { outline: 2px solid var(--ink); }
 [hidden] { display: none !important; }
-@media screen and (max-width: 760px) {
-  .page { grid-template-columns: minmax(0, 1fr); }
+@media screen and (max-width: 760px) { .page { grid-template-columns: minmax(0, 1fr); } }
+@media print, screen and (max-width: 760px) {
   .many span { overflow: visible; } .many span:nth-child(even) i { visibility: hidden; }
   .many i { max-height: none; overflow: visible; }
   .top.many i { font-size: min(12px, 170cqw / var(--n)); max-height: 100%; }
