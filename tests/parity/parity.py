@@ -291,8 +291,9 @@ OPS |= {
 }
 
 
-# Sums, scans, norms and losses in f32: the error against f64 is at most PyTorch's, or a few roundings.
-ROUNDINGS = 4 * 2**-24
+# Sums, scans, norms and losses in f32: the error against f64 is at most PyTorch's, or what ten
+# roundings make. (PyTorch's own sums make up to 16, its variances in f64 one.)
+ROUNDINGS = 10 * 2**-24
 EXACT = {
     "exact_sum": lambda x: x.sum(), "exact_sum_rows": lambda x: x.sum(-1),
     "exact_sum_columns": lambda x: x.sum(0), "exact_mean_columns": lambda x: x.mean(0),
@@ -311,6 +312,8 @@ def exact_cases():
         for offset in 0, 1, 1e3, 1e6:
             x = (torch.rand(rows, columns, generator=generator) + offset).contiguous()
             for name in EXACT:
+                if name == "exact_cumprod" and offset > 1:
+                    continue  # out of range
                 more = [indices(columns, rows)] if name == "exact_cross_entropy" else []
                 yield f"{name}.{rows}x{columns} at {offset:g}", name, [x] + more
         for value in 0.1, 0.3, 1000.1:
