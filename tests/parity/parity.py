@@ -199,6 +199,41 @@ OPS = {
     "batch_norm": (lambda x, w, b: nhwc(F.batch_norm(nchw(x), None, None, w, b, training=True)),
                    lambda: [uniform(3, 4, 5, 6), uniform(6), uniform(6)]),
 }
+# floor_divide has none in PyTorch, and zero in Glia; the others are results of training.
+NO_GRADIENT = {"floor_divide", "adagrad_sparse", "sgd_sparse", "sparse_adam"}
+OPS |= {
+    "lstm": recurrent(nn.LSTM, 4), "gru": recurrent(nn.GRU, 3), "rnn": recurrent(nn.RNN, 1),
+    "lstm_cell": recurrent(nn.LSTM, 4, lambda r: r[1][1][0]),
+    "attention": attention(), "attention_causal": attention(is_causal=True, scale=0.7),
+}
+
+
+def in_bf16(function):
+    def run(*tensors):
+        with torch.autocast("cpu", torch.bfloat16):
+            return function(*tensors)
+    return run
+
+
+OPS |= {
+    "autocast_" + name: (in_bf16(OPS[name][0]), OPS[name][1])
+    for name in ("matmul", "linear", "conv2d", "attention")
+}
+OPS |= {
+    "autocast_pool": (in_bf16(lambda x, w: nhwc(F.max_pool2d(nchw(conv(x, w)), 2))),
+                      lambda: [uniform(2, 10, 8, 4), uniform(6, 3, 3, 4)]),
+    "autocast_loss": (in_bf16(lambda x, w, v, y: F.cross_entropy(
+        F.linear(F.relu(F.linear(x, w)), v), y)),
+        lambda: [uniform(64, 20, low=-1, high=1), uniform(32, 20, low=-0.3, high=0.3),
+                 uniform(10, 32, low=-0.3, high=0.3), indices(10, 64)]),
+}
+OPS |= {
+    "pow_0": unary(lambda x: x ** 0), "pow_half": unary(lambda x: x ** 0.5, positive),
+    "pow_inverse": unary(lambda x: x ** -1, positive), "pow_3": unary(lambda x: x ** 3),
+    "where_root": unary(lambda x: torch.where(x > 0, x.sqrt(), 0), positive),
+    "where_safe_root": unary(lambda x: torch.where(x > 0, torch.where(x > 0, x, 1).sqrt(), 0)),
+    "length": unary(lambda x: x.square().sum(1).sqrt()),
+}
 
 
 def tenths(integers, like):
@@ -253,42 +288,7 @@ OPS |= {
     "clip_norm_3": clipped(3), "clip_norm_minus_1": clipped(-1),
     "clip_norm_largest": clipped(torch.inf), "clip_norm_least": clipped(-torch.inf),
 }
-# floor_divide has none in PyTorch, and zero in Glia; the others are results of training.
-NO_GRADIENT = {"floor_divide", "adagrad_sparse", "sgd_sparse", "sparse_adam"} | {
-    name for name in OPS if name.startswith("clip_norm")}
-OPS |= {
-    "lstm": recurrent(nn.LSTM, 4), "gru": recurrent(nn.GRU, 3), "rnn": recurrent(nn.RNN, 1),
-    "lstm_cell": recurrent(nn.LSTM, 4, lambda r: r[1][1][0]),
-    "attention": attention(), "attention_causal": attention(is_causal=True, scale=0.7),
-}
-
-
-def in_bf16(function):
-    def run(*tensors):
-        with torch.autocast("cpu", torch.bfloat16):
-            return function(*tensors)
-    return run
-
-
-OPS |= {
-    "autocast_" + name: (in_bf16(OPS[name][0]), OPS[name][1])
-    for name in ("matmul", "linear", "conv2d", "attention")
-}
-OPS |= {
-    "autocast_pool": (in_bf16(lambda x, w: nhwc(F.max_pool2d(nchw(conv(x, w)), 2))),
-                      lambda: [uniform(2, 10, 8, 4), uniform(6, 3, 3, 4)]),
-    "autocast_loss": (in_bf16(lambda x, w, v, y: F.cross_entropy(
-        F.linear(F.relu(F.linear(x, w)), v), y)),
-        lambda: [uniform(64, 20, low=-1, high=1), uniform(32, 20, low=-0.3, high=0.3),
-                 uniform(10, 32, low=-0.3, high=0.3), indices(10, 64)]),
-}
-OPS |= {
-    "pow_0": unary(lambda x: x ** 0), "pow_half": unary(lambda x: x ** 0.5, positive),
-    "pow_inverse": unary(lambda x: x ** -1, positive), "pow_3": unary(lambda x: x ** 3),
-    "where_root": unary(lambda x: torch.where(x > 0, x.sqrt(), 0), positive),
-    "where_safe_root": unary(lambda x: torch.where(x > 0, torch.where(x > 0, x, 1).sqrt(), 0)),
-    "length": unary(lambda x: x.square().sum(1).sqrt()),
-}
+NO_GRADIENT |= {name for name in OPS if name.startswith("clip_norm")}
 
 
 # Sums, scans, norms and losses in f32: the error against f64 is at most PyTorch's, or what ten
