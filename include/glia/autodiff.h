@@ -9,9 +9,11 @@ namespace glia {
 
 using TensorFunction = std::function<Tensor(const std::vector<Tensor>&)>;
 
-// d loss / d each of `with_respect_to`, of their shapes; zeros where loss does not depend on one.
-// `loss` has one element, or `seed` has its shape. Each tensor must require a gradient, and
-// throws Error otherwise, or when an optimizer step has ended the history they need.
+// d loss / d each of `with_respect_to`, of their shapes; zeros for a trainable tensor or variable
+// on which the loss does not depend. `loss` has one element, or `seed` has its shape. Throws Error
+// when a tensor requires no gradient, when one was made from others and the loss not from it (such
+// as a view of a parameter that was taken afterwards), when a variable was set since the loss was
+// made from it, and when an optimizer step has ended the history that is needed.
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
                               const Tensor& seed = {},
                               std::source_location where = std::source_location::current());

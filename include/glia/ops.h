@@ -8,7 +8,6 @@
 
 namespace glia {
 
-using Where = std::source_location;
 using Axes = std::vector<int64_t>;  // empty: all axes
 
 // ---- Elementwise ------------------------------------------------------------------------------
@@ -159,7 +158,7 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& source,
 Tensor one_hot(const Tensor& indices, int64_t classes, DType dtype = kF32,
                Where where = Where::current());
 // The positions of true or non-zero elements, (count, rank) i64. Computed at once.
-Tensor nonzero(const Tensor& x);
+Tensor nonzero(const Tensor& x, Where where = Where::current());
 
 // ---- Matrix products ------------------------------------------------------------------------
 

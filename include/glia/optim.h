@@ -25,7 +25,7 @@ class Optimizer {
   // those that are trainable now, as parameters() gives them. Frozen parameters and undefined
   // gradients are skipped. Throws ShapeError when counts, shapes or dtypes do not fit, and what
   // computing the gradients throws; then the parameters are what they were.
-  void step(std::vector<Tensor> gradients);
+  void step(std::vector<Tensor> gradients, Where where = Where::current());
 
   // The parameters that are trainable now, group after group.
   ParameterList parameters() const;
@@ -89,9 +89,10 @@ class Optimizer {
     int64_t steps = 0;  // updates that made this state
   };
   struct Batch;
+  class Exclusive;
 
-  std::vector<Batch> batches(const std::vector<Tensor>& gradients);
-  void record(const Batch& batch);
+  std::vector<Batch> batches(const std::vector<Tensor>& gradients, const Where& where);
+  void record(const Batch& batch, const Where& where);
   size_t option_index(std::string_view name, size_t group) const;
 
   const char* name_;

@@ -6,7 +6,8 @@
 
 namespace glia {
 
-// Restarts this thread's stream. Every stream starts with seed 0.
+// Restarts this thread's stream. The first thread's starts with seed 0, any other one's with a seed
+// of its own.
 void manual_seed(uint64_t seed);
 // The stream's state, for checkpoints: {seed, calls}.
 struct RandomState {

@@ -18,6 +18,8 @@ namespace glia {
 
 struct Node;  // private: src/core/node.h
 
+using Where = std::source_location;  // the caller's line, for error messages
+
 // An immutable n-dimensional array whose numbers may not have been computed yet. Copying a handle
 // is cheap and shares the value; assigning to a handle changes what it names and nothing else.
 // Operations record nodes; reading a value (item, data, printing) computes what it needs.
@@ -28,44 +30,47 @@ class Tensor {
   Tensor(Tensor&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   Tensor& operator=(const Tensor& other) noexcept;
   Tensor& operator=(Tensor&& other) noexcept {
-    std::swap(node_, other.node_);
+    Tensor taken(std::move(other));
+    std::swap(node_, taken.node_);  // what this named goes now
     return *this;
   }
-  ~Tensor();
+  ~Tensor() {
+    if (node_) let_go();
+  }
 
   bool defined() const { return node_ != nullptr; }
-  const Shape& shape() const;
-  DType dtype() const;
-  int rank() const { return shape().rank(); }
-  int64_t size(int axis) const { return shape().size(axis); }
-  int64_t numel() const { return shape().numel(); }
+  const Shape& shape(Where where = Where::current()) const;
+  DType dtype(Where where = Where::current()) const;
+  int rank(Where where = Where::current()) const { return shape(where).rank(); }
+  int64_t size(int axis, Where where = Where::current()) const { return shape(where).size(axis); }
+  int64_t numel(Where where = Where::current()) const { return shape(where).numel(); }
   // Whether gradients() may be asked with respect to this tensor: it is trainable or depends on
   // something that is.
-  bool requires_grad() const;
+  bool requires_grad(Where where = Where::current()) const;
 
   // The single value; any dtype converts to any number, floats to integers by cutting off what is
   // behind the point. Throws ShapeError if numel() != 1, ValueError if T does not hold the value.
   template <class T = double>
-  T item() const {
+  T item(Where where = Where::current()) const {
     using Limits = std::numeric_limits<T>;
     if constexpr (std::is_same_v<T, bool>) {
-      return item_double() != 0;
+      return item_double(where) != 0;
     } else if constexpr (std::is_integral_v<T>) {
       constexpr bool kWide = sizeof(T) == 8 && !Limits::is_signed;
-      return static_cast<T>(
-          item_integer(Limits::min(), kWide ? INT64_MAX : static_cast<int64_t>(Limits::max())));
+      return static_cast<T>(item_integer(
+          Limits::min(), kWide ? INT64_MAX : static_cast<int64_t>(Limits::max()), where));
     } else {
-      return static_cast<T>(item_double());
+      return static_cast<T>(item_double(where));
     }
   }
   // The values, row-major and contiguous, valid while this handle lives. T must match dtype().
   template <class T>
-  std::span<const T> data() const {
-    return {static_cast<const T*>(raw_data(dtype_of<T>)), static_cast<size_t>(numel())};
+  std::span<const T> data(Where where = Where::current()) const {
+    return {static_cast<const T*>(raw_data(dtype_of<T>, where)), static_cast<size_t>(numel())};
   }
   // A copy of the values, converted to T as item() does.
   template <class T>
-  std::vector<T> to_vector() const;
+  std::vector<T> to_vector(Where where = Where::current()) const;
   // What NumPy prints for such an array: 8 digits, large arrays abridged.
   std::string str() const;
 
@@ -78,9 +83,11 @@ class Tensor {
   }
 
  private:
-  double item_double() const;
-  int64_t item_integer(int64_t low, int64_t high) const;  // which it must not be beyond
-  const void* raw_data(DType expected) const;
+  double item_double(Where where) const;
+  // Which it must not be beyond.
+  int64_t item_integer(int64_t low, int64_t high, Where where) const;
+  const void* raw_data(DType expected, Where where) const;
+  void let_go() noexcept;
 
   Node* node_ = nullptr;
 };
@@ -120,23 +127,27 @@ class Number {
 // dtype does not hold is an error, in comparisons the number that it is.
 class Operand {
  public:
-  using Where = std::source_location;
   Operand(const Tensor& tensor, Where where = Where::current()) : tensor_(&tensor), where_(where) {}
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
   Operand(T value, Where where = Where::current()) : number_(value), where_(where) {}
   Operand(const Number& value, Where where = Where::current()) : number_(value), where_(where) {}
   // Anything that names a tensor, such as a Parameter.
-  template <class T, class = decltype(std::declval<const T&>().tensor()), class = void>
-  Operand(const T& holder, Where where = Where::current())
-      : tensor_(&holder.tensor()), where_(where) {}
+  template <class T, class Found = decltype(std::declval<const T&>().tensor()), class = void>
+  Operand(const T& holder, Where where = Where::current()) : where_(where) {
+    if constexpr (std::is_reference_v<Found>)
+      tensor_ = &holder.tensor();
+    else
+      held_ = holder.tensor(where);
+  }
 
-  bool is_scalar() const { return tensor_ == nullptr; }
-  const Tensor& tensor() const { return *tensor_; }
+  bool is_scalar() const { return !tensor_ && !held_.defined(); }
+  const Tensor& tensor() const { return tensor_ ? *tensor_ : held_; }
   const Number& number() const { return number_; }
   const Where& where() const { return where_; }
 
  private:
   const Tensor* tensor_ = nullptr;
+  Tensor held_;
   Number number_ = 0.0;
   Where where_;
 };
@@ -183,8 +194,8 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows) {
 Tensor full(const Shape& shape, const Number& value, DType dtype = kF32);
 Tensor zeros(const Shape& shape, DType dtype = kF32);
 Tensor ones(const Shape& shape, DType dtype = kF32);
-Tensor zeros_like(const Tensor& x);
-Tensor ones_like(const Tensor& x);
+Tensor zeros_like(const Tensor& x, Where where = Where::current());
+Tensor ones_like(const Tensor& x, Where where = Where::current());
 // start, start + step, ... below stop; i64 unless said, which start and step must then be whole
 // for.
 Tensor arange(const Number& start, const Number& stop, const Number& step = 1, DType dtype = kI64);
@@ -196,13 +207,15 @@ Tensor eye(int64_t n, DType dtype = kF32);
 // ---- Evaluation -----------------------------------------------------------------------------
 
 // Computes these now. A hint: no program needs it to be right.
-void eval(const std::vector<Tensor>& tensors);
-inline void eval(const Tensor& t) { eval(std::vector<Tensor>{t}); }
+void eval(const std::vector<Tensor>& tensors, Where where = Where::current());
+inline void eval(const Tensor& t, Where where = Where::current()) {
+  eval(std::vector<Tensor>{t}, where);
+}
 
 // A tensor with the same value for which gradients() may be asked.
-Tensor trainable(const Tensor& x);
+Tensor trainable(const Tensor& x, Where where = Where::current());
 // The same value, cut from the graph that made it.
-Tensor stop_gradient(const Tensor& x);
+Tensor stop_gradient(const Tensor& x, Where where = Where::current());
 
 // While one lives, nothing recorded by this thread requires a gradient.
 class NoGrad {
@@ -220,13 +233,14 @@ class NoGrad {
 
 // A named place whose value changes over time: a model's weight or a running statistic. It is a
 // value: copying makes an independent place with the same value (sharing memory until one
-// changes), moving keeps the identity that an optimizer knows, assigning sets the value.
+// changes), moving keeps the identity that an optimizer knows, assigning sets the value. The value
+// may be read while another thread sets it or steps: it is then the old or the new one.
 class Variable {
  public:
   struct Cell;  // private: src/core/variable.cpp
 
   Variable() = default;
-  Variable(const Tensor& value, bool trainable);
+  Variable(const Tensor& value, bool trainable, Where where = Where::current());
   Variable(const Variable& other);
   Variable(Variable&& other) noexcept = default;
   Variable& operator=(const Variable& other);
@@ -234,22 +248,23 @@ class Variable {
   ~Variable() = default;
 
   bool defined() const { return cell_ != nullptr; }
-  const Tensor& tensor() const;
+  Tensor tensor(Where where = Where::current()) const;
   // An undefined tensor while undefined: such as the bias of a layer that has none.
-  operator const Tensor&() const;
-  const Shape& shape() const { return tensor().shape(); }
-  DType dtype() const { return tensor().dtype(); }
+  operator Tensor() const;
+  Shape shape(Where where = Where::current()) const { return tensor(where).shape(); }
+  DType dtype(Where where = Where::current()) const { return tensor(where).dtype(); }
   bool trainable() const;
   // Freezes or unfreezes: a frozen variable gets no gradient.
   void set_trainable(bool on);
   // Replaces the value; its shape must stay. The history behind the old value ends.
-  void set(Tensor value) const;
+  void set(Tensor value, Where where = Where::current()) const;
   // The same for a value of any shape and dtype.
-  void replace(Tensor value) const;
+  void replace(Tensor value, Where where = Where::current()) const;
 
   // A second handle on the same place.
   Variable alias() const;
   bool same_place(const Variable& other) const { return cell_ == other.cell_; }
+  Cell* cell() const { return cell_.get(); }  // private to the library
 
  private:
   std::shared_ptr<Cell> cell_;
@@ -259,12 +274,12 @@ class Variable {
 class Parameter : public Variable {
  public:
   Parameter() = default;
-  Parameter(const Tensor& value) : Variable(value, true) {}
+  Parameter(const Tensor& value, Where where = Where::current()) : Variable(value, true, where) {}
   Parameter& operator=(const Tensor& value) {
     if (defined())
-      set(value);
+      set(value, {});
     else
-      *this = Parameter(value);
+      *this = Parameter(value, {});
     return *this;
   }
   // A second handle on the same place: `out.weight = in.weight.alias()` ties two layers.
@@ -278,12 +293,12 @@ class Parameter : public Variable {
 class Buffer : public Variable {
  public:
   Buffer() = default;
-  Buffer(const Tensor& value) : Variable(value, false) {}
+  Buffer(const Tensor& value, Where where = Where::current()) : Variable(value, false, where) {}
   Buffer& operator=(const Tensor& value) {
     if (defined())
-      set(value);
+      set(value, {});
     else
-      *this = Buffer(value);
+      *this = Buffer(value, {});
     return *this;
   }
   Buffer alias() const { return Buffer(Variable::alias()); }

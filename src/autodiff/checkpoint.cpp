@@ -101,7 +101,7 @@ Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs, Wh
       std::lock_guard hold(graph_lock());
       result = replay(Recording(y, start), again);
     }
-    const std::vector<Tensor> found = gradients(result, wanted, g);
+    const std::vector<Tensor> found = gradients_or_zeros(result, wanted, g);
     std::vector<Tensor> grads(outside.size());
     for (size_t i = 0, k = 0; i < outside.size(); ++i) {
       if (outside[i].requires_grad()) grads[i] = found[k++];

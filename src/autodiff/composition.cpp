@@ -22,7 +22,7 @@ std::vector<Tensor> gradients_of(const Composition& f, const std::vector<Tensor>
   }
   std::vector<Tensor> grads(inputs.size());
   if (!loss.defined() || wanted.empty()) return grads;
-  const std::vector<Tensor> found = gradients(loss, wanted);
+  const std::vector<Tensor> found = gradients_or_zeros(loss, wanted);
   for (size_t i = 0, k = 0; i < inputs.size(); ++i) {
     if (inputs[i].defined() && inputs[i].requires_grad()) grads[i] = found[k++];
   }

@@ -88,6 +88,20 @@ class Walk {
            std::ranges::any_of(nodes_, [](Node* n) { return n->history_ended; });
   }
 
+  // The first target that is a variable's value although the loss was made from another value of
+  // that variable, or null.
+  const Tensor* replaced(const std::vector<Tensor>& targets) const {
+    std::vector<uint64_t> others;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      if (nodes_[i]->trainable && !is_target_[i]) others.push_back(nodes_[i]->place);
+    }
+    for (const Tensor& t : targets) {
+      const Node& node = *t.node();
+      if (node.trainable && node.place && std::ranges::count(others, node.place)) return &t;
+    }
+    return nullptr;
+  }
+
  private:
   // Which thread recorded a node: see Node::sequence.
   static uint64_t thread_of(uint64_t sequence) { return sequence >> 40; }
@@ -207,10 +221,9 @@ Tensor start(const Tensor& loss, const Tensor& seed, const std::source_location&
   return record(kAliasOp, {g.node(), loss.node()}, g.shape(), g.dtype(), {}, where);
 }
 
-}  // namespace
-
-std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
-                              const Tensor& seed, std::source_location where) {
+// Undefined where the loss does not depend on one.
+std::vector<Tensor> find(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
+                         const Tensor& seed, const Where& where) {
   if (!loss.defined()) fail("gradients", "the loss is not defined", where);
   for (const Tensor& t : with_respect_to) {
     if (!t.defined()) fail("gradients", "a tensor to differentiate by is not defined", where);
@@ -233,12 +246,50 @@ std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wit
           "gradients: the loss was computed before an optimizer step or from tensors that are gone"
           ", and its history has ended",
           where);
+    if (const Tensor* t = walk.replaced(with_respect_to))
+      throw Error("gradients: a variable " + t->shape().str() +
+                      " has another value than when the loss was made from it: ask for gradients "
+                      "before it is set",
+                  where);
     const RecordingGradients recording;
     grads = walk.run(start(loss, seed, where));
   }
-  for (size_t i = 0; i < grads.size(); ++i) {
-    if (!grads[i].defined()) grads[i] = zeros_like(with_respect_to[i]);
+  return grads;
+}
+
+void fill_with_zeros(std::vector<Tensor>* grads, const std::vector<Tensor>& with_respect_to) {
+  for (size_t i = 0; i < grads->size(); ++i) {
+    if (!(*grads)[i].defined()) (*grads)[i] = zeros_like(with_respect_to[i]);
   }
+}
+
+// Whether it was made from something that requires a gradient, rather than marked as trainable.
+bool is_intermediate(const Node& node) {
+  return !node.trainable && (node.input_count > 0 || node.history_ended);
+}
+
+}  // namespace
+
+std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
+                              const Tensor& seed, std::source_location where) {
+  std::vector<Tensor> grads = find(loss, with_respect_to, seed, where);
+  for (size_t i = 0; i < grads.size(); ++i) {
+    const Node& node = *with_respect_to[i].node();
+    if (!grads[i].defined() && is_intermediate(node))
+      throw Error("gradients: the loss was not made from tensor " + std::to_string(i) + " " +
+                      node.shape.str() + " (" + node.op->name +
+                      "): ask by what that was made from, or use it",
+                  where);
+  }
+  fill_with_zeros(&grads, with_respect_to);
+  return grads;
+}
+
+std::vector<Tensor> gradients_or_zeros(const Tensor& loss,
+                                       const std::vector<Tensor>& with_respect_to,
+                                       const Tensor& seed, const Where& where) {
+  std::vector<Tensor> grads = find(loss, with_respect_to, seed, where);
+  fill_with_zeros(&grads, with_respect_to);
   return grads;
 }
 

@@ -57,6 +57,12 @@ inline Tensor record_again(const Node& node, std::span<const Tensor> inputs) {
   return record_again(node, inputs, node.shape, node.attribute_span());
 }
 
+// gradients() for functions that may ignore what they are given: zeros for any tensor on which the
+// loss does not depend.
+std::vector<Tensor> gradients_or_zeros(const Tensor& loss,
+                                       const std::vector<Tensor>& with_respect_to,
+                                       const Tensor& seed = {},
+                                       const Where& where = Where::current());
 // f(inputs). Throws an Error of `what` where f is empty or an input or the result is undefined.
 Tensor call(const char* what, const TensorFunction& f, const std::vector<Tensor>& inputs,
             const std::source_location& where);

@@ -317,7 +317,7 @@ std::pair<Tensor, std::vector<Tensor>> vjp(const TensorFunction& f,
                          applied.value.shape().str(),
                      where);
   std::vector<Tensor> out =
-      applied.for_inputs(gradients(applied.value, applied.by, cotangent, where), {});
+      applied.for_inputs(gradients_or_zeros(applied.value, applied.by, cotangent, where), {});
   for (Tensor& t : out) t = as_asked(t, grad);
   return {as_asked(applied.value, grad), out};
 }
@@ -343,7 +343,7 @@ std::pair<Tensor, Tensor> jvp(const TensorFunction& f, const std::vector<Tensor>
   const Applied applied("jvp", f, inputs, where);
   const Tensor u = trainable(zeros_like(applied.value));
   const std::vector<Tensor> products =
-      applied.for_inputs(gradients(applied.value, applied.by, u), {});
+      applied.for_inputs(gradients_or_zeros(applied.value, applied.by, u), {});
   Tensor along = zeros({}, applied.value.dtype());
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (is_float(inputs[i].dtype())) along = along + sum(products[i] * tangents[i]);
@@ -365,7 +365,7 @@ std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>&
   std::vector<Tensor> rows;
   {
     const Symbolic recording;
-    rows = gradients(y, applied.by, row);
+    rows = gradients_or_zeros(y, applied.by, row);
   }
   std::vector<Tensor> out = applied.for_inputs(batch.stacked(rows), y.shape());
   for (Tensor& t : out) t = as_asked(t, grad);

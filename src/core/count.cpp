@@ -12,21 +12,21 @@
 namespace glia {
 namespace {
 
-// Of threads that have ended.
-struct Spare {
+struct Biases {
   std::mutex mutex;
-  std::vector<Bias*> biases;
+  std::vector<Bias*> all, spare;  // spare: of threads that have ended
+  std::mutex ending;              // one at a time
 };
-Spare& spare() {
-  static auto* s = new Spare;  // outlives tensors of static storage
-  return *s;
+Biases& biases() {
+  static auto* b = new Biases;  // outlives tensors of static storage
+  return *b;
 }
 
 // When its thread ends, the counts that it made have no thread of their own any more.
 struct CleanUp {
   ~CleanUp() {
-    std::lock_guard hold(spare().mutex);
-    spare().biases.push_back(std::exchange(own_bias, nullptr));
+    std::lock_guard hold(biases().mutex);
+    biases().spare.push_back(std::exchange(own_bias, nullptr));
   }
 };
 
@@ -34,27 +34,47 @@ bool membarrier(int command) { return syscall(SYS_membarrier, command, 0, 0) == 
 
 }  // namespace
 
+void hold_biases(bool on) {
+  auto& [mutex, all, spare, ending] = biases();
+  if (on) {
+    ending.lock();
+    mutex.lock();
+  } else {
+    mutex.unlock();
+    ending.unlock();
+  }
+}
+
+void end_other_biases() {
+  membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+  for (Bias* bias : biases().all) {
+    if (bias == own_bias) continue;
+    bias->state = Bias::kEnded;
+    bias->busy = false;
+  }
+}
+
 constinit thread_local Bias* own_bias = nullptr;
 
 Bias* make_own_bias() {
   static const bool possible = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
   static thread_local CleanUp at_thread_end;
   (void)at_thread_end;
-  std::lock_guard hold(spare().mutex);
-  std::vector<Bias*>& biases = spare().biases;
-  if (biases.empty()) {
+  std::lock_guard hold(biases().mutex);
+  auto& [mutex, all, spare, ending] = biases();
+  if (spare.empty()) {
     own_bias = new Bias;
     if (!possible) own_bias->state = Bias::kEnded;
+    all.push_back(own_bias);
   } else {
-    own_bias = biases.back();
-    biases.pop_back();
+    own_bias = spare.back();
+    spare.pop_back();
   }
   return own_bias;
 }
 
 void end_bias(Bias* bias) {
-  static std::mutex one_at_a_time;
-  std::lock_guard hold(one_at_a_time);
+  std::lock_guard hold(biases().ending);
   if (bias->state.load() == Bias::kEnded) return;
   bias->state.store(Bias::kEnding);
   membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);

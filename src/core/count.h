@@ -27,6 +27,11 @@ Bias* make_own_bias();
 // Called by another thread than its own; costs some microseconds, once.
 void end_bias(Bias* bias);
 
+// Around a fork(): keeps other threads from beginning and ending biases, and, in the child, ends
+// those of threads that are not there.
+void hold_biases(bool on);
+void end_other_biases();
+
 class Count {
  public:
   explicit Count(uint64_t value) : value_(value), bias_(own_bias ? own_bias : make_own_bias()) {}

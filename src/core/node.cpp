@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ranges>
 
 #include "core/op.h"
 #include "core/with_dtype.h"
@@ -18,6 +17,8 @@ constexpr uint32_t kMaxDepth = 4096;
 constexpr int64_t kMaxPendingNodes = 1 << 16;
 constexpr int64_t kMaxFreeNodes = 1 << 14;
 constexpr int64_t kLargeBytes = 1 << 24;
+constexpr int64_t kMaxHeldBytes = 1 << 28;  // by pending values that are small themselves
+constexpr int kThreadShift = 40;            // of Node::sequence
 
 constexpr std::align_val_t kLine{64};  // of cache
 
@@ -53,24 +54,57 @@ struct CleanUp {
   }
 };
 
-std::mutex history_mutex;
-Node* history_head = nullptr;
+// A list of nodes that does not keep them alive: they leave it when they die. A node is in one at
+// most, and a member says so. All lists are guarded by list_mutex.
+std::mutex list_mutex;
+class NodeList {
+ public:
+  explicit NodeList(bool Node::*listed) : listed_(listed) {}
+  // Whether the node was not listed before.
+  bool add(Node* node) {
+    if (std::exchange(node->*listed_, true)) return false;
+    node->list_previous = nullptr;
+    node->list_next = head_;
+    if (head_) head_->list_previous = node;
+    head_ = node;
+    return true;
+  }
+  bool remove(Node* node) {
+    if (!std::exchange(node->*listed_, false)) return false;
+    (node->list_previous ? node->list_previous->list_next : head_) = node->list_next;
+    if (node->list_next) node->list_next->list_previous = node->list_previous;
+    return true;
+  }
+  // Those for which f holds, each with a reference more, the oldest first.
+  template <class F>
+  std::vector<Node*> retained(F&& f) const {
+    std::vector<Node*> out;
+    std::lock_guard hold(list_mutex);
+    for (Node* node = head_; node; node = node->list_next) {
+      if (f(*node) && static_cast<uint32_t>(node->counts.add_unless_dead(1)) != 0)
+        out.push_back(node);
+    }
+    std::ranges::reverse(out);
+    return out;
+  }
+
+ private:
+  bool Node::*const listed_;
+  Node* head_ = nullptr;
+};
+NodeList history_list(&Node::in_history), pending_list(&Node::holds_large);
+int64_t visits = 0;
 
 // Gives back the source that the node held on to.
 Node* leave_history(Node* node) {
-  std::lock_guard hold(history_mutex);
-  if (!node->in_history) return nullptr;
-  (node->history_previous ? node->history_previous->history_next : history_head) =
-      node->history_next;
-  if (node->history_next) node->history_next->history_previous = node->history_previous;
-  node->in_history = false;
-  return node->history_source;
+  std::lock_guard hold(list_mutex);
+  return history_list.remove(node) ? node->history_source : nullptr;
 }
 
 inline uint64_t next_sequence() {
   if (state.sequence == 0) [[unlikely]] {
     static std::atomic<uint64_t> threads{0};
-    state.sequence = threads.fetch_add(1, std::memory_order_relaxed) << 40;
+    state.sequence = threads.fetch_add(1, std::memory_order_relaxed) << kThreadShift;
   }
   return ++state.sequence;
 }
@@ -133,6 +167,7 @@ void free_graph(Node* node) {
       Node* source = leave_history(node);
       if (drop_reference(source, 1)) dead.push_back(source);
     }
+    if (node->holds_large) leave_pending(node);
     for (Node* in : node->input_span()) {
       if (drop_reference(in, 1)) dead.push_back(in);
     }
@@ -141,6 +176,46 @@ void free_graph(Node* node) {
     node = dead.back();
     dead.pop_back();
   }
+}
+
+// What the graph alone keeps in memory for the sake of these pending nodes. Under graph_lock().
+int64_t bytes_held(std::span<Node* const> nodes) {
+  const uint64_t mark = next_mark();
+  int64_t bytes = 0;
+  std::vector<Node*> stack(nodes.begin(), nodes.end());
+  while (!stack.empty()) {
+    Node* node = stack.back();
+    stack.pop_back();
+    if (node->mark == mark) continue;
+    node->mark = mark;
+    if (!node->is_computed())
+      stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
+    else if (node->handles() == 0)
+      bytes += node->bytes();
+  }
+  return bytes;
+}
+
+// A small value that is made of a large one was recorded, and may be kept for long while it is
+// pending. When memory has grown by what such values may hold, looks whether it is they, and then
+// computes those of this thread.
+void note_pending(Node* node) {
+  static int64_t least = 0;  // memory in use since that was last looked at
+  const int64_t in_use = memory_in_use();
+  {
+    std::lock_guard hold(list_mutex);
+    pending_list.add(node);
+    least = std::min(least, in_use);
+    if (in_use - least <= kMaxHeldBytes) return;
+    least = in_use;
+  }
+  const auto thread = node->sequence >> kThreadShift;
+  const Retained pending{
+      pending_list.retained([&](const Node& n) { return n.sequence >> kThreadShift == thread; })};
+  std::lock_guard hold(graph_lock());
+  if (bytes_held(pending.nodes) > kMaxHeldBytes / 2) evaluate(pending.nodes);
+  std::lock_guard again(list_mutex);
+  least = memory_in_use();
 }
 
 Tensor scalar_node(uint64_t bits, DType dtype) {
@@ -181,6 +256,8 @@ std::recursive_mutex& graph_lock() {
   return *lock;
 }
 
+void hold_lists(bool on) { on ? list_mutex.lock() : list_mutex.unlock(); }
+
 uint64_t next_mark() {
   static uint64_t mark = 0;
   return ++mark;
@@ -208,48 +285,58 @@ void drop_inputs(Node* node) {
 }
 
 void keep_history(Node* node, Node* source) {
-  std::lock_guard hold(history_mutex);
-  if (node->in_history) return;
+  std::lock_guard hold(list_mutex);
+  if (!history_list.add(node)) return;
   source->retain();
   node->history_source = source;
-  node->in_history = true;
-  node->history_previous = nullptr;
-  node->history_next = history_head;
-  if (history_head) history_head->history_previous = node;
-  history_head = node;
+}
+
+void leave_pending(Node* node) {
+  std::lock_guard hold(list_mutex);
+  pending_list.remove(node);
 }
 
 void renew(Node* node) { node->sequence = next_sequence(); }
 
-Node* history_source(std::span<Node* const> nodes) {
+Node* history_source(std::span<Node* const> nodes, History history) {
   const uint64_t mark = next_mark();
+  const auto is_source = [&](const Node& n) {
+    return n.handles() > 0 && (n.trainable || history == History::kOfHeld);
+  };
   std::vector<Node*> stack(nodes.begin(), nodes.end());
   while (!stack.empty()) {
     Node* node = stack.back();
     stack.pop_back();
     if (!node->needs_grad || node->mark == mark) continue;
     node->mark = mark;
+    ++visits;
+    if (node->trainable) {
+      if (is_source(*node)) return node;
+      continue;
+    }
     // What was found for a listed node holds for all that is made from it.
-    Node* source = node->trainable ? node : node->in_history ? node->history_source : nullptr;
-    if (source && source->handles() > 0) return source;
-    if (!node->trainable) stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
+    if (node->in_history && is_source(*node->history_source)) return node->history_source;
+    for (Node* in : node->input_span()) {
+      if (in->needs_grad && is_source(*in)) return in;
+      stack.push_back(in);
+    }
   }
   return nullptr;
 }
 
+int64_t history_visits() { return visits; }
+
 void end_dead_histories() {
-  std::vector<Node*> listed;
-  {
-    std::lock_guard hold(history_mutex);
-    for (Node* node = history_head; node; node = node->history_next) {
-      if (static_cast<uint32_t>(node->counts.add_unless_dead(1)) != 0) listed.push_back(node);
-    }
-  }
-  // The oldest first: what ends there is not searched again from what was made of it.
-  for (Node* node : std::views::reverse(listed)) {
-    if (!history_source({&node, 1})) {
+  const auto any = [](const Node&) { return true; };
+  // The oldest first: what is found there is not searched again from what was made of it.
+  for (Node* node : history_list.retained(any)) {
+    Node* const source = history_source({&node, 1}, History::kOfTrainable);
+    if (!source) {
       node->history_ended = true;
       drop_inputs(node);
+    } else if (source != node->history_source) {
+      source->retain();
+      release(std::exchange(node->history_source, source));
     }
     release(node);
   }
@@ -278,12 +365,13 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   node->input_count = static_cast<int32_t>(inputs.size());
   if (inputs.size() > Node::kInline) node->inputs = new Node*[inputs.size()];
   uint32_t depth = 0;
-  bool needs_grad = false;
+  bool needs_grad = false, of_large = false;
   for (size_t i = 0; i < inputs.size(); ++i) {
     Node* in = inputs[i];
     in->retain();
     node->inputs[i] = in;
     needs_grad |= in->needs_grad;
+    of_large |= in->large;
     if (!in->is_computed()) {
       depth = std::max(depth, in->depth);
       if (state.recording_gradients && in->plan_id != 0) note_wanted(*in);
@@ -299,12 +387,19 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   static const int64_t bytes_limit = physical_memory() / 2;
   state.pending_nodes += 1;
   const int64_t bytes = checked_bytes(*node);
-  if (op.kind != Kind::kView && !op.deferred)
+  const bool view = op.kind == Kind::kView;
+  if (!view && !op.deferred)
     state.pending_bytes += bytes > kLargeBytes ? bytes_at_stake(*node) : bytes;
+  node->large = bytes >= Node::kLargeBytes || (view && of_large);
   const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
                         state.pending_bytes > bytes_limit;
   const bool single = op.outputs == 1 && op.kind != Kind::kOutput && !op.deferred;
-  if (single && !state.symbolic && (too_much || eager())) evaluate({&node, 1});
+  if (single && !state.symbolic) {
+    if (too_much || eager())
+      evaluate({&node, 1});
+    else if (of_large && !node->large) [[unlikely]]
+      note_pending(node);
+  }
   return result;
 }
 
@@ -363,6 +458,7 @@ Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype) {
   Node* node = new_node(kLeafOp, shape, dtype);
   node->memory = std::move(memory);
   node->offset = offset;
+  node->large = node->bytes() >= Node::kLargeBytes;
   node->computed.store(true, std::memory_order_release);
   return Tensor::adopt(node);
 }

@@ -29,6 +29,7 @@ struct Memory {
   std::shared_ptr<const void> owner;  // of external memory: what keeps it alive
 };
 Memory* allocate_memory(size_t bytes);  // aligned to 64 bytes
+int64_t memory_in_use();                // MemoryStats::in_use
 void free_memory(Memory* m);            // called when the last reference has gone
 
 class MemoryRef {
@@ -62,6 +63,7 @@ using CustomRule =
 struct Node {
   static constexpr int kInline = 4;
   static constexpr uint64_t kHandle = (uint64_t{1} << 32) + 1;
+  static constexpr int64_t kLargeBytes = 1 << 16;
 
   // A line of cache for what every pass over a graph reads, one for what a walk adds, and one
   // that completes what recording writes of an operation on few axes.
@@ -82,6 +84,8 @@ struct Node {
   bool trainable = false;      // a leaf to which gradients flow
   bool history_ended = false;  // the inputs are gone although needs_grad was set
   bool in_history = false;     // listed by keep_history()
+  bool large = false;          // it, or what it is a view of, has kLargeBytes or more
+  bool holds_large = false;    // listed while pending: itself small, made of something large
   std::atomic<bool> computed{false};
   uint32_t depth = 0;  // uncomputed operations on the longest way here when recorded
   // The plan that computed through this node without keeping its value; 0: none.
@@ -94,20 +98,26 @@ struct Node {
   // Order of recording in its thread. No other node has the same, nor has this one after its value
   // was written in place: what is kept of a value is known by its node and this.
   uint64_t sequence;
-  Shape shape;        // up to rank 4 the rest of it is not touched
+  Shape shape;  // up to rank 4 the rest of it is not touched
   int64_t inline_attributes[kInline];
 
   uint32_t plan_index;  // the place in that plan
 
-  // Links of the list of computed nodes that keep their inputs for gradients, and the trainable
-  // tensor for whose sake this one does; set while listed.
-  Node* history_next;
-  Node* history_previous;
-  Node* history_source;
+  // Links of the list that it is in: see in_history and holds_large.
+  Node* list_next;
+  Node* list_previous;
+  union {
+    Node* history_source;  // while in_history: the tensor for whose sake it keeps its inputs
+    uint64_t place;        // if trainable: the variable whose value it is or was, 0: of none
+  };
 
   // A node with one reference, a handle's.
   Node(const Op& op, const Shape& shape, DType dtype, uint64_t sequence)
       : op(&op), dtype(dtype), sequence(sequence), shape(shape) {}
+  void set_trainable(uint64_t of_place) {
+    trainable = needs_grad = true;
+    place = of_place;
+  }
 
   void retain() { counts.add(1); }
   uint32_t references() const { return static_cast<uint32_t>(counts.value()); }
@@ -123,16 +133,31 @@ struct Node {
 
 // Drops one reference; frees the node, and without recursion all it alone kept, at zero.
 void release(Node* node, uint64_t count = 1);
+// References to nodes, as the graph has them: handles would say that somebody may ask for
+// gradients.
+struct Retained {
+  std::vector<Node*> nodes;
+  ~Retained() {
+    for (Node* node : nodes) release(node);
+  }
+};
 // Lets go of the inputs: the node is a leaf from now on. Under graph_lock().
 void drop_inputs(Node* node);
+// Who may ask for gradients through what is computed: who holds a tensor behind it that requires
+// one; but an optimizer's step ends all histories except those of trainable tensors that are held.
+enum class History { kOfHeld, kOfTrainable };
 // Lists a computed node whose inputs gradients() may still ask for, as long as `source` is held.
 // Under graph_lock().
 void keep_history(Node* node, Node* source);
 // Drops the inputs of listed nodes through which no held trainable tensor can be reached.
 void end_dead_histories();
-// A held trainable tensor behind these nodes, for which gradients() could be asked through them,
-// or null. Under graph_lock().
-Node* history_source(std::span<Node* const> nodes);
+// A held tensor behind these nodes, for which gradients() could be asked through them, or null.
+// Under graph_lock().
+Node* history_source(std::span<Node* const> nodes, History history);
+// How many nodes history_source() has gone through, for tests.
+int64_t history_visits();
+// The node is computed now: it holds nothing large any more.
+void leave_pending(Node* node);
 // Its value was written in place: nothing that was kept of it is right. Under graph_lock().
 void renew(Node* node);
 
@@ -165,6 +190,8 @@ Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype);
 
 // Held while the graph's structure is walked or changed, and while plans run.
 std::recursive_mutex& graph_lock();
+// Keeps other threads from changing lists of nodes, around a fork().
+void hold_lists(bool on);
 // A fresh value for Node::mark; under graph_lock().
 uint64_t next_mark();
 
@@ -188,7 +215,7 @@ class Symbolic {
 bool& recording_gradients();
 
 // Implemented by src/graph: computes these nodes, and with them what else is held.
-void evaluate(std::span<Node* const> roots);
+void evaluate(std::span<Node* const> roots, History history = History::kOfHeld);
 // Implemented by src/graph: this uncomputed input of a gradient would better have been kept.
 void note_wanted(const Node& node);
 

@@ -167,6 +167,10 @@ extern const Op kPlaceholderOp;
 // Throws ShapeError "op: message at file:line".
 [[noreturn]] void fail(const char* op, const std::string& message,
                        const std::source_location& where);
+// Fails naming the op if the tensor names nothing.
+inline void require_defined(const char* op, const Tensor& x, const std::source_location& where) {
+  if (!x.defined()) fail(op, "the tensor is not defined", where);
+}
 // `axis` counted from the front; fails naming the op when there is none.
 int checked_axis(const char* op, int64_t axis, int rank, const std::source_location& where);
 // A bit for each of these axes, for all of them when there are none; fails for one given twice.

@@ -11,16 +11,24 @@
 namespace glia {
 namespace {
 
-Node& named(const Tensor& t, const char* what) {
-  if (!t.node()) throw Error(std::string(what) + ": the tensor is not defined");
+Node& named(const Tensor& t, const char* what, const Where& where) {
+  if (!t.node()) fail(what, "the tensor is not defined", where);
   return *t.node();
 }
 
-Node& computed(const Tensor& t, const char* what) {
-  Node& node = named(t, what);
-  if (!node.is_computed()) {
-    Node* root = &node;
+Node& computed(const Tensor& t, const char* what, const Where& where) {
+  Node& node = named(t, what, where);
+  if (node.is_computed()) return node;
+  Node* root = &node;
+  if (!symbolic()) {
     evaluate({&root, 1});
+    return node;
+  }
+  // Recorded to be recorded again: whoever reads it is at fault if it has no value.
+  try {
+    evaluate({&root, 1});
+  } catch (const ValueError& error) {
+    throw ValueError(std::string(what) + ": " + error.what(), where);
   }
   return node;
 }
@@ -46,16 +54,15 @@ To converted(const char* what, From x, int64_t low, int64_t high) {
   return convert<To>(x);
 }
 
-const Node& single(const Tensor& t) {
-  const Node& node = computed(t, "item");
+const Node& single(const Tensor& t, const Where& where) {
+  const Node& node = named(t, "item", where);
   if (node.shape.numel() != 1)
-    throw ShapeError("item: a tensor of shape " + node.shape.str() + " is not a single value");
-  return node;
+    fail("item", "a tensor of shape " + node.shape.str() + " is not a single value", where);
+  return computed(t, "item", where);
 }
 
-Tensor alias(const Tensor& x, const char* what) {
-  Node& node = named(x, what);
-  return record(kAliasOp, {&node}, node.shape, node.dtype, {}, {});
+Tensor alias(const Tensor& x, const Where& where) {
+  return record(kAliasOp, {x.node()}, x.node()->shape, x.node()->dtype, {}, where);
 }
 
 }  // namespace
@@ -71,35 +78,36 @@ Tensor::Tensor(const Tensor& other) noexcept : node_(other.node_) {
 
 Tensor& Tensor::operator=(const Tensor& other) noexcept { return *this = Tensor(other); }
 
-Tensor::~Tensor() {
-  if (node_) release(node_, Node::kHandle);
+void Tensor::let_go() noexcept { release(node_, Node::kHandle); }
+
+const Shape& Tensor::shape(Where where) const { return named(*this, "shape", where).shape; }
+DType Tensor::dtype(Where where) const { return named(*this, "dtype", where).dtype; }
+bool Tensor::requires_grad(Where where) const {
+  return named(*this, "requires_grad", where).needs_grad;
 }
 
-const Shape& Tensor::shape() const { return named(*this, "shape").shape; }
-DType Tensor::dtype() const { return named(*this, "dtype").dtype; }
-bool Tensor::requires_grad() const { return named(*this, "requires_grad").needs_grad; }
-
-double Tensor::item_double() const {
-  const Node& node = single(*this);
+double Tensor::item_double(Where where) const {
+  const Node& node = single(*this, where);
   return with_type(node.dtype, node.data(), [](auto* p) { return convert<double>(*p); });
 }
 
-int64_t Tensor::item_integer(int64_t low, int64_t high) const {
-  const Node& node = single(*this);
+int64_t Tensor::item_integer(int64_t low, int64_t high, Where where) const {
+  const Node& node = single(*this, where);
   return with_type(node.dtype, node.data(),
                    [=](auto* p) { return converted<int64_t>("item", *p, low, high); });
 }
 
-const void* Tensor::raw_data(DType expected) const {
-  const Node& node = computed(*this, "data");
+const void* Tensor::raw_data(DType expected, Where where) const {
+  const Node& node = computed(*this, "data", where);
   if (node.dtype != expected)
-    throw Error(std::string("data: the tensor is ") + name(node.dtype) + ", not " + name(expected));
+    throw Error(std::string("data: the tensor is ") + name(node.dtype) + ", not " + name(expected),
+                where);
   return node.data();
 }
 
 template <class T>
-std::vector<T> Tensor::to_vector() const {
-  const Node& node = computed(*this, "to_vector");
+std::vector<T> Tensor::to_vector(Where where) const {
+  const Node& node = computed(*this, "to_vector", where);
   const int64_t n = node.shape.numel();
   std::vector<T> out;
   out.reserve(n);
@@ -112,15 +120,15 @@ std::vector<T> Tensor::to_vector() const {
   });
   return out;
 }
-template std::vector<bool> Tensor::to_vector() const;
-template std::vector<uint8_t> Tensor::to_vector() const;
-template std::vector<int8_t> Tensor::to_vector() const;
-template std::vector<int32_t> Tensor::to_vector() const;
-template std::vector<int64_t> Tensor::to_vector() const;
-template std::vector<float16> Tensor::to_vector() const;
-template std::vector<bfloat16> Tensor::to_vector() const;
-template std::vector<float> Tensor::to_vector() const;
-template std::vector<double> Tensor::to_vector() const;
+template std::vector<bool> Tensor::to_vector(Where) const;
+template std::vector<uint8_t> Tensor::to_vector(Where) const;
+template std::vector<int8_t> Tensor::to_vector(Where) const;
+template std::vector<int32_t> Tensor::to_vector(Where) const;
+template std::vector<int64_t> Tensor::to_vector(Where) const;
+template std::vector<float16> Tensor::to_vector(Where) const;
+template std::vector<bfloat16> Tensor::to_vector(Where) const;
+template std::vector<float> Tensor::to_vector(Where) const;
+template std::vector<double> Tensor::to_vector(Where) const;
 
 Tensor from_bytes(const void* values, const Shape& shape, DType dtype) {
   const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
@@ -138,25 +146,26 @@ Tensor from_external(const void* values, const Shape& shape, DType dtype,
   return leaf(MemoryRef(memory), 0, shape, dtype);
 }
 
-void eval(const std::vector<Tensor>& tensors) {
+void eval(const std::vector<Tensor>& tensors, Where where) {
   std::vector<Node*> roots;
-  for (const Tensor& t : tensors) roots.push_back(&named(t, "eval"));
+  for (const Tensor& t : tensors) roots.push_back(&named(t, "eval", where));
   evaluate(roots);
 }
 
-Tensor stop_gradient(const Tensor& x) {
-  if (!named(x, "stop_gradient").needs_grad) return x;
+Tensor stop_gradient(const Tensor& x, Where where) {
+  if (!named(x, "stop_gradient", where).needs_grad) return x;
   NoGrad off;
-  return alias(x, "stop_gradient");
+  return alias(x, where);
 }
 
-Tensor trainable(const Tensor& x) {
-  if (!is_float(named(x, "trainable").dtype))
+Tensor trainable(const Tensor& x, Where where) {
+  if (!is_float(named(x, "trainable", where).dtype))
     throw Error(std::string("trainable: only floating-point tensors have gradients, not ") +
-                name(x.dtype()));
+                    name(x.dtype()),
+                where);
   NoGrad off;
-  Tensor t = alias(x, "trainable");
-  t.node()->trainable = t.node()->needs_grad = true;
+  Tensor t = alias(x, where);
+  t.node()->set_trainable(0);
   return t;
 }
 

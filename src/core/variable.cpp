@@ -1,35 +1,54 @@
 // Variables: places whose value changes while values themselves never do.
+#include "core/variable.h"
+
 #include <algorithm>
 #include <mutex>
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/node.h"
 #include "core/op.h"
-#include "core/variable.h"
-#include "glia/tensor.h"
 
 namespace glia {
-
-struct Variable::Cell {
-  Tensor value;
-  bool trainable = false;
-  // The last value that was computed, not owned, and its Node::sequence: see restore().
-  Node* computed = nullptr;
-  uint64_t sequence = 0;
-};
-
 namespace {
 
+// A variable whose updates nobody reads is computed when they are so many: a history that is kept
+// further up would hold on to all of them.
+constexpr uint32_t kMaxUpdates = 1024;
+
 // The variables this thread has set to something that is not computed yet.
-thread_local std::vector<std::weak_ptr<Variable::Cell>> pending;
+class Pending {
+ public:
+  using Cells = std::vector<std::weak_ptr<Variable::Cell>>;
+  void add(const std::shared_ptr<Variable::Cell>& cell) {
+    if (cells_.size() >= room_) {
+      forget_settled();
+      room_ = std::max<size_t>(64, 2 * cells_.size());
+    }
+    cells_.push_back(cell);
+  }
+  Cells take() { return std::exchange(cells_, {}); }
+
+ private:
+  // Those that are gone, computed, or there twice.
+  void forget_settled() {
+    std::unordered_set<Variable::Cell*> seen;
+    std::erase_if(cells_, [&](const std::weak_ptr<Variable::Cell>& weak) {
+      const auto cell = weak.lock();
+      return !cell || !seen.insert(cell.get()).second || cell->read().node()->is_computed();
+    });
+  }
+
+  Cells cells_;
+  size_t room_ = 64;
+};
+thread_local Pending pending;
 
 // The value as a leaf to which gradients flow; the same node where nothing else refers to it.
-Tensor as_trainable(Tensor value) {
+Tensor as_trainable(Tensor value, uint64_t place, Where where) {
   Node* node = value.node();
   if (node->references() != 1 || node->needs_grad || !is_float(node->dtype))
-    return glia::trainable(value);
-  node->trainable = node->needs_grad = true;
+    value = glia::trainable(value, where);
+  value.node()->set_trainable(place);
   return value;
 }
 
@@ -48,18 +67,28 @@ bool differs_by_example(const Tensor& value) {
   return false;
 }
 
-void put(const std::shared_ptr<Variable::Cell>& cell, Tensor value) {
-  if (symbolic() && cell->value.defined() && differs_by_example(value) &&
-      !differs_by_example(cell->value))
-    throw Error("vmap: a variable " + cell->value.shape().str() +
-                " from outside the function is set to a value that differs between examples, as "
-                "what a norm keeps of its batches in training mode");
-  if (Node* old = cell->value.node(); old && old->is_computed()) {
-    cell->computed = old;
+void put(const std::shared_ptr<Variable::Cell>& cell, Tensor value, Where where) {
+  if (!value.defined())
+    throw ShapeError("a variable is set to a tensor that is not defined", where);
+  if (symbolic() && differs_by_example(value)) {
+    const Tensor old = cell->read();
+    if (old.defined() && !differs_by_example(old))
+      throw Error("vmap: a variable " + old.shape().str() +
+                      " from outside the function is set to a value that differs between examples, "
+                      "as what a norm keeps of its batches in training mode",
+                  where);
+  }
+  value = cell->trainable ? as_trainable(std::move(value), cell->place, where)
+                          : stop_gradient(value, where);
+  Node* const node = value.node();
+  if (!node->is_computed() && node->depth > kMaxUpdates && !symbolic()) evaluate({&node, 1});
+  if (!node->is_computed()) pending.add(cell);
+  std::lock_guard hold(cell->lock);
+  if (const Node* old = cell->value.node(); old && old->is_computed()) {
+    cell->computed = cell->value.node();
     cell->sequence = old->sequence;
   }
-  cell->value = cell->trainable ? as_trainable(std::move(value)) : stop_gradient(value);
-  if (!cell->value.node()->is_computed()) pending.push_back(cell);
+  std::swap(cell->value, value);  // the old one goes when the lock is free
 }
 
 // Gives variables whose new value could not be computed the one it was to be made from, if it was
@@ -67,7 +96,11 @@ void put(const std::shared_ptr<Variable::Cell>& cell, Tensor value) {
 void restore(const std::vector<std::shared_ptr<Variable::Cell>>& cells) {
   std::lock_guard hold(graph_lock());
   std::vector<Node*> stack;
-  for (const auto& cell : cells) stack.push_back(cell->value.node());
+  std::vector<Tensor> values;
+  for (const auto& cell : cells) {
+    values.push_back(cell->read());
+    stack.push_back(values.back().node());
+  }
   std::unordered_set<Node*> alive;
   while (!stack.empty()) {
     Node* node = stack.back();
@@ -75,11 +108,11 @@ void restore(const std::vector<std::shared_ptr<Variable::Cell>>& cells) {
     if (!alive.insert(node).second || node->is_computed()) continue;
     stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
   }
-  std::vector<Tensor> dropped;
   for (const auto& cell : cells) {
+    std::lock_guard hold_value(cell->lock);
     if (!cell->value.node()->is_computed() && alive.contains(cell->computed) &&
         cell->computed->sequence == cell->sequence)
-      dropped.push_back(std::exchange(cell->value, handle(cell->computed)));
+      values.push_back(std::exchange(cell->value, handle(cell->computed)));
   }
 }
 
@@ -93,9 +126,9 @@ thread_local std::unordered_map<const Variable*, std::shared_ptr<Tie>> ties;
 }  // namespace
 
 void keep_ties(std::span<const Variable* const> variables) {
-  std::unordered_map<const Tensor*, std::unordered_set<const Variable*>> places;
+  std::unordered_map<const Variable::Cell*, std::unordered_set<const Variable*>> places;
   for (const Variable* v : variables) {
-    if (v->defined()) places[&v->tensor()].insert(v);
+    if (v->defined()) places[v->cell()].insert(v);
   }
   for (const auto& [place, sharing] : places) {
     if (sharing.size() == 1) continue;
@@ -111,10 +144,12 @@ void keep_ties(std::span<const Variable* const> variables) {
   }
 }
 
-Variable::Variable(const Tensor& value, bool trainable) : cell_(std::make_shared<Cell>()) {
-  if (!value.defined()) throw Error("a variable needs a value");
+Variable::Variable(const Tensor& value, bool trainable, Where where)
+    : cell_(std::make_shared<Cell>()) {
+  static std::atomic<uint64_t> places{0};
+  cell_->place = places.fetch_add(1, std::memory_order_relaxed) + 1;
   cell_->trainable = trainable;
-  put(cell_, value);
+  put(cell_, value, where);
 }
 
 Variable::Variable(const Variable& other) {
@@ -130,23 +165,20 @@ Variable::Variable(const Variable& other) {
 Variable& Variable::operator=(const Variable& other) {
   if (this == &other) return *this;
   if (cell_ && other.cell_ && shape() == other.shape() && dtype() == other.dtype()) {
-    cell_->trainable = other.cell_->trainable;
-    put(cell_, other.tensor());
+    cell_->trainable = other.cell_->trainable.load();
+    put(cell_, other.tensor(), Where::current());
   } else {
     *this = Variable(other);
   }
   return *this;
 }
 
-const Tensor& Variable::tensor() const {
-  if (!cell_) throw Error("a variable is used before it has a value");
-  return cell_->value;
+Tensor Variable::tensor(Where where) const {
+  if (!cell_) throw Error("a variable is used before it has a value", where);
+  return cell_->read();
 }
 
-Variable::operator const Tensor&() const {
-  static const Tensor none;
-  return cell_ ? cell_->value : none;
-}
+Variable::operator Tensor() const { return cell_ ? cell_->read() : Tensor(); }
 
 bool Variable::trainable() const { return cell_ && cell_->trainable; }
 
@@ -154,20 +186,23 @@ void Variable::set_trainable(bool on) {
   if (!cell_) throw Error("set_trainable: the variable has no value");
   if (cell_->trainable == on) return;
   cell_->trainable = on;
-  put(cell_, cell_->value);
+  put(cell_, cell_->read(), Where::current());
 }
 
-void Variable::set(Tensor value) const {
-  const Tensor& old = tensor();
-  if (value.shape() != old.shape() || value.dtype() != old.dtype())
-    throw ShapeError("a variable of " + std::string(name(old.dtype())) + " " + old.shape().str() +
-                     " cannot be set to " + name(value.dtype()) + " " + value.shape().str());
-  put(cell_, std::move(value));
+void Variable::set(Tensor value, Where where) const {
+  {
+    const Tensor old = tensor(where);
+    if (value.defined() && (value.shape() != old.shape() || value.dtype() != old.dtype()))
+      throw ShapeError("a variable of " + std::string(name(old.dtype())) + " " + old.shape().str() +
+                           " cannot be set to " + name(value.dtype()) + " " + value.shape().str(),
+                       where);
+  }
+  put(cell_, std::move(value), where);
 }
 
-void Variable::replace(Tensor value) const {
-  if (!cell_) throw Error("replace: the variable has no value");
-  put(cell_, std::move(value));
+void Variable::replace(Tensor value, Where where) const {
+  if (!cell_) throw Error("replace: the variable has no value", where);
+  put(cell_, std::move(value), where);
 }
 
 Variable Variable::alias() const {
@@ -194,15 +229,19 @@ std::vector<Tensor> ParameterList::tensors() const {
 
 void eval_variables() {
   std::vector<std::shared_ptr<Variable::Cell>> cells;
+  std::vector<Tensor> values;
   std::vector<Node*> roots;
-  for (const auto& weak : std::exchange(pending, {})) {
-    if (auto cell = weak.lock(); cell && !cell->value.node()->is_computed()) {
-      roots.push_back(cell->value.node());
-      cells.push_back(std::move(cell));
-    }
+  for (const auto& weak : pending.take()) {
+    auto cell = weak.lock();
+    if (!cell) continue;
+    Tensor value = cell->read();
+    if (value.node()->is_computed()) continue;
+    roots.push_back(value.node());
+    values.push_back(std::move(value));
+    cells.push_back(std::move(cell));
   }
   try {
-    if (!roots.empty()) evaluate(roots);
+    if (!roots.empty()) evaluate(roots, History::kOfTrainable);
   } catch (...) {
     restore(cells);
     throw;

@@ -113,7 +113,7 @@ Node* to_keep(Node* node) {
 }
 
 // Which values outlive the plan, and which leaves die with it.
-void find_borders(PendingGraph* graph) {
+void find_borders(PendingGraph* graph, History history) {
   const size_t n = graph->nodes.size();
   graph->wanted.assign(n, 0);
   graph->donatable.assign(n, 0);
@@ -136,7 +136,7 @@ void find_borders(PendingGraph* graph) {
         keep(kept);
     }
   }
-  graph->history_lives = history_source(differentiable) != nullptr;
+  graph->history_lives = history_source(differentiable, history) != nullptr;
   if (graph->history_lives) return;  // gradients may read the leaves again
   for (const Node* node : leaves) {
     graph->donatable[node->index] = node->is_computed() && node->references() == node->uses &&
@@ -206,9 +206,9 @@ class PartByPart final : public Epilogue {
 class Run {
  public:
   Run(Plan& plan, const PendingGraph& graph) : plan_(plan), graph_(graph) {
-    if (plan.arena_bytes) arena_ = MemoryRef(allocate_memory(plan.arena_bytes));
+    if (plan.arena_bytes) arena_ = allocate(plan.arena_bytes, plan.steps[plan.fullest_step].node);
     if (plan.steady.bytes && !plan.steady.memory)
-      plan.steady.memory = MemoryRef(allocate_memory(plan.steady.bytes));
+      plan.steady.memory = allocate(plan.steady.bytes, plan.steps[0].node);
     base_.resize(plan.values.size());
     held_.resize(plan.values.size());
     for (size_t v = 0; v < plan.values.size(); ++v) {
@@ -230,8 +230,7 @@ class Run {
           base_[v] = static_cast<char*>(plan.steady.memory->data) + value.arena_offset;
           break;
         case PlanValue::Place::kHeld:
-          held_[v] =
-              value.source < 0 ? MemoryRef(allocate_memory(value.bytes)) : held_[value.source];
+          held_[v] = value.source < 0 ? allocate(value.bytes, value.node) : held_[value.source];
           base_[v] = held_[v]->data;
           break;
         case PlanValue::Place::kDonated:
@@ -253,8 +252,9 @@ class Run {
         const profiler::KernelSpan span(sites ? sites[s] : -1);
         compute(step);
       } catch (const ValueError& error) {
-        const int at = plan_.composed ? plan_.composed->origin[step.node] : step.node;
-        throw ValueError(error.what(), graph_.nodes[at]->where);
+        throw ValueError(error.what(), origin(step.node).where);
+      } catch (const std::bad_alloc&) {
+        fail_for_memory(step.node, "out of memory");
       }
     }
     PlanSteady& steady = plan_.steady;
@@ -279,6 +279,23 @@ class Run {
   }
 
  private:
+  // The node of the program's graph that stands for one which the plan was made for.
+  const Node& origin(int node) const {
+    return *graph_.nodes[plan_.composed ? plan_.composed->origin[node] : node];
+  }
+  // For a value of this node.
+  MemoryRef allocate(int64_t bytes, int node) const {
+    try {
+      return MemoryRef(allocate_memory(bytes));
+    } catch (const Error& error) {
+      if (node < 0) throw;
+      fail_for_memory(node, error.what());
+    }
+  }
+  [[noreturn]] void fail_for_memory(int node, const std::string& what) const {
+    const Node& n = origin(node);
+    throw Error(std::string(n.op->name) + " " + n.shape.str() + ": " + what, n.where);
+  }
   void* leaf_data(int position) const { return graph_.nodes[position]->data(); }
   void* address(const PlanArray& a) const {
     return static_cast<char*>(base_[a.value]) + a.byte_offset;
@@ -448,7 +465,7 @@ void note_wanted(const Node& node) {
   if (entry && entry->wanted.insert(node.plan_index).second) entry->stale = true;
 }
 
-void evaluate(std::span<Node* const> asked) {
+void evaluate(std::span<Node* const> asked, History history) {
   reset_pending();
   std::lock_guard hold(graph_lock());
   Evaluator& e = evaluator();
@@ -471,7 +488,7 @@ void evaluate(std::span<Node* const> asked) {
   profiler::Boundary boundary;
   walk(&graph);
   boundary.nodes = graph.nodes.size();
-  find_borders(&graph);
+  find_borders(&graph, history);
   Entry* entry = entry_for(&graph);
   Plan& plan = *entry->plan;
   {
@@ -489,8 +506,9 @@ void evaluate(std::span<Node* const> asked) {
   bool kept = false;
   for (const PlanResult& result : plan.results) {
     Node* node = graph.nodes[result.node];
+    if (node->holds_large) leave_pending(node);
     if (!graph.history_lives || !node->needs_grad || node->trainable) continue;
-    if (Node* source = history_source({&node, 1})) {
+    if (Node* source = history_source({&node, 1}, history)) {
       keep_history(node, source);
       kept = true;
     }
@@ -526,7 +544,12 @@ GraphStats graph_stats() {
 
 void forget_plans() {
   std::lock_guard hold(graph_lock());
-  evaluator().cache.clear();
+  Evaluator& e = evaluator();
+  e.cache.clear();
+  e.words = {};
+  e.stack = {};
+  e.leaves = {};
+  e.spare = {};
 }
 
 }  // namespace glia

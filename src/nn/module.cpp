@@ -120,9 +120,9 @@ using Found = FieldWalk::Found;
 // Calls f for each parameter, once where several names lead to one place.
 template <class F>
 void each_parameter(const Module& module, F&& f) {
-  std::unordered_set<const Tensor*> seen;
+  std::unordered_set<const Variable::Cell*> seen;
   FieldWalk::variables(module, [&](const Found& found) {
-    if (!found.is_buffer && seen.insert(&found.variable.tensor()).second) f(found);
+    if (!found.is_buffer && seen.insert(found.variable.cell()).second) f(found);
   });
 }
 

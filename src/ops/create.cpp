@@ -62,8 +62,14 @@ Tensor full(const Shape& shape, const Number& value, DType dtype) {
 }
 Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
 Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
-Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
-Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+Tensor zeros_like(const Tensor& x, Where where) {
+  require_defined("zeros_like", x, where);
+  return zeros(x.shape(), x.dtype());
+}
+Tensor ones_like(const Tensor& x, Where where) {
+  require_defined("ones_like", x, where);
+  return ones(x.shape(), x.dtype());
+}
 
 Tensor arange(const Number& start, const Number& stop, const Number& step, DType dtype) {
   const auto reject = [&](const char* why) {

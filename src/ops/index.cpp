@@ -473,7 +473,8 @@ Tensor one_hot(const Tensor& indices, int64_t classes, DType dtype, Where where)
   return cast(unsqueeze(check_index(indices, classes, where), -1, where) == arange(classes), dtype);
 }
 
-Tensor nonzero(const Tensor& x) {
+Tensor nonzero(const Tensor& x, Where where) {
+  require_defined("nonzero", x, where);
   const Tensor truth = cast(x, kBool);
   const auto values = truth.data<bool>();
   const Layout layout = Layout::contiguous(x.shape());

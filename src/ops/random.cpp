@@ -1,7 +1,9 @@
 #include "glia/random.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 
 #include "ops/elementwise.h"
@@ -10,7 +12,15 @@
 namespace glia {
 namespace {
 
-thread_local RandomState stream;
+// The first thread's stream has seed 0, any other one's a seed of its own, as long as none is
+// given.
+RandomState unseeded() {
+  static std::atomic<uint64_t> threads{0};
+  const bool first = gettid() == getpid();
+  return {first ? 0 : (threads.fetch_add(1) + 1) * 0x9e3779b97f4a7c15u, 0};
+}
+
+thread_local RandomState stream = unseeded();
 
 void require(bool ok, const char* op, const std::string& message) {
   if (!ok) throw ShapeError(std::string(op) + ": " + message);

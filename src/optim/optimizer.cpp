@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/variable.h"
 #include "glia/ops.h"
 #include "glia/optim.h"
 #include "ops/autocast.h"
@@ -18,13 +20,13 @@ namespace glia::optim {
 void Optimizer::add_group(const ParameterList& parameters, Options options) {
   check(options);
   if (parameters.empty()) throw ValueError(fmt::format("{}: no parameters", name_));
-  std::unordered_set<const Tensor*> known;
-  for (const Slot& slot : slots_) known.insert(&slot.parameter.tensor());
+  std::unordered_set<const Variable::Cell*> known;
+  for (const Slot& slot : slots_) known.insert(slot.parameter.cell());
   for (const Variable& p : parameters) {
     if (p.dtype() != kF32 && p.dtype() != kF64)
       throw ShapeError(fmt::format("{}: a parameter {} is {}, not f32 or f64", name_,
                                    p.shape().str(), name(p.dtype())));
-    if (!known.insert(&p.tensor()).second)
+    if (!known.insert(p.cell()).second)
       throw ValueError(fmt::format("{}: a parameter {} is given twice", name_, p.shape().str()));
   }
   for (const Variable& p : parameters) slots_.push_back({groups_.size(), p.alias()});
@@ -80,13 +82,41 @@ struct Optimizer::Batch {
   std::optional<RowSparse> rows;  // of its one gradient, if that is row-sparse
 };
 
-std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& gradients) {
+// Keeps other threads from reading and setting some variables. Whoever holds several holds the
+// graph's lock before, so that no two wait for each other.
+class Optimizer::Exclusive {
+ public:
+  explicit Exclusive(const Batch& batch) : graph_(graph_lock()) {
+    for (const Slot* slot : batch.slots) {
+      take(slot->parameter);
+      for (const Variable& state : slot->state) take(state);
+    }
+  }
+  ~Exclusive() {
+    for (Variable::Cell* cell : cells_) cell->lock.unlock();
+  }
+  Exclusive(const Exclusive&) = delete;
+  Exclusive& operator=(const Exclusive&) = delete;
+
+ private:
+  void take(const Variable& v) {
+    v.cell()->lock.lock();
+    cells_.push_back(v.cell());
+  }
+
+  std::lock_guard<std::recursive_mutex> graph_;
+  std::vector<Variable::Cell*> cells_;
+};
+
+std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& gradients,
+                                                 const Where& where) {
   const size_t trainable = std::count_if(slots_.begin(), slots_.end(),
                                          [](const Slot& s) { return s.parameter.trainable(); });
   const bool for_all = gradients.size() == slots_.size();
   if (!for_all && gradients.size() != trainable)
     throw ShapeError(fmt::format("{}: {} gradients for {} parameters, of which {} are trainable",
-                                 name_, gradients.size(), slots_.size(), trainable));
+                                 name_, gradients.size(), slots_.size(), trainable),
+                     where);
   std::vector<size_t> state_counts;
   for (const Options& options : groups_) state_counts.push_back(state_names(options).size());
 
@@ -103,7 +133,8 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
     if (gradient.shape() != p.shape() || gradient.dtype() != p.dtype())
       throw ShapeError(fmt::format("{}: gradient {} is {} {}, its parameter {} {}", name_, next - 1,
                                    name(gradient.dtype()), gradient.shape().str(), name(p.dtype()),
-                                   p.shape().str()));
+                                   p.shape().str()),
+                       where);
     if (const size_t count = state_counts[slot.group]; slot.state.size() != count) {
       slot.state.assign(count, full(p.shape(), initial_state(groups_[slot.group]), p.dtype()));
       slot.steps = 0;
@@ -111,10 +142,10 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
     const SparseRows wanted = sparse_rows(groups_[slot.group]);
     auto rows = wanted == SparseRows::kDensified ? std::nullopt : row_sparse(gradient);
     if (wanted == SparseRows::kRequired && !rows)
-      throw ValueError(
-          fmt::format("{}: gradient {} is dense: it is for embeddings with sparse = "
-                      "true",
-                      name_, next - 1));
+      throw ValueError(fmt::format("{}: gradient {} is dense: it is for embeddings with sparse = "
+                                   "true",
+                                   name_, next - 1),
+                       where);
     auto batch = std::find_if(out.begin(), out.end(), [&](const Batch& b) {
       const Slot& other = *b.slots[0];
       return !rows && !b.rows && other.group == slot.group &&
@@ -130,39 +161,40 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
   return out;
 }
 
-void Optimizer::record(const Batch& batch) {
+void Optimizer::record(const Batch& batch, const Where& where) {
   const Slot& any = *batch.slots[0];
   const Update u = update(groups_[any.group], any.steps + 1);
-  const size_t states = any.state.size();
+  const size_t operands = 2 + any.state.size();
   std::vector<Tensor> results;
   if (batch.rows) {
     const std::vector<Tensor> state(any.state.begin(), any.state.end());
     results = foreach_rows(name_, u.rule, any.parameter, *batch.rows, state, u.scalars);
   } else {
+    const Exclusive held(batch);
     std::vector<Node*> nodes;
-    nodes.reserve(batch.slots.size() * (2 + states));
+    nodes.reserve(batch.slots.size() * operands);
     for (size_t j = 0; j < batch.slots.size(); ++j) {
       const Slot& slot = *batch.slots[j];
-      nodes.push_back(slot.parameter.tensor().node());
+      nodes.push_back(slot.parameter.cell()->value.node());
       nodes.push_back(batch.gradients[j]->node());
-      for (const Variable& state : slot.state) nodes.push_back(state.tensor().node());
+      for (const Variable& state : slot.state) nodes.push_back(state.cell()->value.node());
     }
-    if (foreach_in_place(name_, u.rule, 2 + states, nodes, u.scalars)) return;
-    results = foreach (name_, u.rule, 2 + states, nodes, u.scalars);
+    if (foreach_in_place(name_, u.rule, operands, nodes, u.scalars, where)) return;
+    results = foreach (name_, u.rule, operands, nodes, u.scalars, where);
   }
   auto next = results.begin();
   for (const Slot* slot : batch.slots) {
-    slot->parameter.set(std::move(*next++));
-    for (const Variable& state : slot->state) state.set(std::move(*next++));
+    slot->parameter.set(std::move(*next++), where);
+    for (const Variable& state : slot->state) state.set(std::move(*next++), where);
   }
 }
 
-void Optimizer::step(std::vector<Tensor> gradients) {
+void Optimizer::step(std::vector<Tensor> gradients, Where where) {
   const NoGrad off;
-  std::vector<Batch> all = batches(gradients);
+  std::vector<Batch> all = batches(gradients, where);
   std::vector<Slot*> updated;
   for (const Batch& batch : all) {
-    record(batch);
+    record(batch, where);
     updated.insert(updated.end(), batch.slots.begin(), batch.slots.end());
   }
   forget_cast_parameters();

@@ -1,6 +1,8 @@
 // Buffers: handed out by size class, kept for reuse up to a limit.
+#include <malloc.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
@@ -39,7 +41,7 @@ class Buffers {
     const size_t size = class_bytes(c);
     std::lock_guard hold(mutex_);
     in_use_ += static_cast<int64_t>(size);
-    peak_ = std::max(peak_, in_use_);
+    peak_ = std::max(peak_, in_use());
     if (!free_[c].empty()) {
       Memory* m = free_[c].back();
       free_[c].pop_back();
@@ -93,6 +95,8 @@ class Buffers {
     std::lock_guard hold(mutex_);
     return {in_use_, peak_, cached_};
   }
+  int64_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
+  std::mutex& mutex() { return mutex_; }
 
  private:
   void* allocate(size_t size) const {
@@ -117,7 +121,8 @@ class Buffers {
 
   std::mutex mutex_;
   std::vector<Memory*> free_[kClasses];
-  int64_t in_use_ = 0, peak_ = 0, cached_ = 0;
+  std::atomic<int64_t> in_use_ = 0;  // changed under the lock
+  int64_t peak_ = 0, cached_ = 0;
   int64_t limit_ = physical_memory() / 8;
   int64_t largest_ = physical_memory();
 };
@@ -130,6 +135,8 @@ Buffers& buffers() {
 }  // namespace
 
 Memory* allocate_memory(size_t bytes) { return buffers().get(bytes); }
+int64_t memory_in_use() { return buffers().in_use(); }
+void hold_memory(bool on) { on ? buffers().mutex().lock() : buffers().mutex().unlock(); }
 
 void free_memory(Memory* m) {
   if (m->owner) {
@@ -148,6 +155,7 @@ void trim() {
   forget_plans();
   trim_kernel_caches();
   buffers().trim();
+  malloc_trim(0);  // the C library holds on to what is freed
 }
 
 }  // namespace glia

@@ -191,9 +191,9 @@ class Pool {
   std::exception_ptr thrown_ = nullptr;
 };
 
-Pool& pool() {
+Pool*& pool() {
   static auto* p = new Pool;  // its threads end with the process
-  return *p;
+  return p;
 }
 
 }  // namespace
@@ -209,12 +209,14 @@ void set_num_threads(int n) {
 
 void parallel_for(int64_t count, void (*body)(void*, int64_t), void* context) {
   const auto team = std::min<int64_t>(num_threads(), count);
-  if (team > 1 && !in_parallel && pool().run(body, context, count, static_cast<int>(team) - 1))
+  if (team > 1 && !in_parallel && pool()->run(body, context, count, static_cast<int>(team) - 1))
     return;
   for (int64_t i = 0; i < count; ++i) body(context, i);
 }
 
 int64_t jobs_shared() { return jobs; }
+
+void renew_pool() { pool() = new Pool; }
 
 Alone::Alone(bool alone) : before_(in_parallel) { in_parallel = in_parallel || alone; }
 Alone::~Alone() { in_parallel = before_; }

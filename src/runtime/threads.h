@@ -19,6 +19,9 @@ void parallel_for(int64_t count, F&& body) {
       const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 
+// In a child process: the threads of the pool are not there.
+void renew_pool();
+
 // How often this thread's calls have been given to the pool.
 int64_t jobs_shared();
 
