@@ -240,6 +240,7 @@ Tensor stack(const std::vector<Tensor>& parts, int axis, Where where) {
 }
 
 std::vector<Tensor> split(const Tensor& x, int64_t size, int axis, Where where) {
+  require_defined("split", x, where);
   const int i = checked_axis("split", axis, x.rank(), where);
   if (size < 1) fail("split", "parts of size " + std::to_string(size), where);
   const int64_t total = x.shape()[i];

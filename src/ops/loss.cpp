@@ -19,6 +19,8 @@ Tensor reduced(const Tensor& losses, Reduction reduction, const Where& where) {
 }
 
 void same_shape(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
+  require_defined(op, x, where);
+  require_defined(op, target, where);
   if (x.shape() != target.shape())
     fail(op, "input " + x.shape().str() + " and target " + target.shape().str() + " differ", where);
 }

@@ -145,6 +145,7 @@ const RegisterOp registered[] = {RegisterOp(kReshape), RegisterOp(kPermute), Reg
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape, Where where) {
+  require_defined("reshape", x, where);
   Shape to = shape;
   int64_t known = 1, open = -1;
   for (int i = 0; i < to.rank(); ++i) {
@@ -163,6 +164,7 @@ Tensor reshape(const Tensor& x, const Shape& shape, Where where) {
 }
 
 Tensor flatten(const Tensor& x, int start_axis, int end_axis, Where where) {
+  require_defined("flatten", x, where);
   if (x.rank() == 0) return reshape(x, {1}, where);
   const int start = checked_axis("flatten", start_axis, x.rank(), where);
   const int end = checked_axis("flatten", end_axis, x.rank(), where);
@@ -180,6 +182,7 @@ Tensor flatten(const Tensor& x, int start_axis, int end_axis, Where where) {
 }
 
 Tensor squeeze(const Tensor& x, int axis, Where where) {
+  require_defined("squeeze", x, where);
   const int i = checked_axis("squeeze", axis, x.rank(), where);
   if (x.shape()[i] != 1)
     fail("squeeze", "axis " + std::to_string(axis) + " of " + x.shape().str() + " is not 1", where);
@@ -189,6 +192,7 @@ Tensor squeeze(const Tensor& x, int axis, Where where) {
 }
 
 Tensor unsqueeze(const Tensor& x, int axis, Where where) {
+  require_defined("unsqueeze", x, where);
   const int i = checked_axis("unsqueeze", axis, x.rank() + 1, where);
   Shape to = x.shape();
   to.insert(i, 1);
@@ -196,6 +200,7 @@ Tensor unsqueeze(const Tensor& x, int axis, Where where) {
 }
 
 Tensor permute(const Tensor& x, const Axes& axes, Where where) {
+  require_defined("permute", x, where);
   int64_t seen = 0;
   Shape to;
   int64_t from[kMaxRank];
@@ -213,6 +218,7 @@ Tensor permute(const Tensor& x, const Axes& axes, Where where) {
 }
 
 Tensor transpose(const Tensor& x, int axis0, int axis1, Where where) {
+  require_defined("transpose", x, where);
   Axes axes(x.rank());
   std::iota(axes.begin(), axes.end(), 0);
   std::swap(axes[checked_axis("transpose", axis0, x.rank(), where)],
@@ -221,6 +227,7 @@ Tensor transpose(const Tensor& x, int axis0, int axis1, Where where) {
 }
 
 Tensor expand(const Tensor& x, const Shape& shape, Where where) {
+  require_defined("expand", x, where);
   const int shift = shape.rank() - x.rank();
   bool fits = shift >= 0;
   for (int i = 0; fits && i < x.rank(); ++i)
@@ -232,6 +239,7 @@ Tensor expand(const Tensor& x, const Shape& shape, Where where) {
 
 Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads,
            const Number& value, Where where) {
+  require_defined("pad", x, where);
   if (static_cast<int>(pads.size()) != x.rank())
     fail("pad", std::to_string(pads.size()) + " pairs for shape " + x.shape().str(), where);
   Shape to = x.shape();
@@ -245,6 +253,7 @@ Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads
 }
 
 Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
+  require_defined("slice", x, where);
   const int i = checked_axis("slice", axis, x.rank(), where);
   if (range.step == 0) fail("slice", "the step is 0", where);
   const Range r = resolve(range, x.shape()[i]);
@@ -285,6 +294,7 @@ Tensor select_position(const Tensor& x, int axis, int64_t position, const Where&
 }
 
 Tensor flip(const Tensor& x, const Axes& axes, Where where) {
+  require_defined("flip", x, where);
   const int64_t mask = axes.empty() ? 0 : axis_mask("flip", axes, x.rank(), where);
   return mask ? record(kFlip, {x.node()}, x.shape(), x.dtype(), {mask}, where) : x;
 }

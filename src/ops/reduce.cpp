@@ -155,6 +155,7 @@ Tensor min(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   return reduce(kMin, x, axes, keepdim, where);
 }
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  require_defined("mean", x, where);
   const Averaged a("mean", x, where);
   const Tensor s = sum(a.wide, axes, keepdim, where);
   return cast(s / shared_scalar(static_cast<double>(reduced_count(x, axes)), s.dtype()), a.dtype);
@@ -170,6 +171,7 @@ Moments moments(const Tensor& x, const Axes& axes, const Where& where) {
 }
 
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, Where where) {
+  require_defined("var", x, where);
   const Averaged a("var", x, where);
   const Moments m = moments(a.wide, axes, where);
   const double n = static_cast<double>(reduced_count(x, axes));
@@ -185,9 +187,11 @@ Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, W
   return keepdim ? y : reshape(y, reduced_shape(x.shape(), axes, false), where);
 }
 Tensor any(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  require_defined("any", x, where);
   return sum(cast(x, kBool), axes, keepdim, where) != 0;
 }
 Tensor all(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
+  require_defined("all", x, where);
   return sum(logical_not(cast(x, kBool)), axes, keepdim, where) == 0;
 }
 

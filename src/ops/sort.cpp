@@ -167,6 +167,7 @@ Tensor argsort(const Tensor& x, int axis, bool descending, Where where) {
 }
 
 std::pair<Tensor, Tensor> sort(const Tensor& x, int axis, bool descending, Where where) {
+  require_defined("sort", x, where);
   const Tensor order = argsort(x, axis, descending, where);
   return {gather(x, order, axis, where), order};
 }
