@@ -64,14 +64,14 @@ TEST(Length, AMillionNodesAreRecordedAndComputed) {
   EXPECT_EQ(x.item<int64_t>(), kMillion);
 }
 
-TEST(Length, AMillionPendingNodesArePlannedAtOnce) {
+TEST(Length, AMillionPendingNodesArePlannedInPiecesThatAreAlike) {
   Tensor x = zeros({3}, kF64);
   {
     const Symbolic on;
     for (int i = 0; i < kMillion; ++i) x = x + 1;
   }
   const int64_t built = plans_built_by([&] { EXPECT_EQ(numbers(x)[2], kMillion); });
-  EXPECT_EQ(built, 1);
+  EXPECT_LT(built, 8);
   trim();
 }
 

@@ -418,6 +418,18 @@ void materialize_scalar(Node* node) {
   node->computed.store(true, std::memory_order_release);
 }
 
+// One after the other.
+void compute_pieces(const std::vector<std::vector<Node*>>& pieces, History history) {
+  Retained held;
+  for (const auto& piece : pieces) {
+    for (Node* node : piece) {
+      node->retain();
+      held.nodes.push_back(node);
+    }
+  }
+  for (const auto& piece : pieces) evaluate(piece, history);
+}
+
 }  // namespace
 
 // Without recursion.
@@ -487,6 +499,11 @@ void evaluate(std::span<Node* const> asked, History history) {
 
   profiler::Boundary boundary;
   walk(&graph);
+  if (const auto pieces = pieces_of(graph); !pieces.empty()) {
+    compute_pieces(pieces, history);
+    graph.nodes.clear();
+    walk(&graph);
+  }
   boundary.nodes = graph.nodes.size();
   find_borders(&graph, history);
   Entry* entry = entry_for(&graph);

@@ -32,6 +32,9 @@ inline bool is_leaf(const Node& node) {
 // Fills in the nodes: everything uncomputed below the roots, and the leaves there.
 void walk(PendingGraph* graph);
 
+// For a very large graph: what to compute before it, list after list, so that each plan is small.
+std::vector<std::vector<Node*>> pieces_of(const PendingGraph& graph);
+
 // A copy of a pending graph in which the operations that its macro ops stand for are in their
 // place.
 struct ComposedGraph {

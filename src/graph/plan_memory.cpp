@@ -61,12 +61,18 @@ class MemoryPlanner {
            s > last_throwing_ && !named_[a.value];
   }
   void reuse_inputs() {
+    taken_.assign(plan_.values.size(), 0);
+    reads_.assign(plan_.values.size(), 0);
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
       PlanStep& step = plan_.steps[s];
       const Node& node = *graph_.nodes[step.node];
       if (step.run && !node.op->overwrites && !step.epilogue) continue;
-      taken_.assign(plan_.values.size(), 0);
-      reads_.assign(plan_.values.size(), 0);
+      const auto each_input = [&](auto&& f) {
+        for (const PlanArray& a : step.inputs) f(a.value);
+        if (!step.epilogue) return;
+        for (const PlanArray& a : step.epilogue->inputs) f(a.value);
+      };
+      each_input([&](int value) { reads_[value] = taken_[value] = 0; });
       for (const PlanArray& a : step.inputs) ++reads_[a.value];
       if (step.epilogue) {
         for (const PlanArray& a : step.epilogue->inputs) ++reads_[a.value];
