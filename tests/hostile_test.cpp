@@ -297,6 +297,7 @@ const std::map<std::string, Call>& calls() {
       UNARY(logical_not), UNARY(relu), UNARY(sigmoid), UNARY(log_sigmoid), UNARY(softplus),
       UNARY(silu), UNARY(gelu),
       {"cast", USE(h.yes() ? cast(h.tensor(), h.dtype()) : cast(h.number(), h.dtype()))},
+      {"nan_to_num", USE(nan_to_num(h.tensor(), h.real(), h.real(), h.real()))},
       {"leaky_relu", USE(leaky_relu(h.tensor(), h.real()))},
       {"elu", USE(elu(h.tensor(), h.real()))},
       {"reshape", USE(reshape(h.tensor(), h.shape()))},
@@ -579,7 +580,8 @@ TEST(Hostile, KnowsEveryFunctionOfTheHeaders) {
                                        "NLLLoss",     "BCEWithLogitsLoss",
                                        "Sequential",  "Recurrent",
                                        "zeros_",      "ones_",
-                                       "visit_field", "visit_each_field"};
+                                       "visit_field", "visit_each_field",
+                                       "Activation"};
   // Declared at the beginning of a line, with a type before the name.
   const std::string function = R"(^(?!using|return|namespace|struct|class|#|//|inline constexpr))"
                                R"([A-Za-z_][\w:<>,& ]*[ &>](operator[^\s(]+|\w+)\()";
