@@ -174,31 +174,38 @@ void visit_each_field(FieldVisitor& visitor, std::string_view names, const Field
     ::glia::nn::visit_each_field(visitor, #__VA_ARGS__, __VA_ARGS__);   \
   }
 
+// relu, tanh and their like.
+using UnaryFunction = Tensor (*)(const Operand&);
+
 // Callables one after another: modules, functions such as relu or tanh, lambdas. Wrap functions
 // with further arguments in a lambda. Names are positions: "0.weight", "2.weight".
 class Sequential : public Module {
   template <class... Args>
   static constexpr bool kCopies = sizeof...(Args) == 1 &&
                                   (std::derived_from<std::remove_cvref_t<Args>, Sequential> && ...);
+  template <class L>
+  static constexpr bool kIsLayer =
+      std::is_invocable_r_v<Tensor, const std::decay_t<L>&, const Tensor&>;
   struct Step;
+
+ public:
   // One argument of a constructor, or none.
   class Layer {
    public:
     Layer() = default;
-    Layer(Tensor (*function)(const Operand&)) : step_(step_of(function)) {}
+    Layer(UnaryFunction function) : step_(step_of(function)) {}
     template <class L>
-    requires(!std::same_as<std::remove_cvref_t<L>, Layer>) Layer(L&& layer)
-        : step_(step_of(std::forward<L>(layer))) {}
+    requires(kIsLayer<L>) Layer(L&& layer) : step_(step_of(std::forward<L>(layer))) {}
 
    private:
     friend class Sequential;
     std::unique_ptr<Step> step_;
   };
 
- public:
   Sequential() = default;
   template <class... Layers>
-  requires(!kCopies<Layers...>) explicit Sequential(Layers&&... layers) {
+  requires(!kCopies<Layers...> &&
+           (kIsLayer<Layers> && ...)) explicit Sequential(Layers&&... layers) {
     steps_.reserve(sizeof...(layers));
     (push_back(std::forward<Layers>(layers)), ...);
   }
@@ -212,7 +219,7 @@ class Sequential : public Module {
   Sequential& operator=(const Sequential& other);
   Sequential& operator=(Sequential&&) noexcept = default;
 
-  template <class L = Tensor (*)(const Operand&)>
+  template <class L = UnaryFunction>
   void push_back(L&& layer) {
     steps_.push_back(step_of(std::forward<L>(layer)));
   }
@@ -246,7 +253,7 @@ class Sequential : public Module {
     Tensor call(const Tensor& x, const Where& where) const override {
       if constexpr (std::is_invocable_v<const Layer&, const Tensor&, Where>) {
         return layer(x, where);
-      } else if constexpr (std::is_same_v<Layer, Tensor (*)(const Operand&)>) {
+      } else if constexpr (std::is_same_v<Layer, UnaryFunction>) {
         return layer(Operand(x, where));
       } else {
         return layer(x);
@@ -277,8 +284,7 @@ class Sequential : public Module {
   template <class L>
   static std::unique_ptr<Step> step_of(L&& layer) {
     using Layer = std::decay_t<L>;
-    static_assert(std::is_invocable_r_v<Tensor, const Layer&, const Tensor&>,
-                  "a layer of a Sequential is called with one Tensor and returns one");
+    static_assert(kIsLayer<L>, "a layer of a Sequential is called with one Tensor and returns one");
     return std::make_unique<StepOf<Layer>>(std::forward<L>(layer));
   }
   Module& module_at(size_t i) const;
@@ -509,7 +515,7 @@ struct Identity : Module {
 // ---- Activations ----------------------------------------------------------------------------
 
 // A function of one tensor as a module.
-template <Tensor (*function)(const Operand&)>
+template <UnaryFunction function>
 struct Activation : Module {
   Tensor operator()(const Tensor& x, Where where = Where::current()) const {
     return function({x, where});
