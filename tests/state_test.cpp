@@ -6,6 +6,7 @@
 #include "glia/autodiff.h"
 #include "glia/ops.h"
 #include "glia/optim.h"
+#include "glia/random.h"
 #include "glia/runtime.h"
 #include "tests/support/values.h"
 
@@ -246,6 +247,28 @@ TEST(Messages, OfMemoryThatRunsOutNameTheOp) {
   const std::string text = message_of<Error>([&] { eval(exp(x)); });
   EXPECT_TRUE(contains(text, "exp (1073741824, 1048576): out of memory")) << text;
   EXPECT_TRUE(contains(text, " at state_test.cpp:")) << text;
+}
+
+// ---- Plans of equal steps ----
+
+// In which order variables are computed is that in which they were set last.
+TEST(State, WhatWasSetBeforeChangesNoPlan) {
+  const auto built_by_step = [](bool computed_before, int others) {
+    const Shape shape{11, 7};
+    Parameter w = randn(shape), b = randn(shape);
+    Buffer total = zeros(shape);
+    optim::SGD opt(list_of({&w, &b}), {.lr = 0.1});
+    if (computed_before) eval({w.tensor(), b.tensor(), total.tensor()});
+    for (int i = 0; i < others; ++i) Buffer other = randn({2});
+    if (!computed_before) eval_variables();
+    const int64_t before = graph_stats().plans_built;
+    total.set(total + w);
+    opt.step(gradients(sum(square(w) * b), list_of({&w, &b})));
+    return graph_stats().plans_built - before;
+  };
+  EXPECT_EQ(built_by_step(false, 0), 1);
+  EXPECT_EQ(built_by_step(true, 0), 0);
+  EXPECT_EQ(built_by_step(true, 200), 0);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -15,30 +16,35 @@ namespace {
 // further up would hold on to all of them.
 constexpr uint32_t kMaxUpdates = 1024;
 
-// The variables this thread has set to something that is not computed yet.
+// The variables this thread has set to something that is not computed yet, in the order in which
+// they were set last: graphs of equal steps are then equal, whatever was set before them.
 class Pending {
  public:
-  using Cells = std::vector<std::weak_ptr<Variable::Cell>>;
+  using Cells = std::vector<std::shared_ptr<Variable::Cell>>;
   void add(const std::shared_ptr<Variable::Cell>& cell) {
     if (cells_.size() >= room_) {
-      forget_settled();
+      const Cells waiting = take();
+      cells_.assign(waiting.begin(), waiting.end());
       room_ = std::max<size_t>(64, 2 * cells_.size());
     }
     cells_.push_back(cell);
   }
-  Cells take() { return std::exchange(cells_, {}); }
-
- private:
-  // Those that are gone, computed, or there twice.
-  void forget_settled() {
+  // Those that are still there and not computed, each once.
+  Cells take() {
+    Cells out;
     std::unordered_set<Variable::Cell*> seen;
-    std::erase_if(cells_, [&](const std::weak_ptr<Variable::Cell>& weak) {
-      const auto cell = weak.lock();
-      return !cell || !seen.insert(cell.get()).second || cell->read().node()->is_computed();
-    });
+    for (const auto& weak : std::views::reverse(cells_)) {
+      auto cell = weak.lock();
+      if (cell && !cell->read().node()->is_computed() && seen.insert(cell.get()).second)
+        out.push_back(std::move(cell));
+    }
+    std::ranges::reverse(out);
+    cells_.clear();
+    return out;
   }
 
-  Cells cells_;
+ private:
+  std::vector<std::weak_ptr<Variable::Cell>> cells_;
   size_t room_ = 64;
 };
 thread_local Pending pending;
@@ -228,17 +234,12 @@ std::vector<Tensor> ParameterList::tensors() const {
 }
 
 void eval_variables() {
-  std::vector<std::shared_ptr<Variable::Cell>> cells;
+  const Pending::Cells cells = pending.take();
   std::vector<Tensor> values;
   std::vector<Node*> roots;
-  for (const auto& weak : pending.take()) {
-    auto cell = weak.lock();
-    if (!cell) continue;
-    Tensor value = cell->read();
-    if (value.node()->is_computed()) continue;
-    roots.push_back(value.node());
-    values.push_back(std::move(value));
-    cells.push_back(std::move(cell));
+  for (const auto& cell : cells) {
+    values.push_back(cell->read());
+    roots.push_back(values.back().node());
   }
   try {
     if (!roots.empty()) evaluate(roots, History::kOfTrainable);
