@@ -107,12 +107,14 @@ class Walk {
   static uint64_t thread_of(uint64_t sequence) { return sequence >> 40; }
 
   // The sequence of the first target that was recorded, 0 if that was not by one thread. What the
-  // thread has recorded before cannot depend on a target.
+  // thread has recorded before cannot depend on a target; but on another value of its variable it
+  // may, which replaced() must see.
   static uint64_t oldest(const std::vector<Tensor>& targets) {
     uint64_t first = targets.empty() ? 0 : targets[0].node()->sequence;
     for (const Tensor& t : targets) {
-      const uint64_t sequence = t.node()->sequence;
-      if (thread_of(sequence) != thread_of(first)) return 0;
+      const Node& node = *t.node();
+      const uint64_t sequence = node.sequence;
+      if (thread_of(sequence) != thread_of(first) || (node.trainable && node.place)) return 0;
       first = std::min(first, sequence);
     }
     return first;
