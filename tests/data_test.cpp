@@ -23,7 +23,7 @@ namespace {
 using Numbers = std::vector<int64_t>;
 
 Dataset<2> counted(int64_t n) {
-  return from_tensors(arange(n), reshape(arange(2 * n, kU8), {n, 2}));
+  return from_tensors(arange(n), reshape(cast(remainder(arange(2 * n), 256), kU8), {n, 2}));
 }
 
 Numbers labels_of_pass(Dataset<2>& dataset) {
@@ -312,7 +312,9 @@ TEST(Data, HugeCountsGiveEverythingOrAnError) {
     EXPECT_EQ(counted(3).skip(1).skip(n).size(), 0) << n;
     EXPECT_EQ(labels_of_pass(counted(1).repeat(n).take(2).batch(2)), (Numbers{0, 0})) << n;
     EXPECT_EQ(counted(0).repeat(n).size(), 0);
-    if (n > INT64_MAX / 3) EXPECT_THROW(counted(3).repeat(n), Error) << n;
+    if (n > INT64_MAX / 3) {
+      EXPECT_THROW(counted(3).repeat(n), Error) << n;
+    }
     EXPECT_THROW(counted(1).repeat(n).shuffle(1), Error) << n;
     for (const int64_t bad : {-n, INT64_MIN, int64_t{-1}}) {
       EXPECT_THROW(counted(3).batch(bad), Error) << bad;
@@ -381,7 +383,9 @@ TEST(Data, RandomBelowKnowsItsRange) {
       ASSERT_TRUE(value >= 0 && value < n) << value << " of " << n;
       upper += value >= n / 2 && n > 1;
     }
-    if (n > 1) EXPECT_NEAR(upper, 200, 60) << n;  // 6 sigma
+    if (n > 1) {
+      EXPECT_NEAR(upper, 200, 60) << n;  // 6 sigma
+    }
   }
   // Counters differ above 32 bits too.
   std::set<uint32_t> first;

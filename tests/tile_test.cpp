@@ -173,6 +173,15 @@ Integer floor_quotient(Integer a, Integer b) {
   return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
 }
 
+Integer integer_power(Integer a, Integer b) {
+  if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
+  unsigned __int128 power = 1, square = static_cast<unsigned __int128>(a);
+  for (; b > 0; b /= 2, square *= square) {
+    if (b % 2 != 0) power *= square;
+  }
+  return static_cast<Integer>(power);
+}
+
 // Before wrapping.
 Integer reference(Code code, Integer a, Integer b, bool logical) {
   switch (code) {
@@ -198,6 +207,8 @@ Integer reference(Code code, Integer a, Integer b, bool logical) {
       return std::max(a, b);
     case Code::kMinimum:
       return std::min(a, b);
+    case Code::kPow:
+      return integer_power(a, b);
     case Code::kFloorDivide:
       return floor_quotient(a, b);
     case Code::kRemainder:

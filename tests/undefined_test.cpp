@@ -91,6 +91,7 @@ std::vector<Call> calls() {
       UNARY(round),
       UNARY(isnan),
       UNARY(isfinite),
+      UNARY(nan_to_num),
       UNARY(logical_not),
       CALL(cast, cast(t, kF64)),
       UNARY(relu),
@@ -202,9 +203,9 @@ std::vector<Call> calls() {
 
 TEST(Undefined, EveryFunctionSaysItsNameAndTheCallersLine) {
   // What an operator or a composed function is called in messages.
-  const std::set<std::string> by_another_name{"leaky_relu", "elu",     "log_sigmoid", "softplus",
-                                              "silu",       "gelu",    "logical_not", "clamp",
-                                              "isnan",      "isfinite"};
+  const std::set<std::string> by_another_name{"leaky_relu", "elu",      "log_sigmoid", "softplus",
+                                              "silu",       "gelu",     "logical_not", "clamp",
+                                              "isnan",      "isfinite", "nan_to_num"};
   for (const Call& c : calls()) {
     const std::string text = test::message_of<Error>([&] { c.with(Tensor()); });
     EXPECT_NE(text.find(" at undefined_test.cpp:"), text.npos) << c.function << ": " << text;

@@ -283,7 +283,6 @@ Pair<V> log_pair(V x) {
   return exact_sum(second.high, (first.low + second.low) + low);
 }
 
-// With the special cases of C99's annex F.
 // Wraps; with a negative exponent 1 / a^-b, cut off.
 template <class V>
 V integer_pow(V a, V b) {
@@ -296,6 +295,7 @@ V integer_pow(V a, V b) {
   return select((b < V(0)) & (a != V(1)) & (a != V(-1)), V(0), p);
 }
 
+// With the special cases of C99's annex F.
 template <class V>
 V float_pow(V a, V b) {
   const V x = abs(a), zero = V(0), one = V(1), inf = infinity<V>();
