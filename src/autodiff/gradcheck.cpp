@@ -57,9 +57,8 @@ std::string gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs
   }
   const Grad on(true);
   const At at_inputs(inputs);
-  const std::vector<Tensor> grads =
-      gradients_or_zeros(weighted_sum(call("gradcheck", f, at_inputs.inputs, where), 0),
-                         at_inputs.by);
+  const std::vector<Tensor> grads = gradients_or_zeros(
+      weighted_sum(call("gradcheck", f, at_inputs.inputs, where), 0), at_inputs.by);
   for (size_t i = 0, k = 0; i < inputs.size(); ++i) {
     if (!is_float(inputs[i].dtype())) continue;
     const std::vector<double> analytic = grads[k++].to_vector<double>();
@@ -87,8 +86,8 @@ std::string gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& in
     const Grad on(true);
     const At here(at);
     Tensor total = zeros({}, kF64);
-    for (const Tensor& g : gradients_or_zeros(
-             weighted_sum(call("gradgradcheck", f, here.inputs, where), 1), here.by))
+    for (const Tensor& g :
+         gradients_or_zeros(weighted_sum(call("gradgradcheck", f, here.inputs, where), 1), here.by))
       total = total + weighted_sum(g, 2);
     return total;
   };

@@ -61,7 +61,7 @@ bool foreach_in_place(const char* name, ForeachRule rule, size_t operands,
   const size_t problems = nodes.size() / operands, ins = made.formula.inputs.size();
   const auto outs = static_cast<size_t>(made.formula.outputs);
   std::vector<void*> addresses(problems * (ins + outs));
-  std::vector<void* const*> inputs(problems), outputs(problems);
+  std::vector<void*const*> inputs(problems), outputs(problems);
   std::vector<int64_t> counts(problems);
   for (size_t j = 0; j < problems; ++j) {
     Node* const* const mine = &nodes[j * operands];

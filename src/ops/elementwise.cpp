@@ -323,10 +323,18 @@ Tensor& assign(Tensor& a, const char* op, const Tensor& value, const Where& wher
 
 }  // namespace
 
-Tensor& operator+=(Tensor& a, const Operand& b) { return assign(a, "+=", Operand(a, b.where()) + b, b.where()); }
-Tensor& operator-=(Tensor& a, const Operand& b) { return assign(a, "-=", Operand(a, b.where()) - b, b.where()); }
-Tensor& operator*=(Tensor& a, const Operand& b) { return assign(a, "*=", Operand(a, b.where()) * b, b.where()); }
-Tensor& operator/=(Tensor& a, const Operand& b) { return assign(a, "/=", Operand(a, b.where()) / b, b.where()); }
+Tensor& operator+=(Tensor& a, const Operand& b) {
+  return assign(a, "+=", Operand(a, b.where()) + b, b.where());
+}
+Tensor& operator-=(Tensor& a, const Operand& b) {
+  return assign(a, "-=", Operand(a, b.where()) - b, b.where());
+}
+Tensor& operator*=(Tensor& a, const Operand& b) {
+  return assign(a, "*=", Operand(a, b.where()) * b, b.where());
+}
+Tensor& operator/=(Tensor& a, const Operand& b) {
+  return assign(a, "/=", Operand(a, b.where()) / b, b.where());
+}
 
 Tensor pow(const Operand& base, const Operand& exponent) {
   // Cheap exact forms; an exponent given as a number is part of the program.
