@@ -77,19 +77,22 @@ void Optimizer::set_lr(double lr) {
 
 // What one node can update: parameters of one group, dtype and number of steps.
 struct Optimizer::Batch {
+  DType dtype = kF32;
   std::vector<Slot*> slots;
   std::vector<const Tensor*> gradients;
   std::optional<RowSparse> rows;  // of its one gradient, if that is row-sparse
 };
 
-// Keeps other threads from reading and setting some variables. Whoever holds several holds the
-// graph's lock before, so that no two wait for each other.
+// Keeps other threads from reading and setting a batch's parameters; its states are the
+// optimizer's own. Whoever holds several holds the graph's lock before, so that no two wait for
+// each other.
 class Optimizer::Exclusive {
  public:
   explicit Exclusive(const Batch& batch) : graph_(graph_lock()) {
+    cells_.reserve(batch.slots.size());
     for (const Slot* slot : batch.slots) {
-      take(slot->parameter);
-      for (const Variable& state : slot->state) take(state);
+      cells_.push_back(slot->parameter.cell());
+      cells_.back()->lock.lock();
     }
   }
   ~Exclusive() {
@@ -99,11 +102,6 @@ class Optimizer::Exclusive {
   Exclusive& operator=(const Exclusive&) = delete;
 
  private:
-  void take(const Variable& v) {
-    v.cell()->lock.lock();
-    cells_.push_back(v.cell());
-  }
-
   std::lock_guard<std::recursive_mutex> graph_;
   std::vector<Variable::Cell*> cells_;
 };
@@ -130,13 +128,15 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
     }
     const Tensor& gradient = gradients[next++];
     if (!gradient.defined()) continue;
-    if (gradient.shape() != p.shape() || gradient.dtype() != p.dtype())
+    const Tensor value = p.tensor(where);
+    const DType dtype = value.dtype();
+    if (gradient.shape() != value.shape() || gradient.dtype() != dtype)
       throw ShapeError(fmt::format("{}: gradient {} is {} {}, its parameter {} {}", name_, next - 1,
-                                   name(gradient.dtype()), gradient.shape().str(), name(p.dtype()),
-                                   p.shape().str()),
+                                   name(gradient.dtype()), gradient.shape().str(), name(dtype),
+                                   value.shape().str()),
                        where);
     if (const size_t count = state_counts[slot.group]; slot.state.size() != count) {
-      slot.state.assign(count, full(p.shape(), initial_state(groups_[slot.group]), p.dtype()));
+      slot.state.assign(count, full(value.shape(), initial_state(groups_[slot.group]), dtype));
       slot.steps = 0;
     }
     const SparseRows wanted = sparse_rows(groups_[slot.group]);
@@ -148,11 +148,12 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
                        where);
     auto batch = std::find_if(out.begin(), out.end(), [&](const Batch& b) {
       const Slot& other = *b.slots[0];
-      return !rows && !b.rows && other.group == slot.group &&
-             other.parameter.dtype() == p.dtype() && other.steps == slot.steps;
+      return !rows && !b.rows && other.group == slot.group && b.dtype == dtype &&
+             other.steps == slot.steps;
     });
     if (batch == out.end()) {
       batch = out.emplace(batch);
+      batch->dtype = dtype;
       batch->rows = std::move(rows);
     }
     batch->slots.push_back(&slot);
