@@ -31,8 +31,6 @@ struct Compared {
   DType dtype;
 
   Compared(const char* op, const Tensor& a, const Tensor& b, const Where& where) {
-    if (!a.defined() || !b.defined())
-      fail(op, a.defined() ? "the target is not defined" : "the input is not defined", where);
     same_shape(op, a, b, where);
     x = as_full_float(op, a, where);
     target = as_full_float(op, b, where);

@@ -132,7 +132,7 @@ struct Averaged {
   DType dtype;
 
   Averaged(const char* op, const Tensor& x, const Where& where) {
-    if (!x.defined()) fail(op, "the operand is not defined", where);
+    require_defined(op, x, where);
     const Tensor t = full_precision(x, where);
     const bool floats = is_float(t.dtype());
     wide = cast(t, floats ? sum_dtype(t.dtype()) : kF64);
@@ -155,7 +155,6 @@ Tensor min(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   return reduce(kMin, x, axes, keepdim, where);
 }
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
-  require_defined("mean", x, where);
   const Averaged a("mean", x, where);
   const Tensor s = sum(a.wide, axes, keepdim, where);
   return cast(s / shared_scalar(static_cast<double>(reduced_count(x, axes)), s.dtype()), a.dtype);
@@ -171,7 +170,6 @@ Moments moments(const Tensor& x, const Axes& axes, const Where& where) {
 }
 
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, Where where) {
-  require_defined("var", x, where);
   const Averaged a("var", x, where);
   const Moments m = moments(a.wide, axes, where);
   const double n = static_cast<double>(reduced_count(x, axes));
