@@ -10,6 +10,7 @@
 #include <memory>
 #include <sstream>
 
+#include "cli/data.h"
 #include "glia/error.h"
 #include "glia/runtime.h"
 #include "recipes/recipe.h"
@@ -37,7 +38,8 @@ class Help : public CLI::Formatter {
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string usage = "Usage: glia";
     if (!name.empty() && name != "glia") usage += " " + name.substr(name.find(' ') + 1);
-    if (!app->get_subcommands({}).empty()) usage += app->get_parent() ? " RECIPE" : " COMMAND";
+    if (!app->get_subcommands({}).empty())
+      usage += app->get_option_no_throw("recipe") ? " RECIPE" : " COMMAND";
     usage += " [OPTIONS]";
     for (const CLI::Option* option : app->get_options())
       if (option->get_positional() && !option->get_group().empty())
@@ -285,6 +287,7 @@ int run(std::vector<std::string> words) {
     for (const recipes::Recipe* recipe : recipes::all())
       fmt::print("{:<20}{}\n", recipe->name, recipe->description);
   });
+  add_data(app, watch_signals, [] { return signal_seen != 0; });
   int status = 0;
   add_profile(app, &status);
   app.footer(

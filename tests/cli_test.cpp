@@ -109,6 +109,28 @@ TEST_F(Cli, HelpIsComplete) {
   EXPECT_TRUE(glia("--version").out.starts_with("Glia "));
 }
 
+TEST_F(Cli, DataSets) {
+  for (const char* arguments : {"data --help", "data list --help", "data fetch --help"})
+    EXPECT_EQ(glia(arguments).status, 0) << arguments;
+  const std::string here = folder_ + "/data/fashion-mnist";
+  EXPECT_NE(glia("data list").out.find(here + "\n"), std::string::npos);
+  const auto all = nlohmann::json::parse(glia("data list --json").out);
+  EXPECT_GE(all.size(), 5u);
+  const auto set = nlohmann::json::parse(glia("data show fashion-mnist --json").out);
+  EXPECT_EQ(set["folder"], here);
+  EXPECT_EQ(set["files"].size(), 4u);
+  EXPECT_EQ(set["classes"].size(), 10u);
+  EXPECT_NE(glia("data show mnist").out.find("not verified"), std::string::npos);
+  EXPECT_EQ(glia("data fetch fashion-mnist").out, "Fashion-MNIST: is in " + here + "\n");
+  expect_error("data", "data: no command is named");
+  expect_error("data bogus", "data: unknown command 'bogus'");
+  expect_error("data show", "name is required");
+  expect_error("data show bogus", "unknown data set 'bogus' (known: ");
+  expect_error("data fetch bogus", "unknown data set 'bogus'");
+  expect_error("data fetch cifar10", "CIFAR-10: cannot be downloaded; ");
+  expect_error("data list", "GLIA_DATA is \"/nowhere\"", "GLIA_DATA=/nowhere");
+}
+
 TEST_F(Cli, WrongUseIsOneLineAndStatus2) {
   expect_error("bogus", "bogus");
   expect_error("train", "fashion-mnist");

@@ -1,0 +1,111 @@
+// The catalogue: data sets by name, where each is looked for, and how to get one that is missing.
+//
+//   const auto& set = data::entry("mnist");
+//   auto train = set.labelled(data::Train, "");
+//
+// An entry is one file in src/data/sets, or anywhere in a program, that defines a RegisterEntry.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "glia/data.h"
+
+namespace glia::data {
+
+// ---- Entries ----------------------------------------------------------------------------------
+
+// A file of a data set, which is read whether it is gzipped or not.
+struct DataFile {
+  std::string name;         // in the set's folder
+  std::string url = {};     // empty: it cannot be downloaded by itself
+  int64_t bytes = 0;        // of what lies at that address; 0: not known
+  std::string sha256 = {};  // of the same, 64 digits; empty: nobody has verified one
+};
+
+// Samples of an input and a class or number; and the whole of a text. The folder may be empty: the
+// set is then looked for.
+using ReadLabelled = std::function<Dataset<2>(Split, const std::string& folder)>;
+using ReadText = std::function<std::string(const std::string& folder)>;
+
+struct Entry {
+  std::string name;     // of the entry, and of its folder
+  std::string title;    // as messages call it
+  std::string home;     // where it is published
+  std::string licence;  // "not stated" if it is not
+  std::string task;     // what kind of task it is for: "image-classification"
+  std::vector<DataFile> files;
+  std::string package = {};  // Debian's, and the folder into which that puts the files
+  std::string package_folder = {};
+  std::string by_hand = {};  // what to do, if neither package nor URLs serve: "unpack ..."
+  std::vector<std::string> classes{};  // by label
+  ReadLabelled labelled = {};          // the readers that make sense of it
+  ReadText text = {};
+};
+
+// Every entry, by name; and the one of that name: an Error lists those that there are.
+std::vector<const Entry*> catalogue();
+const Entry& entry(const std::string& name);
+
+class RegisterEntry {
+ public:
+  explicit RegisterEntry(Entry entry);
+  ~RegisterEntry();
+  RegisterEntry(const RegisterEntry&) = delete;
+  RegisterEntry& operator=(const RegisterEntry&) = delete;
+
+ private:
+  Entry entry_;
+};
+
+// ---- Places -----------------------------------------------------------------------------------
+
+// The folders in which a set is looked for, in order: $GLIA_DATA/NAME, the package's and the user's
+// cache. Throws IoError if GLIA_DATA is set to what is no folder.
+std::vector<std::string> places(const Entry& set);
+// The user's cache: $XDG_CACHE_HOME/glia/NAME or ~/.cache/glia/NAME; empty for a user without home.
+std::string cache_folder(const Entry& set);
+// The first of these folders, or of `folder` alone if that is given, that holds any of the set's
+// files: all must come from one place. The IoError without one says how to get the set.
+std::string find(const Entry& set, const std::string& folder = "");
+// Whether there is such a folder, and it holds all of them.
+bool available(const Entry& set);
+// The path of a set's file in its folder, gzipped or not. Throws IoError if it is missing.
+std::string file_in(const std::string& folder, const std::string& name);
+// How to get the set, as a clause: "run `glia data fetch mnist`".
+std::string how_to_get(const Entry& set);
+
+// ---- Downloading ------------------------------------------------------------------------------
+
+struct FetchOptions {
+  std::string folder = {};       // where to; empty: the user's cache
+  int64_t stall_seconds = 30;    // without a byte, after which a server is given up
+  int64_t most_bytes = 1 << 30;  // of a file whose size is not known
+  // What there is of a file, and its size or 0, now and then; and whether to stop.
+  std::function<void(const DataFile& file, int64_t have, int64_t size)> progress = {};
+  std::function<bool()> interrupted = {};
+};
+// Whether the set's files can be downloaded, and by this build.
+bool can_fetch(const Entry& set);
+// Downloads the files that are not there yet and returns their folder. Each appears under its name
+// whole and verified, or not at all; one that was cut is gone on with the next time. Throws IoError
+// of one line.
+std::string fetch(const Entry& set, const FetchOptions& options = {});
+
+// ---- Readers ----------------------------------------------------------------------------------
+
+// fashion_mnist() stands in data.h. The folder as for that; each throws IoError.
+
+// MNIST (LeCun, Cortes, Burges): images (28, 28, 1) u8 and labels () i64, 60,000 or 10,000.
+Dataset<2> mnist(Split split, const std::string& folder = "");
+// CIFAR-10 (Krizhevsky 2009), the binary version: images (32, 32, 3) u8 and labels () i64, 50,000
+// or 10,000.
+Dataset<2> cifar10(Split split, const std::string& folder = "");
+// The 1,797 digits of scikit-learn (UCI): images (8, 8, 1) u8 of values up to 16, labels () i64.
+Dataset<2> digits(const std::string& folder = "");
+// Tiny Shakespeare (Karpathy 2015): 1,115,394 characters.
+std::string tiny_shakespeare(const std::string& folder = "");
+
+}  // namespace glia::data
