@@ -1,0 +1,365 @@
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <numeric>
+
+#include "checks.h"
+#include "elkan.h"
+#include "glia/classic/cluster.h"
+#include "glia/data.h"
+#include "glia/ops.h"
+
+namespace glia::classic {
+namespace {
+
+// Distances to centers are computed for so many rows at once that they stay near this many.
+constexpr int64_t kBlockElements = int64_t{1} << 20;
+
+std::vector<Tensor> row_blocks(const Tensor& x, int64_t n_clusters) {
+  const int64_t n = x.size(0);
+  return split(x, std::min(n, std::max<int64_t>(kBlockElements / n_clusters, 256)));
+}
+
+// Squared distances to centers but for each sample's own square: (N, K).
+Tensor partial_distances(const Tensor& x, const Tensor& centers) {
+  return matmul(x, transpose(centers * -2)) + sum(square(centers), {1});
+}
+
+// The nearest center of each row of each block.
+std::vector<Tensor> nearest(const std::vector<Tensor>& blocks, const Tensor& centers) {
+  std::vector<Tensor> labels;
+  for (const Tensor& x : blocks) labels.push_back(argmin(partial_distances(x, centers), 1));
+  return labels;
+}
+
+// Squared distances of samples to their centers, (N).
+Tensor own_distances(const Tensor& x, const Tensor& centers, const Tensor& labels) {
+  return sum(square(x - take(centers, labels)), {1});
+}
+
+double weighted_sum(const Tensor& distances, const Tensor& weight) {
+  const Tensor d = cast(distances, kF64);
+  return (weight.defined() ? sum(d * weight) : sum(d)).item();
+}
+
+// The samples without what they have in common, which would only cost digits: X - shift. Throws
+// ValueError if squares of them are beyond the dtype.
+Tensor centred(const char* op, const Tensor& x, const Tensor& shift, Where where) {
+  Tensor y = x - shift;
+  if (!isfinite(max(sum(square(y), {1})) * 4).item<bool>())
+    throw ValueError(std::string(op) + ": squared distances are beyond " + name(y.dtype()), where);
+  return y;
+}
+
+// ---- Where to begin ---------------------------------------------------------------------------
+
+double uniform(data::Random& random) {  // in [0, 1), 53 bits
+  const uint64_t high = random.bits();
+  return static_cast<double>(high << 21 | random.bits() >> 11) * 0x1p-53;
+}
+
+std::vector<double> running_sums(const std::vector<double>& x) {
+  std::vector<double> sums(x.size());
+  std::partial_sum(x.begin(), x.end(), sums.begin());
+  return sums;
+}
+
+// The first position whose running sum is beyond a share of the whole: drawn in proportion.
+int64_t draw(const std::vector<double>& sums, double share) {
+  const auto at = std::upper_bound(sums.begin(), sums.end(), share * sums.back()) - sums.begin();
+  return std::min<int64_t>(at, static_cast<int64_t>(sums.size()) - 1);
+}
+
+// Samples drawn by their weight, each once; those of weight 0 when there are no others.
+Tensor random_samples(std::vector<double> weight, int64_t k, data::Random& random) {
+  std::vector<int64_t> drawn;
+  std::vector<bool> taken(weight.size());
+  while (static_cast<int64_t>(drawn.size()) < k) {
+    std::vector<double> sums = running_sums(weight);
+    if (sums.back() <= 0) {
+      for (size_t i = 0; i < weight.size(); ++i) weight[i] = taken[i] ? 0 : 1;
+      continue;
+    }
+    const int64_t i = draw(sums, uniform(random));
+    drawn.push_back(i);
+    taken[i] = true;
+    weight[i] = 0;
+  }
+  return from_vector(drawn, {k});
+}
+
+// k-means++ with several candidates for each center, of which the one is kept that leaves least.
+Tensor plus_plus(const Tensor& x, const std::vector<double>& weight, int64_t k,
+                 data::Random& random) {
+  const int64_t n = x.size(0);
+  const int64_t trials = 2 + static_cast<int64_t>(std::log(static_cast<double>(k)));
+  const Tensor norms = sum(square(x), {1}, true);                       // (N, 1)
+  const Tensor weights = cast(from_vector(weight, {n, 1}), x.dtype());  // (N, 1)
+  const auto distances = [&](const std::vector<int64_t>& samples) {     // (N, len(samples))
+    const Tensor centers = take(x, from_vector(samples, {static_cast<int64_t>(samples.size())}));
+    return maximum(partial_distances(x, centers) + norms, 0);
+  };
+
+  std::vector<int64_t> chosen{draw(running_sums(weight), uniform(random))};
+  Tensor closest = distances(chosen);  // (N, 1)
+  while (static_cast<int64_t>(chosen.size()) < k) {
+    const std::vector<double> sums = running_sums((closest * weights).to_vector<double>());
+    std::vector<int64_t> candidates;
+    for (int64_t t = 0; t < trials; ++t) candidates.push_back(draw(sums, uniform(random)));
+    const Tensor left = minimum(closest, distances(candidates));  // (N, trials)
+    const Tensor best = argmin(sum(left * weights, {0}), 0);
+    closest = take(left, reshape(best, {1}), 1);
+    eval({best, closest});
+    chosen.push_back(candidates[best.item<int64_t>()]);
+  }
+  return from_vector(chosen, {k});
+}
+
+// ---- One run ----------------------------------------------------------------------------------
+
+struct Run {
+  Tensor centers, labels;
+  double inertia = 0;
+  int64_t n_iter = 0;
+};
+
+// Samples that are clustered, and how.
+struct Problem {
+  Tensor x;       // (N, D)
+  Tensor weight;  // (N); undefined: 1 each
+  int64_t k;
+  int64_t max_iter;
+  double tol;  // of the squared way of all centers
+  KMeansAlgorithm algorithm;
+};
+
+// Finds labels for centers: one tensor for each block of rows.
+using Assign = std::function<std::vector<Tensor>(const Tensor& centers)>;
+
+template <class T>
+Assign elkan(const Tensor& x, int64_t k, const std::vector<Tensor>& blocks) {
+  auto search = std::make_shared<Elkan<T>>(x.data<T>(), x.size(1), k);
+  return [=](const Tensor& centers) {
+    const std::vector<int64_t>& labels = search->nearest(centers.data<T>());
+    return split(from_vector(labels, {x.size(0)}), blocks[0].size(0));
+  };
+}
+
+// The weighted sums of each cluster's samples (K, D), and their weights (K).
+struct Sums {
+  Tensor samples, weights;
+};
+
+Sums cluster_sums(const std::vector<Tensor>& blocks, const std::vector<Tensor>& weights,
+                  const std::vector<Tensor>& labels, int64_t k) {
+  Sums total;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    const Tensor& x = blocks[b];
+    const Tensor w = weights.empty() ? ones({x.size(0)}, x.dtype()) : weights[b];
+    const Tensor weighted = weights.empty() ? x : x * unsqueeze(w, 1);
+    Tensor samples = index_add(zeros({k, x.size(1)}, x.dtype()), labels[b], weighted);
+    Tensor weight = index_add(zeros({k}, x.dtype()), labels[b], w);
+    total.samples = b ? total.samples + samples : samples;
+    total.weights = b ? total.weights + weight : weight;
+  }
+  return total;
+}
+
+// Gives each empty cluster one of the samples that are farthest from their centers. Centers of
+// clusters that stay empty are that of the heaviest one.
+template <class T>
+Tensor relocated(const Problem& p, const Sums& sums, const Tensor& centers, const Tensor& labels) {
+  std::vector<T> samples = sums.samples.to_vector<T>(), weights = sums.weights.to_vector<T>();
+  const std::span<const T> x = p.x.data<T>();
+  const std::span<const int64_t> label = labels.data<int64_t>();
+  const int64_t d = p.x.size(1);
+  const auto [distances, farthest] = sort(own_distances(p.x, centers, labels), 0, true);
+  eval({distances, farthest});
+  if (distances.data<T>()[0] > 0) {
+    int64_t rank = 0;
+    const std::vector<T> before = weights;
+    for (int64_t j = 0; j < p.k; ++j) {
+      if (before[j] != 0) continue;
+      const int64_t i = farthest.data<int64_t>()[rank++];
+      const T weight = p.weight.defined() ? p.weight.data<T>()[i] : T{1};
+      for (int64_t f = 0; f < d; ++f) {
+        samples[label[i] * d + f] -= x[i * d + f] * weight;
+        samples[j * d + f] = x[i * d + f] * weight;
+      }
+      weights[j] = weight;
+      weights[label[i]] -= weight;
+    }
+  }
+  const int64_t heaviest = std::max_element(weights.begin(), weights.end()) - weights.begin();
+  for (int64_t j = 0; j < p.k; ++j)
+    if (weights[j] > 0)
+      for (int64_t f = 0; f < d; ++f) samples[j * d + f] /= weights[j];
+  for (int64_t j = 0; j < p.k; ++j)
+    if (!(weights[j] > 0)) std::copy_n(samples.begin() + heaviest * d, d, samples.begin() + j * d);
+  return from_vector(samples, {p.k, d});
+}
+
+Run run(const Problem& p, Tensor centers) {
+  const int64_t n = p.x.size(0);
+  const std::vector<Tensor> blocks = row_blocks(p.x, p.k);
+  const std::vector<Tensor> weights =
+      p.weight.defined() ? split(p.weight, blocks[0].size(0)) : std::vector<Tensor>{};
+  Assign assign = [&](const Tensor& c) { return nearest(blocks, c); };
+  if (p.algorithm == KMeansAlgorithm::kElkan)
+    assign = p.x.dtype() == kF64 ? elkan<double>(p.x, p.k, blocks) : elkan<float>(p.x, p.k, blocks);
+
+  Run r{.labels = full({n}, -1, kI64)};
+  bool settled = false;
+  while (!settled && r.n_iter < p.max_iter) {
+    ++r.n_iter;
+    const std::vector<Tensor> parts = assign(centers);
+    const Tensor labels = concat(parts);
+    const Sums sums = cluster_sums(blocks, weights, parts, p.k);
+    Tensor moved = sums.samples / unsqueeze(sums.weights, 1);
+    const Tensor lightest = min(sums.weights), changed = any(labels != r.labels);
+    Tensor way = sum(square(moved - centers));
+    eval({labels, sums.samples, sums.weights, moved, lightest, changed, way});
+    if (lightest.item() <= 0) {
+      moved = p.x.dtype() == kF64 ? relocated<double>(p, sums, centers, labels)
+                                  : relocated<float>(p, sums, centers, labels);
+      way = sum(square(moved - centers));
+    }
+    centers = moved;
+    r.labels = labels;
+    settled = !changed.item<bool>();
+    if (!settled && way.item() <= p.tol) break;
+  }
+  if (!settled) r.labels = concat(assign(centers));  // those of the centers as they are now
+  r.centers = centers;
+  r.inertia = weighted_sum(own_distances(p.x, centers, r.labels), p.weight);
+  return r;
+}
+
+}  // namespace
+
+// ---- KMeans -----------------------------------------------------------------------------------
+
+KMeans::KMeans(const KMeansOptions& options, Where where) : options_(options) {
+  const auto require = [&](bool right, const char* name, const auto& value) {
+    if (!right)
+      throw ValueError("KMeans: " + std::string(name) + " = " + std::to_string(value), where);
+  };
+  require(options.n_clusters >= 1, "n_clusters", options.n_clusters);
+  require(options.n_init.value_or(1) >= 1, "n_init", options.n_init.value_or(1));
+  require(options.max_iter >= 1, "max_iter", options.max_iter);
+  require(options.tol >= 0 && std::isfinite(options.tol), "tol", options.tol);
+}
+
+KMeans& KMeans::fit(const Tensor& x, const Tensor& sample_weight, Where where) {
+  const char* op = "KMeans.fit";
+  const NoGrad no_grad;
+  const Autocast full_precision(kF32);
+  const Tensor given = check_x(op, x, where);
+  const int64_t n = given.size(0), d = given.size(1), k = options_.n_clusters;
+  if (n < k)
+    throw ValueError(std::string(op) + ": " + std::to_string(n) +
+                         " samples for n_clusters = " + std::to_string(k),
+                     where);
+  const Tensor mean = glia::mean(given, {0});
+  Problem problem{.x = centred(op, given, mean, where),
+                  .weight = check_sample_weight(op, sample_weight, n, given.dtype(), where),
+                  .k = k,
+                  .max_iter = options_.max_iter,
+                  .tol = 0,
+                  .algorithm = k > 1 ? options_.algorithm : KMeansAlgorithm::kLloyd};
+  if (options_.tol > 0)
+    problem.tol = options_.tol * glia::mean(glia::var(given, {0}, false, 0)).item();
+  eval(problem.x);
+
+  Tensor begin = options_.init_centers;
+  if (begin.defined()) {
+    begin = check_x("KMeans.fit: init_centers", begin, where);
+    if (begin.shape() != Shape{k, d})
+      throw ShapeError(std::string(op) + ": init_centers is " + begin.shape().str() + ", not " +
+                           Shape{k, d}.str(),
+                       where);
+    begin = centred("KMeans.fit: init_centers", cast(begin, given.dtype()), mean, where);
+  }
+  const bool random_init = options_.init == KMeansInit::kRandom;
+  const int64_t runs = begin.defined() ? 1 : options_.n_init.value_or(random_init ? 10 : 1);
+  const std::vector<double> weight =
+      problem.weight.defined() ? problem.weight.to_vector<double>() : std::vector<double>(n, 1);
+  data::Random random(options_.random_state);
+  Run best;
+  for (int64_t i = 0; i < runs; ++i) {
+    Tensor start = begin;
+    if (!start.defined())
+      start = take(problem.x, random_init ? random_samples(weight, k, random)
+                                          : plus_plus(problem.x, weight, k, random));
+    Run r = run(problem, start);
+    if (i == 0 || r.inertia < best.inertia) best = std::move(r);
+  }
+  const Tensor centers = best.centers + mean;
+  eval({centers, best.labels}, where);
+
+  cluster_centers = centers;
+  labels = best.labels;
+  inertia = best.inertia;
+  n_iter = best.n_iter;
+  n_features_in = d;
+  return *this;
+}
+
+Tensor KMeans::predict(const Tensor& x, Where where) const {
+  const NoGrad no_grad;
+  const Autocast full_precision(kF32);
+  const Tensor given = check_x("KMeans.predict", x, n_features_in, where);
+  const Tensor shift = mean(cluster_centers, {0});
+  const Tensor samples = centred("KMeans.predict", given, shift, where);
+  return concat(nearest(row_blocks(samples, options_.n_clusters), cluster_centers - shift));
+}
+
+Tensor KMeans::fit_predict(const Tensor& x, const Tensor& sample_weight, Where where) {
+  return fit(x, sample_weight, where).labels;
+}
+
+Tensor KMeans::transform(const Tensor& x, Where where) const {
+  const Autocast full_precision(kF32);
+  const Tensor given = check_x("KMeans.transform", x, n_features_in, where);
+  const Tensor shift = mean(cluster_centers, {0});
+  const Tensor samples = centred("KMeans.transform", given, shift, where);
+  const Tensor rest = partial_distances(samples, cluster_centers - shift);
+  return sqrt(maximum(rest + sum(square(samples), {1}, true), 0));
+}
+
+Tensor KMeans::fit_transform(const Tensor& x, const Tensor& sample_weight, Where where) {
+  return fit(x, sample_weight, where).transform(x, where);
+}
+
+double KMeans::score(const Tensor& x, const Tensor& sample_weight, Where where) const {
+  const NoGrad no_grad;
+  const Tensor given = check_x("KMeans.score", x, n_features_in, where);
+  const Tensor weight =
+      check_sample_weight("KMeans.score", sample_weight, given.size(0), given.dtype(), where);
+  return -weighted_sum(own_distances(given, cluster_centers, predict(x, where)), weight);
+}
+
+StateDict KMeans::state_dict(Where where) const {
+  require_fitted("KMeans.state_dict", fitted(), where);
+  return {{"cluster_centers", cluster_centers},
+          {"labels", labels},
+          {"inertia", tensor(inertia)},
+          {"n_iter", tensor(n_iter)}};
+}
+
+void KMeans::load_state_dict(const StateDict& state, Where where) {
+  StateReader read("KMeans", state, where);
+  const Tensor centers = read.take("cluster_centers", kF64, {options_.n_clusters, -1});
+  const Tensor of_samples = read.take("labels", kI64, {-1});
+  const double sum = read.number("inertia");
+  const int64_t iterations = read.count("n_iter");
+  read.finish();
+  cluster_centers = centers;
+  labels = of_samples;
+  inertia = sum;
+  n_iter = iterations;
+  n_features_in = centers.size(1);
+}
+
+}  // namespace glia::classic
