@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 
@@ -26,10 +27,17 @@ Tensor partial_distances(const Tensor& x, const Tensor& centers) {
   return matmul(x, transpose(centers * -2)) + sum(square(centers), {1});
 }
 
-// The nearest center of each row of each block.
+// The nearest center of each row of each block: the first position of the least, found by
+// reductions that run where the product does.
 std::vector<Tensor> nearest(const std::vector<Tensor>& blocks, const Tensor& centers) {
+  const int64_t k = centers.size(0);
+  const Tensor position = arange(0, k, 1, centers.dtype() == kF64 || k > 1 << 24 ? kF64 : kF32);
   std::vector<Tensor> labels;
-  for (const Tensor& x : blocks) labels.push_back(argmin(partial_distances(x, centers), 1));
+  for (const Tensor& x : blocks) {
+    const Tensor distances = partial_distances(x, centers);
+    const Tensor least = min(distances, {1}, true);
+    labels.push_back(cast(min(where(distances == least, position, k - 1), {1}), kI64));
+  }
   return labels;
 }
 
@@ -67,25 +75,22 @@ std::vector<double> running_sums(const std::vector<double>& x) {
 
 // The first position whose running sum is beyond a share of the whole: drawn in proportion.
 int64_t draw(const std::vector<double>& sums, double share) {
-  const auto at = std::upper_bound(sums.begin(), sums.end(), share * sums.back()) - sums.begin();
-  return std::min<int64_t>(at, static_cast<int64_t>(sums.size()) - 1);
+  const auto at = std::upper_bound(sums.begin(), sums.end(), share * sums.back());
+  const auto last = std::lower_bound(sums.begin(), sums.end(), sums.back());  // that has a part
+  return std::min(at, last) - sums.begin();
 }
 
-// Samples drawn by their weight, each once; those of weight 0 when there are no others.
-Tensor random_samples(std::vector<double> weight, int64_t k, data::Random& random) {
-  std::vector<int64_t> drawn;
-  std::vector<bool> taken(weight.size());
-  while (static_cast<int64_t>(drawn.size()) < k) {
-    std::vector<double> sums = running_sums(weight);
-    if (sums.back() <= 0) {
-      for (size_t i = 0; i < weight.size(); ++i) weight[i] = taken[i] ? 0 : 1;
-      continue;
-    }
-    const int64_t i = draw(sums, uniform(random));
-    drawn.push_back(i);
-    taken[i] = true;
-    weight[i] = 0;
+// Samples drawn by their weight, each once (Efraimidis & Spirakis 2006); of weight 0 come last.
+Tensor random_samples(const std::vector<double>& weight, int64_t k, data::Random& random) {
+  std::vector<std::pair<double, int64_t>> keys;
+  for (size_t i = 0; i < weight.size(); ++i) {
+    const double wait = -std::log1p(-uniform(random));
+    keys.emplace_back(weight[i] > 0 ? wait / weight[i] : std::numeric_limits<double>::infinity(),
+                      i);
   }
+  std::partial_sort(keys.begin(), keys.begin() + k, keys.end());
+  std::vector<int64_t> drawn;
+  for (int64_t i = 0; i < k; ++i) drawn.push_back(keys[i].second);
   return from_vector(drawn, {k});
 }
 
@@ -134,103 +139,91 @@ struct Problem {
   KMeansAlgorithm algorithm;
 };
 
-// Finds labels for centers: one tensor for each block of rows.
-using Assign = std::function<std::vector<Tensor>(const Tensor& centers)>;
+// Finds the nearest of centers for all samples.
+using Assign = std::function<Tensor(const Tensor& centers)>;
 
 template <class T>
-Assign elkan(const Tensor& x, int64_t k, const std::vector<Tensor>& blocks) {
+Assign elkan(const Tensor& x, int64_t k) {
   auto search = std::make_shared<Elkan<T>>(x.data<T>(), x.size(1), k);
   return [=](const Tensor& centers) {
-    const std::vector<int64_t>& labels = search->nearest(centers.data<T>());
-    return split(from_vector(labels, {x.size(0)}), blocks[0].size(0));
+    return from_vector(search->nearest(centers.data<T>()), {x.size(0)});
   };
 }
 
-// The weighted sums of each cluster's samples (K, D), and their weights (K).
-struct Sums {
-  Tensor samples, weights;
-};
-
-Sums cluster_sums(const std::vector<Tensor>& blocks, const std::vector<Tensor>& weights,
-                  const std::vector<Tensor>& labels, int64_t k) {
-  Sums total;
-  for (size_t b = 0; b < blocks.size(); ++b) {
-    const Tensor& x = blocks[b];
-    const Tensor w = weights.empty() ? ones({x.size(0)}, x.dtype()) : weights[b];
-    const Tensor weighted = weights.empty() ? x : x * unsqueeze(w, 1);
-    Tensor samples = index_add(zeros({k, x.size(1)}, x.dtype()), labels[b], weighted);
-    Tensor weight = index_add(zeros({k}, x.dtype()), labels[b], w);
-    total.samples = b ? total.samples + samples : samples;
-    total.weights = b ? total.weights + weight : weight;
-  }
-  return total;
-}
-
-// Gives each empty cluster one of the samples that are farthest from their centers. Centers of
-// clusters that stay empty are that of the heaviest one.
+// Gives each empty cluster one of the samples that are farthest from their centers.
 template <class T>
-Tensor relocated(const Problem& p, const Sums& sums, const Tensor& centers, const Tensor& labels) {
-  std::vector<T> samples = sums.samples.to_vector<T>(), weights = sums.weights.to_vector<T>();
-  const std::span<const T> x = p.x.data<T>();
-  const std::span<const int64_t> label = labels.data<int64_t>();
-  const int64_t d = p.x.size(1);
+void relocate_empty(const Problem& p, const Tensor& centers, const Tensor& labels,
+                    std::vector<double>& sums, std::vector<double>& weights) {
   const auto [distances, farthest] = sort(own_distances(p.x, centers, labels), 0, true);
   eval({distances, farthest});
-  if (distances.data<T>()[0] > 0) {
-    int64_t rank = 0;
-    const std::vector<T> before = weights;
-    for (int64_t j = 0; j < p.k; ++j) {
-      if (before[j] != 0) continue;
-      const int64_t i = farthest.data<int64_t>()[rank++];
-      const T weight = p.weight.defined() ? p.weight.data<T>()[i] : T{1};
-      for (int64_t f = 0; f < d; ++f) {
-        samples[label[i] * d + f] -= x[i * d + f] * weight;
-        samples[j * d + f] = x[i * d + f] * weight;
-      }
-      weights[j] = weight;
-      weights[label[i]] -= weight;
+  if (distances.data<T>()[0] == 0) return;  // there are fewer different samples than clusters
+  const std::span<const T> x = p.x.data<T>();
+  const int64_t d = p.x.size(1);
+  const std::vector<double> before = weights;
+  int64_t rank = 0;
+  for (int64_t j = 0; j < p.k; ++j) {
+    if (before[j] != 0) continue;
+    const int64_t i = farthest.data<int64_t>()[rank++], old = labels.data<int64_t>()[i];
+    const double weight = p.weight.defined() ? p.weight.data<T>()[i] : 1;
+    for (int64_t f = 0; f < d; ++f) {
+      sums[j * d + f] = weight * x[i * d + f];
+      sums[old * d + f] -= sums[j * d + f];
     }
+    weights[j] = weight;
+    weights[old] -= weight;
+    if (weights[old] <= 1e-15 * before[old]) weights[old] = 0;  // what only rounding has left
   }
+}
+
+// The weighted mean of each cluster's samples, (K, D), summed in f64. Centers of clusters that stay
+// empty are that of the heaviest one.
+template <class T>
+Tensor means(const Problem& p, const Tensor& centers, const Tensor& labels) {
+  const int64_t n = p.x.size(0), d = p.x.size(1);
+  std::vector<double> sums(static_cast<size_t>(p.k * d)), weights(static_cast<size_t>(p.k));
+  const T* x = p.x.data<T>().data();
+  const T* weight = p.weight.defined() ? p.weight.data<T>().data() : nullptr;
+  const std::span<const int64_t> label = labels.data<int64_t>();
+  for (int64_t i = 0; i < n; ++i, x += d) {
+    const double w = weight ? weight[i] : 1;
+    double* sum = sums.data() + label[i] * d;
+    weights[label[i]] += w;
+    for (int64_t f = 0; f < d; ++f) sum[f] += w * x[f];
+  }
+  if (std::find(weights.begin(), weights.end(), 0) != weights.end())
+    relocate_empty<T>(p, centers, labels, sums, weights);
   const int64_t heaviest = std::max_element(weights.begin(), weights.end()) - weights.begin();
-  for (int64_t j = 0; j < p.k; ++j)
-    if (weights[j] > 0)
-      for (int64_t f = 0; f < d; ++f) samples[j * d + f] /= weights[j];
-  for (int64_t j = 0; j < p.k; ++j)
-    if (!(weights[j] > 0)) std::copy_n(samples.begin() + heaviest * d, d, samples.begin() + j * d);
-  return from_vector(samples, {p.k, d});
+  std::vector<T> result(sums.size());
+  for (int64_t j = 0; j < p.k; ++j) {
+    const int64_t of = weights[j] > 0 ? j : heaviest;
+    for (int64_t f = 0; f < d; ++f)
+      result[j * d + f] = static_cast<T>(sums[of * d + f] / weights[of]);
+  }
+  return from_vector(result, {p.k, d});
 }
 
 Run run(const Problem& p, Tensor centers) {
-  const int64_t n = p.x.size(0);
+  const bool wide = p.x.dtype() == kF64;
   const std::vector<Tensor> blocks = row_blocks(p.x, p.k);
-  const std::vector<Tensor> weights =
-      p.weight.defined() ? split(p.weight, blocks[0].size(0)) : std::vector<Tensor>{};
-  Assign assign = [&](const Tensor& c) { return nearest(blocks, c); };
+  Assign assign = [&](const Tensor& c) { return concat(nearest(blocks, c)); };
   if (p.algorithm == KMeansAlgorithm::kElkan)
-    assign = p.x.dtype() == kF64 ? elkan<double>(p.x, p.k, blocks) : elkan<float>(p.x, p.k, blocks);
+    assign = wide ? elkan<double>(p.x, p.k) : elkan<float>(p.x, p.k);
 
-  Run r{.labels = full({n}, -1, kI64)};
+  Run r{.labels = full({p.x.size(0)}, -1, kI64)};
   bool settled = false;
   while (!settled && r.n_iter < p.max_iter) {
     ++r.n_iter;
-    const std::vector<Tensor> parts = assign(centers);
-    const Tensor labels = concat(parts);
-    const Sums sums = cluster_sums(blocks, weights, parts, p.k);
-    Tensor moved = sums.samples / unsqueeze(sums.weights, 1);
-    const Tensor lightest = min(sums.weights), changed = any(labels != r.labels);
-    Tensor way = sum(square(moved - centers));
-    eval({labels, sums.samples, sums.weights, moved, lightest, changed, way});
-    if (lightest.item() <= 0) {
-      moved = p.x.dtype() == kF64 ? relocated<double>(p, sums, centers, labels)
-                                  : relocated<float>(p, sums, centers, labels);
-      way = sum(square(moved - centers));
-    }
+    const Tensor labels = assign(centers), changed = any(labels != r.labels);
+    eval({labels, changed});
+    const Tensor moved =
+        wide ? means<double>(p, centers, labels) : means<float>(p, centers, labels);
+    const double way = sum(square(moved - centers)).item();
     centers = moved;
     r.labels = labels;
     settled = !changed.item<bool>();
-    if (!settled && way.item() <= p.tol) break;
+    if (!settled && way <= p.tol) break;
   }
-  if (!settled) r.labels = concat(assign(centers));  // those of the centers as they are now
+  if (!settled) r.labels = assign(centers);  // those of the centers as they are now
   r.centers = centers;
   r.inertia = weighted_sum(own_distances(p.x, centers, r.labels), p.weight);
   return r;

@@ -20,11 +20,12 @@ int main(int argc, char** argv) try {
   const Tensor x = in.at("x");
   StateDict out;
   if (estimator == "kmeans") {
-    classic::KMeansOptions options{.n_clusters = static_cast<int64_t>(option("n_clusters", 8)),
-                                   .init_centers = in["init"],
-                                   .max_iter = static_cast<int64_t>(option("max_iter", 300)),
-                                   .tol = option("tol", 1e-4),
-                                   .random_state = static_cast<uint64_t>(option("random_state", 0))};
+    classic::KMeansOptions options{
+        .n_clusters = static_cast<int64_t>(option("n_clusters", 8)),
+        .init_centers = in["init"],
+        .max_iter = static_cast<int64_t>(option("max_iter", 300)),
+        .tol = option("tol", 1e-4),
+        .random_state = static_cast<uint64_t>(option("random_state", 0))};
     if (in.count("n_init")) options.n_init = in["n_init"].item<int64_t>();
     if (option("random", 0) != 0) options.init = classic::KMeansInit::kRandom;
     if (option("elkan", 0) != 0) options.algorithm = classic::KMeansAlgorithm::kElkan;
