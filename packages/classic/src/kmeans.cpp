@@ -99,22 +99,23 @@ Tensor plus_plus(const Tensor& x, const std::vector<double>& weight, int64_t k,
                  data::Random& random) {
   const int64_t n = x.size(0);
   const int64_t trials = 2 + static_cast<int64_t>(std::log(static_cast<double>(k)));
-  const Tensor norms = sum(square(x), {1}, true);                       // (N, 1)
-  const Tensor weights = cast(from_vector(weight, {n, 1}), x.dtype());  // (N, 1)
-  const auto distances = [&](const std::vector<int64_t>& samples) {     // (N, len(samples))
+  const Tensor across = transpose(x), norms = sum(square(x), {1});  // (D, N), (N)
+  const Tensor weights = cast(from_vector(weight, {n}), x.dtype());
+  const auto distances = [&](const std::vector<int64_t>& samples) {  // (len(samples), N)
     const Tensor centers = take(x, from_vector(samples, {static_cast<int64_t>(samples.size())}));
-    return maximum(partial_distances(x, centers) + norms, 0);
+    const Tensor rest = matmul(centers * -2, across) + sum(square(centers), {1}, true);
+    return maximum(rest + norms, 0);
   };
 
   std::vector<int64_t> chosen{draw(running_sums(weight), uniform(random))};
-  Tensor closest = distances(chosen);  // (N, 1)
+  Tensor closest = distances(chosen);  // (1, N)
   while (static_cast<int64_t>(chosen.size()) < k) {
     const std::vector<double> sums = running_sums((closest * weights).to_vector<double>());
     std::vector<int64_t> candidates;
     for (int64_t t = 0; t < trials; ++t) candidates.push_back(draw(sums, uniform(random)));
-    const Tensor left = minimum(closest, distances(candidates));  // (N, trials)
-    const Tensor best = argmin(sum(left * weights, {0}), 0);
-    closest = take(left, reshape(best, {1}), 1);
+    const Tensor left = minimum(closest, distances(candidates));  // (trials, N)
+    const Tensor best = argmin(sum(left * weights, {1}), 0);
+    closest = take(left, reshape(best, {1}));
     eval({best, closest});
     chosen.push_back(candidates[best.item<int64_t>()]);
   }
