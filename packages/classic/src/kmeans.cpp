@@ -277,8 +277,8 @@ KMeans& KMeans::fit(const Tensor& x, const Tensor& sample_weight, Where where) {
   }
   const bool random_init = options_.init == KMeansInit::kRandom;
   const int64_t runs = begin.defined() ? 1 : options_.n_init.value_or(random_init ? 10 : 1);
-  const std::vector<double> weight =
-      problem.weight.defined() ? problem.weight.to_vector<double>() : std::vector<double>(n, 1);
+  std::vector<double> weight(static_cast<size_t>(n), 1);  // for drawing: of any scale
+  if (problem.weight.defined()) weight = (problem.weight / max(problem.weight)).to_vector<double>();
   data::Random random(options_.random_state);
   Run best;
   for (int64_t i = 0; i < runs; ++i) {
@@ -287,6 +287,8 @@ KMeans& KMeans::fit(const Tensor& x, const Tensor& sample_weight, Where where) {
       start = take(problem.x, random_init ? random_samples(weight, k, random)
                                           : plus_plus(problem.x, weight, k, random));
     Run r = run(problem, start);
+    if (!std::isfinite(r.inertia))
+      throw ValueError(std::string(op) + ": weighted squared distances are beyond f64", where);
     if (i == 0 || r.inertia < best.inertia) best = std::move(r);
   }
   const Tensor centers = best.centers + mean;

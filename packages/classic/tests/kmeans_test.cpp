@@ -149,6 +149,12 @@ TEST(KMeans, WeightsAreRepetition) {
   expect_same(weighted.predict(b.x), weighted.labels);
   const KMeans ones_ = KMeans(options).fit(b.x, full({200}, 1, kF64));
   expect_same(ones_.cluster_centers, KMeans(options).fit(b.x).cluster_centers);
+  // Their scale is nobody's business.
+  for (const double size : {1e-300, 1e300}) {
+    const KMeansOptions drawn{.n_clusters = 5, .random_state = 2};
+    const KMeans scaled = KMeans(drawn).fit(b.x, from_vector(weight, {200}) * size);
+    expect_same(scaled.labels, KMeans(drawn).fit(b.x, from_vector(weight, {200})).labels);
+  }
   // What has no weight is drawn only when nothing else is left.
   const Tensor lone = from_vector(std::vector<double>{0, 1, 0, 1, 0, 0}, {6});
   for (const KMeansInit init : {KMeansInit::kKMeansPlusPlus, KMeansInit::kRandom}) {
@@ -299,6 +305,8 @@ TEST(KMeans, SaysWhatIsWrong) {
   contains(message_of<ValueError>([&] { fit(x, {.n_clusters = 2}, zeros({20})); }), "all zero");
   contains(message_of<ValueError>([&] { fit(x, {.n_clusters = 2}, full({20}, -1)); }), "negative");
   contains(message_of<ValueError>([&] { fit(x, {.n_clusters = 2}, full({20}, nan)); }), "finite");
+  contains(message_of<ValueError>([&] { fit(x, {.n_clusters = 2}, full({20}, 8e306, kF64)); }),
+           "weighted squared distances");
   contains(message_of<ValueError>([&] { KMeans({.n_clusters = 0}); }), "n_clusters = 0");
   contains(message_of<ValueError>([&] { KMeans({.n_init = 0}); }), "n_init = 0");
   contains(message_of<ValueError>([&] { KMeans({.max_iter = 0}); }), "max_iter = 0");

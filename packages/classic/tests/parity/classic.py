@@ -104,6 +104,8 @@ def protocol(digits):
     spread = np.hypot(np.std(ours), np.std(theirs)) / np.sqrt(6)
     assert abs(np.mean(ours) - np.mean(theirs)) <= 4 * spread + 1
     assert abs(np.min(ours) / 69432 - 1) < 0.005
+    best = glia("kmeans", x=x, new=x, n_clusters=10, n_init=20)["inertia"]
+    assert best <= 69432, best
     random = glia("kmeans", x=x, new=x, n_clusters=10, n_init=10, random=1)["inertia"]
     assert abs(random / 69432 - 1) < 0.01, random
 
