@@ -214,7 +214,8 @@ void Env::load_state_dict(const StateDict& values) {
   const Tensor state = entry(name_, values, "state", {state_space_.size()}, kF64);
   const Tensor progress = entry(name_, values, "progress", {4}, kI64);
   const std::span<const int64_t> counts = progress.data<int64_t>();
-  if (counts[1] < 0 || counts[2] < 0 || (counts[3] != 0 && counts[3] != 1))
+  const auto count = [](int64_t n) { return n >= 0 && n < int64_t{1} << 62; };
+  if (!count(counts[1]) || !count(counts[2]) || (counts[3] != 0 && counts[3] != 1))
     throw ValueError(name_ + ": \"progress\" of the state is of no episode");
   if (counts[3]) check_state(state.data<double>());
   const std::span<const double> numbers = state.data<double>();

@@ -218,6 +218,8 @@ void VectorEnv::load_state_dict(const StateDict& values) {
   const Tensor terminated = entry(who, values, "terminated", flat, kBool);
   const Tensor truncated = entry(who, values, "truncated", flat, kBool);
 
+  eval({seen, last.defined() ? last : seen, rewards, terminated, truncated});
+
   std::vector<StateDict> old, loaded;
   for (const auto& env : envs_) old.push_back(env->state_dict());
   loaded.resize(old.size());

@@ -239,6 +239,8 @@ TEST(Env, RefusesStatesOfOthersAndStaysAsItIs) {
   EXPECT_THROW(env->load_state_dict({{"state", tensor<double>({5, 0})}, good[1]}), ValueError);
   EXPECT_THROW(env->load_state_dict({good[0], {"progress", tensor<int64_t>({0, -1, 0, 1})}}),
                ValueError);
+  EXPECT_THROW(env->load_state_dict({good[0], {"progress", tensor<int64_t>({0, 0, INT64_MAX, 1})}}),
+               ValueError);
   EXPECT_THROW(env->load_state_dict({good[0], {"progress", Tensor()}}), Error);
   EXPECT_THROW(env->set_state(std::vector<double>{0}), ValueError);
   EXPECT_THROW(env->set_state(std::vector<double>{kNan, 0}), ValueError);
@@ -274,6 +276,9 @@ TEST(Env, RefusesActions) {
   EXPECT_EQ(std::vector<double>(cart->state().begin(), cart->state().end()), before);
   EXPECT_EQ(cart->elapsed_steps(), 0);
 }
+
+static_assert(std::is_constructible_v<Action, int> && std::is_constructible_v<Action, int64_t>);
+static_assert(!std::is_constructible_v<Action, float> && !std::is_constructible_v<Action, double>);
 
 // Counts up, and breaks when told to.
 class Counter : public Env {

@@ -6,6 +6,7 @@
 //   const rl::Step step = env->step(1, observation);
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -55,7 +56,9 @@ class Space {
 // values that it is given.
 class Action {
  public:
-  Action(int64_t choice) : choice_(choice) {}
+  // No number with a fraction is taken for a choice.
+  template <std::integral T>
+  Action(T choice) : choice_(static_cast<int64_t>(choice)) {}
   Action(std::span<const float> values) : values_(values), is_choice_(false) {}
   Action(const std::vector<float>& values) : Action(std::span(values)) {}
   Action(std::initializer_list<float> values)
