@@ -12,6 +12,17 @@ namespace {
 
 // ---- arange: inputs: start, step and the last value, f64 or i64; the count is the shape ----
 
+// Of integers a product may be beyond i64 where the sum is not.
+template <class N>
+N element(N start, int64_t i, N step) {
+  if constexpr (std::is_integral_v<N>) {
+    return static_cast<N>(static_cast<uint64_t>(start) +
+                          static_cast<uint64_t>(i) * static_cast<uint64_t>(step));
+  } else {
+    return start + static_cast<N>(i) * step;
+  }
+}
+
 template <class N>
 void run_arange_in(const KernelCall& call) {
   const N start = *call.in[0].as<const N>(), step = *call.in[1].as<const N>();
@@ -22,7 +33,7 @@ void run_arange_in(const KernelCall& call) {
     using T = decltype(zero);
     T* out = call.out[0].as<T>();
     for (int64_t i = 0; i < n - 1; ++i) {
-      N value = start + static_cast<N>(i) * step;
+      N value = element(start, i, step);
       if (std::is_integral_v<T> && !std::is_integral_v<N>) value = std::floor(value);
       out[i] = convert<T>(value);
     }
@@ -48,7 +59,7 @@ Tensor integer_range(int64_t start, int64_t stop, int64_t step, DType dtype) {
   const uint64_t count = (step < 0 ? stop < start : start < stop) ? (span - 1) / size + 1 : 0;
   if (count > INT64_MAX) throw ShapeError(fmt::format("arange: {} elements are too many", count));
   const auto n = static_cast<int64_t>(count);
-  const int64_t last = n > 0 ? start + (n - 1) * step : start;
+  const int64_t last = n > 0 ? element(start, n - 1, step) : start;
   for (int64_t end : {start, last}) {
     if (n > 0) require_fit("arange", end, dtype);
   }
