@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -554,9 +555,22 @@ TEST(Hostile, EveryCallReturnsOrThrowsAnErrorOfGlias) {
 
 // ---- The list is whole ------------------------------------------------------------------------
 
+// A header, and those of the folder that it stands for.
 std::string text_of_header(const std::string& name) {
-  std::ifstream file(std::string(GLIA_SOURCE_DIR) + "/include/glia/" + name);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  const std::filesystem::path header =
+      std::filesystem::path(GLIA_SOURCE_DIR) / "include/glia" / name;
+  std::vector<std::filesystem::path> files{header};
+  if (const auto folder = std::filesystem::path(header).replace_extension();
+      std::filesystem::is_directory(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      files.push_back(entry.path());
+  }
+  std::string text;
+  for (const auto& file : files) {
+    std::ifstream in(file);
+    text.append(std::istreambuf_iterator<char>(in), {});
+  }
+  return text;
 }
 
 // The names that the pattern's group finds in a header.

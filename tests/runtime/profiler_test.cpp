@@ -90,7 +90,7 @@ TEST(Profiler, CountsWorkByShape) {
     const double memory = (read + written) / (1e6 * kGigabytes);
     EXPECT_NEAR(r->floor_ms, std::max(memory, flops / (1e6 * kGigaflops)), 1e-12) << ops;
     EXPECT_GT(r->ms, 0) << ops;
-    EXPECT_TRUE(r->where.starts_with("tests/profiler_test.cpp:")) << ops << " at " << r->where;
+    EXPECT_TRUE(r->where.starts_with("runtime/profiler_test.cpp:")) << ops << " at " << r->where;
   };
   expect("matmul", 3, 3 * 4 * (33 * 20 + 20 * 7), 3 * 4 * 33 * 7, 3 * 2 * 33 * 20 * 7);
   expect("add, relu", 1, 4 * 400 + 4, 4 * 400, 2 * 400);
@@ -143,7 +143,7 @@ TEST(Profiler, ShowsTheFullestStep) {
   EXPECT_EQ(p.alive[0].shape, "(64, 64)");
   EXPECT_GE(p.alive[0].count, 4);
   EXPECT_EQ(p.alive[0].bytes, p.alive[0].count * 4 * 64 * 64);
-  EXPECT_TRUE(p.alive[0].where.starts_with("tests/profiler_test.cpp:")) << p.alive[0].where;
+  EXPECT_TRUE(p.alive[0].where.starts_with("runtime/profiler_test.cpp:")) << p.alive[0].where;
   EXPECT_NE(p.table().find("The fullest plan takes"), std::string::npos) << p.table();
 }
 

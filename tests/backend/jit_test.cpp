@@ -1,5 +1,5 @@
-// Generated code against the tile interpreter, which tests/tile_test.cpp holds against references:
-// the same formulas, so the same bits.
+// Generated code against the tile interpreter, which tests/backend/tile_test.cpp holds against
+// references: the same formulas, so the same bits.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>

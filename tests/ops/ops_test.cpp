@@ -518,7 +518,7 @@ std::string joined_names(const std::vector<DType>& dtypes) {
 std::string table() {
   std::ostringstream out;
   out << "# Operations and what is checked of them\n\n"
-         "Written by `tests/ops_test.cpp`, which runs every check on every operation. An "
+         "Written by `tests/ops/ops_test.cpp`, which runs every check on every operation. An "
          "operation\n"
          "without tests fails there. **values**: against a reference of its own, in each dtype;\n"
          "**layouts**: transposed, stepped, flipped and repeated inputs; **= eager**, **= "
