@@ -623,7 +623,7 @@ TEST_F(Damage, MissingFilesFoldersPipesAndDevices) {
     EXPECT_EQ(fault(file("none"), [&] { sample.read(file("none")); }),
               ": No such file or directory");
     EXPECT_EQ(fault(folder_, [&] { sample.read(folder_); }), ": is a folder");
-    for (const std::string path : {file("pipe"), std::string("/dev/null"), std::string("/dev/zero"),
+    for (const std::string& path : {file("pipe"), std::string("/dev/null"), std::string("/dev/zero"),
                                    std::string("/dev/full")})
       EXPECT_EQ(fault(path, [&] { sample.read(path); }), ": is not a regular file");
   }

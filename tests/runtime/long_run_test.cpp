@@ -46,7 +46,9 @@ void keeps_no_batches(const std::function<Tensor(const Tensor&)>& result, bool r
   for (int i = 0; i < 700; ++i) {
     const Tensor batch = batch_of(kMiB, static_cast<float>(i));
     kept.push_back(result(batch));
-    if (reads_another) EXPECT_EQ(max(batch).item(), i);
+    if (reads_another) {
+      EXPECT_EQ(max(batch).item(), i);
+    }
   }
   EXPECT_LT(memory_stats().peak - before, 300 * kMiB);
   for (int i = 0; i < 700; ++i) ASSERT_NEAR(kept[i].to_vector<double>()[0], i, 1e-3 * i) << i;
