@@ -233,16 +233,16 @@ void train_model(const TrainJob& job) {
   optim::AdamW optimizer(weights, {.lr = lr, .weight_decay = kWeightDecay});
   optimizer.add_param_group(shifts_and_scales, {.lr = lr, .weight_decay = 0});
   const int64_t epochs = settings["epochs"];
+  optimizer.set_schedule(optim::one_cycle(lr, epochs * training.size(), {.pct_start = 0.25}));
   training::Trainer trainer(
-      *model.module, optimizer,
-      [&](const data::Sample& batch) -> training::Outcome {
-        const Tensor logits = model.logits(normalized(batch[0]));
-        return {cross_entropy(logits, batch[1], {.label_smoothing = kLabelSmoothing}),
-                {{"accuracy", sum(argmax(logits) == batch[1])}}};
-      },
-      {.epochs = epochs,
-       .schedule = optim::one_cycle(lr, epochs * training.size(), {.pct_start = 0.25}),
-       .note = run.note()});
+      training::supervised(*model.module, optimizer,
+                           [&](const data::Sample& batch) -> training::Outcome {
+                             const Tensor logits = model.logits(normalized(batch[0]));
+                             return {cross_entropy(logits, batch[1],
+                                                   {.label_smoothing = kLabelSmoothing}),
+                                     {{"accuracy", sum(argmax(logits) == batch[1])}}};
+                           }),
+      {.epochs = epochs, .note = run.note()});
   fmt::print("{}: {} with {} parameters, results in {}\n", kName,
              settings["model"].get<std::string>(), report::shown(model.module->parameter_count()),
              run.folder());

@@ -12,6 +12,9 @@
 
 namespace glia::optim {
 
+// The learning rate as a function of the steps taken before; see Schedules below.
+using Schedule = std::function<double(int64_t step)>;
+
 // The base of every optimizer: groups of parameters with options of their own, and the state that
 // belongs to each parameter. An optimizer refers to the model's parameters; the model may be moved
 // or copied from meanwhile.
@@ -35,6 +38,10 @@ class Optimizer {
   double lr(size_t group = 0) const { return option("lr", group); }
   void set_lr(double lr);  // of every group
   void set_lr(double lr, size_t group) { set_option("lr", lr, group); }
+  // From now on each step begins by setting the rate to schedule(steps()): of every group, or of
+  // one. It is no part of the state; empty: the rate stays.
+  void set_schedule(const Schedule& schedule);
+  void set_schedule(const Schedule& schedule, size_t group);
   // Any option under PyTorch's name, flags as 0 or 1; "betas.0" and "betas.1" are a pair's parts.
   double option(std::string_view name, size_t group = 0) const;
   void set_option(std::string_view name, double value, size_t group = 0);
@@ -91,15 +98,35 @@ class Optimizer {
   struct Batch;
   class Exclusive;
 
+  void follow_schedules();
   std::vector<Batch> batches(const std::vector<Tensor>& gradients, const Where& where);
-  void record(const Batch& batch, const Where& where);
+  bool record(const Batch& batch, const Where& where);
   size_t option_index(std::string_view name, size_t group) const;
 
   const char* name_;
   std::vector<std::string_view> option_names_;
   std::vector<Options> groups_;
+  std::vector<Schedule> schedules_;  // of each group
   std::vector<Slot> slots_;
   int64_t steps_ = 0;
+};
+
+// While one lives, steps of optimizers on this thread only record what they do, and finish()
+// computes it: steps of several optimizers, and what else has been set, are then one plan.
+class DeferredSteps {
+ public:
+  DeferredSteps();
+  ~DeferredSteps();
+  DeferredSteps(const DeferredSteps&) = delete;
+  DeferredSteps& operator=(const DeferredSteps&) = delete;
+  // Of the outermost one: computes all variables that have been set. When that throws, the
+  // optimizers and their parameters are what they were before the first step that was recorded.
+  void finish();
+
+ private:
+  friend class Optimizer;
+  DeferredSteps* const outer_;
+  std::vector<std::function<void()>> undo_;  // the counts of what has been recorded
 };
 
 struct SGDOptions {
@@ -208,11 +235,30 @@ ClippedGradients clip_grad_norm(const std::vector<Tensor>& gradients, double max
 // Clamps every value to [-clip_value, clip_value].
 std::vector<Tensor> clip_grad_value(const std::vector<Tensor>& gradients, double clip_value);
 
-// ---- Schedules --------------------------------------------------------------------------------
-// The learning rate as a function of the steps taken before: opt.set_lr(schedule(opt.steps())).
-// They throw ValueError for arguments out of range.
+// ---- Accumulation -----------------------------------------------------------------------------
 
-using Schedule = std::function<double(int64_t step)>;
+// The gradients of several batches, for a step on their mean: what has been added so far is state.
+class GradientMean {
+ public:
+  // Computes nothing by itself: sums are variables. Undefined gradients count as zeros. Throws
+  // ShapeError where gradients do not fit those before.
+  void add(const std::vector<Tensor>& gradients, Where where = Where::current());
+  int64_t count() const { return count_; }  // added since the last take()
+  // The mean of what has been added, which is forgotten. Throws Error if nothing was.
+  std::vector<Tensor> take();
+
+  // "count", "defined" for each gradient, and "sum.I" of those that are.
+  StateDict state_dict() const;
+  void load_state_dict(const StateDict& values);
+
+ private:
+  std::vector<Buffer> sums_;
+  int64_t count_ = 0;
+};
+
+// ---- Schedules --------------------------------------------------------------------------------
+// Functions of the steps taken before, for Optimizer::set_schedule. They throw ValueError for
+// arguments out of range.
 
 Schedule constant(double lr);
 // Times gamma after every `every` steps.

@@ -31,6 +31,7 @@ void Optimizer::add_group(const ParameterList& parameters, Options options) {
   }
   for (const Variable& p : parameters) slots_.push_back({groups_.size(), p.alias()});
   groups_.push_back(std::move(options));
+  schedules_.emplace_back();
 }
 
 ParameterList Optimizer::parameters() const {
@@ -71,6 +72,42 @@ void Optimizer::set_option(std::string_view name, double value, size_t group) {
 
 void Optimizer::set_lr(double lr) {
   for (size_t g = 0; g < groups_.size(); ++g) set_lr(lr, g);
+}
+
+void Optimizer::set_schedule(const Schedule& schedule) { std::ranges::fill(schedules_, schedule); }
+
+void Optimizer::set_schedule(const Schedule& schedule, size_t group) {
+  option_index("lr", group);
+  schedules_[group] = schedule;
+}
+
+void Optimizer::follow_schedules() {
+  for (size_t g = 0; g < schedules_.size(); ++g)
+    if (schedules_[g]) set_lr(schedules_[g](steps_), g);
+}
+
+// ---- Steps together -----------------------------------------------------------------------------
+
+namespace {
+thread_local DeferredSteps* deferred = nullptr;
+}
+
+DeferredSteps::DeferredSteps() : outer_(std::exchange(deferred, this)) {}
+DeferredSteps::~DeferredSteps() { deferred = outer_; }
+
+void DeferredSteps::finish() {
+  if (outer_) {
+    std::ranges::move(undo_, std::back_inserter(outer_->undo_));
+    undo_.clear();
+    return;
+  }
+  const std::vector<std::function<void()>> undo = std::exchange(undo_, {});
+  try {
+    eval_variables();
+  } catch (...) {
+    for (const auto& f : undo) f();
+    throw;
+  }
 }
 
 // ---- A step -------------------------------------------------------------------------------------
@@ -162,7 +199,8 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
   return out;
 }
 
-void Optimizer::record(const Batch& batch, const Where& where) {
+// Whether it is done at once, in place.
+bool Optimizer::record(const Batch& batch, const Where& where) {
   const Slot& any = *batch.slots[0];
   const Update u = update(groups_[any.group], any.steps + 1);
   const size_t operands = 2 + any.state.size();
@@ -180,7 +218,7 @@ void Optimizer::record(const Batch& batch, const Where& where) {
       nodes.push_back(batch.gradients[j]->node());
       for (const Variable& state : slot.state) nodes.push_back(state.cell()->value.node());
     }
-    if (foreach_in_place(name_, u.rule, operands, nodes, u.scalars, where)) return;
+    if (foreach_in_place(name_, u.rule, operands, nodes, u.scalars, where)) return true;
     results = foreach (name_, u.rule, operands, nodes, u.scalars, where);
   }
   auto next = results.begin();
@@ -188,23 +226,31 @@ void Optimizer::record(const Batch& batch, const Where& where) {
     slot->parameter.set(std::move(*next++), where);
     for (const Variable& state : slot->state) state.set(std::move(*next++), where);
   }
+  return false;
 }
 
 void Optimizer::step(std::vector<Tensor> gradients, Where where) {
   const NoGrad off;
+  follow_schedules();
   std::vector<Batch> all = batches(gradients, where);
-  std::vector<Slot*> updated;
+  std::vector<Slot*> done, recorded;
   for (const Batch& batch : all) {
-    record(batch, where);
-    updated.insert(updated.end(), batch.slots.begin(), batch.slots.end());
+    auto& slots = record(batch, where) ? done : recorded;
+    slots.insert(slots.end(), batch.slots.begin(), batch.slots.end());
   }
   forget_cast_parameters();
   // Values that nobody holds any more give their memory to the new ones.
   all.clear();
   gradients.clear();
-  eval_variables();
-  for (Slot* slot : updated) ++slot->steps;
+  if (!deferred) eval_variables();
+  for (Slot* slot : done) ++slot->steps;
+  for (Slot* slot : recorded) ++slot->steps;
   ++steps_;
+  if (deferred && !recorded.empty())
+    deferred->undo_.push_back([this, slots = std::move(recorded)] {
+      for (Slot* slot : slots) --slot->steps;
+      --steps_;
+    });
 }
 
 // ---- Saving -------------------------------------------------------------------------------------

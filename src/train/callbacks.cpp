@@ -1,9 +1,11 @@
+// What is called as a run goes on.
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 
 #include "glia/io.h"
@@ -16,7 +18,7 @@ namespace {
 
 // "loss 0.2310": shares of a whole as percentages, losses with four digits, rates in full.
 std::string shown(const std::string& name, double value) {
-  if (name == "lr") return fmt::format("{:.3g}", value);
+  if (name.ends_with("lr")) return fmt::format("{:.3g}", value);
   if (name.ends_with("accuracy")) return fmt::format("{:.2f} %", 100 * value);
   return fmt::format("{:.4f}", value);
 }
@@ -52,15 +54,16 @@ class Progress {
     if (now - last_ < (bar_ ? 100 : 10000)) return;
     last_ = now;
     const double per_step = (now - start_) / 1000 / static_cast<double>(t.step() - steps_at_start_);
-    const int64_t left = t.options().epochs * t.batches() - t.step();
+    const int64_t steps = t.options().steps, all = steps > 0 ? steps : t.epochs() * t.batches();
     std::string text;
     for (const auto& [name, value] : t.means().values())
       text += fmt::format("{} {}  ", name, shown(name, value));
-    text += fmt::format(
-        "{:.0f} {}/s  {} left",
-        static_cast<double>(t.means().samples()) / static_cast<double>(t.batch()) / per_step, unit_,
-        duration(per_step * static_cast<double>(left)));
-    const std::string epoch = epoch_of(t, t.epoch() + 1);
+    const std::vector<Means::Total> totals = t.means().totals();
+    const bool counts = !unit_.empty() && !totals.empty();
+    const double of_step = counts ? totals[0].count / static_cast<double>(t.batch()) : 1;
+    text += fmt::format("{:.0f} {}/s  {} left", of_step / per_step, counts ? unit_ : "steps",
+                        duration(per_step * static_cast<double>(all - t.step())));
+    const std::string epoch = place(t, t.epoch() + 1);
     const double part = static_cast<double>(t.batch()) / static_cast<double>(t.batches());
     if (!bar_) {
       fmt::print("{}  {:3.0f} %  {}\n", epoch, 100 * part, text);
@@ -73,9 +76,10 @@ class Progress {
 
   void epoch(const Trainer& t) {
     const Epoch& done = t.history().back();
-    std::string text = epoch_of(t, done.epoch);
+    std::string text = place(t, done.epoch);
     for (const auto& [name, value] : done.values)
-      if (name != "lr") text += fmt::format("  {} {}", with_spaces(name), shown(name, value));
+      if (!name.ends_with("lr"))
+        text += fmt::format("  {} {}", with_spaces(name), shown(name, value));
     fmt::print("{}{}  {}\n", bar_ ? "\r\x1b[K" : "", text, duration(done.seconds));
     std::fflush(stdout);
   }
@@ -85,9 +89,12 @@ class Progress {
   }
 
  private:
-  static std::string epoch_of(const Trainer& t, int64_t epoch) {
-    const std::string all = std::to_string(t.options().epochs);
-    return fmt::format("epoch {:>{}}/{}", epoch, all.size(), all);
+  // "epoch  3/12", or "step  500/20000" of a run that is so many steps.
+  static std::string place(const Trainer& t, int64_t epoch) {
+    const bool steps = t.options().steps > 0;
+    const std::string all = std::to_string(steps ? t.options().steps : t.epochs());
+    return fmt::format("{} {:>{}}/{}", steps ? "step" : "epoch", steps ? t.step() : epoch,
+                       all.size(), all);
   }
   static std::string bar(double part, int width) {
     if (width < 8) return "";
@@ -145,39 +152,46 @@ class TensorBoard {
         events_.scalar(tag, history[epochs_].step, value);
       }
       events_.flush();
-      samples_ = 0;
-      loss_ = 0;
+      last_.clear();
     }
-    if (t.step() % kEvery || t.means().samples() <= samples_) return;
-    const auto samples = static_cast<double>(t.means().samples());
-    const double loss = value_of(t.means().values(), "loss") * samples;
-    const double since = samples - static_cast<double>(samples_);
-    events_.scalar("loss/step", t.step(), (loss - loss_) / since);
-    samples_ = t.means().samples();
-    loss_ = loss;
+    if (t.step() % kEvery) return;
+    for (const auto& [name, sum, count] : t.means().totals()) {
+      auto& [last_sum, last_count] = last_[name];
+      if (count > last_count) {
+        events_.scalar(name + "/step", t.step(), (sum - last_sum) / (count - last_count));
+        last_sum = sum;
+        last_count = count;
+      }
+    }
   }
   void flush() { events_.flush(); }
 
   StateDict state() {
     flush();
-    return {{"epochs", tensor(epochs_)}, {"samples", tensor(samples_)}, {"loss", tensor(loss_)}};
+    StateDict out{{kEpochs, tensor(epochs_)}};
+    for (const auto& [name, last] : last_)
+      out.emplace_back(kLast + name, tensor({last.first, last.second}));
+    return out;
   }
   void load_state(const StateDict& state) {
     for (const auto& [name, value] : state) {
-      if (name == "epochs") epochs_ = value.item<int64_t>();
-      if (name == "samples") samples_ = value.item<int64_t>();
-      if (name == "loss") loss_ = value.item();
+      if (name == kEpochs) epochs_ = value.item<int64_t>();
+      if (!name.starts_with(kLast)) continue;
+      const auto last = value.to_vector<double>();
+      if (last.size() != 2) throw Error("tensorboard: " + name + " is no sum and count");
+      last_[name.substr(kLast.size())] = {last[0], last[1]};
     }
     if (epochs_ < 0) throw Error("tensorboard: " + std::to_string(epochs_) + " epochs");
   }
 
  private:
   static constexpr int64_t kEvery = 50;
+  inline static const std::string kEpochs = "epochs", kLast = "last.";
 
   io::EventWriter events_;
-  int64_t epochs_ = 0;   // written
-  int64_t samples_ = 0;  // of the running epoch up to the last event, and their sum of losses
-  double loss_ = 0;
+  int64_t epochs_ = 0;  // written
+  // Sum and count of each metric of the running epoch, up to its last event.
+  std::map<std::string, std::pair<double, double>> last_;
 };
 
 }  // namespace
@@ -211,49 +225,90 @@ Callback checkpoints(const std::string& path, int64_t steps) {
           .on_end = save};
 }
 
-Callback early_stopping(const std::string& name, int patience, Better better,
-                        const EarlyStoppingOptions& options) {
-  if (patience < 0 || !(options.min_delta >= 0))
-    throw Error(fmt::format("early_stopping: patience {} or min_delta {} is negative", patience,
-                            options.min_delta));
-  // A number is better than none.
-  const auto is_better = [=](double now, double then) {
+namespace {
+
+// How one value of the epochs compares with another. A number is better than none.
+struct Judge {
+  std::string name;
+  Better better = Better::kLower;
+  double min_delta = 0;
+
+  bool is_better(double now, double then) const {
     if (std::isnan(then)) return !std::isnan(now);
-    return better == Better::kLower ? now < then - options.min_delta
-                                    : now > then + options.min_delta;
-  };
-  auto weights = std::make_shared<StateDict>();  // of the best epoch, if they are to be restored
-  // Epochs since the best. A function of the history alone, so that a resumed run stops where the
+    return better == Better::kLower ? now < then - min_delta : now > then + min_delta;
+  }
+  // Epochs since the best. A function of the history alone, so that a resumed run does what the
   // whole one does.
-  const auto since_best = [=](const Trainer& t) {
+  int64_t since_best(const Trainer& t) const {
     const auto& history = t.history();
     size_t best = 0;
     for (size_t i = 1; i < history.size(); ++i)
       if (is_better(value_of(history[i].values, name), value_of(history[best].values, name)))
         best = i;
     return static_cast<int64_t>(history.size() - 1 - best);
+  }
+  // The last epoch is the best so far, and nothing has been trained since.
+  bool is_at_best(const Trainer& t) const {
+    return !t.history().empty() && t.batch() == 0 && since_best(t) == 0;
+  }
+};
+
+// The states of all models, as "PART.NAME", and back.
+StateDict states_of_models(const Trainer& t) {
+  StateDict out;
+  for (const Part& part : t.parts()) {
+    if (!part.module()) continue;
+    for (const auto& [name, value] : part.state_dict()) {
+      eval(value);
+      out.emplace_back(part.name() + "." + name, value);
+    }
+  }
+  return out;
+}
+void load_models(const Trainer& t, const StateDict& states) {
+  for (const Part& part : t.parts()) {
+    if (!part.module()) continue;
+    StateDict its;
+    const std::string prefix = part.name() + ".";
+    for (const auto& [name, value] : states)
+      if (name.starts_with(prefix)) its.emplace_back(name.substr(prefix.size()), value);
+    part.load_state_dict(its);
+  }
+}
+
+}  // namespace
+
+Callback best_checkpoint(const std::string& path, const std::string& name, Better better) {
+  const auto save = [path, judge = Judge{name, better}](Trainer& t) {
+    if (judge.is_at_best(t)) t.save(path);
   };
+  return {.on_begin = save, .on_epoch = save};
+}
+
+Callback early_stopping(const std::string& name, int patience, Better better,
+                        const EarlyStoppingOptions& options) {
+  if (patience < 0 || !(options.min_delta >= 0))
+    throw Error(fmt::format("early_stopping: patience {} or min_delta {} is negative", patience,
+                            options.min_delta));
+  const Judge judge{name, better, options.min_delta};
+  auto best = std::make_shared<StateDict>();  // the models of the best epoch, if restored
   const auto check = [=](Trainer& t) {
     if (t.history().empty()) return;
-    const int64_t since = since_best(t);
-    if (options.restore_best && since == 0 && t.batch() == 0) {
-      *weights = t.model().state_dict();
-      for (const auto& [key, value] : *weights) eval(value);
-    }
-    if (options.restore_best && weights->empty())
+    if (options.restore_best && judge.is_at_best(t)) *best = states_of_models(t);
+    if (options.restore_best && best->empty())
       throw Error("early_stopping: the best epoch was before this run, and its weights are lost");
-    if (since >= std::max(patience, 1)) t.stop();
+    if (judge.since_best(t) >= std::max(patience, 1)) t.stop();
   };
   const auto restore = [=](Trainer& t) {
-    if (t.history().empty() || weights->empty()) return;
-    if (t.finished() || since_best(t) >= std::max(patience, 1)) t.model().load_state_dict(*weights);
+    if (t.history().empty() || best->empty()) return;
+    if (t.finished() || judge.since_best(t) >= std::max(patience, 1)) load_models(t, *best);
   };
   return {.on_begin = check,
           .on_epoch = check,
           .on_end = restore,
           .name = "early_stopping." + name,
-          .state = [weights] { return *weights; },
-          .load_state = [weights](const StateDict& state) { *weights = state; }};
+          .state = [best] { return *best; },
+          .load_state = [best](const StateDict& state) { *best = state; }};
 }
 
 }  // namespace glia::training

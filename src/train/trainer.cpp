@@ -1,11 +1,15 @@
+// The loop itself, and its checkpoints.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <utility>
 
-#include "glia/autodiff.h"
 #include "glia/io.h"
-#include "glia/ops.h"
 #include "glia/random.h"
 #include "glia/train.h"
 #include "runtime/clock.h"
@@ -16,8 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kMetadataKey = "glia.checkpoint";
-const std::string kModel = "model.", kOptimizer = "optimizer.", kSums = "sums.",
-                  kCallbacks = "callbacks.";
+const std::string kMetrics = "metrics", kCallbacks = "callbacks";
 
 // JSON has no NaN or infinity; they are written as text.
 Json to_json(double value) {
@@ -93,18 +96,79 @@ std::vector<std::pair<std::string, const Callback*>> named(const std::vector<Cal
   return out;
 }
 
+std::vector<nn::Module*> modules_of(const std::vector<Part>& parts) {
+  std::vector<nn::Module*> out;
+  for (const Part& part : parts)
+    if (part.module()) out.push_back(part.module());
+  return out;
+}
+
 // Evaluation mode while it lives.
 class EvaluationMode {
  public:
-  explicit EvaluationMode(nn::Module& model) : model_(model), training_(model.is_training()) {
-    model_.eval();
+  explicit EvaluationMode(const std::vector<Part>& parts) {
+    for (nn::Module* module : modules_of(parts)) {
+      before_.emplace_back(module, module->is_training());
+      module->eval();
+    }
   }
-  ~EvaluationMode() { model_.train(training_); }
+  ~EvaluationMode() {
+    for (const auto& [module, training] : before_) module->train(training);
+  }
 
  private:
-  nn::Module& model_;
-  const bool training_;
+  std::vector<std::pair<nn::Module*, bool>> before_;
 };
+
+void check_parts(const std::vector<Part>& parts) {
+  std::set<std::string> names{kMetrics, kCallbacks};
+  for (const Part& part : parts) {
+    const std::string& name = part.name();
+    if (name.empty() || name.find('.') != std::string::npos)
+      throw ValueError("Trainer: a part is named \"" + name + "\": empty, or with a dot");
+    if (!names.insert(name).second)
+      throw ValueError(name == kMetrics || name == kCallbacks
+                           ? "Trainer: no part may be named \"" + name + "\""
+                           : "Trainer: two parts are named \"" + name + "\"");
+  }
+}
+
+// "lr" of the only optimizer, or "NAME_lr" of several: of their first groups.
+Values learning_rates(const std::vector<Part>& parts) {
+  Values out;
+  for (const Part& part : parts)
+    if (part.optimizer()) out.emplace_back(part.name() + "_lr", part.optimizer()->lr());
+  if (out.size() == 1) out[0].first = "lr";
+  return out;
+}
+
+// Loads all parts, or throws and loads none. `names` are those of the checkpoint's.
+void load_parts(const std::vector<Part>& parts, std::vector<std::string> names,
+                const io::NamedTensors& tensors) {
+  for (const Part& part : parts)
+    if (std::erase(names, part.name()) == 0) throw Error("it has no part '" + part.name() + "'");
+  if (!names.empty()) throw Error("it has a part '" + names[0] + "', which this run has not");
+  std::vector<StateDict> before;
+  try {
+    for (const Part& part : parts) {
+      before.push_back(part.state_dict());
+      part.load_state_dict(with_prefix(tensors, part.name() + "."));
+    }
+  } catch (...) {
+    for (size_t i = 0; i + 1 < before.size(); ++i) parts[i].load_state_dict(before[i]);
+    throw;
+  }
+}
+
+void check_names(const Values& values, const std::vector<Epoch>& history) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : values)
+    if (!names.insert(name).second) throw Error("an epoch has two values named '" + name + "'");
+  if (history.empty()) return;
+  for (const auto& [name, value] : history.back().values)
+    if (!names.erase(name)) throw Error("an epoch has no value '" + name + "', which others had");
+  if (!names.empty()) throw Error("an epoch has a value '" + *names.begin() + "', others had none");
+}
 
 }  // namespace
 
@@ -114,38 +178,31 @@ double value_of(const Values& values, const std::string& name) {
   throw Error("there is no value '" + name + "'");
 }
 
-void Means::add(const Outcome& outcome, int64_t samples) {
-  if (sums_.empty()) {
-    sums_.emplace_back("loss", zeros({}, kF64));
-    for (const auto& [name, sum] : outcome.sums) sums_.emplace_back(name, zeros({}, kF64));
-  }
-  bool same = sums_.size() == outcome.sums.size() + 1;
-  for (size_t i = 1; same && i < sums_.size(); ++i)
-    same = sums_[i].first == outcome.sums[i - 1].first;
-  if (!same) throw Error("Means: the sums of this batch are not those of the batches before");
-  samples_ += samples;
-  const auto grow = [&](size_t i, const Tensor& amount) {
-    sums_[i].second.set(sums_[i].second + reshape(cast(stop_gradient(amount), kF64), {}));
-  };
-  grow(0, outcome.loss * samples);
-  for (size_t i = 0; i < outcome.sums.size(); ++i) grow(i + 1, outcome.sums[i].second);
-}
+// ---- The trainer --------------------------------------------------------------------------------
 
-Values Means::values() const {
-  Values out;
-  for (const auto& [name, sum] : sums_)
-    out.emplace_back(name, sum.tensor().item() / static_cast<double>(samples_));
-  return out;
+Trainer::Trainer(Task task, Options options)
+    : task_(std::move(task)), options_(std::move(options)) {
+  if (!task_.step) throw ValueError("Trainer: the task has no step");
+  check_parts(task_.parts);
+  const auto& [epochs, steps, interval, note] = options_;
+  if (epochs < 0 || steps < 0 || interval < 0 || (interval > 0 && steps == 0))
+    throw ValueError(fmt::format("Trainer: epochs {}, steps {}, interval {}{}", epochs, steps,
+                                 interval, interval > 0 ? ": an interval is of steps" : ""));
 }
-
-Trainer::Trainer(nn::Module& model, optim::Optimizer& optimizer, Forward forward, Options options)
-    : model_(model),
-      optimizer_(optimizer),
-      forward_(std::move(forward)),
-      options_(std::move(options)) {}
 
 double Trainer::seconds() const {
   return seconds_ + (started_ < 0 ? 0 : milliseconds() / 1000 - started_);
+}
+
+int64_t Trainer::epochs() const {
+  if (options_.steps == 0) return options_.epochs;
+  return options_.interval == 0 ? 1 : (options_.steps - 1) / options_.interval + 1;
+}
+
+int64_t Trainer::batches() const {
+  if (options_.steps == 0) return training_.batches;
+  if (options_.interval == 0) return options_.steps;
+  return std::min(options_.interval, options_.steps - epoch_ * options_.interval);
 }
 
 void Trainer::call(Callback::Hook Callback::*hook) {
@@ -153,7 +210,10 @@ void Trainer::call(Callback::Hook Callback::*hook) {
     if (callback.*hook) (callback.*hook)(*this);
 }
 
-void Trainer::begin(data::Pipeline& training, data::Pipeline* test) {
+void Trainer::begin(data::Pipeline* training, data::Pipeline* test) {
+  if (!training && options_.steps == 0)
+    throw ValueError("fit: without training data, Options::steps says how long");
+  if (test && !task_.measure) throw ValueError("fit: test data, and the task measures nothing");
   // The same data as before, if a run goes on that was loaded.
   const auto checked = [&](const char* which, const data::Pipeline& data, const Origin& before) {
     if (data.size() == 0) throw ValueError(std::string("fit: the ") + which + " data hold nothing");
@@ -167,10 +227,10 @@ void Trainer::begin(data::Pipeline& training, data::Pipeline* test) {
       throw IoError(fault + "are others: values, order or batches differ");
     return now;
   };
-  const Origin now = checked("training", training, training_);
+  const Origin now = training ? checked("training", *training, training_) : Origin{};
   if (test) test_ = checked("test", *test, test_);
+  if (training) training->set_state(at_);  // or an error
   training_ = now;
-  training.set_state(at_);  // or an error
   for (const auto& [key, callback] : named(callbacks_)) {
     const StateDict state = with_prefix(loaded_states_, key);
     if (callback->load_state && !state.empty()) callback->load_state(state);
@@ -179,20 +239,34 @@ void Trainer::begin(data::Pipeline& training, data::Pipeline* test) {
   loaded_states_.clear();
   started_ = milliseconds() / 1000;
   stopped_ = false;
-  batches_ = training.size();
 }
 
-void Trainer::fit(data::Pipeline& training, data::Pipeline* test) {
+void Trainer::run(data::Pipeline* training, data::Pipeline* test) {
   begin(training, test);
   call(&Callback::on_begin);
+  std::optional<data::Pipeline::Pass> pass;
+  // The next batch of this epoch; false at its end.
+  const auto next = [&](data::Sample& batch) {
+    if (options_.steps > 0 && batch_ == batches()) return false;
+    if (!training) return true;
+    for (;;) {
+      if (!pass) {
+        training->set_state(at_);
+        pass.emplace(*training);
+      }
+      if (pass->next(batch)) return true;
+      pass.reset();
+      at_ = {at_.epoch + 1, 0};
+      if (options_.steps == 0) return false;
+    }
+  };
   while (!stopped_ && !finished()) {
-    model_.train();
-    training.set_state(at_);
-    auto pass = training.pass();
+    for (nn::Module* module : modules_of(task_.parts)) module->train();
     bool more = true;
-    for (data::Sample batch; !stopped_ && (more = pass.next(batch));) {
-      train_batch(batch);
-      ++at_.position;
+    for (data::Sample batch; !stopped_ && (more = next(batch));) {
+      take_step(batch);
+      at_.position += training != nullptr;
+      ++batch_;
       call(&Callback::on_step);
     }
     if (more) break;  // stopped within the epoch
@@ -204,44 +278,62 @@ void Trainer::fit(data::Pipeline& training, data::Pipeline* test) {
   started_ = -1;
 }
 
-void Trainer::train_batch(const data::Sample& batch) {
-  const Outcome outcome = forward_(batch);
-  if (options_.schedule) optimizer_.set_lr(options_.schedule(step_));
-  means_.add(outcome, batch.at(0).size(0));
-  optimizer_.step(gradients(outcome.loss, optimizer_.parameters()));
+void Trainer::take_step(const data::Sample& batch) {
+  optim::DeferredSteps together;
+  means_.add(task_.step(batch));
+  together.finish();
   ++step_;
 }
 
 void Trainer::finish_epoch(data::Pipeline* test) {
-  Epoch done{at_.epoch + 1, step_, 0, {{"lr", optimizer_.lr()}}};
-  for (const auto& [name, value] : means_.values()) {
-    if (name == "loss" && !std::isfinite(value))
-      throw ValueError("training diverged: the loss of epoch " + std::to_string(done.epoch) +
-                       " is " + std::to_string(value) + "; a lower learning rate may help");
+  Epoch done{epoch_ + 1, step_, 0, learning_rates(task_.parts)};
+  for (const auto& [name, sum, count] : means_.totals()) {
+    if (count == 0)
+      throw ValueError(
+          fmt::format("metric '{}': nothing was counted in epoch {}", name, done.epoch));
+    const double value = sum / count;
+    if (!std::isfinite(value))
+      throw ValueError(
+          fmt::format("training diverged: the {} of epoch {} is {}; a lower learning "
+                      "rate may help",
+                      name, done.epoch, value));
     done.values.emplace_back("train_" + name, value);
   }
   if (test)
     for (const auto& [name, value] : evaluate(*test))
       done.values.emplace_back("test_" + name, value);
+  if (task_.evaluate) {
+    const EvaluationMode evaluating(task_.parts);
+    const NoGrad no_grad;
+    const Values found = task_.evaluate();
+    done.values.insert(done.values.end(), found.begin(), found.end());
+  }
+  check_names(done.values, history_);
   done.seconds = seconds();
   history_.push_back(std::move(done));
   means_ = {};
-  at_ = {at_.epoch + 1, 0};
+  ++epoch_;
+  batch_ = 0;
 }
 
 Values Trainer::evaluate(data::Pipeline& samples) {
-  const EvaluationMode evaluating(model_);
-  const NoGrad no_grad;
+  if (!task_.measure) throw ValueError("evaluate: the task measures nothing");
   if (samples.size() == 0) throw ValueError("evaluate: the data hold nothing");
+  const EvaluationMode evaluating(task_.parts);
+  const NoGrad no_grad;
   Means means;
   samples.set_state({});
   auto pass = samples.pass();
   for (data::Sample batch; pass.next(batch);) {
-    means.add(forward_(batch), batch.at(0).size(0));
+    means.add(task_.measure(batch));
     eval_variables();
   }
+  for (const auto& [name, sum, count] : means.totals())
+    if (count == 0) throw ValueError("metric '" + name + "': nothing was counted");
   return means.values();
 }
+
+// ---- Checkpoints --------------------------------------------------------------------------------
 
 // Of a run that was loaded and has not begun, as they were.
 StateDict Trainer::callback_states() const {
@@ -254,23 +346,29 @@ StateDict Trainer::callback_states() const {
 
 void Trainer::save(const std::string& path) const {
   const RandomState random = random_state();
-  Json history = Json::array();
+  Json history = Json::array(), parts = Json::array();
   for (const Epoch& e : history_) history.push_back(to_json(e));
+  for (const Part& part : task_.parts) parts.push_back(part.name());
   const auto origin = [](const Origin& o) { return Json{o.batches, o.fingerprint}; };
-  const Json facts = {{"epoch", at_.epoch},
-                      {"batch", at_.position},
+  const Json facts = {{"epoch", epoch_},
+                      {"batch", batch_},
                       {"step", step_},
-                      {"samples", means_.samples()},
                       {"seconds", seconds()},
                       {"random", {random.seed, random.calls}},
-                      {"data", {{"training", origin(training_)}, {"test", origin(test_)}}},
+                      {"data",
+                       {{"epoch", at_.epoch},
+                        {"position", at_.position},
+                        {"training", origin(training_)},
+                        {"test", origin(test_)}}},
+                      {"parts", parts},
                       {"history", history},
                       {"note", options_.note}};
   io::NamedTensors tensors;
-  append(tensors, kModel, model_.state_dict());
-  append(tensors, kOptimizer, optimizer_.state_dict());
-  for (const auto& [name, sum] : means_.sums_) tensors.emplace_back(kSums + name, sum);
-  append(tensors, kCallbacks, callback_states());
+  for (const Part& part : task_.parts) append(tensors, part.name() + ".", part.state_dict());
+  for (const auto& [name, sum, count] : means_.entries_)
+    tensors.emplace_back(kMetrics + "." + name,
+                         tensor({sum.known, sum.of_tensors(), count.known, count.of_tensors()}));
+  append(tensors, kCallbacks + ".", callback_states());
   io::write_safetensors(path, tensors, {{kMetadataKey, facts.dump()}});
 }
 
@@ -282,35 +380,45 @@ void Trainer::load(const std::string& path) {
     std::vector<Epoch> history;
     for (const Json& e : facts.at("history")) history.push_back(epoch_of(e));
     Means means;
-    means.samples_ = count(facts.at("samples"));
-    for (const auto& [name, sum] : with_prefix(tensors, kSums)) {
-      if (sum.rank() != 0 || sum.dtype() != kF64) throw Error(kSums + name + " is no f64 number");
-      means.sums_.emplace_back(name, sum);
+    for (const auto& [name, value] : with_prefix(tensors, kMetrics + ".")) {
+      if (value.shape() != Shape{4} || value.dtype() != kF64)
+        throw Error(kMetrics + "." + name + " is no sum and count");
+      const auto v = value.to_vector<double>();
+      means.entries_.push_back({name, {v[0], tensor(v[1])}, {v[2], tensor(v[3])}});
     }
     const RandomState random{facts.at("random").at(0), facts.at("random").at(1)};
-    const data::State at{count(facts.at("epoch")), count(facts.at("batch"))};
-    const int64_t step = count(facts.at("step"));
+    const Json& data = facts.at("data");
+    const data::State at{count(data.at("epoch")), count(data.at("position"))};
+    const int64_t epoch = count(facts.at("epoch")), batch = count(facts.at("batch")),
+                  step = count(facts.at("step"));
     const double seconds = number(facts.at("seconds"));
     const auto origin = [&](const char* which) -> Origin {
-      if (!facts.contains("data")) return {};
-      const Json& o = facts["data"].at(which);
+      const Json& o = data.at(which);
       return {count(o.at(0)), o.at(1)};
     };
     const Origin training = origin("training"), test = origin("test");
     if (training.batches > 0 && at.position > training.batches)
       throw Error("batch " + std::to_string(at.position) + " of " +
                   std::to_string(training.batches));
+    const int64_t length = options_.interval > 0 ? options_.interval : options_.steps;
+    const bool stands = options_.steps == 0
+                            ? epoch == at.epoch && batch == at.position
+                            : batch <= length && epoch <= epochs() &&
+                                  step == std::min(epoch * length, options_.steps) + batch;
+    if (!stands)
+      throw Error(fmt::format("step {} is not step {} of epoch {}", step, batch, epoch + 1));
+    load_parts(task_.parts, facts.at("parts").get<std::vector<std::string>>(), tensors);
 
-    model_.load_state_dict(with_prefix(tensors, kModel));
-    optimizer_.load_state_dict(with_prefix(tensors, kOptimizer));
     set_random_state(random);
     history_ = std::move(history);
     means_ = std::move(means);
     training_ = training;
     test_ = test;
     loaded_ = path;
-    loaded_states_ = with_prefix(tensors, kCallbacks);
+    loaded_states_ = with_prefix(tensors, kCallbacks + ".");
     at_ = at;
+    epoch_ = epoch;
+    batch_ = batch;
     step_ = step;
     seconds_ = seconds;
   });

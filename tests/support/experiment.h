@@ -42,14 +42,15 @@ struct Experiment {
               return std::array{x + random.uniform() * 0.1, y};
             })),
         test(points().batch(30)),
-        trainer(
-            (manual_seed(3), net), optimizer,
-            [this](const data::Sample& batch) -> Outcome {
-              const Tensor logits = net(batch[0]);
-              return {cross_entropy(logits, batch[1]),
-                      {{"accuracy", sum(argmax(logits) == batch[1])}}};
-            },
-            {.epochs = epochs, .schedule = optim::one_cycle(lr, epochs * 13), .note = "hello"}) {}
+        trainer(supervised((manual_seed(3), net), optimizer,
+                           [this](const data::Sample& batch) -> Outcome {
+                             const Tensor logits = net(batch[0]);
+                             return {cross_entropy(logits, batch[1]),
+                                     {{"accuracy", sum(argmax(logits) == batch[1])}}};
+                           }),
+                {.epochs = epochs, .note = "hello"}) {
+    optimizer.set_schedule(optim::one_cycle(lr, epochs * 13));
+  }
   void fit() { trainer.fit(training, &test); }
   std::vector<float> weights() const {
     std::vector<float> all;

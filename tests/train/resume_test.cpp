@@ -344,7 +344,7 @@ TEST_F(Training, HostileCheckpointsAreRefused) {
     return false;
   };
   EXPECT_FALSE(fault(tensors, facts));
-  for (const char* key : {"epoch", "batch", "step", "samples"}) {
+  for (const char* key : {"epoch", "batch", "step"}) {
     for (const nlohmann::ordered_json& bad :
          {nlohmann::ordered_json(-1), nlohmann::ordered_json(INT64_MIN),
           nlohmann::ordered_json(UINT64_MAX), nlohmann::ordered_json(1e300),
@@ -356,15 +356,15 @@ TEST_F(Training, HostileCheckpointsAreRefused) {
   }
   for (const int64_t batch : {int64_t{14}, int64_t{1} << 40, INT64_MAX}) {
     auto changed = facts;
-    changed["batch"] = batch;
+    changed["data"]["position"] = batch;
     EXPECT_TRUE(fault(tensors, changed)) << batch;
   }
   // Sums of the running epoch that are too few, others, or no numbers.
   io::NamedTensors fewer, renamed, arrays;
   for (const auto& [name, value] : tensors) {
-    const bool is_sum = name == "sums.accuracy";
+    const bool is_sum = name == "metrics.accuracy";
     if (!is_sum) fewer.emplace_back(name, value);
-    renamed.emplace_back(is_sum ? "sums.other" : name, value);
+    renamed.emplace_back(is_sum ? "metrics.other" : name, value);
     arrays.emplace_back(name, is_sum ? zeros({3}, kF64) : value);
   }
   EXPECT_TRUE(fault(fewer, facts));
@@ -390,7 +390,7 @@ TEST_F(Training, AForeignCheckpointIsNamed) {
 
   nn::Linear other(4, 3);
   optim::AdamW optimizer(other.parameters(), {.lr = 0.01});
-  Trainer trainer(other, optimizer, {}, {.epochs = 1});
+  Trainer trainer(supervised(other, optimizer, [](const data::Sample&) { return Outcome(); }), {});
   trainer.save(file("linear"));
   EXPECT_TRUE(error(file("linear")).starts_with(file("linear") + ": does not fit this run: "));
 }
