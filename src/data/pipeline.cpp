@@ -1,7 +1,6 @@
 // The stages, and the thread that runs them ahead.
 #include <algorithm>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <exception>
 #include <map>
@@ -9,37 +8,13 @@
 #include <numeric>
 #include <thread>
 
-#include "core/node.h"
+#include "data/bytes.h"
 #include "glia/data.h"
 #include "glia/random.h"
-#include "io/file.h"
 #include "ops/autocast.h"
-#include "runtime/threads.h"
 
 namespace glia::data {
 namespace {
-
-const char* bytes_of(const Tensor& t) {
-  eval(t);
-  return static_cast<const char*>(t.node()->data());
-}
-
-// A tensor of `rows` pieces of shape `row`; piece i is copied from row_data(i).
-template <class F>
-Tensor stack_rows(int64_t rows, const Shape& row, DType dtype, F&& row_data) {
-  Shape shape = row;
-  shape.insert(0, rows);
-  const size_t bytes = static_cast<size_t>(row.numel()) * size_of(dtype);
-  MemoryRef memory(allocate_memory(static_cast<size_t>(rows) * bytes));
-  auto* out = static_cast<char*>(memory->data);
-  constexpr int64_t kTogether = 1 << 16;  // bytes, for rows anywhere in memory
-  const int64_t step = std::max<int64_t>(1, kTogether / std::max<int64_t>(bytes, 1));
-  parallel_for((rows + step - 1) / step, [&](int64_t piece) {
-    for (int64_t i = piece * step; i < std::min(rows, (piece + 1) * step); ++i)
-      std::memcpy(out + i * bytes, row_data(i), bytes);
-  });
-  return leaf(std::move(memory), 0, shape, dtype);
-}
 
 // Throws unless 0 <= position < size for each of them.
 void check_positions(std::span<const int64_t> positions, int64_t size) {
@@ -59,26 +34,6 @@ std::vector<T> room_for(const char* stage, int64_t count) {
   }
 }
 
-uint64_t mixed(uint64_t hash, uint64_t value) {
-  return std::rotl((hash ^ value) * 0x9E3779B97F4A7C15, 29);
-}
-
-// Of all bytes, or of pieces spread over them where they are many.
-uint64_t mixed(uint64_t hash, io::Bytes bytes) {
-  constexpr size_t kMostWhole = size_t{64} << 20, kPieces = 1024, kPiece = 4096;
-  if (bytes.size() > kMostWhole) {
-    const size_t step = (bytes.size() - kPiece) / (kPieces - 1);
-    for (size_t i = 0; i < kPieces; ++i) hash = mixed(hash, bytes.subspan(i * step, kPiece));
-    return mixed(hash, bytes.size());
-  }
-  for (size_t at = 0; at < bytes.size(); at += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
-    hash = mixed(hash, word);
-  }
-  return mixed(hash, bytes.size());
-}
-
 // Of a stage around another source.
 enum class Stage : uint64_t { kShuffled = 1, kPart, kBatched, kAugmented, kRepeated };
 uint64_t fingerprint_of(const SourcePtr& inner, Stage stage,
@@ -88,60 +43,128 @@ uint64_t fingerprint_of(const SourcePtr& inner, Stage stage,
   return hash;
 }
 
-Shape without_first(const Shape& shape) {
-  Shape row = shape;
-  row.erase(0);
-  return row;
-}
-
-class InMemory : public Source {
- public:
-  explicit InMemory(Sample tensors) : tensors_(std::move(tensors)) {
-    for (const Tensor& t : tensors_) {
-      if (t.rank() == 0 || t.size(0) != tensors_[0].shape()[0])
-        throw ShapeError("from_tensors: axis 0 differs: " + tensors_[0].shape().str() + " and " +
-                         t.shape().str());
-      rows_.push_back(bytes_of(t));
+uint64_t fingerprint_of(const Sample& sample) {
+  uint64_t hash = sample.size();
+  for (size_t i = 0; i < sample.size(); ++i) {
+    const Value& value = sample.value(i);
+    hash = mixed(hash, static_cast<uint64_t>(value.kind()));
+    if (sample.names()) hash = mixed(hash, io::bytes_of((*sample.names())[i]));
+    if (const int64_t* n = value.integer()) hash = mixed(hash, static_cast<uint64_t>(*n));
+    if (const double* n = value.number()) hash = mixed(hash, std::bit_cast<uint64_t>(*n));
+    if (const std::string* text = value.text()) hash = mixed(hash, io::bytes_of(*text));
+    if (value.texts())
+      for (const std::string& text : *value.texts()) hash = mixed(hash, io::bytes_of(text));
+    if (const Tensor* t = value.tensor(); t && t->defined()) {
+      hash = mixed(hash, static_cast<uint64_t>(t->dtype()));
+      for (const int64_t size : t->shape()) hash = mixed(hash, size);
+      hash = mixed(hash, io::Bytes(reinterpret_cast<const uint8_t*>(bytes_of(*t)),
+                                   static_cast<size_t>(t->node()->bytes())));
     }
   }
-  int64_t size() const override { return tensors_.empty() ? 0 : tensors_[0].shape()[0]; }
+  return hash;
+}
+
+uint64_t fingerprint_of(const BatchOptions& options) {
+  uint64_t hash = options.ragged.size();
+  for (const Pad& p : options.pad) {
+    hash = mixed(mixed(hash, io::bytes_of(p.field)), io::bytes_of(p.value.str()));
+    hash = mixed(hash, static_cast<uint64_t>(p.multiple));
+    hash = mixed(mixed(hash, io::bytes_of(p.lengths)), io::bytes_of(p.mask));
+  }
+  for (const std::string& name : options.ragged) hash = mixed(hash, io::bytes_of(name));
+  return hash;
+}
+
+// Rows of columns: tensors, and lists of texts.
+class InMemory : public Source {
+ public:
+  explicit InMemory(Sample columns) : columns_(std::move(columns)) {
+    for (size_t k = 0; k < columns_.size(); ++k) {
+      const Value& column = columns_.value(k);
+      const Tensor* t = column.tensor();
+      const bool has_rows = column.texts() || (t && t->defined() && t->rank() > 0);
+      const int64_t rows = !has_rows ? -1 : t ? t->size(0) : column.texts()->size();
+      if (k == 0) rows_ = rows;
+      if (!has_rows || rows != rows_)
+        throw ShapeError("from_tensors: axis 0 differs: " + columns_.value(0).str() + " and " +
+                         column.str());
+      bytes_.push_back(t ? bytes_of(*t) : nullptr);
+    }
+  }
+  int64_t size() const override { return rows_; }
   Sample get(int64_t, int64_t position) const override {
-    return rows_at({&position, 1}, [](const Tensor& stacked) {
-      return leaf(stacked.node()->memory, 0, without_first(stacked.shape()), stacked.dtype());
-    });
+    return rows_at(
+        {&position, 1},
+        [](const Tensor& stacked) {
+          return leaf(stacked.node()->memory, 0, without_first(stacked.shape()), stacked.dtype());
+        },
+        [](Texts texts) { return std::move(texts[0]); });
   }
   Sample gather(int64_t, std::span<const int64_t> positions) const override {
-    return rows_at(positions, [](Tensor stacked) { return stacked; });
+    return rows_at(
+        positions, [](Tensor stacked) { return stacked; }, [](Texts texts) { return texts; });
   }
   uint64_t fingerprint() const override {
-    uint64_t hash = tensors_.size();
-    for (size_t k = 0; k < tensors_.size(); ++k) {
-      const Tensor& t = tensors_[k];
+    uint64_t hash = columns_.size();
+    for (size_t k = 0; k < columns_.size(); ++k) {
+      if (const Texts* texts = columns_.value(k).texts()) {
+        for (const std::string& text : *texts) hash = mixed(hash, io::bytes_of(text));
+        continue;
+      }
+      const Tensor& t = *columns_.value(k).tensor();
       hash = mixed(hash, static_cast<uint64_t>(t.dtype()));
       for (const int64_t size : t.shape()) hash = mixed(hash, size);
       const auto bytes = static_cast<size_t>(t.shape().numel()) * size_of(t.dtype());
-      hash = mixed(hash, io::Bytes(reinterpret_cast<const uint8_t*>(rows_[k]), bytes));
+      hash = mixed(hash, io::Bytes(reinterpret_cast<const uint8_t*>(bytes_[k]), bytes));
     }
     return hash;
   }
 
  private:
-  template <class F>
-  Sample rows_at(std::span<const int64_t> positions, F&& finish) const {
-    check_positions(positions, size());
-    Sample out;
-    for (size_t k = 0; k < tensors_.size(); ++k) {
-      const Shape row = without_first(tensors_[k].shape());
-      const DType dtype = tensors_[k].dtype();
-      const size_t bytes = static_cast<size_t>(row.numel()) * size_of(dtype);
-      out.push_back(finish(stack_rows(static_cast<int64_t>(positions.size()), row, dtype,
-                                      [&](int64_t i) { return rows_[k] + positions[i] * bytes; })));
+  template <class OfTensor, class OfTexts>
+  Sample rows_at(std::span<const int64_t> positions, OfTensor&& of_tensor,
+                 OfTexts&& of_texts) const {
+    check_positions(positions, rows_);
+    std::vector<Value> out;
+    for (size_t k = 0; k < columns_.size(); ++k) {
+      if (const Texts* texts = columns_.value(k).texts()) {
+        Texts some;
+        for (const int64_t p : positions) some.push_back((*texts)[p]);
+        out.emplace_back(of_texts(std::move(some)));
+        continue;
+      }
+      const Tensor& t = *columns_.value(k).tensor();
+      const Shape row = without_first(t.shape());
+      const size_t bytes = static_cast<size_t>(row.numel()) * size_of(t.dtype());
+      out.emplace_back(
+          of_tensor(stack_rows(static_cast<int64_t>(positions.size()), row, t.dtype(),
+                               [&](int64_t i) { return bytes_[k] + positions[i] * bytes; })));
     }
-    return out;
+    return Sample(std::move(out), columns_.names());
   }
 
-  Sample tensors_;
-  std::vector<const char*> rows_;  // their bytes
+  Sample columns_;
+  std::vector<const char*> bytes_;  // of the tensors
+  int64_t rows_ = 0;
+};
+
+// Samples that need have nothing in common.
+class Listed : public Source {
+ public:
+  explicit Listed(std::vector<Sample> samples) : samples_(std::move(samples)) {}
+  int64_t size() const override { return static_cast<int64_t>(samples_.size()); }
+  Sample get(int64_t, int64_t position) const override {
+    check_positions({&position, 1}, size());
+    return samples_[position];
+  }
+  uint64_t fingerprint() const override {
+    uint64_t hash = samples_.size();
+    for (const Sample& sample : samples_) hash = mixed(hash, fingerprint_of(sample));
+    return hash;
+  }
+
+ private:
+  const std::vector<Sample> samples_;
 };
 
 // The inner source's samples at other positions.
@@ -242,29 +265,36 @@ class Part : public Reindexed {
 
 class Batched : public Source {
  public:
-  Batched(SourcePtr inner, int64_t batch, bool drop_last)
-      : inner_(std::move(inner)), batch_(batch), drop_last_(drop_last) {
+  Batched(SourcePtr inner, int64_t batch, BatchOptions options)
+      : inner_(std::move(inner)), batch_(batch), options_(std::move(options)) {
     if (batch < 1) throw Error("batch: the size must be positive, not " + std::to_string(batch));
   }
   int64_t size() const override {
     const int64_t n = inner_->size();
-    return n / batch_ + (!drop_last_ && n % batch_ > 0);
+    return n / batch_ + (!options_.drop_last && n % batch_ > 0);
   }
   Sample get(int64_t epoch, int64_t position) const override {
     check_positions({&position, 1}, size());
     const int64_t start = position * batch_;
     auto positions = room_for<int64_t>("batch", std::min(batch_, inner_->size() - start));
     std::iota(positions.begin(), positions.end(), start);
-    return inner_->gather(epoch, positions);
+    if (plain()) return inner_->gather(epoch, positions);
+    std::vector<Sample> samples;
+    for (const int64_t p : positions) samples.push_back(inner_->get(epoch, p));
+    return collate(samples, options_);
   }
   uint64_t fingerprint() const override {
-    return fingerprint_of(inner_, Stage::kBatched, {uint64_t(batch_), drop_last_});
+    const uint64_t hash =
+        fingerprint_of(inner_, Stage::kBatched, {uint64_t(batch_), options_.drop_last});
+    return plain() ? hash : mixed(hash, fingerprint_of(options_));
   }
 
  private:
+  bool plain() const { return options_.pad.empty() && options_.ragged.empty(); }
+
   const SourcePtr inner_;
   const int64_t batch_;
-  const bool drop_last_;
+  const BatchOptions options_;
 };
 
 class Augmented : public Source {
@@ -349,32 +379,21 @@ Sample sample_at(const Source& source, uint64_t seed, State at) {
 
 Sample Source::gather(int64_t epoch, std::span<const int64_t> positions) const {
   std::vector<Sample> samples;
-  for (int64_t p : positions) samples.push_back(get(epoch, p));
-  Sample out;
-  for (size_t k = 0; !samples.empty() && k < samples[0].size(); ++k) {
-    const Tensor& first = samples[0][k];
-    for (const Sample& s : samples) {
-      if (s.size() != samples[0].size())
-        throw ShapeError("batch: samples of different numbers of tensors");
-      if (s[k].shape() != first.shape() || s[k].dtype() != first.dtype())
-        throw ShapeError(std::string("batch: samples differ: ") + name(first.dtype()) + " " +
-                         first.shape().str() + " and " + name(s[k].dtype()) + " " +
-                         s[k].shape().str());
-    }
-    out.push_back(stack_rows(static_cast<int64_t>(samples.size()), first.shape(), first.dtype(),
-                             [&](int64_t i) { return bytes_of(samples[i][k]); }));
-  }
-  return out;
+  for (const int64_t p : positions) samples.push_back(get(epoch, p));
+  return collate(samples);
 }
 
 uint64_t Source::fingerprint() const { return mixed(0, static_cast<uint64_t>(size())); }
 
-SourcePtr in_memory(Sample tensors) { return std::make_shared<InMemory>(std::move(tensors)); }
+SourcePtr in_memory(const Sample& columns) { return std::make_shared<InMemory>(columns); }
+SourcePtr in_memory(std::vector<Sample> samples) {
+  return std::make_shared<Listed>(std::move(samples));
+}
 SourcePtr shuffled(SourcePtr source, uint64_t seed) {
   return std::make_shared<Shuffled>(std::move(source), seed);
 }
-SourcePtr batched(SourcePtr source, int64_t size, bool drop_last) {
-  return std::make_shared<Batched>(std::move(source), size, drop_last);
+SourcePtr batched(SourcePtr source, int64_t size, const BatchOptions& options) {
+  return std::make_shared<Batched>(std::move(source), size, options);
 }
 SourcePtr mapped(SourcePtr source, MapFunction f) {
   return augmented(std::move(source), 0,
@@ -382,6 +401,22 @@ SourcePtr mapped(SourcePtr source, MapFunction f) {
 }
 SourcePtr augmented(SourcePtr source, uint64_t seed, AugmentFunction f) {
   return std::make_shared<Augmented>(std::move(source), seed, std::move(f));
+}
+SourcePtr renamed(SourcePtr source, const std::vector<std::string>& names) {
+  const auto shared = std::make_shared<const std::vector<std::string>>(names);
+  return mapped(std::move(source), [shared](const Sample& s) {
+    std::vector<Value> values;
+    for (size_t i = 0; i < s.size(); ++i) values.push_back(s.value(i));
+    return Sample(std::move(values), shared);
+  });
+}
+SourcePtr selected(SourcePtr source, const std::vector<std::string>& names) {
+  const auto shared = std::make_shared<const std::vector<std::string>>(names);
+  return mapped(std::move(source), [shared](const Sample& s) {
+    std::vector<Value> values;
+    for (const std::string& name : *shared) values.push_back(s.value(name));
+    return Sample(std::move(values), shared);
+  });
 }
 SourcePtr part(SourcePtr source, int64_t start, int64_t count) {
   return std::make_shared<Part>(std::move(source), start, count);
