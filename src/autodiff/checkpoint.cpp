@@ -10,13 +10,13 @@ namespace {
 
 // ---- barrier(x, gradient): x, but not before the gradient is there ----
 
-bool view_barrier(const Node&, const Layout& in, Layout* out) {
+bool view_barrier(const Recorded&, const Layout& in, Layout* out) {
   *out = in;
   return true;
 }
 void vjp_barrier(Vjp& v) { v.set(0, v.g()); }
 Tensor barrier(const Tensor& x, const Tensor& gradient);
-Tensor batch_barrier(const Node&, std::span<const Tensor> inputs, std::span<const bool> batched,
+Tensor batch_barrier(const Recorded&, std::span<const Tensor> inputs, std::span<const bool> batched,
                      int64_t size) {
   return barrier(with_batch_axis(inputs[0], batched[0], size), inputs[1]);
 }

@@ -158,7 +158,7 @@ class Walk {
     if (node.op->kind == Kind::kOutput) {  // gather the gradients of all results at the kernel
       auto& all = tuple_grads_[inputs[0]];
       all.resize(nodes_[inputs[0]]->op->outputs);
-      all[node.attributes[0]] = grads_[i];
+      all[node.attributes<OutputAttributes>().which] = grads_[i];
       return finish(i);
     }
     results_.resize(inputs.size());

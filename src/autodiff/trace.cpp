@@ -5,7 +5,7 @@ namespace glia {
 uint64_t sequence_now() { return host_scalar(0, kF32).node()->sequence; }
 
 Tensor record_again(const Node& node, std::span<const Tensor> inputs, const Shape& shape,
-                    std::span<const int64_t> attributes) {
+                    AttributeWords attributes) {
   const Grad as_before(grad_enabled() && node.needs_grad && !node.trainable);
   std::vector<Node*> nodes;
   for (const Tensor& t : inputs) nodes.push_back(t.node());

@@ -52,9 +52,9 @@ std::vector<Node*> recorded_since(uint64_t start, std::span<Node* const> roots, 
 // The node's operation, with its own derivative if it has one, on other inputs. It requires a
 // gradient only if the node did.
 Tensor record_again(const Node& node, std::span<const Tensor> inputs, const Shape& shape,
-                    std::span<const int64_t> attributes);
+                    AttributeWords attributes);
 inline Tensor record_again(const Node& node, std::span<const Tensor> inputs) {
-  return record_again(node, inputs, node.shape, node.attribute_span());
+  return record_again(node, inputs, node.shape, node.words());
 }
 
 // gradients() for functions that may ignore what they are given: zeros for any tensor on which the

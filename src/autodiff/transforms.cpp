@@ -1,11 +1,9 @@
 // Functions made from functions: directional derivatives, Jacobians, and batching.
-#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "autodiff/trace.h"
 #include "glia/autodiff.h"
-#include "ops/elementwise.h"
 #include "ops/private.h"
 
 namespace glia {
@@ -101,10 +99,6 @@ class Batch {
     return out;
   }
 
-  static bool is_uniform(const Node& node) {
-    return node.op->kind == Kind::kElementwise && node.op->code == static_cast<int>(Code::kUniform);
-  }
-
   Batched again(Node& node) {
     std::vector<Batched> in;
     bool any = false, same = true;
@@ -114,8 +108,9 @@ class Batch {
       same &= in.back().tensor.node() == input;
     }
     // What the function draws, each example draws for itself.
-    if (is_uniform(node) && !any)
-      return {record_again(node, {&in[0].tensor, 1}, with_size(size_, node.shape), {}), true};
+    if (node.op->draws && !any)
+      return {record_again(node, {&in[0].tensor, 1}, with_size(size_, node.shape), node.words()),
+              true};
     if (!any && same) return {handle(&node)};
     if (any && size_ == 0) return {zeros(with_size(0, node.shape), node.dtype), true};
     if (node.custom && any) return {custom(node, in), true};
@@ -132,6 +127,8 @@ class Batch {
   // One operation, of whose inputs some are batched.
   Batched for_all(const Node& node, std::span<Tensor> in, std::span<const bool> batched) {
     const Grad as_before(grad_enabled() && node.needs_grad && !node.trainable);
+    // A view is of its first input; any others only say what belongs together.
+    if (node.op->kind == Kind::kView && !batched[0]) return {record_again(node, in.first(1))};
     if (node.op->batch) {
       Tensor out = node.op->batch(node, in, batched, size_);
       if (out.defined()) return {out, true};
@@ -139,50 +136,21 @@ class Batch {
     switch (node.op->kind) {
       case Kind::kElementwise:
         // Broadcasting aligns the last axes; the examples' must stay in front.
-        if (is_uniform(node)) break;
+        if (node.op->draws) break;
         for (size_t i = 0; i < in.size(); ++i) {
-          if (batched[i]) in[i] = aligned(in[i], node.shape.rank());
+          if (batched[i]) in[i] = with_axes_behind_first(in[i], node.shape.rank());
         }
         return {record_again(node, in, with_size(size_, node.shape), {}), true};
       case Kind::kReduce: {
-        const int64_t mask = node.attributes[0] << 1;
-        return {record_again(node, in, with_size(size_, node.shape), {&mask, 1}), true};
+        const WordsOf moved(ReduceAttributes{node.attributes<ReduceAttributes>().axes << 1});
+        return {record_again(node, in, with_size(size_, node.shape), moved.words()), true};
       }
-      case Kind::kView:  // of its first input; any others only say what belongs together
-        if (!batched[0]) return {record_again(node, in.first(1))};
-        return {view(node, in[0]), true};
       case Kind::kOutput:
-        return {record_again(node, in, with_size(size_, node.shape), node.attribute_span()), true};
+        return {record_again(node, in, with_size(size_, node.shape), node.words()), true};
       default:
         break;
     }
     return each(node, in, batched);
-  }
-
-  // x (size, ...) with axes of size 1 put in so that it has `rank` besides the first.
-  Tensor aligned(const Tensor& x, int rank) const {
-    Shape shape = x.shape();
-    while (shape.rank() <= rank) shape.insert(1, 1);
-    return reshape(x, shape);
-  }
-
-  Tensor view(const Node& node, const Tensor& x) const {
-    const std::string_view op = node.op->name;
-    const Shape shape = with_size(size_, node.shape);
-    std::vector<int64_t> attributes(node.attribute_span().begin(), node.attribute_span().end());
-    if (op == "reshape") return reshape(x, shape, node.where);
-    if (op == "expand") return expand(aligned(x, node.shape.rank()), shape, node.where);
-    if (op == "permute") {
-      for (int64_t& axis : attributes) ++axis;
-      attributes.insert(attributes.begin(), 0);
-    } else if (op == "slice" || op == "select") {
-      ++attributes[0];
-    } else if (op == "flip") {
-      attributes[0] <<= 1;
-    } else if (op != "alias") {
-      throw Error("vmap: " + std::string(op) + " has no batch rule", node.where);
-    }
-    return record_again(node, {&x, 1}, shape, attributes);
   }
 
   // Each example apart.

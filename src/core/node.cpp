@@ -138,7 +138,7 @@ void delete_rule(CustomRule* rule) {
 
 void delete_node(Node* node) {
   if (node->inputs != node->inline_inputs) delete[] node->inputs;
-  if (node->attributes != node->inline_attributes) delete[] node->attributes;
+  if (node->first_word != node->inline_words) delete[] node->first_word;
   delete_rule(node->custom);
   node->~Node();
   if (state.ended || state.free_count >= kMaxFreeNodes) {
@@ -220,8 +220,8 @@ void note_pending(Node* node) {
 
 Tensor scalar_node(uint64_t bits, DType dtype) {
   Node* node = new_node(kScalarOp, Shape(), dtype);
-  node->attribute_count = 1;
-  node->attributes[0] = static_cast<int64_t>(bits);
+  node->word_count = 1;
+  *node->first_word = static_cast<int64_t>(bits);
   return Tensor::adopt(node);
 }
 
@@ -359,7 +359,7 @@ int64_t bytes_at_stake(const Node& node) {
 }  // namespace
 
 Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
-              std::span<const int64_t> attributes, const std::source_location& where) {
+              AttributeWords attributes, const std::source_location& where) {
   Node* node = new_node(op, shape, dtype);
   node->where = where;
   node->input_count = static_cast<int32_t>(inputs.size());
@@ -379,9 +379,10 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   }
   node->depth = depth + 1;
   node->needs_grad = needs_grad && state.grad_enabled && is_float(dtype);
-  node->attribute_count = static_cast<int32_t>(attributes.size());
-  if (attributes.size() > Node::kInline) node->attributes = new int64_t[attributes.size()];
-  std::copy(attributes.begin(), attributes.end(), node->attributes);
+  const std::span<const int64_t> words = attributes.span();
+  node->word_count = static_cast<int32_t>(words.size());
+  if (words.size() > Node::kInline) node->first_word = new int64_t[words.size()];
+  std::ranges::copy(words, node->first_word);
 
   Tensor result = Tensor::adopt(node);
   static const int64_t bytes_limit = physical_memory() / 2;

@@ -14,12 +14,11 @@
 
 #include "core/count.h"
 #include "glia/dtype.h"
+#include "glia/op.h"
 #include "glia/shape.h"
 #include "glia/tensor.h"
 
 namespace glia {
-
-struct Op;
 
 // Bytes shared by their users. src/runtime/memory.cpp hands them out and caches freed ones.
 struct Memory {
@@ -70,9 +69,9 @@ struct Node {
   Count counts{kHandle};  // low half: all references; high half: those held by Tensor handles
   const Op* op;
   Node** inputs = inline_inputs;
-  int64_t* attributes = inline_attributes;  // what the op must know besides its inputs
+  int64_t* first_word = inline_words;  // the attributes; of a kScalar the number's bits
   int32_t input_count = 0;
-  int32_t attribute_count = 0;
+  int32_t word_count = 0;
   // Scratch of graph walks, guarded by graph_lock().
   uint64_t mark = 0;
   uint32_t index;
@@ -99,7 +98,7 @@ struct Node {
   // was written in place: what is kept of a value is known by its node and this.
   uint64_t sequence;
   Shape shape;  // up to rank 4 the rest of it is not touched
-  int64_t inline_attributes[kInline];
+  int64_t inline_words[kInline];
 
   uint32_t plan_index;  // the place in that plan
 
@@ -123,8 +122,12 @@ struct Node {
   uint32_t references() const { return static_cast<uint32_t>(counts.value()); }
   uint32_t handles() const { return counts.value() >> 32; }
   std::span<Node* const> input_span() const { return {inputs, static_cast<size_t>(input_count)}; }
-  std::span<const int64_t> attribute_span() const {
-    return {attributes, static_cast<size_t>(attribute_count)};
+  AttributeWords words() const {
+    return AttributeWords({first_word, static_cast<size_t>(word_count)});
+  }
+  template <Attributes A>
+  A attributes() const {
+    return words().as<A>();
   }
   bool is_computed() const { return computed.load(std::memory_order_acquire); }
   void* data() const { return static_cast<char*>(memory->data) + offset; }
@@ -166,20 +169,7 @@ inline Tensor handle(Node* node) {
   return Tensor::adopt(node);
 }
 
-// Records one operation whose shape rule has been applied. May compute it at once: in eager mode,
-// or when too much is pending.
-Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
-              std::span<const int64_t> attributes, const std::source_location& where);
-inline Tensor record(const Op& op, std::initializer_list<Node*> inputs, const Shape& shape,
-                     DType dtype, std::initializer_list<int64_t> attributes,
-                     const std::source_location& where) {
-  return record(op, std::span(inputs.begin(), inputs.size()), shape, dtype,
-                std::span(attributes.begin(), attributes.size()), where);
-}
-// A rank-0 leaf whose value is an argument of plans, not part of their key.
-Tensor host_scalar(double value, DType dtype);
-Tensor host_scalar_i64(int64_t value, DType dtype = kI64);
-// The same for a number that a user gave: throws as require_fit() does. Fractions are cut off.
+// host_scalar() of a number that a user gave: throws as require_fit() does. Fractions are cut off.
 Tensor host_number(const char* op, const Number& number, DType dtype,
                    const std::source_location& where = {});
 // Throws ValueError naming op, number and dtype when an integer dtype does not hold the number.

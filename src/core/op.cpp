@@ -1,13 +1,22 @@
 #include "core/op.h"
 
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <mutex>
+
 #include "core/node.h"
 
 namespace glia {
 namespace {
 
-std::vector<const Op*>& registry() {
-  static auto* ops = new std::vector<const Op*>;
-  return *ops;
+struct Registry {
+  std::mutex lock;
+  std::vector<const Op*> ops;
+};
+Registry& registry() {
+  static auto* all = new Registry;
+  return *all;
 }
 
 void pass_through(Vjp& v) { v.set(0, v.g()); }
@@ -16,29 +25,129 @@ void read_placeholder(const KernelCall&) {
   throw ValueError("vmap: a value inside the function stands for many examples and cannot be read");
 }
 
-bool same_layout(const Node&, const Layout& in, Layout* out) {
+bool same_layout(const Recorded&, const Layout& in, Layout* out) {
   *out = in;
   return true;
+}
+Tensor batch_alias(const Recorded& one, std::span<const Tensor> inputs, std::span<const bool>,
+                   int64_t) {
+  const Tensor& x = inputs[0];
+  return record(one.op(), {x.node()}, x.shape(), x.dtype(), {}, one.where());
+}
+
+// The object that holds an op stays where it is, but for the library itself, which opens the rest.
+void keep_loaded(const Op& op) {
+  Dl_info here, there;
+  if (!dladdr(&kLeafOp, &here) || !dladdr(&op, &there) || here.dli_fbase == there.dli_fbase) return;
+  dlopen(there.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+std::string listed(std::span<const AttributeField> fields) {
+  std::string out;
+  for (const AttributeField& f : fields) {
+    if (!out.empty()) out += ", ";
+    out += f.name;
+  }
+  return out.empty() ? "none" : out;
 }
 
 }  // namespace
 
 const Op kLeafOp{.name = "leaf", .kind = Kind::kLeaf};
 const Op kScalarOp{.name = "scalar", .kind = Kind::kScalar};
-const Op kOutputOp{.name = "output", .kind = Kind::kOutput};
-const Op kAliasOp{.name = "alias", .kind = Kind::kView, .vjp = pass_through, .view = same_layout};
+const Op kOutputOp{
+    .name = "output", .kind = Kind::kOutput, .attributes = kAttributeFields<OutputAttributes>};
+const Op kAliasOp{.name = "alias",
+                  .kind = Kind::kView,
+                  .vjp = pass_through,
+                  .view = same_layout,
+                  .batch = batch_alias,
+                  .identity = true};
 const Op kPlaceholderOp{
     .name = "placeholder", .kind = Kind::kKernel, .run = read_placeholder, .may_throw = true};
 static const RegisterOp registered[] = {RegisterOp(kAliasOp), RegisterOp(kPlaceholderOp)};
 
-RegisterOp::RegisterOp(const Op& op) { registry().push_back(&op); }
-std::span<const Op* const> all_ops() { return registry(); }
+RegisterOp::RegisterOp(const Op& op) {
+  keep_loaded(op);
+  std::lock_guard hold(registry().lock);
+  registry().ops.push_back(&op);
+}
+
+std::vector<const Op*> all_ops() {
+  std::lock_guard hold(registry().lock);
+  return registry().ops;
+}
 
 const Op* find_op(std::string_view name) {
-  for (const Op* op : registry()) {
+  for (const Op* op : all_ops()) {
     if (name == op->name) return op;
   }
   return nullptr;
+}
+
+// ---- Attributes ----
+
+namespace detail {
+
+void fail_for_attributes(std::span<const AttributeField> asked, size_t words) {
+  throw Error(fmt::format("attributes ({}) are not what {} words hold", listed(asked), words));
+}
+
+void require_declared(const Op& op, std::span<const AttributeField> given) {
+  const auto same = [](const AttributeField& a, const AttributeField& b) {
+    return a.name == b.name && a.type == b.type;
+  };
+  if (!std::ranges::equal(op.attributes, given, same))
+    throw Error(fmt::format("{}: recorded with attributes ({}), declared with ({})", op.name,
+                            listed(given), listed(op.attributes)));
+}
+
+}  // namespace detail
+
+std::string AttributeWords::str(const Op& op) const {
+  const auto is_shape = [](const AttributeField& f) { return f.type == AttributeType::kShape; };
+  const size_t shapes = std::ranges::count_if(op.attributes, is_shape);
+  const size_t scalars = op.attributes.size() - shapes;
+  if (words_.size() < scalars) return "";
+  const size_t rank = shapes ? (words_.size() - scalars) / shapes : 0;
+  size_t number = 0, size = scalars;
+  std::string out;
+  for (const AttributeField& f : op.attributes) {
+    out += fmt::format("{}{}=", out.empty() ? "" : ", ", f.name);
+    switch (f.type) {
+      case AttributeType::kBool:
+        out += words_[number++] ? "true" : "false";
+        break;
+      case AttributeType::kInteger:
+        out += fmt::format("{}", words_[number++]);
+        break;
+      case AttributeType::kReal:
+        out += fmt::format("{}", std::bit_cast<double>(words_[number++]));
+        break;
+      case AttributeType::kShape:
+        out += Shape(words_.subspan(size, rank)).str();
+        size += rank;
+        break;
+    }
+  }
+  return out;
+}
+
+// ---- What rules see ----
+
+const Op& Recorded::op() const { return *node_->op; }
+const Shape& Recorded::shape() const { return node_->shape; }
+DType Recorded::dtype() const { return node_->dtype; }
+const Where& Recorded::where() const { return node_->where; }
+int Recorded::inputs() const { return node_->input_count; }
+Tensor Recorded::in(int i) const { return handle(node_->inputs[i]); }
+const Shape& Recorded::in_shape(int i) const { return node_->inputs[i]->shape; }
+AttributeWords Recorded::words() const { return node_->words(); }
+Tensor Vjp::out() const { return handle(const_cast<Node*>(&node())); }
+
+Tensor output(const Tensor& tuple, int which, const Shape& shape, DType dtype) {
+  return record(kOutputOp, {tuple.node()}, shape, dtype, OutputAttributes{which},
+                tuple.node()->where);
 }
 
 void fail(const char* op, const std::string& message, const std::source_location& where) {
@@ -88,12 +197,13 @@ Tensor compose(const Node& macro, std::span<const Tensor> inputs) {
   Tensor given[Node::kInline];
   size_t next = 0;
   for (int i = 0; i < Node::kInline; ++i) {
-    if (macro.attributes[0] >> i & 1) given[i] = inputs[next++];
+    if (macro.words().span().front() >> i & 1) given[i] = inputs[next++];
   }
-  return macro.op->compose({given, Node::kInline}, macro.attribute_span().subspan(1), macro.where);
+  return macro.op->compose({given, Node::kInline}, AttributeWords(macro.words().span().subspan(1)),
+                           macro.where);
 }
 
-int first_over_first(const Node&, int output) { return output == 0 ? 0 : -1; }
+int first_over_first(const Recorded&, int output) { return output == 0 ? 0 : -1; }
 
 bool Layout::is_contiguous() const {
   int64_t stride = 1;

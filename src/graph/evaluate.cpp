@@ -128,6 +128,8 @@ void find_borders(PendingGraph* graph, History history) {
   for (Node* node : graph->nodes) {
     if (is_leaf(*node)) {
       leaves.push_back(node);
+    } else if (node->op->effect) {
+      keep(node);  // whoever needs it later finds it done
     } else if (node->references() > node->uses && node->op->outputs == 1) {
       Node* kept = to_keep(node);
       if (is_leaf(*kept))
@@ -155,17 +157,17 @@ std::span<const uint64_t> describe(const PendingGraph& graph, std::vector<uint64
     const bool leaf = is_leaf(node);
     const Op* op = computed ? &kLeafOp : node.op;
     const uint64_t inputs = leaf ? 0 : node.input_count;
-    const uint64_t attributes = leaf ? 0 : node.attribute_count;
-    const size_t most = used + 2 + kMaxRank + inputs + attributes;
+    const uint64_t words = leaf ? 0 : node.word_count;
+    const size_t most = used + 2 + kMaxRank + inputs + words;
     if (room->size() < most) room->resize(2 * most);
     uint64_t* word = room->data() + used;
     *word++ = reinterpret_cast<uintptr_t>(op);
     *word++ = static_cast<uint64_t>(node.dtype) | uint64_t(node.shape.rank()) << 8 |
               uint64_t{graph.wanted[i]} << 16 | uint64_t{graph.donatable[i]} << 17 | inputs << 18 |
-              attributes << 44;
+              words << 44;
     for (int64_t size : node.shape) *word++ = size;
     for (uint64_t k = 0; k < inputs; ++k) *word++ = node.inputs[k]->index;
-    for (uint64_t k = 0; k < attributes; ++k) *word++ = node.attributes[k];
+    for (uint64_t k = 0; k < words; ++k) *word++ = node.first_word[k];
     used = word - room->data();
   }
   return {room->data(), used};
@@ -218,7 +220,7 @@ class Run {
           base_[v] = leaf_data(value.source);
           break;
         case PlanValue::Place::kScalar:
-          base_[v] = graph.nodes[value.source]->attributes;
+          base_[v] = graph.nodes[value.source]->first_word;
           break;
         case PlanValue::Place::kConstant:
           base_[v] = const_cast<void*>(value.constant);
@@ -315,7 +317,7 @@ class Run {
     }
     KernelCall call{.in = step.in_arrays,
                     .out = step.out_arrays,
-                    .attributes = step.attributes,
+                    .words = AttributeWords(step.words),
                     .formula = step.formula.get(),
                     .kept = step.kept ? kept(*step.kept) : nullptr};
     PlanStep* const then = step.epilogue.get();
@@ -413,7 +415,7 @@ Entry* entry_for(PendingGraph* graph) {
 // A host number asked for as a tensor.
 void materialize_scalar(Node* node) {
   MemoryRef memory(allocate_memory(sizeof(int64_t)));
-  std::memcpy(memory->data, node->attributes, sizeof(int64_t));
+  std::memcpy(memory->data, node->first_word, sizeof(int64_t));
   node->memory = std::move(memory);
   node->computed.store(true, std::memory_order_release);
 }
@@ -432,14 +434,19 @@ void compute_pieces(const std::vector<std::vector<Node*>>& pieces, History histo
 
 }  // namespace
 
-// Without recursion.
-void walk(PendingGraph* graph) {
+namespace {
+
+// Lists what is below `first`, then what is below the roots; returns the effects that are there.
+std::vector<Node*> visit(PendingGraph* graph, const std::vector<Node*>& first) {
+  std::vector<Node*> effects;
   const uint64_t mark = next_mark();
   auto& stack = evaluator().stack;
   stack.clear();
   const auto leave = [&](Node* node) {
     node->index = static_cast<uint32_t>(graph->nodes.size());
     graph->nodes.push_back(node);
+    if (node->op->effect && !is_leaf(*node)) [[unlikely]]
+      effects.push_back(node);
   };
   const auto enter = [&](Node* node) {
     node->mark = mark;
@@ -449,7 +456,7 @@ void walk(PendingGraph* graph) {
     else
       stack.emplace_back(node, 0);
   };
-  for (Node* root : graph->roots) {
+  const auto descend = [&](Node* root) {
     if (root->mark != mark) enter(root);
     while (!stack.empty()) {
       auto& [node, next] = stack.back();
@@ -462,7 +469,21 @@ void walk(PendingGraph* graph) {
         stack.pop_back();
       }
     }
-  }
+  };
+  std::ranges::for_each(first, descend);
+  std::ranges::for_each(graph->roots, descend);
+  return effects;
+}
+
+}  // namespace
+
+// Without recursion. Effects come in the order of recording, and with it stand in a plan's key.
+void walk(PendingGraph* graph) {
+  std::vector<Node*> effects = visit(graph, {});
+  if (std::ranges::is_sorted(effects, {}, &Node::sequence)) return;
+  std::ranges::sort(effects, {}, &Node::sequence);
+  graph->nodes.clear();
+  visit(graph, effects);
 }
 
 void force_hash_collisions(bool on) {

@@ -14,13 +14,13 @@ struct InPlace {
   std::unique_ptr<FusedKernel> kernel;  // null: results share an output
 };
 
-// Under graph_lock(), by formula.
-const InPlace& in_place(int64_t index) {
-  static auto* known = new std::unordered_map<int64_t, InPlace>;
-  const auto [at, added] = known->try_emplace(index);
+// Under graph_lock().
+const InPlace& in_place(const Formula& formula) {
+  static auto* known = new std::unordered_map<const Formula*, InPlace>;
+  const auto [at, added] = known->try_emplace(&formula);
   InPlace& made = at->second;
   if (!added) return made;
-  std::unique_ptr<Program> program = plan_formula(foreach_formula(index), &made.formula);
+  std::unique_ptr<Program> program = plan_formula(formula, &made.formula);
   const auto& [kernel, inputs, outputs, results] = made.formula;
   for (size_t r = 0; r < results.size(); ++r) {
     const int operand = r == 0 ? 0 : static_cast<int>(r) + 1;
@@ -40,17 +40,16 @@ bool is_ours_alone(const Node& node) {
 
 }  // namespace
 
-bool foreach_in_place(const char* name, ForeachRule rule, size_t operands,
-                      std::span<Node* const> nodes, const std::vector<double>& scalars,
-                      std::source_location where) {
+bool apply_in_place(const Formula& formula, std::span<Node* const> nodes,
+                    const std::vector<double>& scalars) {
   if (profiling()) return false;  // a plan's steps are what a profile shows
+  const size_t operands = formula.operands.size();
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (!nodes[i]->is_computed() || (i % operands != 1 && !is_ours_alone(*nodes[i]))) return false;
+    if (i % operands != 1 && !is_ours_alone(*nodes[i])) return false;
   }
   const DType dtype = nodes[0]->dtype;
-  const int64_t index = foreach_formula_index(name, rule, dtype, operands, scalars.size(), where);
   std::lock_guard hold(graph_lock());
-  const InPlace& made = in_place(index);
+  const InPlace& made = in_place(formula);
   if (!made.kernel) return false;
 
   std::vector<double> wide(scalars);

@@ -35,7 +35,7 @@ ComposedGraph::ComposedGraph(const PendingGraph& original) {
       copies.push_back(
           node.op->kind == Kind::kMacro
               ? compose(node, inputs)
-              : record(*node.op, nodes, node.shape, node.dtype, node.attribute_span(), node.where));
+              : record(*node.op, nodes, node.shape, node.dtype, node.words(), node.where));
     }
     stack.push_back(copies.back().node());
     while (!stack.empty()) {
@@ -80,7 +80,7 @@ std::unique_ptr<Plan> make_plan(const PendingGraph& graph) {
     value.source = given(value.source);
     if (value.source >= 0) continue;
     value.place = PlanValue::Place::kConstant;
-    value.constant = leaf.is_computed() ? leaf.data() : leaf.attributes;
+    value.constant = leaf.is_computed() ? leaf.data() : leaf.first_word;
   }
   for (PlanStep& step : plan->steps) {
     if (step.kept && (step.kept->leaf = given(step.kept->leaf)) < 0) step.kept.reset();

@@ -1,6 +1,7 @@
 // In which order a plan computes: as the graph was walked, but for what is better earlier or last.
+#include <utility>
+
 #include "graph/group.h"
-#include "ops/foreach.h"
 
 namespace glia {
 namespace {
@@ -11,6 +12,7 @@ constexpr int kDeepest = 32;
 // - What is smaller than what it is made of comes before the next kernel once it can: the gradient
 //   of a weight before that of the layer's input, so that what both need can go.
 // - Updates come last: where nothing can fail any more, they may be in place.
+// - Effects stay in the order of the graph.
 class Arranger {
  public:
   explicit Arranger(const SimpleGraph& g)
@@ -18,11 +20,17 @@ class Arranger {
         is_late_(g.graph.nodes.size()),
         is_placed_(is_late_),
         missing_(is_late_.size()),
-        readers_(is_late_.size()) {
+        readers_(is_late_.size()),
+        effect_before_(is_late_.size(), -1) {
+    int effect = -1;
     for (int i = 0; i < static_cast<int>(is_late_.size()); ++i) {
       if (!is_step(i)) continue;
-      is_late_[i] = node(i).op->last || node(i).op == &kForeachOp;
+      is_late_[i] = node(i).op->last;
       for (int in : g.inputs[i]) is_late_[i] |= is_late_[in];
+      if (node(i).op->effect) {
+        effect_before_[i] = std::exchange(effect, i);
+        if (effect_before_[i] >= 0) is_late_[i] |= is_late_[effect_before_[i]];
+      }
       if (!is_late_[i] && shrinks(i)) wait_for_inputs(i, i);
     }
   }
@@ -76,6 +84,7 @@ class Arranger {
   void place(int i) {
     if (is_placed_[i] || kind(i) == Kind::kLeaf) return;
     is_placed_[i] = 1;
+    if (effect_before_[i] >= 0) place(effect_before_[i]);
     for (int in : g_.inputs[i]) place(in);
     order_.push_back(i);
     for (int reader : readers_[i]) {
@@ -94,6 +103,7 @@ class Arranger {
   std::vector<int> missing_;
   std::vector<std::vector<int>> readers_;
   std::vector<int> ready_;
+  std::vector<int> effect_before_;  // of each effect; -1: none
   std::vector<int> order_;
 };
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "graph/plan.h"
-#include "ops/foreach.h"
 
 namespace glia {
 namespace {
@@ -13,9 +12,7 @@ constexpr size_t kMostNodes = 1 << 16;  // of one plan
 constexpr int kPiece = 1 << 13;
 
 // Updates come after all that can fail.
-bool is_update(const Node* node) {
-  return !is_leaf(*node) && (node->op->last || node->op == &kForeachOp);
-}
+bool is_update(const Node* node) { return !is_leaf(*node) && node->op->last; }
 
 }  // namespace
 

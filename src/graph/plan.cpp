@@ -71,7 +71,7 @@ class Planner {
     return std::move(plan_);
   }
 
-  static std::unique_ptr<Program> plan_formula(const ForeachFormula& f, CompiledFormula* out) {
+  static std::unique_ptr<Program> plan_formula(const Formula& f, CompiledFormula* out) {
     PendingGraph graph;
     std::unordered_map<const Node*, int> known;
     std::vector<std::pair<Node*, int>> stack;
@@ -112,7 +112,7 @@ class Planner {
       CompiledFormula::Slot slot{.operand = find(f.operands, source),
                                  .scalar = find(f.scalars, source)};
       // A number written in the rule.
-      if (slot.operand < 0 && slot.scalar < 0) slot.constant = source->attributes;
+      if (slot.operand < 0 && slot.scalar < 0) slot.constant = source->first_word;
       out->inputs.push_back(slot);
     }
     out->outputs = static_cast<int>(model.outputs.size());
@@ -148,18 +148,17 @@ class Planner {
     inputs_.resize(n);
     needed_.assign(n, 0);
     std::unordered_multimap<uint64_t, int> known;
-    const Op* const expand = find_op("expand");
     for (int i = 0; i < n; ++i) {
       same_[i] = i;
       if (!is_leaf(i)) {
         const Node& me = node(i);
         for (const Node* in : me.input_span()) inputs_[i].push_back(same_[in->index]);
-        if (me.op == &kAliasOp) {
+        if (me.op->identity) {
           same_[i] = inputs_[i][0];
         } else {
           if (me.op->kind == Kind::kElementwise) {
             for (int& in : inputs_[i]) {
-              while (!is_leaf(in) && node(in).op == expand) in = inputs_[in][0];
+              while (!is_leaf(in) && node(in).op->broadcasts) in = inputs_[in][0];
             }
           }
           same_[i] = find_equal(i, &known);
@@ -171,15 +170,16 @@ class Planner {
 
   int find_equal(int i, std::unordered_multimap<uint64_t, int>* known) const {
     const Node& me = node(i);
+    if (me.op->effect) return i;
     uint64_t h = mix(reinterpret_cast<uintptr_t>(me.op), static_cast<uint64_t>(me.dtype));
     for (int in : inputs_[i]) h = mix(h, in);
-    for (int64_t a : me.attribute_span()) h = mix(h, a);
+    for (int64_t word : me.words().span()) h = mix(h, word);
     const auto [begin, end] = known->equal_range(h);
     for (auto at = begin; at != end; ++at) {
       const Node& other = node(at->second);
       if (other.op == me.op && other.dtype == me.dtype && other.shape == me.shape &&
           inputs_[at->second] == inputs_[i] &&
-          std::ranges::equal(other.attribute_span(), me.attribute_span()))
+          std::ranges::equal(other.words().span(), me.words().span()))
         return at->second;
     }
     known->emplace(h, i);
@@ -249,8 +249,7 @@ class Planner {
          --g) {
       Group& other = groups_[g];
       if (kind(other.root) != Kind::kReduce || other.resident ||
-          node(other.root).attributes[0] != node(i).attributes[0] ||
-          node(inputs_[i][0]).shape != other.space)
+          axes_of(other.root) != axes_of(i) || node(inputs_[i][0]).shape != other.space)
         continue;
       const auto reads = [&](int member) {
         return std::ranges::count(inputs_[member], inputs_[i][0]) > 0;
@@ -263,13 +262,15 @@ class Planner {
     return -1;
   }
 
+  int64_t axes_of(int i) const { return node(i).attributes<ReduceAttributes>().axes; }
+
   struct Reduced {
     int64_t outer, reduced, inner;
     int first, last;  // reduced axes [first, last)
   };
   Reduced reduced_axes(int i) const {
     const Shape& in = node(inputs_[i][0]).shape;
-    const int64_t mask = node(i).attributes[0];
+    const int64_t mask = axes_of(i);
     int first = 0, last = in.rank();
     while (first < last && !(mask >> first & 1)) ++first;
     while (last > first && !(mask >> (last - 1) & 1)) --last;
@@ -311,8 +312,7 @@ class Planner {
     int split;
     if (kind(i) == Kind::kElementwise) {
       if (me.shape == g->space) return true;
-      // Random numbers belong to positions of their own shape.
-      if (me.op->code == static_cast<int>(Code::kUniform)) return false;
+      if (me.op->draws) return false;  // random numbers belong to positions of their own shape
       split = row_split(me.shape, g->space);
     } else {
       const Reduced r = reduced_axes(i);
@@ -331,11 +331,9 @@ class Planner {
 
   // Whether a group over the results of a row reduction can become one over the rows themselves.
   bool becomes_rows(const Group& g, const Shape& result, const Shape& in) const {
-    const auto is_uniform = [&](int i) {
-      return node(i).op->code == static_cast<int>(Code::kUniform);
-    };
+    const auto draws = [&](int i) { return node(i).op->draws; };
     return g.space == result && g.split < 0 && g.sink == Program::Sink::kStore && in.numel() != 0 &&
-           row_split(result, in) >= 0 && std::ranges::none_of(g.members, is_uniform);
+           row_split(result, in) >= 0 && std::ranges::none_of(g.members, draws);
   }
 
   // ---- Epilogues ----
@@ -448,6 +446,9 @@ class Planner {
     Layout layout;  // offset in elements from the value's first byte
   };
 
+  // Of a kOutput: which result of the kernel it is.
+  static int64_t result_of(const Node& node) { return node.attributes<OutputAttributes>().which; }
+
   // Where the node's elements are, once the steps so far have run.
   const Located& locate(int i) {
     auto found = located_.find(i);
@@ -467,7 +468,7 @@ class Planner {
       }
       at.value = from.value;
     } else if (me.op->kind == Kind::kOutput) {
-      at = {tuple_outputs_.at(inputs_[i][0])[me.attributes[0]], Layout::contiguous(me.shape)};
+      at = {tuple_outputs_.at(inputs_[i][0])[result_of(me)], Layout::contiguous(me.shape)};
     } else {
       at = {new_value(PlanValue::Place::kArena, me.bytes(), i), Layout::contiguous(me.shape)};
     }
@@ -500,8 +501,8 @@ class Planner {
     for (int i : order_) {
       const Kind k = kind(i);
       if (k == Kind::kKernel) {
-        if (node(i).op == &kForeachOp)
-          emit_foreach(i);
+        if (node(i).op->formula && !node(i).op->run)
+          emit_problems(i);
         else
           emit_kernel(i);
       } else if (group_of_[i] >= 0) {
@@ -531,7 +532,7 @@ class Planner {
     const Node& me = node(i);
     PlanStep step;
     step.node = i;
-    step.attributes.assign(me.attribute_span().begin(), me.attribute_span().end());
+    step.words.assign(me.words().span().begin(), me.words().span().end());
     const Kernel* const kernel = find_kernel(*me.op, me.dtype);
     step.run = kernel ? kernel->choose() : me.op->run;
     for (int in : inputs_[i]) {
@@ -556,27 +557,26 @@ class Planner {
       std::vector<int> values(me.op->outputs, -1);
       for (int user : users_[i]) {
         const Node& out = node(user);
-        const int64_t which = out.attributes[0];
+        const int64_t which = result_of(out);
         values[which] = new_value(PlanValue::Place::kArena, out.bytes(), user);
         step.outputs[which] = {values[which], 0};
         step.out_arrays[which] = {nullptr, Layout::contiguous(out.shape), out.dtype};
       }
       tuple_outputs_[i] = std::move(values);
     }
-    if (me.op == &kForeachRowsOp) {
+    if (me.op->formula) {
       step.formula = std::make_unique<CompiledFormula>();
-      step.program = plan_formula(foreach_formula(me.attributes[0]), step.formula.get());
+      step.program = plan_formula(me.op->formula(me), step.formula.get());
     }
     if (epilogue_of_[i] >= 0)
       step.epilogue = std::make_unique<PlanStep>(group_step(groups_[epilogue_of_[i]]));
     plan_->steps.push_back(std::move(step));
   }
 
-  // A foreach node runs its formula on every problem.
-  void emit_foreach(int i) {
+  // A formula on every problem.
+  void emit_problems(int i) {
     const Node& me = node(i);
-    const ForeachFormula& f = foreach_formula(me.attributes[0]);
-    const int64_t problems = me.attributes[1];
+    const Formula& f = me.op->formula(me);
     CompiledFormula formula;
     PlanStep step;
     step.node = i;
@@ -584,9 +584,10 @@ class Planner {
     step.many = std::make_unique<PlanStep::Many>();
     const int scalars = static_cast<int>(f.scalars.size());
     const int operands = static_cast<int>(f.operands.size());
+    const int problems = (me.input_count - scalars) / operands;
     std::vector<int> made;
-    for (int64_t j = 0; j < problems; ++j) {
-      const int first = scalars + static_cast<int>(j) * operands;
+    for (int j = 0; j < problems; ++j) {
+      const int first = scalars + j * operands;
       const int64_t count = node(inputs_[i][first]).shape.numel();
       step.many->counts.push_back(count);
       for (const CompiledFormula::Slot& slot : formula.inputs) {
@@ -742,7 +743,7 @@ class Planner {
         if (k >= static_cast<int>(inputs_[i].size())) return -1;
         const int in = inputs_[i][k];
         if (computed_in(in, mine)) return value_of.at(in);
-        if (me.op->code == static_cast<int>(Code::kUniform) && !reduces)
+        if (me.op->draws)
           return add_input({.action = Program::Action::kInput,
                             .extent = Program::Extent::kScalar,
                             .dtype = kI64},
@@ -782,8 +783,8 @@ class Planner {
 
   // In a group that ends in a reduction, the reductions of the root's kind.
   bool is_sink(const Group& g, int i) const {
-    return i == g.root || (node(i).attributes[0] == node(g.root).attributes[0] &&
-                           node(inputs_[i][0]).shape == g.space && !used_inside(i));
+    return i == g.root || (axes_of(i) == axes_of(g.root) && node(inputs_[i][0]).shape == g.space &&
+                           !used_inside(i));
   }
   bool used_inside(int i) const {
     return std::ranges::any_of(users_[i],
@@ -820,7 +821,7 @@ class Planner {
 
 }  // namespace
 
-std::unique_ptr<Program> plan_formula(const ForeachFormula& formula, CompiledFormula* out) {
+std::unique_ptr<Program> plan_formula(const Formula& formula, CompiledFormula* out) {
   return Planner::plan_formula(formula, out);
 }
 

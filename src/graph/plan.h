@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
+#include "core/formula.h"
 #include "core/node.h"
 #include "core/op.h"
-#include "ops/foreach.h"
 #include "runtime/backend.h"
 #include "runtime/teamwork.h"
 
@@ -122,10 +122,10 @@ struct PlanStep {
   // A fused step over the output of `run`, part by part as it is finished.
   std::unique_ptr<PlanStep> epilogue;
 
-  int node = -1;                    // position of a node it computes, for error messages
-  std::vector<int64_t> attributes;  // of that node
-  std::vector<int> members;         // positions of all it computes, for profiles
-  Work work;                        // of `fused`, for profiles
+  int node = -1;               // position of a node it computes, for error messages
+  std::vector<int64_t> words;  // its attributes
+  std::vector<int> members;    // positions of all it computes, for profiles
+  Work work;                   // of `fused`, for profiles
   std::vector<PlanArray> inputs, outputs;
   std::optional<PlanKept> kept;
   // Of a kernel: ready but for the addresses.
@@ -170,7 +170,7 @@ void find_steady(Plan* plan, const std::vector<uint8_t>& held);
 void plan_memory(Plan* plan, const std::vector<uint8_t>& held, const PendingGraph& graph);
 
 // The one fused step of a formula, and what its kernel reads and writes.
-std::unique_ptr<Program> plan_formula(const ForeachFormula& formula, CompiledFormula* out);
+std::unique_ptr<Program> plan_formula(const Formula& formula, CompiledFormula* out);
 
 // For the running profile: what it calls each step, in order.
 const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& graph);

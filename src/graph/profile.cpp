@@ -49,7 +49,7 @@ profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
     describe_group(step, graph, &site);
   } else {
     const KernelCall call{
-        .in = step.in_arrays, .out = step.out_arrays, .attributes = step.attributes};
+        .in = step.in_arrays, .out = step.out_arrays, .words = AttributeWords(step.words)};
     site.ops = node.op->name;
     site.work = node.op->work ? node.op->work(call) : traffic(call);
     if (!step.in_arrays.empty()) site.dtype = step.in_arrays[0].dtype;

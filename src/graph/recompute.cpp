@@ -15,37 +15,6 @@ constexpr int64_t kFewestElements = 1 << 12;  // smaller values stay in the cach
 // A processor computes so many f32 instructions in the time of a byte from memory.
 constexpr double kInstructionsPerByte = 16;
 
-// About as many instructions as an operation takes.
-double instructions(const Node& node) {
-  switch (static_cast<Code>(node.op->code)) {
-    case Code::kUniform:
-      return 50;
-    case Code::kPow:
-    case Code::kSin:
-    case Code::kCos:
-    case Code::kAtan2:
-      return 60;
-    case Code::kErf:
-      return 40;
-    case Code::kExp:
-    case Code::kExpm1:
-    case Code::kLog:
-    case Code::kLog1p:
-    case Code::kTanh:
-    case Code::kSigmoid:
-    case Code::kRemainder:
-    case Code::kFloorDivide:
-      return 25;
-    case Code::kDiv:
-    case Code::kReciprocal:
-    case Code::kSqrt:
-    case Code::kRsqrt:
-      return 8;
-    default:
-      return 1;
-  }
-}
-
 class Recomputer {
  public:
   explicit Recomputer(const GroupedGraph& g)
@@ -113,7 +82,7 @@ class Recomputer {
       if (group < 0 || groups_[group].members.size() >= kLargestGroup) return;
       Tree& tree = trees.emplace_back(Tree{.group = group});
       if (!grow(i, &tree)) return;
-      for (int x : tree.nodes) cost += elements * instructions(node(x)) / kInstructionsPerByte;
+      for (int x : tree.nodes) cost += elements * node(x).op->cost / kInstructionsPerByte;
       for (int x : tree.operands) {
         cost += static_cast<double>(node(x).bytes()) * (is_stored(x) ? 1 : 2);
         if (!is_small(x, i) && last_use(x) < g_.position[groups_[group].root]) longer.insert(x);

@@ -33,7 +33,7 @@ Given::Given(const Node& node) : known_(true) {
     word_ = node.sequence;
     known_ = !node.memory->owner;
   } else {
-    word_ = static_cast<uint64_t>(node.attributes[0]);
+    word_ = static_cast<uint64_t>(*node.first_word);
   }
 }
 

@@ -39,7 +39,7 @@ Tensor silu(const Operand& x) {
 namespace {
 const Op kGelu{.name = "gelu",
                .kind = Kind::kMacro,
-               .compose = [](std::span<const Tensor> in, std::span<const int64_t>, const Where&) {
+               .compose = [](std::span<const Tensor> in, AttributeWords, const Where&) {
                  return gelu(in[0]);
                }};
 const RegisterOp registered(kGelu);

@@ -18,7 +18,7 @@ Work work_on_pairs(const KernelCall& call, int d_times, int e_times) {
   const Shape &q = call.in[0].layout.shape, &v = call.in[2].layout.shape;
   const auto queries = static_cast<double>(q[q.rank() - 2]), keys = double(v[v.rank() - 2]);
   const double both = std::min(queries, keys);
-  const bool causal = AttentionKind::of(call.attributes).causal;
+  const bool causal = call.attributes<AttentionAttributes>().causal;
   const double pairs = causal ? both * (both + 1) / 2 + (queries - both) * keys : queries * keys;
   const double products = static_cast<double>(q.numel()) / (queries * q[q.rank() - 1]);
   Work work = traffic(call);
@@ -30,11 +30,13 @@ Work work_of_backward(const KernelCall& call) { return work_on_pairs(call, 3, 2)
 
 const Op kAttention{.name = "attention",
                     .kind = Kind::kKernel,
+                    .attributes = kAttributeFields<AttentionAttributes>,
                     .strided = true,
                     .outputs = 2,
                     .work = work_of_attention};
 const Op kAttentionBackward{.name = "attention_backward",
                             .kind = Kind::kKernel,
+                            .attributes = kAttributeFields<AttentionAttributes>,
                             .strided = true,
                             .outputs = 3,
                             .work = work_of_backward};
@@ -79,11 +81,8 @@ Tensor record_tuple(const Op& op, const Settings& s, const std::vector<Tensor>& 
   std::vector<Node*> nodes;
   nodes.reserve(all.size());
   for (const Tensor& t : all) nodes.push_back(t.node());
-  const int64_t attributes[] = {s.causal, s.length.has_value(), in.size() > 3};
+  const AttentionAttributes attributes{s.causal, s.length.has_value(), in.size() > 3};
   return record(op, nodes, {}, kF32, attributes, where);
-}
-Tensor output(const Tensor& tuple, int64_t which, const Shape& shape) {
-  return record(kOutputOp, {tuple.node()}, shape, kF32, {which}, tuple.node()->where);
 }
 
 Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& where) {
@@ -99,12 +98,12 @@ Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& whe
     const NoGrad off;
     return record_tuple(kAttention, s, in, {}, where);
   }();
-  const Tensor value = output(tuple, 0, shape);
+  const Tensor value = output(tuple, 0, shape, kF32);
   const auto needs = [](const Tensor& t) { return t.requires_grad(); };
   if (!grad_enabled() || std::ranges::none_of(in, needs)) return value;
   std::vector<Tensor> arguments = in;
   arguments.push_back(value);
-  arguments.push_back(output(tuple, 1, lse));
+  arguments.push_back(output(tuple, 1, lse, kF32));
   const size_t inputs = in.size();
   const auto rule = [s, inputs, where](const std::vector<Tensor>& from, const Tensor&,
                                        const Tensor& g) {
@@ -115,7 +114,7 @@ Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& whe
       const Tensor tuple =
           record_tuple(kAttentionBackward, s, own, {from[inputs], from[inputs + 1], g}, where);
       for (int i = 0; i < 3; ++i) {
-        if (own[i].requires_grad()) grads[i] = output(tuple, i, own[i].shape());
+        if (own[i].requires_grad()) grads[i] = output(tuple, i, own[i].shape(), kF32);
       }
     }
     const Composition f = [s](const std::vector<Tensor>& x) {

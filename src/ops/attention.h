@@ -7,19 +7,13 @@
 // any of which may repeat; lse (..., T) is the logarithm of each query's sum of exponentials.
 #pragma once
 
-#include <cstdint>
-#include <span>
+#include "glia/op.h"
 
 namespace glia {
 
-struct AttentionKind {
-  enum { kCausal, kHasLength, kHasMask };  // attributes
-
+struct AttentionAttributes {
   bool causal = false, has_length = false, has_mask = false;
-
-  static AttentionKind of(std::span<const int64_t> attributes) {
-    return {attributes[kCausal] != 0, attributes[kHasLength] != 0, attributes[kHasMask] != 0};
-  }
+  GLIA_ATTRIBUTES(causal, has_length, has_mask)
 };
 
 }  // namespace glia

@@ -10,9 +10,6 @@
 namespace glia {
 namespace {
 
-// Attributes of all three ops.
-enum { kStrideH, kStrideW, kPadH, kPadW, kDilationH, kDilationW, kGroups };
-
 // ---- Values: plain loops in a fixed order, each result element written by one thread ----
 
 // The positions p of a window that starts at `start` for which start + p * dilation lies within
@@ -100,7 +97,7 @@ void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
 template <int kX, int kW, int kY>
 ConvShape shape_of(const KernelCall& call) {
   const Array* const arrays[] = {&call.in[0], &call.in[1], &call.out[0]};
-  return conv_shape(*arrays[kX], *arrays[kW], *arrays[kY], call.attributes);
+  return conv_shape(*arrays[kX], *arrays[kW], *arrays[kY], call.attributes<ConvAttributes>());
 }
 
 // f on the type of the call's arrays. 16-bit floats are the business of a backend's own kernels.
@@ -149,7 +146,7 @@ extern const Op kConv2d, kBackwardData, kBackwardWeight;
 Tensor same_kind(const Op& op, const Tensor& a, const Tensor& b, const Node& like,
                  const Node& node) {
   Node* const inputs[] = {a.node(), b.node()};
-  return record(op, inputs, like.shape, node.dtype, node.attribute_span(), node.where);
+  return record(op, inputs, like.shape, node.dtype, node.words(), node.where);
 }
 
 void vjp_conv2d(Vjp& v) {  // of y in x and w
@@ -171,40 +168,42 @@ void vjp_backward_weight(Vjp& v) {  // of dw in x and dy
   if (v.needs(1)) v.set(1, same_kind(kConv2d, v.in(0), v.g(), dy, node));
 }
 
-Tensor record_like(const Node& node, std::span<const Tensor> inputs, const Shape& shape) {
+Tensor record_like(const Recorded& node, std::span<const Tensor> inputs, const Shape& shape) {
   Node* const nodes[] = {inputs[0].node(), inputs[1].node()};
-  return record(*node.op, nodes, shape, node.dtype, node.attribute_span(), node.where);
+  return record(node.op(), nodes, shape, node.dtype(), node.words(), node.where());
 }
 
 // Each example on its own, stacked.
-Tensor batch_apart(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
-                   int64_t size) {
+Tensor batch_apart(const Recorded& node, std::span<const Tensor> inputs,
+                   std::span<const bool> batched, int64_t size) {
   std::vector<Tensor> parts;
   for (int64_t i = 0; i < size; ++i) {
     Tensor in[2];
-    for (int j = 0; j < 2; ++j) in[j] = batched[j] ? index(inputs[j], {i}, node.where) : inputs[j];
-    parts.push_back(record_like(node, in, node.shape));
+    for (int j = 0; j < 2; ++j)
+      in[j] = batched[j] ? index(inputs[j], {i}, node.where()) : inputs[j];
+    parts.push_back(record_like(node, in, node.shape()));
   }
-  if (!parts.empty()) return stack(parts, 0, node.where);
-  Shape shape = node.shape;
+  if (!parts.empty()) return stack(parts, 0, node.where());
+  Shape shape = node.shape();
   shape.insert(0, 0);
-  return zeros(shape, node.dtype);
+  return zeros(shape, node.dtype());
 }
 
 // With shared weights the new axis joins the images.
-Tensor batch_images(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
-                    int64_t size) {
+Tensor batch_images(const Recorded& node, std::span<const Tensor> inputs,
+                    std::span<const bool> batched, int64_t size) {
   if (batched[1]) return batch_apart(node, inputs, batched, size);
-  Shape merged = node.inputs[0]->shape, out = node.shape, shape = node.shape;
+  Shape merged = node.in_shape(0), out = node.shape(), shape = node.shape();
   merged[0] *= size;
   out[0] *= size;
   shape.insert(0, size);
-  const Tensor in[] = {reshape(inputs[0], merged, node.where), inputs[1]};
-  return reshape(record_like(node, in, out), shape, node.where);
+  const Tensor in[] = {reshape(inputs[0], merged, node.where()), inputs[1]};
+  return reshape(record_like(node, in, out), shape, node.where());
 }
 
 const Op kConv2d{.name = "conv2d",
                  .kind = Kind::kKernel,
+                 .attributes = kAttributeFields<ConvAttributes>,
                  .vjp = vjp_conv2d,
                  .run = run_conv2d,
                  .batch = batch_images,
@@ -212,12 +211,14 @@ const Op kConv2d{.name = "conv2d",
                  .work = work_of<0, 1, 2>};
 const Op kBackwardData{.name = "conv2d_backward_data",
                        .kind = Kind::kKernel,
+                       .attributes = kAttributeFields<ConvAttributes>,
                        .vjp = vjp_backward_data,
                        .run = run_backward_data,
                        .batch = batch_images,
                        .work = work_of<2, 1, 0>};
 const Op kBackwardWeight{.name = "conv2d_backward_weight",
                          .kind = Kind::kKernel,
+                         .attributes = kAttributeFields<ConvAttributes>,
                          .vjp = vjp_backward_weight,
                          .run = run_backward_weight,
                          .batch = batch_apart,
@@ -228,7 +229,7 @@ const RegisterOp registered[] = {RegisterOp(kConv2d), RegisterOp(kBackwardData),
 }  // namespace
 
 ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
-                     std::span<const int64_t> attributes) {
+                     const ConvAttributes& attributes) {
   const Shape &xs = x.layout.shape, &ws = w.layout.shape, &ys = y.layout.shape;
   return {.dtype = x.dtype,
           .n = xs[0],
@@ -240,13 +241,13 @@ ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
           .kw = ws[2],
           .oh = ys[1],
           .ow = ys[2],
-          .stride_h = attributes[kStrideH],
-          .stride_w = attributes[kStrideW],
-          .pad_h = attributes[kPadH],
-          .pad_w = attributes[kPadW],
-          .dilation_h = attributes[kDilationH],
-          .dilation_w = attributes[kDilationW],
-          .groups = attributes[kGroups]};
+          .stride_h = attributes.stride_h,
+          .stride_w = attributes.stride_w,
+          .pad_h = attributes.pad_h,
+          .pad_w = attributes.pad_w,
+          .dilation_h = attributes.dilation_h,
+          .dilation_w = attributes.dilation_w,
+          .groups = attributes.groups};
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -291,8 +292,8 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   const DType in = dtype == kF16 ? kF32 : dtype;
   const Tensor cast_x = product_operand(x, in, where), cast_w = product_operand(weight, in, where);
   Tensor y = record(kConv2d, {cast_x.node(), cast_w.node()}, out, in,
-                    {stride.first, stride.second, padding.first, padding.second, dilation.first,
-                     dilation.second, groups},
+                    ConvAttributes{stride.first, stride.second, padding.first, padding.second,
+                                   dilation.first, dilation.second, groups},
                     where);
   y = cast(Operand(y, where), dtype);
   return bias.defined() ? with_bias(y, bias, where) : y;

@@ -2,11 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "core/op.h"
 
 namespace glia {
+
+// Of all three ops.
+struct ConvAttributes {
+  int64_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
+  int64_t groups = 1;
+  GLIA_ATTRIBUTES(stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups)
+};
 
 // Cross-correlation of x (N, H, W, C) with w (O, kH, kW, C / groups) to y (N, oH, oW, O). The
 // padding below and to the right is what the sizes leave for it.
@@ -20,6 +26,6 @@ struct ConvShape {
 
 // From the three arrays of a recorded convolution, whichever of them is the result.
 ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
-                     std::span<const int64_t> attributes);
+                     const ConvAttributes& attributes);
 
 }  // namespace glia

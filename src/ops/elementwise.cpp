@@ -55,20 +55,20 @@ Tensor sloped_base(const Operand& a, const Operand& b) {
 }
 
 #define NONE Tensor()
-#define UNARY(code, domain, value, gradient)                             \
+#define UNARY(code, domain, cost, value, gradient)                       \
   void vjp_##code(Vjp& v) {                                              \
     [[maybe_unused]] const Borrowed x(v.node().inputs[0]), y(&v.node()); \
     [[maybe_unused]] const Tensor& g = v.g();                            \
     v.set(0, gradient);                                                  \
   }
-#define BINARY(code, domain, value, gradient_a, gradient_b)                                     \
+#define BINARY(code, domain, cost, value, gradient_a, gradient_b)                               \
   void vjp_##code(Vjp& v) {                                                                     \
     [[maybe_unused]] const Borrowed a(v.node().inputs[0]), b(v.node().inputs[1]), y(&v.node()); \
     [[maybe_unused]] const Tensor& g = v.g();                                                   \
     if (v.needs(0)) v.set(0, gradient_a);                                                       \
     if (v.needs(1)) v.set(1, gradient_b);                                                       \
   }
-#define COMPARE(code, domain, value) constexpr void (*vjp_##code)(Vjp&) = nullptr;
+#define COMPARE(code, domain, cost, value) constexpr void (*vjp_##code)(Vjp&) = nullptr;
 #include "ops/elementwise_table.h"
 #undef UNARY
 #undef BINARY
@@ -84,16 +84,17 @@ void vjp_kCast(Vjp& v) { v.set(0, cast(v.g(), v.node().inputs[0]->dtype)); }
 inline const Entry& entry(Code code) {
   static const std::vector<Entry>* entries = [] {
     auto* all = new std::vector<Entry>;
-    const auto add = [&](Code code, const char* text, Types types, void (*vjp)(Vjp&)) {
+    const auto add = [&](Code code, const char* text, Types types, double cost, void (*vjp)(Vjp&)) {
       all->push_back({{.name = nullptr,
                        .kind = Kind::kElementwise,
                        .vjp = vjp,
-                       .code = static_cast<int>(code)},
+                       .code = static_cast<int>(code),
+                       .cost = cost},
                       spelled(text),
                       types});
     };
 #define DOMAIN(types, low, high) Types::types
-#define UNARY(code, domain, ...) add(Code::code, #code, domain, vjp_##code);
+#define UNARY(code, domain, cost, ...) add(Code::code, #code, domain, cost, vjp_##code);
 #define BINARY UNARY
 #define COMPARE UNARY
 #include "ops/elementwise_table.h"
@@ -101,9 +102,10 @@ inline const Entry& entry(Code code) {
 #undef BINARY
 #undef COMPARE
 #undef DOMAIN
-    add(Code::kWhere, "kWhere", Types::Any, vjp_kWhere);
-    add(Code::kCast, "kCast", Types::Any, vjp_kCast);
-    add(Code::kUniform, "kUniform", Types::Float, nullptr);
+    add(Code::kWhere, "kWhere", Types::Any, 1, vjp_kWhere);
+    add(Code::kCast, "kCast", Types::Any, 1, vjp_kCast);
+    add(Code::kUniform, "kUniform", Types::Float, 50, nullptr);
+    all->back().op.draws = true;
     for (Entry& e : *all) e.op.name = e.name.c_str();
     return all;
   }();

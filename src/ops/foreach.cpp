@@ -8,18 +8,31 @@ namespace {
 // Placeholders have a shape that nothing else in a rule has.
 const Shape kPlaceholder{7};
 
-std::deque<ForeachFormula>& formulas() {
-  static auto* all = new std::deque<ForeachFormula>;
+std::deque<Formula>& formulas() {
+  static auto* all = new std::deque<Formula>;
   return *all;
+}
+
+struct ForeachAttributes {
+  int64_t formula = 0, problems = 0;
+  GLIA_ATTRIBUTES(formula, problems)
+};
+const Formula& formula_of(const Recorded& node) {
+  return foreach_formula(node.attributes<ForeachAttributes>().formula);
 }
 
 const RegisterOp registered(kForeachOp);
 
 }  // namespace
 
-const Op kForeachOp{.name = "foreach", .kind = Kind::kKernel, .outputs = 2};
+const Op kForeachOp{.name = "foreach",
+                    .kind = Kind::kKernel,
+                    .attributes = kAttributeFields<ForeachAttributes>,
+                    .outputs = 2,
+                    .formula = formula_of,
+                    .last = true};
 
-const ForeachFormula& foreach_formula(int64_t index) { return formulas()[index]; }
+const Formula& foreach_formula(int64_t index) { return formulas()[index]; }
 
 int64_t foreach_formula_index(const char* name, ForeachRule rule, DType dtype, size_t operands,
                               size_t scalars, const std::source_location& where) {
@@ -29,7 +42,7 @@ int64_t foreach_formula_index(const char* name, ForeachRule rule, DType dtype, s
     if (all[i].rule == rule && all[i].dtype == dtype) return static_cast<int64_t>(i);
   }
   NoGrad off;
-  ForeachFormula f{.rule = rule, .dtype = dtype};
+  Formula f{.rule = rule, .dtype = dtype};
   const auto placeholder = [&](const Shape& shape) {
     return leaf(MemoryRef(allocate_memory(shape.numel() * size_of(dtype))), 0, shape, dtype);
   };
@@ -75,13 +88,21 @@ std::vector<Tensor> foreach (const char* name, ForeachRule rule, size_t operands
   const int64_t formula = foreach_formula_index(name, rule, dtype, operands, scalars.size(), where);
   const size_t results = foreach_formula(formula).results.size();
   const size_t problems = nodes.size() / operands;
-  const int64_t attributes[] = {formula, static_cast<int64_t>(problems)};
+  const ForeachAttributes attributes{formula, static_cast<int64_t>(problems)};
   const Tensor tuple = record(kForeachOp, inputs, {}, dtype, attributes, where);
   out.reserve(problems * results);
   for (size_t i = 0; i < problems * results; ++i)
-    out.push_back(record(kOutputOp, {tuple.node()}, nodes[i / results * operands]->shape, dtype,
-                         {static_cast<int64_t>(i)}, where));
+    out.push_back(output(tuple, static_cast<int>(i), nodes[i / results * operands]->shape, dtype));
   return out;
+}
+
+bool foreach_in_place(const char* name, ForeachRule rule, size_t operands,
+                      std::span<Node* const> nodes, const std::vector<double>& scalars,
+                      std::source_location where) {
+  if (!std::ranges::all_of(nodes, [](const Node* n) { return n->is_computed(); })) return false;
+  const int64_t formula =
+      foreach_formula_index(name, rule, nodes[0]->dtype, operands, scalars.size(), where);
+  return apply_in_place(foreach_formula(formula), nodes, scalars);
 }
 
 }  // namespace glia

@@ -62,29 +62,39 @@ void for_slices(int64_t begin, int64_t end, int64_t count, F&& f) {
   }
 }
 
-// ---- check_index(indices): as i64 and wrapped; attribute: the axis's size ----
+// ---- check_index(indices): as i64 and wrapped ----
+
+struct CheckIndexAttributes {
+  int64_t size = 0;  // of the axis
+  GLIA_ATTRIBUTES(size)
+};
 
 void run_check_index(const KernelCall& call) {
   const Array& indices = call.in[0];
+  const int64_t size = call.attributes<CheckIndexAttributes>().size;
   int64_t* out = call.out[0].as<int64_t>();
   with_index(indices.dtype, [&](auto zero) {
     const auto* in = indices.as<const decltype(zero)>();
-    for (int64_t i = 0; i < indices.numel(); ++i)
-      out[i] = position("index", in[i], call.attributes[0]);
+    for (int64_t i = 0; i < indices.numel(); ++i) out[i] = position("index", in[i], size);
   });
 }
-Tensor batch_check_index(const Node& node, std::span<const Tensor> inputs, std::span<const bool>,
-                         int64_t) {
-  return record(*node.op, {inputs[0].node()}, inputs[0].shape(), kI64, {node.attributes[0]},
-                node.where);
+Tensor batch_check_index(const Recorded& node, std::span<const Tensor> inputs,
+                         std::span<const bool>, int64_t) {
+  return record(node.op(), {inputs[0].node()}, inputs[0].shape(), kI64, node.words(), node.where());
 }
 const Op kCheckIndex{.name = "check_index",
                      .kind = Kind::kKernel,
+                     .attributes = kAttributeFields<CheckIndexAttributes>,
                      .run = run_check_index,
                      .batch = batch_check_index,
                      .may_throw = true};
 
-// ---- take(x, indices): attribute: axis ----
+// The axis of any operation below.
+int axis_of(const Recorded& node) {
+  return static_cast<int>(node.attributes<AxisAttributes>().axis);
+}
+
+// ---- take(x, indices) along an axis ----
 
 // Copies of the rows at the indices; Fixed: the bytes of a row, or 0 when only known at run time.
 template <int64_t Fixed, class I>
@@ -103,7 +113,7 @@ void take_rows(const KernelCall& call, const Lines& x, int64_t row_bytes) {
   });
 }
 void run_take(const KernelCall& call) {
-  const Lines x(call.in[0].layout.shape, call.attributes[0]);
+  const Lines x(call.in[0].layout.shape, call.attributes<AxisAttributes>().axis);
   const int64_t bytes = x.inner * static_cast<int64_t>(size_of(call.in[0].dtype));
   if (bytes == 0) return;
   with_index(call.in[1].dtype, [&](auto zero) {
@@ -124,15 +134,14 @@ void run_take(const KernelCall& call) {
 }
 void vjp_take(Vjp& v) {
   const Shape& shape = v.node().inputs[0]->shape;
-  v.set(0, index_add(zeros(shape, v.g().dtype()), v.in(1), v.g(), static_cast<int>(v.attribute(0)),
-                     v.node().where));
+  v.set(0, index_add(zeros(shape, v.g().dtype()), v.in(1), v.g(), axis_of(v), v.where()));
 }
-Tensor batch_take(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
-                  int64_t) {
-  const int axis = static_cast<int>(node.attributes[0]);
+Tensor batch_take(const Recorded& node, std::span<const Tensor> inputs,
+                  std::span<const bool> batched, int64_t) {
+  const int axis = axis_of(node);
   if (batched[0] && batched[1]) return {};
-  if (batched[0]) return take(inputs[0], inputs[1], axis + 1, node.where);
-  return move_axes(take(inputs[0], inputs[1], axis, node.where), axis, 1, 0);
+  if (batched[0]) return take(inputs[0], inputs[1], axis + 1, node.where());
+  return move_axes(take(inputs[0], inputs[1], axis, node.where()), axis, 1, 0);
 }
 // Of take and gather: only what is selected is read.
 Work work_of_selection(const KernelCall& call) {
@@ -141,18 +150,20 @@ Work work_of_selection(const KernelCall& call) {
 }
 const Op kTake{.name = "take",
                .kind = Kind::kKernel,
+               .attributes = kAttributeFields<AxisAttributes>,
                .vjp = vjp_take,
                .run = run_take,
                .batch = batch_take,
                .may_throw = true,
                .work = work_of_selection};
 
-// ---- gather(x, indices): attribute: axis; the shapes agree in all other axes ----
+// ---- gather(x, indices) along an axis; the shapes agree in all others ----
 
 template <class T, class I>
 void gather_elements(const KernelCall& call) {
-  const Lines x(call.in[0].layout.shape, call.attributes[0]);
-  const int64_t count = call.in[1].layout.shape[static_cast<int>(call.attributes[0])];
+  const auto axis = static_cast<int>(call.attributes<AxisAttributes>().axis);
+  const Lines x(call.in[0].layout.shape, axis);
+  const int64_t count = call.in[1].layout.shape[axis];
   const I* indices = call.in[1].as<const I>();
   const T* from = call.in[0].as<const T>();
   T* to = call.out[0].as<T>();
@@ -189,24 +200,23 @@ void run_gather(const KernelCall& call) {
 }
 void vjp_gather(Vjp& v) {
   const Shape& shape = v.node().inputs[0]->shape;
-  v.set(0, scatter_add(zeros(shape, v.g().dtype()), v.in(1), v.g(),
-                       static_cast<int>(v.attribute(0)), v.node().where));
+  v.set(0, scatter_add(zeros(shape, v.g().dtype()), v.in(1), v.g(), axis_of(v), v.where()));
 }
-Tensor batch_gather(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
-                    int64_t size) {
+Tensor batch_gather(const Recorded& node, std::span<const Tensor> inputs,
+                    std::span<const bool> batched, int64_t size) {
   return gather(with_batch_axis(inputs[0], batched[0], size),
-                with_batch_axis(inputs[1], batched[1], size),
-                static_cast<int>(node.attributes[0]) + 1, node.where);
+                with_batch_axis(inputs[1], batched[1], size), axis_of(node) + 1, node.where());
 }
 const Op kGather{.name = "gather",
                  .kind = Kind::kKernel,
+                 .attributes = kAttributeFields<AxisAttributes>,
                  .vjp = vjp_gather,
                  .run = run_gather,
                  .batch = batch_gather,
                  .may_throw = true,
                  .work = work_of_selection};
 
-// ---- Writing: out = x with `source` combined at the indices; attribute: axis ----
+// ---- Writing: out = x with `source` combined at the indices of an axis ----
 
 // The elements of an array in row-major order, copied if they lie otherwise.
 template <class T>
@@ -230,7 +240,7 @@ class Contiguous {
 template <bool kEach, class T, class I, class Combine>
 void combine(const char* op, const KernelCall& call, Combine combine) {
   constexpr int64_t kColumns = 64;
-  const Lines x(call.out[0].layout.shape, call.attributes[0]);
+  const Lines x(call.out[0].layout.shape, call.attributes<AxisAttributes>().axis);
   copy_elements(call.in[0], call.out[0].data, call.out[0].layout);
   const int64_t sources = x.outer * x.inner;
   if (sources == 0) return;
@@ -266,7 +276,7 @@ void run_add(const char* op, const KernelCall& call) {
 }
 template <bool kEach>
 void vjp_add(Vjp& v) {
-  const int axis = static_cast<int>(v.attribute(0));
+  const int axis = axis_of(v);
   if (v.needs(0)) v.set(0, v.g());
   if (!v.needs(2)) return;
   v.set(2, kEach ? gather(v.g(), v.in(1), axis, v.node().where)
@@ -274,15 +284,15 @@ void vjp_add(Vjp& v) {
 }
 
 void run_index_add(const KernelCall& call) { run_add<false>("index_add", call); }
-Tensor batch_index_add(const Node& node, std::span<const Tensor> inputs,
+Tensor batch_index_add(const Recorded& node, std::span<const Tensor> inputs,
                        std::span<const bool> batched, int64_t size) {
   if (batched[1]) return {};
   return index_add(with_batch_axis(inputs[0], batched[0], size), inputs[1],
-                   with_batch_axis(inputs[2], batched[2], size),
-                   static_cast<int>(node.attributes[0]) + 1, node.where);
+                   with_batch_axis(inputs[2], batched[2], size), axis_of(node) + 1, node.where());
 }
 const Op kIndexAdd{.name = "index_add",
                    .kind = Kind::kKernel,
+                   .attributes = kAttributeFields<AxisAttributes>,
                    .vjp = vjp_add<false>,
                    .run = run_index_add,
                    .strided = true,
@@ -291,15 +301,15 @@ const Op kIndexAdd{.name = "index_add",
                    .may_throw = true};
 
 void run_scatter_add(const KernelCall& call) { run_add<true>("scatter_add", call); }
-Tensor batch_scatter_add(const Node& node, std::span<const Tensor> inputs,
+Tensor batch_scatter_add(const Recorded& node, std::span<const Tensor> inputs,
                          std::span<const bool> batched, int64_t size) {
   return scatter_add(with_batch_axis(inputs[0], batched[0], size),
                      with_batch_axis(inputs[1], batched[1], size),
-                     with_batch_axis(inputs[2], batched[2], size),
-                     static_cast<int>(node.attributes[0]) + 1, node.where);
+                     with_batch_axis(inputs[2], batched[2], size), axis_of(node) + 1, node.where());
 }
 const Op kScatterAdd{.name = "scatter_add",
                      .kind = Kind::kKernel,
+                     .attributes = kAttributeFields<AxisAttributes>,
                      .vjp = vjp_add<true>,
                      .run = run_scatter_add,
                      .strided = true,
@@ -326,7 +336,7 @@ void run_index_put(const KernelCall& call) {
   }
 }
 void vjp_index_put(Vjp& v) {
-  const int axis = static_cast<int>(v.attribute(0));
+  const int axis = axis_of(v);
   const Tensor indices = v.in(1);
   const Where& where = v.node().where;
   if (v.needs(0))
@@ -344,6 +354,7 @@ void vjp_index_put(Vjp& v) {
 }
 const Op kIndexPut{.name = "index_put",
                    .kind = Kind::kKernel,
+                   .attributes = kAttributeFields<AxisAttributes>,
                    .vjp = vjp_index_put,
                    .run = run_index_put,
                    .strided = true,
@@ -398,20 +409,21 @@ Shape taken_shape(const Shape& x, int axis, const Shape& indices) {
 }
 
 Tensor check_index(const Tensor& indices, int64_t size, const Where& where) {
-  return record(kCheckIndex, {indices.node()}, indices.shape(), kI64, {size}, where);
+  return record(kCheckIndex, {indices.node()}, indices.shape(), kI64, CheckIndexAttributes{size},
+                where);
 }
 
 Tensor index_put(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
                  const Where& where) {
-  return record(kIndexPut, {x.node(), indices.node(), source.node()}, x.shape(), x.dtype(), {axis},
-                where);
+  return record(kIndexPut, {x.node(), indices.node(), source.node()}, x.shape(), x.dtype(),
+                AxisAttributes{axis}, where);
 }
 
 Tensor take(const Tensor& x, const Tensor& indices, int axis, Where where) {
   require_indices("take", x, indices, where);
   const int i = checked_axis("take", axis, x.rank(), where);
   return record(kTake, {x.node(), indices.node()}, taken_shape(x.shape(), i, indices.shape()),
-                x.dtype(), {i}, where);
+                x.dtype(), AxisAttributes{i}, where);
 }
 
 Tensor gather(const Tensor& x, const Tensor& indices, int axis, Where where) {
@@ -419,7 +431,8 @@ Tensor gather(const Tensor& x, const Tensor& indices, int axis, Where where) {
   require_rank("gather", x, indices, where);
   const int i = checked_axis("gather", axis, x.rank(), where);
   const Tensor part = cut("gather", x, indices.shape(), i, where);
-  return record(kGather, {part.node(), indices.node()}, indices.shape(), x.dtype(), {i}, where);
+  return record(kGather, {part.node(), indices.node()}, indices.shape(), x.dtype(),
+                AxisAttributes{i}, where);
 }
 
 Tensor index_add(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
@@ -436,7 +449,8 @@ Tensor index_add(const Tensor& x, const Tensor& indices, const Tensor& source, i
   const DType dtype = promote(x.dtype(), source.dtype());
   const DType in = is_float(dtype) ? sum_dtype(dtype) : dtype;
   const Tensor a = cast(x, in), s = cast(source, in);
-  return cast(record(kIndexAdd, {a.node(), indices.node(), s.node()}, x.shape(), in, {i}, where),
+  return cast(record(kIndexAdd, {a.node(), indices.node(), s.node()}, x.shape(), in,
+                     AxisAttributes{i}, where),
               dtype);
 }
 
@@ -457,11 +471,11 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& source,
   const DType dtype = promote(x.dtype(), source.dtype());
   const DType in = is_float(dtype) ? sum_dtype(dtype) : dtype;
   const Tensor a = cast(part, in), s = cast(used, in);
-  const Tensor out =
-      cast(record(kScatterAdd, {a.node(), indices.node(), s.node()}, part.shape(), in, {i}, where),
-           dtype);
+  const Tensor out = cast(record(kScatterAdd, {a.node(), indices.node(), s.node()}, part.shape(),
+                                 in, AxisAttributes{i}, where),
+                          dtype);
   if (part.shape() == x.shape()) return out;
-  const std::vector<int64_t> starts(x.rank(), 0), steps(x.rank(), 1);
+  const Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
   return write_box(cast(x, dtype), out, starts, steps, where);
 }
 

@@ -231,7 +231,7 @@ Tensor index_update(const Tensor& x, const std::vector<Index>& at, const Tensor&
     part = m.part(index_put(m.merge(select_box(x, s, where)), m.indices, part, m.axis, where));
   }
   Shape box;
-  std::vector<int64_t> starts, steps;
+  Shape starts, steps;
   for (const Range& r : s.box) {
     box.push_back(r.count);
     starts.push_back(r.start);

@@ -10,10 +10,10 @@ void move_to(Layout* layout, int axis, int64_t start, int64_t step) {
   layout->strides[axis] *= step;
 }
 
-// ---- concat: attributes: axis ----
+// ---- concat ----
 
 void run_concat(const KernelCall& call) {
-  const int axis = static_cast<int>(call.attributes[0]);
+  const int axis = static_cast<int>(call.attributes<AxisAttributes>().axis);
   int64_t start = 0;
   for (const Array& part : call.in) {
     Layout to = call.out[0].layout;
@@ -23,7 +23,7 @@ void run_concat(const KernelCall& call) {
   }
 }
 void vjp_concat(Vjp& v) {
-  const int axis = static_cast<int>(v.attribute(0));
+  const int axis = static_cast<int>(v.attributes<AxisAttributes>().axis);
   int64_t start = 0;
   for (int i = 0; i < v.node().input_count; ++i) {
     const int64_t stop = start + v.node().inputs[i]->shape[axis];
@@ -31,37 +31,38 @@ void vjp_concat(Vjp& v) {
     start = stop;
   }
 }
-Tensor batch_concat(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
-                    int64_t size) {
+Tensor batch_concat(const Recorded& node, std::span<const Tensor> inputs,
+                    std::span<const bool> batched, int64_t size) {
   std::vector<Tensor> parts;
   for (size_t i = 0; i < inputs.size(); ++i)
     parts.push_back(with_batch_axis(inputs[i], batched[i], size));
-  return concat(parts, static_cast<int>(node.attributes[0]) + 1, node.where);
+  return concat(parts, static_cast<int>(node.attributes<AxisAttributes>().axis) + 1, node.where());
 }
 const Op kConcat{.name = "concat",
                  .kind = Kind::kKernel,
+                 .attributes = kAttributeFields<AxisAttributes>,
                  .vjp = vjp_concat,
                  .run = run_concat,
                  .strided = true,
                  .batch = batch_concat};
 
-// ---- write_box(base, x): attributes: each axis's start, then each axis's step ----
+// ---- write_box(base, x) ----
+
+struct BoxAttributes {
+  Shape starts, steps;  // of each axis
+  GLIA_ATTRIBUTES(starts, steps)
+};
 
 void run_write_box(const KernelCall& call) {
   Layout to = call.out[0].layout;
   copy_elements(call.in[0], call.out[0].data, to);
   const int rank = to.shape.rank();
-  for (int i = 0; i < rank; ++i) move_to(&to, i, call.attributes[i], call.attributes[rank + i]);
+  const auto [starts, steps] = call.attributes<BoxAttributes>();
+  for (int i = 0; i < rank; ++i) move_to(&to, i, starts[i], steps[i]);
   copy_elements(call.in[1], call.out[0].data, to);
 }
-struct Box {
-  std::vector<int64_t> starts, steps;
-  explicit Box(const Node& node)
-      : starts(node.attributes, node.attributes + node.shape.rank()),
-        steps(node.attributes + node.shape.rank(), node.attributes + node.attribute_count) {}
-};
 void vjp_write_box(Vjp& v) {
-  const Box box(v.node());
+  const auto box = v.attributes<BoxAttributes>();
   const Shape& part = v.node().inputs[1]->shape;
   if (v.needs(0)) {
     const Tensor nothing = zeros(part, v.g().dtype());
@@ -75,26 +76,28 @@ void vjp_write_box(Vjp& v) {
   }
   v.set(1, g);
 }
-Tensor batch_write_box(const Node& node, std::span<const Tensor> inputs,
+Tensor batch_write_box(const Recorded& node, std::span<const Tensor> inputs,
                        std::span<const bool> batched, int64_t size) {
-  Box box(node);
-  box.starts.insert(box.starts.begin(), 0);
-  box.steps.insert(box.steps.begin(), 1);
+  auto box = node.attributes<BoxAttributes>();
+  box.starts.insert(0, 0);
+  box.steps.insert(0, 1);
   return write_box(with_batch_axis(inputs[0], batched[0], size),
-                   with_batch_axis(inputs[1], batched[1], size), box.starts, box.steps, node.where);
+                   with_batch_axis(inputs[1], batched[1], size), box.starts, box.steps,
+                   node.where());
 }
 const Op kWriteBox{.name = "write_box",
                    .kind = Kind::kKernel,
+                   .attributes = kAttributeFields<BoxAttributes>,
                    .vjp = vjp_write_box,
                    .run = run_write_box,
                    .strided = true,
                    .overwrites = first_over_first,
                    .batch = batch_write_box};
 
-// ---- write_slice(base, x, start): attribute: axis; start is a host number ----
+// ---- write_slice(base, x, start): along an axis; start is a host number ----
 
 void run_write_slice(const KernelCall& call) {
-  const int axis = static_cast<int>(call.attributes[0]);
+  const int axis = static_cast<int>(call.attributes<AxisAttributes>().axis);
   Layout to = call.out[0].layout;
   copy_elements(call.in[0], call.out[0].data, to);
   move_to(&to, axis, *call.in[2].as<const int64_t>(), 1);
@@ -103,22 +106,23 @@ void run_write_slice(const KernelCall& call) {
 Tensor record_write_slice(const Tensor& base, const Tensor& x, const Tensor& start, int64_t axis,
                           const Where& where);
 void vjp_write_slice(Vjp& v) {
-  const int axis = static_cast<int>(v.attribute(0));
+  const int axis = static_cast<int>(v.attributes<AxisAttributes>().axis);
   const Shape& part = v.node().inputs[1]->shape;
   const Where& where = v.node().where;
   if (v.needs(0))
     v.set(0, record_write_slice(v.g(), zeros(part, v.g().dtype()), v.in(2), axis, where));
   if (v.needs(1)) v.set(1, take(v.g(), arange(part[axis]) + v.in(2), axis, where));
 }
-Tensor batch_write_slice(const Node& node, std::span<const Tensor> inputs,
+Tensor batch_write_slice(const Recorded& node, std::span<const Tensor> inputs,
                          std::span<const bool> batched, int64_t size) {
   if (batched[2]) return {};
   return record_write_slice(with_batch_axis(inputs[0], batched[0], size),
                             with_batch_axis(inputs[1], batched[1], size), inputs[2],
-                            node.attributes[0] + 1, node.where);
+                            node.attributes<AxisAttributes>().axis + 1, node.where());
 }
 const Op kWriteSlice{.name = "write_slice",
                      .kind = Kind::kKernel,
+                     .attributes = kAttributeFields<AxisAttributes>,
                      .vjp = vjp_write_slice,
                      .run = run_write_slice,
                      .strided = true,
@@ -127,7 +131,7 @@ const Op kWriteSlice{.name = "write_slice",
 Tensor record_write_slice(const Tensor& base, const Tensor& x, const Tensor& start, int64_t axis,
                           const Where& where) {
   return record(kWriteSlice, {base.node(), x.node(), start.node()}, base.shape(), base.dtype(),
-                {axis}, where);
+                AxisAttributes{axis}, where);
 }
 
 const RegisterOp registered[] = {RegisterOp(kConcat), RegisterOp(kWriteBox),
@@ -136,7 +140,7 @@ const RegisterOp registered[] = {RegisterOp(kConcat), RegisterOp(kWriteBox),
 // ---- Sums of arrays that are zero but for some boxes: the gradients of slices of one array ----
 
 struct Part {
-  Box box;
+  BoxAttributes box;
   Tensor x;
 };
 constexpr size_t kMaxParts = 256;  // all pairs are looked at
@@ -147,9 +151,8 @@ bool pending(const Tensor& t, const Op& op) {
 }
 
 bool is_zero(const Node* node) {
-  static const Op* const expand = find_op("expand");
-  while (node->op == expand && !node->is_computed()) node = node->inputs[0];
-  return node->op->kind == Kind::kScalar && node->attributes[0] == 0;
+  while (node->op->broadcasts && !node->is_computed()) node = node->inputs[0];
+  return node->op->kind == Kind::kScalar && *node->first_word == 0;
 }
 
 // What was written on zeros to make `t`; nothing if it was made otherwise.
@@ -158,7 +161,7 @@ std::vector<Part> parts_of(Tensor t) {
   if (t.node()->op != &kWriteBox) return parts;
   std::lock_guard hold(graph_lock());
   while (pending(t, kWriteBox) && parts.size() < kMaxParts) {
-    parts.push_back({Box(*t.node()), handle(t.node()->inputs[1])});
+    parts.push_back({t.node()->attributes<BoxAttributes>(), handle(t.node()->inputs[1])});
     t = handle(t.node()->inputs[0]);
   }
   if (!is_zero(t.node())) parts.clear();
@@ -223,8 +226,7 @@ Tensor concat(const std::vector<Tensor>& parts, int axis, Where where) {
     converted.push_back(cast(t, dtype));
     inputs.push_back(converted.back().node());
   }
-  const int64_t attributes[] = {i};
-  return record(kConcat, inputs, shape, dtype, attributes, where);
+  return record(kConcat, inputs, shape, dtype, AxisAttributes{i}, where);
 }
 
 Tensor stack(const std::vector<Tensor>& parts, int axis, Where where) {
@@ -264,17 +266,15 @@ Tensor slice_scatter(const Tensor& x, const Tensor& source, int axis, int64_t st
                             where);
 }
 
-Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>& starts,
-                 const std::vector<int64_t>& steps, Where where) {
+Tensor write_box(const Tensor& base, const Tensor& x, const Shape& starts, const Shape& steps,
+                 Where where) {
   if (x.numel() == 0) return base;
-  std::vector<int64_t> attributes(starts);
-  attributes.insert(attributes.end(), steps.begin(), steps.end());
-  Node* const inputs[] = {base.node(), x.node()};
-  return record(kWriteBox, inputs, base.shape(), base.dtype(), attributes, where);
+  return record(kWriteBox, {base.node(), x.node()}, base.shape(), base.dtype(),
+                BoxAttributes{starts, steps}, where);
 }
 
-Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& starts,
-             const std::vector<int64_t>& steps, const Number& value, Where where) {
+Tensor embed(const Tensor& x, const Shape& shape, const Shape& starts, const Shape& steps,
+             const Number& value, Where where) {
   const Tensor fill = host_number("pad", value, x.dtype(), where);
   return write_box(expand(fill, shape, where), x, starts, steps, where);
 }
@@ -306,7 +306,7 @@ Tensor permute_parts(const Tensor& x, const Axes& axes) {
   }
   if (parts.empty()) return permute(x, axes);
   for (Tensor& part : parts) part = permute(part, axes);
-  const auto axis = std::ranges::find(axes, x.node()->attributes[0]);
+  const auto axis = std::ranges::find(axes, x.node()->attributes<AxisAttributes>().axis);
   return concat(parts, static_cast<int>(axis - axes.begin()), x.node()->where);
 }
 

@@ -58,10 +58,16 @@ Tensor factor(const Tensor& weight, const Tensor& x) {
   return weight.defined() ? cast(weight, x.dtype()) : weight;
 }
 
-// ---- check_classes(indices): as i32, -1 where ignored; attributes: classes, ignored index ----
+// ---- check_classes(indices): as i32, -1 where ignored ----
+
+struct ClassesAttributes {
+  int64_t classes = 0, ignored = -100;
+  GLIA_ATTRIBUTES(classes, ignored)
+};
 
 void run_check_classes(const KernelCall& call) {
-  const int64_t classes = call.attributes[0], ignored = call.attributes[1];
+  const auto attributes = call.attributes<ClassesAttributes>();
+  const int64_t classes = attributes.classes, ignored = attributes.ignored;
   const int64_t n = call.in[0].numel();
   int32_t* out = call.out[0].as<int32_t>();
   with_dtype(call.in[0].dtype, [&](auto zero) {
@@ -75,13 +81,13 @@ void run_check_classes(const KernelCall& call) {
     }
   });
 }
-Tensor batch_check_classes(const Node& node, std::span<const Tensor> inputs, std::span<const bool>,
-                           int64_t) {
-  return record(*node.op, {inputs[0].node()}, inputs[0].shape(), kI32,
-                {node.attributes[0], node.attributes[1]}, node.where);
+Tensor batch_check_classes(const Recorded& node, std::span<const Tensor> inputs,
+                           std::span<const bool>, int64_t) {
+  return record(node.op(), {inputs[0].node()}, inputs[0].shape(), kI32, node.words(), node.where());
 }
 const Op kCheckClasses{.name = "check_classes",
                        .kind = Kind::kKernel,
+                       .attributes = kAttributeFields<ClassesAttributes>,
                        .run = run_check_classes,
                        .batch = batch_check_classes,
                        .may_throw = true};
@@ -103,8 +109,8 @@ struct Classes {
                ", not " + name(target.dtype()) + " " + target.shape().str(),
            where);
     const int64_t count = x.size(-1);
-    const Tensor checked =
-        record(kCheckClasses, {target.node()}, rows, kI32, {count, ignored}, where);
+    const Tensor checked = record(kCheckClasses, {target.node()}, rows, kI32,
+                                  ClassesAttributes{count, ignored}, where);
     const Tensor column = unsqueeze(checked, -1, where);
     counted = column >= 0;
     hit = column == arange(count, kI32);

@@ -12,10 +12,6 @@
 namespace glia {
 namespace {
 
-// Attribute: which operands are stored transposed. A flag instead of a view, so that gradients
-// come out in the layout of what they belong to.
-constexpr int64_t kTransposeA = 1, kTransposeB = 2;
-
 // ---- Value ----
 
 // Elements that one accumulator block spans: small enough for registers.
@@ -90,7 +86,7 @@ void run_matmul(const KernelCall& call) {
 Work work_of_matmul(const KernelCall& call) {
   Work work = traffic(call);
   const Array& a = call.in[0];
-  const int k = a.layout.shape.rank() - (call.attributes[0] & kTransposeA ? 2 : 1);
+  const int k = a.layout.shape.rank() - (call.attributes<MatmulAttributes>().transpose_a ? 2 : 1);
   work.flops = 2.0 * static_cast<double>(call.out[0].numel() * a.layout.shape[k]);
   return work;
 }
@@ -100,53 +96,51 @@ Work work_of_matmul(const KernelCall& call) {
 extern const Op kMatmul;
 
 // The product of two tensors of rank 2 and above, either stored transposed.
-Tensor product(const Tensor& a, const Tensor& b, int64_t flags, const Where& where) {
+Tensor product(const Tensor& a, const Tensor& b, MatmulAttributes stored, const Where& where) {
   const int ra = a.rank(), rb = b.rank();
-  const bool ta = flags & kTransposeA, tb = flags & kTransposeB;
+  const auto [ta, tb] = stored;
   if (ra > 2 && rb == 2 && !ta) {  // one tall product instead of many
     Shape shape = a.shape();
     shape[ra - 1] = b.shape()[tb ? 0 : 1];
     const int64_t k = a.shape()[ra - 1], rows = k ? a.numel() / k : 0;
-    if (k) return reshape(product(reshape(a, {rows, k}, where), b, flags, where), shape, where);
+    if (k) return reshape(product(reshape(a, {rows, k}, where), b, stored, where), shape, where);
   }
   Shape leading_a(a.shape().span().first(ra - 2)), leading_b(b.shape().span().first(rb - 2));
   Shape shape = broadcast(leading_a, leading_b);
   shape.push_back(a.shape()[ra - (ta ? 1 : 2)]);
   shape.push_back(b.shape()[rb - (tb ? 2 : 1)]);
-  return record(kMatmul, {a.node(), b.node()}, shape, a.dtype(), {flags}, where);
+  return record(kMatmul, {a.node(), b.node()}, shape, a.dtype(), stored, where);
 }
 
 void vjp_matmul(Vjp& v) {
   const Tensor a = v.in(0), b = v.in(1), &g = v.g();
   const Where& where = v.node().where;
-  const bool ta = v.attribute(0) & kTransposeA, tb = v.attribute(0) & kTransposeB;
-  const auto flags = [](bool left, bool right) {
-    return (left ? kTransposeA : 0) | (right ? kTransposeB : 0);
-  };
+  const auto [ta, tb] = v.attributes<MatmulAttributes>();
   if (v.needs(0))
-    v.set(0, ta ? product(b, g, flags(tb, true), where) : product(g, b, flags(false, !tb), where));
+    v.set(0, ta ? product(b, g, {tb, true}, where) : product(g, b, {false, !tb}, where));
   if (v.needs(1))
-    v.set(1, tb ? product(g, a, flags(true, ta), where) : product(a, g, flags(!ta, false), where));
+    v.set(1, tb ? product(g, a, {true, ta}, where) : product(a, g, {!ta, false}, where));
 }
 
 // The new axis becomes the first of the leading ones.
-Tensor batch_matmul(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
-                    int64_t size) {
+Tensor batch_matmul(const Recorded& node, std::span<const Tensor> inputs,
+                    std::span<const bool> batched, int64_t size) {
   Tensor in[2];
   for (int i = 0; i < 2; ++i) {
     in[i] = inputs[i];
     if (!batched[i]) continue;
     Shape shape{size};
-    const Shape& own = node.inputs[i]->shape;
-    for (int j = own.rank(); j < node.shape.rank(); ++j) shape.push_back(1);
+    const Shape& own = node.in_shape(i);
+    for (int j = own.rank(); j < node.shape().rank(); ++j) shape.push_back(1);
     for (int64_t s : own) shape.push_back(s);
-    in[i] = reshape(in[i], shape, node.where);
+    in[i] = reshape(in[i], shape, node.where());
   }
-  return product(in[0], in[1], node.attributes[0], node.where);
+  return product(in[0], in[1], node.attributes<MatmulAttributes>(), node.where());
 }
 
 const Op kMatmul{.name = "matmul",
                  .kind = Kind::kKernel,
+                 .attributes = kAttributeFields<MatmulAttributes>,
                  .vjp = vjp_matmul,
                  .run = run_matmul,
                  .strided = true,
@@ -169,10 +163,11 @@ DType computed_in(DType dtype) {
 }
 
 // a and b in the dtype of the computation, multiplied, and the result in their common dtype.
-Tensor promoted_product(const Tensor& a, const Tensor& b, int64_t flags, const Where& where) {
+Tensor promoted_product(const Tensor& a, const Tensor& b, MatmulAttributes stored,
+                        const Where& where) {
   const DType dtype = product_dtype(promote(a.dtype(), b.dtype())), in = computed_in(dtype);
   const Tensor out =
-      product(product_operand(a, in, where), product_operand(b, in, where), flags, where);
+      product(product_operand(a, in, where), product_operand(b, in, where), stored, where);
   return cast(Operand(out, where), dtype);
 }
 
@@ -181,7 +176,7 @@ Tensor promoted_product(const Tensor& a, const Tensor& b, int64_t flags, const W
 MatmulLayout::MatmulLayout(const KernelCall& call) {
   const Layout &a = call.in[0].layout, &b = call.in[1].layout, &out = call.out[0].layout;
   const int ra = a.shape.rank(), rb = b.shape.rank(), r = out.shape.rank();
-  const bool ta = call.attributes[0] & kTransposeA, tb = call.attributes[0] & kTransposeB;
+  const auto [ta, tb] = call.attributes<MatmulAttributes>();
   const int a_m = ra - (ta ? 1 : 2), a_k = ra - (ta ? 2 : 1);
   const int b_k = rb - (tb ? 1 : 2), b_n = rb - (tb ? 2 : 1);
   m = a.shape[a_m];
@@ -220,20 +215,19 @@ Tensor matmul(const Tensor& a, const Tensor& b, Where where) {
     const int64_t x = left.size(-i), y = right.size(-i);
     if (x != y && x != 1 && y != 1) reject("leading axes do not broadcast");
   }
-  Tensor out = promoted_product(left, right, 0, where);
+  Tensor out = promoted_product(left, right, {}, where);
   if (a.rank() == 1) out = squeeze(out, -2, where);
   if (b.rank() == 1) out = squeeze(out, -1, where);
   return out;
 }
 
 namespace {
-const Op kLinear{
-    .name = "linear",
-    .kind = Kind::kMacro,
-    .compose = [](std::span<const Tensor> in, std::span<const int64_t>, const Where& where) {
-      const Autocast off(kF32);
-      return linear(in[0], in[1], in[2], where);
-    }};
+const Op kLinear{.name = "linear",
+                 .kind = Kind::kMacro,
+                 .compose = [](std::span<const Tensor> in, AttributeWords, const Where& where) {
+                   const Autocast off(kF32);
+                   return linear(in[0], in[1], in[2], where);
+                 }};
 const RegisterOp registered_linear(kLinear);
 }  // namespace
 
@@ -254,7 +248,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Where w
   int64_t rows = 1;
   for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
   const Tensor product =
-      promoted_product(reshape(x, {rows, in}, where), weight, kTransposeB, where);
+      promoted_product(reshape(x, {rows, in}, where), weight, {false, true}, where);
   // The bias joins what follows, in its shape.
   const Tensor y = reshape(product, shape, where);
   return bias.defined() ? with_bias(y, bias, where) : y;

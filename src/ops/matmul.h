@@ -8,6 +8,13 @@
 
 namespace glia {
 
+// Which operands are stored transposed. Attributes instead of views, so that gradients come out in
+// the layout of what they belong to.
+struct MatmulAttributes {
+  bool transpose_a = false, transpose_b = false;
+  GLIA_ATTRIBUTES(transpose_a, transpose_b)
+};
+
 // Products of (m, k) and (k, n) matrices. Element (i, j) of product p's left matrix is
 // a[a_offsets[p] + i * a_row + j * a_col].
 struct MatmulLayout {

@@ -9,11 +9,25 @@
 namespace glia {
 namespace {
 
-// ---- reshape: attributes none ----
+// ---- Batching: the examples' axis comes in front ----
+
+Shape batched_shape(const Recorded& node, int64_t size) {
+  Shape shape = node.shape();
+  shape.insert(0, size);
+  return shape;
+}
+
+template <Attributes A>
+Tensor view_again(const Recorded& node, const Tensor& x, int64_t size, const A& attributes) {
+  return record(node.op(), {x.node()}, batched_shape(node, size), node.dtype(), attributes,
+                node.where());
+}
+
+// ---- reshape ----
 
 // Strides of the same elements under another shape, as far as strides can say it.
-bool view_reshape(const Node& node, const Layout& in, Layout* out) {
-  const Shape& to = node.shape;
+bool view_reshape(const Recorded& node, const Layout& in, Layout* out) {
+  const Shape& to = node.shape();
   *out = Layout::contiguous(to);
   out->offset = in.offset;
   if (to.numel() == 0 || in.is_contiguous()) return true;
@@ -50,94 +64,182 @@ bool view_reshape(const Node& node, const Layout& in, Layout* out) {
   return true;
 }
 void vjp_reshape(Vjp& v) { v.set(0, reshape(v.g(), v.node().inputs[0]->shape)); }
-const Op kReshape{.name = "reshape", .kind = Kind::kView, .vjp = vjp_reshape, .view = view_reshape};
+Tensor batch_reshape(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
+                     int64_t size) {
+  return reshape(inputs[0], batched_shape(node, size), node.where());
+}
+const Op kReshape{.name = "reshape",
+                  .kind = Kind::kView,
+                  .vjp = vjp_reshape,
+                  .view = view_reshape,
+                  .batch = batch_reshape};
 
-// ---- permute: attributes: the input axis of each output axis ----
+// ---- permute ----
 
-bool view_permute(const Node& node, const Layout& in, Layout* out) {
-  out->shape = node.shape;
+struct PermuteAttributes {
+  Shape axes;  // the input axis of each output axis
+  GLIA_ATTRIBUTES(axes)
+};
+
+bool view_permute(const Recorded& node, const Layout& in, Layout* out) {
+  out->shape = node.shape();
   out->offset = in.offset;
-  for (int i = 0; i < node.shape.rank(); ++i) out->strides[i] = in.strides[node.attributes[i]];
+  const Shape axes = node.attributes<PermuteAttributes>().axes;
+  for (int i = 0; i < axes.rank(); ++i) out->strides[i] = in.strides[axes[i]];
   return true;
 }
 void vjp_permute(Vjp& v) {
-  Axes inverse(v.node().attribute_count);
-  for (size_t i = 0; i < inverse.size(); ++i) inverse[v.attribute(i)] = i;
+  const Shape axes = v.attributes<PermuteAttributes>().axes;
+  Axes inverse(axes.rank());
+  for (int i = 0; i < axes.rank(); ++i) inverse[axes[i]] = i;
   v.set(0, permute_parts(v.g(), inverse));
 }
-const Op kPermute{.name = "permute", .kind = Kind::kView, .vjp = vjp_permute, .view = view_permute};
+Tensor batch_permute(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
+                     int64_t size) {
+  PermuteAttributes attributes = node.attributes<PermuteAttributes>();
+  for (int64_t& axis : attributes.axes) ++axis;
+  attributes.axes.insert(0, 0);
+  return view_again(node, inputs[0], size, attributes);
+}
+const Op kPermute{.name = "permute",
+                  .kind = Kind::kView,
+                  .attributes = kAttributeFields<PermuteAttributes>,
+                  .vjp = vjp_permute,
+                  .view = view_permute,
+                  .batch = batch_permute};
 
-// ---- expand: attributes none ----
+// ---- expand ----
 
-bool view_expand(const Node& node, const Layout& in, Layout* out) {
-  out->shape = node.shape;
+bool view_expand(const Recorded& node, const Layout& in, Layout* out) {
+  out->shape = node.shape();
   out->offset = in.offset;
-  const int shift = node.shape.rank() - in.shape.rank();
-  for (int i = 0; i < node.shape.rank(); ++i) {
-    const bool repeated = i < shift || (in.shape[i - shift] == 1 && node.shape[i] != 1);
+  const int shift = node.shape().rank() - in.shape.rank();
+  for (int i = 0; i < node.shape().rank(); ++i) {
+    const bool repeated = i < shift || (in.shape[i - shift] == 1 && node.shape()[i] != 1);
     out->strides[i] = repeated ? 0 : in.strides[i - shift];
   }
   return true;
 }
 void vjp_expand(Vjp& v) { v.set(0, v.g()); }
-const Op kExpand{.name = "expand", .kind = Kind::kView, .vjp = vjp_expand, .view = view_expand};
+Tensor batch_expand(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
+                    int64_t size) {
+  const Tensor aligned = with_axes_behind_first(inputs[0], node.shape().rank());
+  return expand(aligned, batched_shape(node, size), node.where());
+}
+const Op kExpand{.name = "expand",
+                 .kind = Kind::kView,
+                 .vjp = vjp_expand,
+                 .view = view_expand,
+                 .batch = batch_expand,
+                 .broadcasts = true};
 
-// ---- slice: attributes: axis, start, step (above 0) ----
+// ---- slice ----
 
-bool view_slice(const Node& node, const Layout& in, Layout* out) {
+struct SliceAttributes {
+  int64_t axis = 0, start = 0, step = 1;  // the step is above 0
+  GLIA_ATTRIBUTES(axis, start, step)
+};
+
+bool view_slice(const Recorded& node, const Layout& in, Layout* out) {
   *out = in;
-  out->shape = node.shape;
-  const int64_t axis = node.attributes[0];
-  if (node.shape[axis] > 0) out->offset += node.attributes[1] * in.strides[axis];
-  out->strides[axis] *= node.attributes[2];
+  out->shape = node.shape();
+  const auto [axis, start, step] = node.attributes<SliceAttributes>();
+  if (out->shape[axis] > 0) out->offset += start * in.strides[axis];
+  out->strides[axis] *= step;
   return true;
 }
 void vjp_slice(Vjp& v) {
   const Shape& shape = v.node().inputs[0]->shape;
-  std::vector<int64_t> starts(shape.rank(), 0), steps(shape.rank(), 1);
-  starts[v.attribute(0)] = v.attribute(1);
-  steps[v.attribute(0)] = v.attribute(2);
+  Shape starts = Shape::filled(shape.rank(), 0), steps = Shape::filled(shape.rank(), 1);
+  const auto [axis, start, step] = v.attributes<SliceAttributes>();
+  starts[axis] = start;
+  steps[axis] = step;
   v.set(0, embed(v.g(), shape, starts, steps, 0, v.node().where));
 }
-const Op kSlice{.name = "slice", .kind = Kind::kView, .vjp = vjp_slice, .view = view_slice};
+Tensor batch_slice(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
+                   int64_t size) {
+  SliceAttributes attributes = node.attributes<SliceAttributes>();
+  ++attributes.axis;
+  return view_again(node, inputs[0], size, attributes);
+}
+const Op kSlice{.name = "slice",
+                .kind = Kind::kView,
+                .attributes = kAttributeFields<SliceAttributes>,
+                .vjp = vjp_slice,
+                .view = view_slice,
+                .batch = batch_slice};
 
-// ---- select: attributes: axis, position ----
+// ---- select ----
 
-bool view_select(const Node& node, const Layout& in, Layout* out) {
-  const auto axis = static_cast<int>(node.attributes[0]);
-  out->shape = node.shape;
-  out->offset = in.offset + node.attributes[1] * in.strides[axis];
-  for (int i = 0; i < node.shape.rank(); ++i) out->strides[i] = in.strides[i + (i >= axis)];
+struct SelectAttributes {
+  int64_t axis = 0, position = 0;
+  GLIA_ATTRIBUTES(axis, position)
+};
+
+bool view_select(const Recorded& node, const Layout& in, Layout* out) {
+  const auto [axis, position] = node.attributes<SelectAttributes>();
+  out->shape = node.shape();
+  out->offset = in.offset + position * in.strides[axis];
+  for (int i = 0; i < out->shape.rank(); ++i) out->strides[i] = in.strides[i + (i >= axis)];
   return true;
 }
 void vjp_select(Vjp& v) {
   const Shape& shape = v.node().inputs[0]->shape;
-  std::vector<int64_t> starts(shape.rank(), 0), steps(shape.rank(), 1);
-  starts[v.attribute(0)] = v.attribute(1);
-  const Tensor part = unsqueeze(v.g(), static_cast<int>(v.attribute(0)), v.node().where);
+  Shape starts = Shape::filled(shape.rank(), 0), steps = Shape::filled(shape.rank(), 1);
+  const auto [axis, position] = v.attributes<SelectAttributes>();
+  starts[axis] = position;
+  const Tensor part = unsqueeze(v.g(), static_cast<int>(axis), v.where());
   v.set(0, embed(part, shape, starts, steps, 0, v.node().where));
 }
-const Op kSelect{.name = "select", .kind = Kind::kView, .vjp = vjp_select, .view = view_select};
+Tensor batch_select(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
+                    int64_t size) {
+  SelectAttributes attributes = node.attributes<SelectAttributes>();
+  ++attributes.axis;
+  return view_again(node, inputs[0], size, attributes);
+}
+const Op kSelect{.name = "select",
+                 .kind = Kind::kView,
+                 .attributes = kAttributeFields<SelectAttributes>,
+                 .vjp = vjp_select,
+                 .view = view_select,
+                 .batch = batch_select};
 
-// ---- flip: attributes: a bit mask of axes ----
+// ---- flip ----
 
-bool view_flip(const Node& node, const Layout& in, Layout* out) {
+struct FlipAttributes {
+  int64_t axes = 0;  // a bit for each
+  GLIA_ATTRIBUTES(axes)
+};
+
+bool view_flip(const Recorded& node, const Layout& in, Layout* out) {
   *out = in;
+  const int64_t axes = node.attributes<FlipAttributes>().axes;
   for (int i = 0; i < in.shape.rank(); ++i) {
-    if (!(node.attributes[0] >> i & 1)) continue;
+    if (!(axes >> i & 1)) continue;
     if (in.shape[i] > 0) out->offset += (in.shape[i] - 1) * in.strides[i];
     out->strides[i] = -in.strides[i];
   }
   return true;
 }
 void vjp_flip(Vjp& v) {
+  const int64_t mask = v.attributes<FlipAttributes>().axes;
   Axes axes;
   for (int i = 0; i < kMaxRank; ++i) {
-    if (v.attribute(0) >> i & 1) axes.push_back(i);
+    if (mask >> i & 1) axes.push_back(i);
   }
   v.set(0, flip(v.g(), axes));
 }
-const Op kFlip{.name = "flip", .kind = Kind::kView, .vjp = vjp_flip, .view = view_flip};
+Tensor batch_flip(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
+                  int64_t size) {
+  return view_again(node, inputs[0], size,
+                    FlipAttributes{node.attributes<FlipAttributes>().axes << 1});
+}
+const Op kFlip{.name = "flip",
+               .kind = Kind::kView,
+               .attributes = kAttributeFields<FlipAttributes>,
+               .vjp = vjp_flip,
+               .view = view_flip,
+               .batch = batch_flip};
 
 const RegisterOp registered[] = {RegisterOp(kReshape), RegisterOp(kPermute), RegisterOp(kExpand),
                                  RegisterOp(kSlice),   RegisterOp(kSelect),  RegisterOp(kFlip)};
@@ -203,18 +305,17 @@ Tensor permute(const Tensor& x, const Axes& axes, Where where) {
   require_defined("permute", x, where);
   int64_t seen = 0;
   Shape to;
-  int64_t from[kMaxRank];
+  PermuteAttributes from;
   for (int64_t axis : axes) {
     const int i = checked_axis("permute", axis, x.rank(), where);
     if (seen >> i & 1) fail("permute", "axis " + std::to_string(axis) + " appears twice", where);
     seen |= int64_t{1} << i;
-    from[to.rank()] = i;
+    from.axes.push_back(i);
     to.push_back(x.shape()[i]);
   }
   if (to.rank() != x.rank())
     fail("permute", std::to_string(axes.size()) + " axes for shape " + x.shape().str(), where);
-  Node* in = x.node();
-  return record(kPermute, {&in, 1}, to, x.dtype(), {from, axes.size()}, where);
+  return record(kPermute, {x.node()}, to, x.dtype(), from, where);
 }
 
 Tensor transpose(const Tensor& x, int axis0, int axis1, Where where) {
@@ -243,7 +344,7 @@ Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads
   if (static_cast<int>(pads.size()) != x.rank())
     fail("pad", std::to_string(pads.size()) + " pairs for shape " + x.shape().str(), where);
   Shape to = x.shape();
-  std::vector<int64_t> starts(pads.size()), steps(pads.size(), 1);
+  Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
   for (size_t i = 0; i < pads.size(); ++i) {
     if (pads[i].first < 0 || pads[i].second < 0) fail("pad", "a pad is negative", where);
     to[i] = add_sizes(to[i], add_sizes(pads[i].first, pads[i].second));
@@ -261,7 +362,7 @@ Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
   if (r.count != x.shape()[i]) {
     Shape to = x.shape();
     to[i] = r.count;
-    part = record(kSlice, {x.node()}, to, x.dtype(), {i, r.start, r.step}, where);
+    part = record(kSlice, {x.node()}, to, x.dtype(), SliceAttributes{i, r.start, r.step}, where);
   }
   return r.flipped && r.count > 1 ? flip(part, {i}, where) : part;
 }
@@ -290,13 +391,13 @@ Range resolve(const Slice& s, int64_t size) {
 Tensor select_position(const Tensor& x, int axis, int64_t position, const Where& where) {
   Shape to = x.shape();
   to.erase(axis);
-  return record(kSelect, {x.node()}, to, x.dtype(), {axis, position}, where);
+  return record(kSelect, {x.node()}, to, x.dtype(), SelectAttributes{axis, position}, where);
 }
 
 Tensor flip(const Tensor& x, const Axes& axes, Where where) {
   require_defined("flip", x, where);
   const int64_t mask = axes.empty() ? 0 : axis_mask("flip", axes, x.rank(), where);
-  return mask ? record(kFlip, {x.node()}, x.shape(), x.dtype(), {mask}, where) : x;
+  return mask ? record(kFlip, {x.node()}, x.shape(), x.dtype(), FlipAttributes{mask}, where) : x;
 }
 
 }  // namespace glia

@@ -1,6 +1,5 @@
 // Normalisation and dropout.
 #include <algorithm>
-#include <bit>
 
 #include "glia/ops.h"
 #include "glia/random.h"
@@ -85,15 +84,20 @@ void check_affine(const char* op, const Tensor& t, const char* what, const Shape
 }  // namespace
 
 namespace {
-// Attributes: axes, bits of eps.
-const Op kLayerNorm{.name = "layer_norm",
-                    .kind = Kind::kMacro,
-                    .compose = [](std::span<const Tensor> in, std::span<const int64_t> attributes,
-                                  const Where& where) {
-                      const Autocast off(kF32);
-                      return layer_norm(in[0], in[1], in[2], static_cast<int>(attributes[0]),
-                                        std::bit_cast<double>(attributes[1]), where);
-                    }};
+struct LayerNormAttributes {
+  int axes = 1;
+  double eps = 1e-5;
+  GLIA_ATTRIBUTES(axes, eps)
+};
+const Op kLayerNorm{
+    .name = "layer_norm",
+    .kind = Kind::kMacro,
+    .attributes = kAttributeFields<LayerNormAttributes>,
+    .compose = [](std::span<const Tensor> in, AttributeWords words, const Where& where) {
+      const Autocast off(kF32);
+      const auto [axes, eps] = words.as<LayerNormAttributes>();
+      return layer_norm(in[0], in[1], in[2], axes, eps, where);
+    }};
 const RegisterOp registered(kLayerNorm);
 }  // namespace
 
@@ -108,7 +112,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int
   check_affine("layer_norm", weight, "weight", last, where);
   check_affine("layer_norm", bias, "bias", last, where);
   if (Tensor one = as_one_node(kLayerNorm, {&t, &weight, &bias}, t.shape(), given.dtype(),
-                               {count, std::bit_cast<int64_t>(eps)}, where);
+                               LayerNormAttributes{count, eps}, where);
       one.defined())
     return one;
   Axes over;

@@ -40,7 +40,7 @@ Tensor same_windows(const Op& op, std::initializer_list<Tensor> inputs, const Sh
                     const Node& node) {
   std::vector<Node*> nodes;
   for (const Tensor& t : inputs) nodes.push_back(t.node());
-  return record(op, nodes, shape, node.dtype, node.attribute_span(), node.where);
+  return record(op, nodes, shape, node.dtype, node.words(), node.where);
 }
 
 // A maximum's place does not move with x, so x itself gets no gradient but through its value.
@@ -63,26 +63,31 @@ void vjp_avg_backward(Vjp& v) {
 }
 
 // The new axis joins the images.
-Tensor batch_images(const Node& node, std::span<const Tensor> inputs, std::span<const bool> batched,
-                    int64_t size) {
+Tensor batch_images(const Recorded& node, std::span<const Tensor> inputs,
+                    std::span<const bool> batched, int64_t size) {
   std::vector<Tensor> merged;
   std::vector<Node*> nodes;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    Shape shape = node.inputs[i]->shape, all = shape;
+    Shape shape = node.in_shape(i), all = shape;
     all.insert(0, size);
     shape[0] *= size;
-    const Tensor t = batched[i] ? inputs[i] : expand(inputs[i], all, node.where);
-    nodes.push_back(merged.emplace_back(reshape(t, shape, node.where)).node());
+    const Tensor t = batched[i] ? inputs[i] : expand(inputs[i], all, node.where());
+    nodes.push_back(merged.emplace_back(reshape(t, shape, node.where())).node());
   }
-  Shape out = node.shape, shape = node.shape;
+  Shape out = node.shape(), shape = node.shape();
   out[0] *= size;
   shape.insert(0, size);
-  const Tensor y = record(*node.op, nodes, out, node.dtype, node.attribute_span(), node.where);
-  return reshape(y, shape, node.where);
+  const Tensor y = record(node.op(), nodes, out, node.dtype(), node.words(), node.where());
+  return reshape(y, shape, node.where());
 }
 
 constexpr Op pool_op(const char* name, void (*vjp)(Vjp&), void (*run)(const KernelCall&)) {
-  return {.name = name, .kind = Kind::kKernel, .vjp = vjp, .run = run, .batch = batch_images};
+  return {.name = name,
+          .kind = Kind::kKernel,
+          .attributes = kAttributeFields<PoolAttributes>,
+          .vjp = vjp,
+          .run = run,
+          .batch = batch_images};
 }
 const Op kMax = pool_op("max_pool2d", vjp_max, run_max_pool);
 const Op kMaxBackward = pool_op("max_pool2d_backward", vjp_max_backward, run_max_pool_backward);
@@ -121,9 +126,9 @@ Tensor pool2d(const Op& op, const Tensor& x, std::pair<int64_t, int64_t> window,
     fail(op.name, std::string("needs floats, got ") + name(x.dtype()), where);
   const bool half = x.dtype() == kF16 || x.dtype() == kBF16;
   const Tensor wide = half ? cast(Operand(x, where), kF32) : x;
-  const Tensor y =
-      record(op, {wide.node()}, {in[0], room_h / stride_h + 1, room_w / stride_w + 1, in[3]},
-             wide.dtype(), {window.first, window.second, stride_h, stride_w, pad_h, pad_w}, where);
+  const Tensor y = record(
+      op, {wide.node()}, {in[0], room_h / stride_h + 1, room_w / stride_w + 1, in[3]}, wide.dtype(),
+      PoolAttributes{window.first, window.second, stride_h, stride_w, pad_h, pad_w}, where);
   return cast(Operand(y, where), x.dtype());
 }
 

@@ -2,33 +2,28 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "core/op.h"
 
 namespace glia {
 
-// x (N, H, W, C) and y (N, oH, oW, C).
-struct PoolShape {
-  // Places of a recorded pooling's attributes.
-  enum { kWindowH, kWindowW, kStrideH, kStrideW, kPadH, kPadW };
+struct PoolAttributes {
+  int64_t window_h = 1, window_w = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0;
+  GLIA_ATTRIBUTES(window_h, window_w, stride_h, stride_w, pad_h, pad_w)
+};
 
-  PoolShape(const Shape& x, const Shape& y, std::span<const int64_t> attributes)
-      : n(x[0]),
+// x (N, H, W, C) and y (N, oH, oW, C).
+struct PoolShape : PoolAttributes {
+  PoolShape(const Shape& x, const Shape& y, const KernelCall& call)
+      : PoolAttributes(call.attributes<PoolAttributes>()),
+        n(x[0]),
         h(x[1]),
         w(x[2]),
         c(x[3]),
         oh(y[1]),
-        ow(y[2]),
-        window_h(attributes[kWindowH]),
-        window_w(attributes[kWindowW]),
-        stride_h(attributes[kStrideH]),
-        stride_w(attributes[kStrideW]),
-        pad_h(attributes[kPadH]),
-        pad_w(attributes[kPadW]) {}
+        ow(y[2]) {}
 
   int64_t n, h, w, c, oh, ow;
-  int64_t window_h, window_w, stride_h, stride_w, pad_h, pad_w;
 };
 
 }  // namespace glia

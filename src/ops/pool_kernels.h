@@ -180,7 +180,7 @@ void avg_pool_backward(const PoolShape& s, const T* dy, T* dx) {
 
 template <class F>
 void dispatch(const KernelCall& call, const Array& x, const Array& y, F f) {
-  const PoolShape s(x.layout.shape, y.layout.shape, call.attributes);
+  const PoolShape s(x.layout.shape, y.layout.shape, call);
   x.dtype == kF64 ? f(s, double{}) : f(s, float{});
 }
 

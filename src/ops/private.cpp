@@ -132,7 +132,7 @@ Tensor shared_scalar(double value, DType dtype) {
 }
 
 Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
-                   DType dtype, std::initializer_list<int64_t> attributes, const Where& where) {
+                   DType dtype, AttributeWords attributes, const Where& where) {
   if (eager() || symbolic() || autocast_on()) return {};
   Node* nodes[Node::kInline];
   size_t count = 0;
@@ -144,8 +144,9 @@ Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, co
     if (node->dtype != dtype || (node->needs_grad && grad_enabled())) return {};
   }
   int64_t all[Node::kInline] = {given};
-  std::ranges::copy(attributes, all + 1);
-  return record(op, {nodes, count}, shape, dtype, {all, 1 + attributes.size()}, where);
+  const std::span<const int64_t> words = attributes.span();
+  std::ranges::copy(words, all + 1);
+  return record(op, {nodes, count}, shape, dtype, AttributeWords({all, 1 + words.size()}), where);
 }
 
 Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size) {
@@ -153,6 +154,12 @@ Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size) {
   Shape shape = x.shape();
   shape.insert(0, size);
   return expand(x, shape);
+}
+
+Tensor with_axes_behind_first(const Tensor& x, int rank) {
+  Shape shape = x.shape();
+  while (shape.rank() <= rank) shape.insert(1, 1);
+  return reshape(x, shape);
 }
 
 Tensor as_float(const char* op, const Operand& x) {

@@ -19,8 +19,8 @@ namespace glia {
 Tensor select_position(const Tensor& x, int axis, int64_t position, const Where& where);
 // x within an array of `shape` that is `value` elsewhere: element i of an axis goes to position
 // start + i * step (step above 0).
-Tensor embed(const Tensor& x, const Shape& shape, const std::vector<int64_t>& starts,
-             const std::vector<int64_t>& steps, const Number& value, Where where);
+Tensor embed(const Tensor& x, const Shape& shape, const Shape& starts, const Shape& steps,
+             const Number& value, Where where);
 // What a slice or an integer selects of an axis of that size: `count` elements from start on.
 struct Range {
   int64_t start = 0, step = 1, count = 0;  // the step is above 0
@@ -29,8 +29,8 @@ struct Range {
 };
 Range resolve(const Slice& s, int64_t size);
 // The same within `base`, whose other elements stay.
-Tensor write_box(const Tensor& base, const Tensor& x, const std::vector<int64_t>& starts,
-                 const std::vector<int64_t>& steps, Where where);
+Tensor write_box(const Tensor& base, const Tensor& x, const Shape& starts, const Shape& steps,
+                 Where where);
 
 // a + b where both are boxes on zeros that do not overlap, without sums: written on one array, or
 // joined where they fill it. Undefined for any other a and b.
@@ -62,8 +62,8 @@ inline Tensor as_float(const char* op, const Tensor& x, const Where& where) {
 }
 // The same for what stays in f32 inside an Autocast.
 Tensor as_full_float(const char* op, const Tensor& x, const Where& where);
-// An input of a batch rule: with the batch axis that it has, or repeated along a new one.
-Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size);
+// x (size, ...) with axes of size 1 put in so that it has `rank` besides the first.
+Tensor with_axes_behind_first(const Tensor& x, int rank);
 // What sums of this dtype are computed in: 16-bit floats in f32, integers in i64.
 inline DType sum_dtype(DType t) {
   if (!is_float(t)) return kI64;
@@ -77,9 +77,14 @@ Tensor shared_scalar(double value, DType dtype);
 // One node for the operations of op.compose, where nobody has to see these: no gradient can be
 // asked for, nothing is cast, mapped or computed at once; else undefined. A layer then costs one
 // node each time and still fuses. Up to four inputs, some of which may be undefined, and three
-// attributes.
+// words of attributes.
 Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
-                   DType dtype, std::initializer_list<int64_t> attributes, const Where& where);
+                   DType dtype, AttributeWords attributes, const Where& where);
+template <Attributes A>
+Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
+                   DType dtype, const A& attributes, const Where& where) {
+  return as_one_node(op, inputs, shape, dtype, WordsOf<A>(attributes).words(), where);
+}
 
 // Mean and biased variance over `axes`, which stay with size 1, without gradients. What the mean's
 // rounding leaves is taken off again, so that they are right however far from zero x lies.

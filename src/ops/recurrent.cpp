@@ -16,11 +16,13 @@ Work work_of_steps(const KernelCall& call) {
 }
 const Op kRecurrent{.name = "recurrent",
                     .kind = Kind::kKernel,
+                    .attributes = kAttributeFields<Recurrence>,
                     .overwrites = first_over_first,
                     .outputs = 3,
                     .work = work_of_steps};
 const Op kRecurrentBackward{.name = "recurrent_backward",
                             .kind = Kind::kKernel,
+                            .attributes = kAttributeFields<Recurrence>,
                             .overwrites = first_over_first,
                             .outputs = 3,
                             .work = work_of_steps};
@@ -93,11 +95,10 @@ std::vector<Node*> nodes_of(const std::vector<Tensor>& tensors) {
 
 Tensor record_tuple(const Op& op, const Recurrence& kind, const std::vector<Tensor>& inputs,
                     const Where& where) {
-  const int64_t attributes[] = {kind.cell, kind.has_bias, kind.has_state, kind.has_inner_gradient};
-  return record(op, nodes_of(inputs), {}, kF32, attributes, where);
+  return record(op, nodes_of(inputs), {}, kF32, kind, where);
 }
-Tensor output(const Tensor& tuple, int64_t which, const Shape& shape) {
-  return record(kOutputOp, {tuple.node()}, shape, kF32, {which}, tuple.node()->where);
+Tensor output(const Tensor& tuple, int which, const Shape& shape) {
+  return output(tuple, which, shape, kF32);
 }
 
 // What the forward kernel keeps for the backward one.

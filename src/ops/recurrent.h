@@ -17,16 +17,12 @@ namespace glia {
 
 struct Recurrence {
   enum Cell : int64_t { kLSTM, kGRU, kTanh, kReLU };
-  enum { kGates, kY, kInner };                             // outputs
-  enum { kCell, kHasBias, kHasState, kHasInnerGradient };  // attributes
+  enum { kGates, kY, kInner };  // outputs
 
-  Cell cell;
-  bool has_bias, has_state, has_inner_gradient = false;
+  Cell cell = kLSTM;
+  bool has_bias = false, has_state = false, has_inner_gradient = false;
+  GLIA_ATTRIBUTES(cell, has_bias, has_state, has_inner_gradient)
 
-  static Recurrence of(std::span<const int64_t> attributes) {
-    return {static_cast<Cell>(attributes[kCell]), attributes[kHasBias] != 0,
-            attributes[kHasState] != 0, attributes[kHasInnerGradient] != 0};
-  }
   int64_t gates() const { return cell == kLSTM ? 4 : cell == kGRU ? 3 : 1; }
 };
 

@@ -1,4 +1,4 @@
-// Reductions. The ops keep reduced axes with size 1; attribute: a bit mask of those axes.
+// Reductions. The ops keep reduced axes with size 1.
 #include <cmath>
 
 #include "core/op.h"
@@ -19,9 +19,10 @@ void vjp_extreme(Vjp& v) {
   if (v.node().shape.numel() == 1 && is_float(v.node().dtype))
     equal = equal | (isnan(v.in(0)) & isnan(v.out()));
   const Tensor attained = cast(equal, v.g().dtype());
+  const int64_t mask = v.attributes<ReduceAttributes>().axes;
   Axes axes;
-  for (int i = 0; i < v.node().shape.rank(); ++i) {
-    if (v.attribute(0) >> i & 1) axes.push_back(i);
+  for (int i = 0; i < v.shape().rank(); ++i) {
+    if (mask >> i & 1) axes.push_back(i);
   }
   v.set(0, attained * (v.g() / sum(attained, axes, true)));
 }
@@ -29,7 +30,7 @@ void vjp_extreme(Vjp& v) {
 // Each element's derivative is the product of the others: those before it times those after it.
 void vjp_prod(Vjp& v) {
   const Tensor x = v.in(0);
-  const int64_t mask = v.attribute(0);
+  const int64_t mask = v.attributes<ReduceAttributes>().axes;
   Axes order, inverse(x.rank());
   int64_t reduced = 1;
   for (int pass = 0; pass < 2; ++pass) {
@@ -51,9 +52,11 @@ void vjp_prod(Vjp& v) {
 }
 
 constexpr Op reduce_op(const char* name, void (*vjp)(Vjp&), ReduceCode code) {
-  Op op{.name = name, .kind = Kind::kReduce, .vjp = vjp};
-  op.code = static_cast<int>(code);
-  return op;
+  return {.name = name,
+          .kind = Kind::kReduce,
+          .attributes = kAttributeFields<ReduceAttributes>,
+          .vjp = vjp,
+          .code = static_cast<int>(code)};
 }
 const Op kSum = reduce_op("sum", vjp_sum, ReduceCode::kSum);
 const Op kProd = reduce_op("prod", vjp_prod, ReduceCode::kProd);
@@ -93,7 +96,7 @@ Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, con
       for (int i = 0; i < partly.rank(); ++i) {
         if (run >> i & 1) partly[i] = 1;
       }
-      out = record(op, {out.node()}, partly, in, {run}, where);
+      out = record(op, {out.node()}, partly, in, ReduceAttributes{run}, where);
     } else {
       --end;
     }

@@ -21,9 +21,14 @@ namespace {
 
 constexpr int64_t kMaxCount = INT32_MAX;
 
-// ---- group_rows(indices): outputs: ids, starts, perm; attributes: size, dropped ----
+// ---- group_rows(indices): outputs: ids, starts, perm ----
 // Indices go to buckets by a hash, so that threads can group each bucket for itself; the order of
 // the groups depends on the indices alone.
+
+struct GroupRowsAttributes {
+  int64_t size = 0, dropped = -1;
+  GLIA_ATTRIBUTES(size, dropped)
+};
 
 constexpr int64_t kBuckets = 64, kChunk = 4096;
 
@@ -46,8 +51,8 @@ void group(const KernelCall& call) {
     int32_t id, occurrence;
   };
   const I* indices = call.in[0].as<const I>();
-  const int64_t count = call.in[0].numel(), size = call.attributes[0];
-  const int64_t dropped = call.attributes[1];
+  const int64_t count = call.in[0].numel();
+  const auto [size, dropped] = call.attributes<GroupRowsAttributes>();
   const Room<int32_t> unasked(3 * (count + 1));  // for results that nobody asked for
   const auto output = [&](int i) {
     return call.out[i].data ? call.out[i].as<int32_t>() : unasked.data() + i * (count + 1);
@@ -133,6 +138,7 @@ void run_group_rows(const KernelCall& call) {
 }
 const Op kGroupRows{.name = "group_rows",
                     .kind = Kind::kKernel,
+                    .attributes = kAttributeFields<GroupRowsAttributes>,
                     .run = run_group_rows,
                     .outputs = 3,
                     .may_throw = true};
@@ -171,11 +177,8 @@ struct Value {
 
 extern const Op kSumRows, kDotRows;
 
-SumRows recorded_rows(const Node& node) {
-  return {.starts = handle(node.inputs[0]),
-          .cols = handle(node.inputs[1]),
-          .values = {},
-          .dropped = node.attributes[0]};
+SumRows recorded_rows(const Recorded& node, int64_t dropped) {
+  return {.starts = node.in(0), .cols = node.in(1), .values = {}, .dropped = dropped};
 }
 
 // sum_rows of the transposed matrix: what flows back to the rows that were summed.
@@ -195,22 +198,24 @@ Tensor sum_columns(const SumRows& s, const Tensor& g, const Tensor& values, int6
 
 void vjp_sum_rows(Vjp& v) {
   const Where& where = v.node().where;
-  const SumRows s = recorded_rows(v.node());
+  const auto [dropped, sparse] = v.attributes<SumRowsAttributes>();
+  const SumRows s = recorded_rows(v, dropped);
   const bool weighted = v.node().input_count > 3;
   if (v.needs(2))
     v.set(2, sum_columns(s, v.g(), weighted ? v.in(3) : Tensor(), v.node().inputs[2]->shape[0],
-                         v.attribute(1) != 0, where));
+                         sparse, where));
   if (weighted && v.needs(3)) v.set(3, dot_rows(s, v.g(), v.in(2), where));
 }
 const Op kSumRows{.name = "sum_rows",
                   .kind = Kind::kKernel,
+                  .attributes = kAttributeFields<SumRowsAttributes>,
                   .vjp = vjp_sum_rows,
                   .run = run_sum_rows,
                   .may_throw = true};
 
 void vjp_dot_rows(Vjp& v) {
   const Where& where = v.node().where;
-  SumRows s = recorded_rows(v.node());
+  SumRows s = recorded_rows(v, v.attributes<DotRowsAttributes>().dropped);
   s.values = v.g();
   if (v.needs(2)) v.set(2, sum_rows(s, v.in(3), where));
   if (v.needs(3))
@@ -218,6 +223,7 @@ void vjp_dot_rows(Vjp& v) {
 }
 const Op kDotRows{.name = "dot_rows",
                   .kind = Kind::kKernel,
+                  .attributes = kAttributeFields<DotRowsAttributes>,
                   .vjp = vjp_dot_rows,
                   .run = run_dot_rows,
                   .may_throw = true};
@@ -246,10 +252,14 @@ const Op kSparseRows{.name = "sparse_rows",
                      .run = run_spread_rows,
                      .deferred = true};
 
-// foreach_rows: inputs: scalars, parameter, states, then as spread_rows; attributes: formula, how
-// many scalars and states.
-int overwritten(const Node& node, int output) {
-  return output <= node.attributes[2] ? static_cast<int>(node.attributes[1]) + output : -1;
+// foreach_rows: inputs: scalars, parameter, states, then as spread_rows.
+int overwritten(const Recorded& node, int output) {
+  const auto [formula, scalars, states] = node.attributes<ForeachRowsAttributes>();
+  return output <= states ? static_cast<int>(scalars) + output : -1;
+}
+
+const Formula& formula_of(const Recorded& node) {
+  return foreach_formula(node.attributes<ForeachRowsAttributes>().formula);
 }
 
 const RegisterOp registered[] = {RegisterOp(kGroupRows),    RegisterOp(kRowNumbers),
@@ -261,9 +271,11 @@ const RegisterOp registered[] = {RegisterOp(kGroupRows),    RegisterOp(kRowNumbe
 
 const Op kForeachRowsOp{.name = "foreach_rows",
                         .kind = Kind::kKernel,
+                        .attributes = kAttributeFields<ForeachRowsAttributes>,
                         .run = run_foreach_rows,
                         .overwrites = overwritten,
                         .outputs = 4,
+                        .formula = formula_of,
                         .last = true};
 
 Groups group_rows(const Tensor& indices, int64_t size, int64_t dropped, const Where& where) {
@@ -272,11 +284,10 @@ Groups group_rows(const Tensor& indices, int64_t size, int64_t dropped, const Wh
     fail("group_rows", fmt::format("{} indices of {} rows are too many", count, size), where);
   const Tensor flat = reshape(indices, {count}, where);
   const NoGrad off;
-  const Tensor tuple = record(kGroupRows, {flat.node()}, {}, kI32, {size, dropped}, where);
-  const auto output = [&](int i, int64_t n) {
-    return record(kOutputOp, {tuple.node()}, {n}, kI32, {i}, where);
-  };
-  return {output(0, count), output(1, count + 1), output(2, count)};
+  const Tensor tuple =
+      record(kGroupRows, {flat.node()}, {}, kI32, GroupRowsAttributes{size, dropped}, where);
+  return {output(tuple, 0, {count}, kI32), output(tuple, 1, {count + 1}, kI32),
+          output(tuple, 2, {count}, kI32)};
 }
 
 Tensor row_numbers(const Tensor& starts, int64_t count, const Where& where) {
@@ -286,14 +297,13 @@ Tensor row_numbers(const Tensor& starts, int64_t count, const Where& where) {
 Tensor sum_rows(const SumRows& s, const Tensor& dense, const Where& where) {
   std::vector<Node*> inputs{s.starts.node(), s.cols.node(), dense.node()};
   if (s.values.defined()) inputs.push_back(s.values.node());
-  const int64_t attributes[] = {s.dropped, s.sparse};
   return record(kSumRows, inputs, {s.starts.numel() - 1, dense.shape()[1]}, dense.dtype(),
-                attributes, where);
+                SumRowsAttributes{s.dropped, s.sparse}, where);
 }
 
 Tensor dot_rows(const SumRows& s, const Tensor& g, const Tensor& dense, const Where& where) {
   return record(kDotRows, {s.starts.node(), s.cols.node(), g.node(), dense.node()},
-                {s.cols.numel()}, g.dtype(), {s.dropped}, where);
+                {s.cols.numel()}, g.dtype(), DotRowsAttributes{s.dropped}, where);
 }
 
 Tensor spread_rows(const RowSparse& r, bool sparse) {
@@ -362,14 +372,13 @@ std::vector<Tensor> foreach_rows(const char* name, ForeachRule rule, const Tenso
   if (r.values.defined()) inputs.push_back(r.values);
   std::vector<Node*> nodes;
   for (const Tensor& t : inputs) nodes.push_back(t.node());
-  const int64_t attributes[] = {
+  const ForeachRowsAttributes attributes{
       foreach_formula_index(name, rule, dtype, 2 + state.size(), scalars.size(), where),
       static_cast<int64_t>(scalars.size()), static_cast<int64_t>(state.size())};
   const Tensor tuple = record(kForeachRowsOp, nodes, {}, dtype, attributes, where);
   std::vector<Tensor> out;
   for (size_t i = 0; i <= state.size(); ++i)
-    out.push_back(record(kOutputOp, {tuple.node()}, parameter.shape(), dtype,
-                         {static_cast<int64_t>(i)}, where));
+    out.push_back(output(tuple, static_cast<int>(i), parameter.shape(), dtype));
   return out;
 }
 

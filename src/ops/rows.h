@@ -71,6 +71,23 @@ Tensor dot_rows(const SumRows& s, const Tensor& g, const Tensor& dense, const Wh
 // For each j, the row r that it belongs to: starts (R + 1) -> (count) i32.
 Tensor row_numbers(const Tensor& starts, int64_t count, const Where& where);
 
+// ---- Attributes of the recorded operations, for their kernels -----------------------------------
+
+struct SumRowsAttributes {
+  int64_t dropped = kNoIndex;
+  bool sparse = false;
+  GLIA_ATTRIBUTES(dropped, sparse)
+};
+struct DotRowsAttributes {
+  int64_t dropped = kNoIndex;
+  GLIA_ATTRIBUTES(dropped)
+};
+struct ForeachRowsAttributes {
+  int64_t formula = 0;
+  int64_t scalars = 0, states = 0;  // how many
+  GLIA_ATTRIBUTES(formula, scalars, states)
+};
+
 [[noreturn]] void row_out_of_range(int64_t index, int64_t size);
 
 }  // namespace glia

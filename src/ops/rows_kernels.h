@@ -161,11 +161,12 @@ void with_types(DType dtype, DType index, F&& f) {
 }
 
 void run_sum_rows(const KernelCall& call) {
+  const int64_t dropped = call.attributes<SumRowsAttributes>().dropped;
   with_types(call.out[0].dtype, call.in[1].dtype, [&](auto value, auto index) {
     using T = decltype(value);
     using I = decltype(index);
     const auto e = entries_of<T, I>(call.in[0], call.in[1], call.in[2],
-                                    call.in.size() > 3 ? &call.in[3] : nullptr, call.attributes[0]);
+                                    call.in.size() > 3 ? &call.in[3] : nullptr, dropped);
     const int64_t rows = call.out[0].layout.shape[0];
     T* out = call.out[0].as<T>();
     balanced_rows(e.starts, rows, e.width, [&](int64_t first, int64_t last) {
@@ -175,7 +176,7 @@ void run_sum_rows(const KernelCall& call) {
   });
 }
 
-// ---- dot_rows: inputs: starts, cols, g, dense; attribute: dropped ----
+// ---- dot_rows: inputs: starts, cols, g, dense ----
 
 template <class V>
 typename V::Element dot(const typename V::Element* a, const typename V::Element* b, int64_t n) {
@@ -192,11 +193,11 @@ typename V::Element dot(const typename V::Element* a, const typename V::Element*
 }
 
 void run_dot_rows(const KernelCall& call) {
+  const int64_t dropped = call.attributes<DotRowsAttributes>().dropped;
   with_types(call.out[0].dtype, call.in[1].dtype, [&](auto value, auto index) {
     using T = decltype(value);
     using I = decltype(index);
-    const auto e =
-        entries_of<T, I>(call.in[0], call.in[1], call.in[3], nullptr, call.attributes[0]);
+    const auto e = entries_of<T, I>(call.in[0], call.in[1], call.in[3], nullptr, dropped);
     const T* g = call.in[2].as<const T>();
     const int64_t rows = call.in[2].layout.shape[0];
     T* out = call.out[0].as<T>();
@@ -245,10 +246,11 @@ void run_spread_rows(const KernelCall& call) {
 // ---- foreach_rows: see ops/rows.cpp ----
 
 void run_foreach_rows(const KernelCall& call) {
+  const auto attributes = call.attributes<ForeachRowsAttributes>();
   with_types(call.out[0].dtype, kI32, [&](auto value, auto) {
     using T = decltype(value);
     constexpr int64_t kBlock = 2048;  // elements of one operand in the L1 cache at a time
-    const int64_t scalars = call.attributes[1], states = call.attributes[2], tables = 1 + states;
+    const int64_t scalars = attributes.scalars, tables = 1 + attributes.states;
     const auto tables_in = call.in.subspan(scalars, tables),
                parts = call.in.subspan(scalars + tables);
     const auto e = entries_of<T, int32_t>(parts[1], parts[2], parts[3],

@@ -61,10 +61,10 @@ void with_sum_dtype(DType dtype, F&& f) {
     f(float());
 }
 
-// ---- cumsum: attribute: axis ----
+// ---- cumsum ----
 
 void run_cumsum(const KernelCall& call) {
-  const Lines x(call.in[0].layout.shape, call.attributes[0]);
+  const Lines x(call.in[0].layout.shape, call.attributes<AxisAttributes>().axis);
   with_sum_dtype(call.in[0].dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* in = call.in[0].as<const T>();
@@ -74,23 +74,25 @@ void run_cumsum(const KernelCall& call) {
   });
 }
 void vjp_cumsum(Vjp& v) {
-  const int64_t axis = v.attribute(0);
+  const int64_t axis = v.attributes<AxisAttributes>().axis;
   v.set(0, flip(cumsum(flip(v.g(), {axis}), static_cast<int>(axis)), {axis}));
 }
-Tensor batch_cumsum(const Node& node, std::span<const Tensor> inputs, std::span<const bool>,
+Tensor batch_cumsum(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
                     int64_t) {
-  return cumsum(inputs[0], static_cast<int>(node.attributes[0]) + 1, node.where);
+  return cumsum(inputs[0], static_cast<int>(node.attributes<AxisAttributes>().axis) + 1,
+                node.where());
 }
 const Op kCumsum{.name = "cumsum",
                  .kind = Kind::kKernel,
+                 .attributes = kAttributeFields<AxisAttributes>,
                  .vjp = vjp_cumsum,
                  .run = run_cumsum,
                  .batch = batch_cumsum};
 
-// ---- recurrence(a, b): h[i] = a[i] h[i - 1] + b[i] with h[-1] = 0; attribute: axis ----
+// ---- recurrence(a, b): h[i] = a[i] h[i - 1] + b[i] with h[-1] = 0 along an axis ----
 
 void run_recurrence(const KernelCall& call) {
-  const Lines x(call.in[0].layout.shape, call.attributes[0]);
+  const Lines x(call.in[0].layout.shape, call.attributes<AxisAttributes>().axis);
   with_sum_dtype(call.in[0].dtype, [&](auto zero) {
     using T = decltype(zero);
     const T *a = call.in[0].as<const T>(), *b = call.in[1].as<const T>();
@@ -109,7 +111,7 @@ Tensor delayed(const Tensor& x, int axis) {
 }
 // The adjoint runs backwards: l[i] = g[i] + a[i + 1] l[i + 1].
 void vjp_recurrence(Vjp& v) {
-  const int64_t axis = v.attribute(0);
+  const int64_t axis = v.attributes<AxisAttributes>().axis;
   const int i = static_cast<int>(axis);
   if (v.node().shape[i] == 0) return;
   const Tensor after = delayed(flip(v.in(0), {axis}), i);
@@ -117,19 +119,21 @@ void vjp_recurrence(Vjp& v) {
   if (v.needs(0)) v.set(0, l * delayed(v.out(), i));
   if (v.needs(1)) v.set(1, l);
 }
-Tensor batch_recurrence(const Node& node, std::span<const Tensor> inputs,
+Tensor batch_recurrence(const Recorded& node, std::span<const Tensor> inputs,
                         std::span<const bool> batched, int64_t size) {
   return recurrence(with_batch_axis(inputs[0], batched[0], size),
                     with_batch_axis(inputs[1], batched[1], size),
-                    static_cast<int>(node.attributes[0]) + 1, node.where);
+                    static_cast<int>(node.attributes<AxisAttributes>().axis) + 1, node.where());
 }
 const Op kRecurrence{.name = "recurrence",
                      .kind = Kind::kKernel,
+                     .attributes = kAttributeFields<AxisAttributes>,
                      .vjp = vjp_recurrence,
                      .run = run_recurrence,
                      .batch = batch_recurrence};
 Tensor recurrence(const Tensor& a, const Tensor& b, int axis, const Where& where) {
-  return record(kRecurrence, {a.node(), b.node()}, a.shape(), a.dtype(), {axis}, where);
+  return record(kRecurrence, {a.node(), b.node()}, a.shape(), a.dtype(), AxisAttributes{axis},
+                where);
 }
 
 const RegisterOp registered[] = {RegisterOp(kCumsum), RegisterOp(kRecurrence)};
@@ -143,7 +147,7 @@ Tensor cumsum(const Tensor& x, int axis, Where where) {
   if (!x.defined()) fail("cumsum", "the operand is not defined", where);
   const int i = checked_axis("cumsum", axis, x.rank(), where);
   const Tensor in = cast(x, sum_dtype(x.dtype()));
-  return cast(record(kCumsum, {in.node()}, x.shape(), in.dtype(), {i}, where),
+  return cast(record(kCumsum, {in.node()}, x.shape(), in.dtype(), AxisAttributes{i}, where),
               scanned_dtype(x.dtype()));
 }
 
@@ -152,7 +156,7 @@ Tensor cumprod(const Tensor& x, int axis, Where where) {
   if (!x.defined()) fail("cumprod", "the operand is not defined", where);
   const int i = checked_axis("cumprod", axis, x.rank(), where);
   const Tensor a = cast(x, sum_dtype(x.dtype()));
-  const std::vector<int64_t> starts(x.rank(), 0), steps(x.rank(), 1);
+  const Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
   const Tensor first = embed(slice(a, i, {0, 1, 1}), x.shape(), starts, steps, 0, where);
   return cast(recurrence(a, first, i, where), scanned_dtype(x.dtype()));
 }

@@ -47,15 +47,22 @@ void radix_sort(std::vector<Item<U>>* items) {
   }
 }
 
-// ---- argsort: attributes: axis, 1 if descending; the output holds the first of the order ----
+// ---- argsort: the output holds the first of the order ----
+
+struct ArgsortAttributes {
+  int64_t axis = 0;
+  bool descending = false;
+  GLIA_ATTRIBUTES(axis, descending)
+};
 
 template <class T>
 void argsort_lines(const KernelCall& call) {
   constexpr int64_t kRadixSize = 512;
   using U = decltype(order_key(T()));
-  const Lines x(call.in[0].layout.shape, call.attributes[0]);
-  const int64_t kept = call.out[0].layout.shape[static_cast<int>(call.attributes[0])];
-  const bool descending = call.attributes[1];
+  const auto attributes = call.attributes<ArgsortAttributes>();
+  const bool descending = attributes.descending;
+  const Lines x(call.in[0].layout.shape, attributes.axis);
+  const int64_t kept = call.out[0].layout.shape[static_cast<int>(attributes.axis)];
   const T* in = call.in[0].as<const T>();
   int64_t* out = call.out[0].as<int64_t>();
   parallel_pieces(x.outer * x.inner, 4096 / std::max<int64_t>(x.size, 1),
@@ -84,25 +91,30 @@ void run_argsort(const KernelCall& call) {
 }
 Tensor record_argsort(const Tensor& x, int axis, bool descending, int64_t count,
                       const Where& where);
-Tensor batch_argsort(const Node& node, std::span<const Tensor> inputs, std::span<const bool>,
+Tensor batch_argsort(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
                      int64_t) {
-  const int axis = static_cast<int>(node.attributes[0]);
-  return record_argsort(inputs[0], axis + 1, node.attributes[1], node.shape[axis], node.where);
+  const auto attributes = node.attributes<ArgsortAttributes>();
+  const int axis = static_cast<int>(attributes.axis);
+  return record_argsort(inputs[0], axis + 1, attributes.descending, node.shape()[axis],
+                        node.where());
 }
-const Op kArgsort{
-    .name = "argsort", .kind = Kind::kKernel, .run = run_argsort, .batch = batch_argsort};
+const Op kArgsort{.name = "argsort",
+                  .kind = Kind::kKernel,
+                  .attributes = kAttributeFields<ArgsortAttributes>,
+                  .run = run_argsort,
+                  .batch = batch_argsort};
 Tensor record_argsort(const Tensor& x, int axis, bool descending, int64_t count,
                       const Where& where) {
   Shape shape = x.shape();
   shape[axis] = count;
-  return record(kArgsort, {x.node()}, shape, kI64, {axis, descending}, where);
+  return record(kArgsort, {x.node()}, shape, kI64, ArgsortAttributes{axis, descending}, where);
 }
 
-// ---- argmax, argmin: attribute: axis, which stays with size 1 ----
+// ---- argmax, argmin: along an axis, which stays with size 1 ----
 
 template <bool kLargest>
 void run_arg(const KernelCall& call) {
-  const Lines x(call.in[0].layout.shape, call.attributes[0]);
+  const Lines x(call.in[0].layout.shape, call.attributes<AxisAttributes>().axis);
   int64_t* out = call.out[0].as<int64_t>();
   with_dtype(call.in[0].dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -128,15 +140,22 @@ void run_arg(const KernelCall& call) {
     });
   });
 }
-Tensor batch_arg(const Node& node, std::span<const Tensor> inputs, std::span<const bool>,
+Tensor batch_arg(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
                  int64_t size) {
-  Shape shape = node.shape;
+  Shape shape = node.shape();
   shape.insert(0, size);
-  return record(*node.op, {inputs[0].node()}, shape, kI64, {node.attributes[0] + 1}, node.where);
+  return record(node.op(), {inputs[0].node()}, shape, kI64,
+                AxisAttributes{node.attributes<AxisAttributes>().axis + 1}, node.where());
 }
-const Op kArgmax{.name = "argmax", .kind = Kind::kKernel, .run = run_arg<true>, .batch = batch_arg};
-const Op kArgmin{
-    .name = "argmin", .kind = Kind::kKernel, .run = run_arg<false>, .batch = batch_arg};
+constexpr Op arg_op(const char* name, void (*run)(const KernelCall&)) {
+  return {.name = name,
+          .kind = Kind::kKernel,
+          .attributes = kAttributeFields<AxisAttributes>,
+          .run = run,
+          .batch = batch_arg};
+}
+const Op kArgmax = arg_op("argmax", run_arg<true>);
+const Op kArgmin = arg_op("argmin", run_arg<false>);
 
 const RegisterOp registered[] = {RegisterOp(kArgsort), RegisterOp(kArgmax), RegisterOp(kArgmin)};
 
@@ -147,7 +166,7 @@ Tensor arg_extreme(const Op& op, const Tensor& x, int axis, bool keepdim, const 
     fail(op.name, "axis " + std::to_string(i) + " of " + x.shape().str() + " is empty", where);
   Shape kept = x.shape();
   kept[i] = 1;
-  const Tensor out = record(op, {x.node()}, kept, kI64, {i}, where);
+  const Tensor out = record(op, {x.node()}, kept, kI64, AxisAttributes{i}, where);
   return keepdim ? out : squeeze(out, i, where);
 }
 

@@ -12,12 +12,16 @@
 namespace glia {
 namespace {
 
-// ---- bag_starts(offsets): i32 and checked; attributes: how many indices, whether that is the last
-// offset ----
+// ---- bag_starts(offsets): i32 and checked ----
+
+struct BagStartsAttributes {
+  int64_t count = 0;  // of indices
+  GLIA_ATTRIBUTES(count)
+};
 
 void run_bag_starts(const KernelCall& call) {
   const int64_t bags = call.out[0].numel() - 1, given = call.in[0].numel();
-  const int64_t count = call.attributes[0];
+  const int64_t count = call.attributes<BagStartsAttributes>().count;
   int32_t* out = call.out[0].as<int32_t>();
   const auto fill = [&](const auto* offsets) {
     int64_t before = 0;
@@ -36,11 +40,19 @@ void run_bag_starts(const KernelCall& call) {
   else
     fill(call.in[0].as<const int64_t>());
 }
-const Op kBagStarts{
-    .name = "bag_starts", .kind = Kind::kKernel, .run = run_bag_starts, .may_throw = true};
+const Op kBagStarts{.name = "bag_starts",
+                    .kind = Kind::kKernel,
+                    .attributes = kAttributeFields<BagStartsAttributes>,
+                    .run = run_bag_starts,
+                    .may_throw = true};
 
-// ---- bag_argmax(starts, cols, weight): the row of the first largest value, -1 if there is none;
-// attribute: dropped ----
+// ---- bag_argmax(starts, cols, weight): the row of the first largest value, -1 if there is none
+// ----
+
+struct BagArgmaxAttributes {
+  int64_t dropped = -1;
+  GLIA_ATTRIBUTES(dropped)
+};
 
 template <class T, class I>
 void bag_argmax(const KernelCall& call) {
@@ -48,6 +60,7 @@ void bag_argmax(const KernelCall& call) {
   const I* cols = call.in[1].as<const I>();
   const T* weight = call.in[2].as<const T>();
   int32_t* out = call.out[0].as<int32_t>();
+  const int64_t dropped = call.attributes<BagArgmaxAttributes>().dropped;
   const int64_t size = call.in[2].layout.shape[0], width = call.in[2].layout.shape[1];
   parallel_pieces(call.out[0].layout.shape[0], 16, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
@@ -55,7 +68,7 @@ void bag_argmax(const KernelCall& call) {
       std::fill_n(best, width, -1);
       for (int64_t j = starts[b]; j < starts[b + 1]; ++j) {
         const int64_t col = cols[j];
-        if (col == call.attributes[0]) continue;
+        if (col == dropped) continue;
         if (static_cast<uint64_t>(col) >= static_cast<uint64_t>(size)) row_out_of_range(col, size);
         for (int64_t c = 0; c < width; ++c) {
           const T x = weight[col * width + c];
@@ -82,8 +95,11 @@ void run_bag_argmax(const KernelCall& call) {
   else
     with_index(double());
 }
-const Op kBagArgmax{
-    .name = "bag_argmax", .kind = Kind::kKernel, .run = run_bag_argmax, .may_throw = true};
+const Op kBagArgmax{.name = "bag_argmax",
+                    .kind = Kind::kKernel,
+                    .attributes = kAttributeFields<BagArgmaxAttributes>,
+                    .run = run_bag_argmax,
+                    .may_throw = true};
 
 const RegisterOp registered[] = {RegisterOp(kBagStarts), RegisterOp(kBagArgmax)};
 
@@ -160,7 +176,8 @@ Tensor embedding_bag(const Tensor& indices, const Tensor& weight, const Tensor& 
              (offsets.dtype() == kI32 || offsets.dtype() == kI64) &&
              (offsets.numel() > 0 || !options.include_last_offset)) {
     const int64_t starts = offsets.numel() + (options.include_last_offset ? 0 : 1);
-    bags.starts = record(kBagStarts, {offsets.node()}, {starts}, kI32, {count}, where);
+    bags.starts =
+        record(kBagStarts, {offsets.node()}, {starts}, kI32, BagStartsAttributes{count}, where);
   } else {
     fail(kName,
          fmt::format("needs indices (B, L), or (K) with integer offsets (B); got {} and {}",
@@ -178,9 +195,9 @@ Tensor embedding_bag(const Tensor& indices, const Tensor& weight, const Tensor& 
     bags.values = cast(reshape(per_sample_weights, {count}), dtype);
   }
   if (options.mode == BagMode::kMax) {
-    const Tensor at =
-        record(kBagArgmax, {bags.starts.node(), bags.cols.node(), table.node()},
-               {bags.starts.numel() - 1, weight.shape()[1]}, kI32, {bags.dropped}, where);
+    const Tensor at = record(kBagArgmax, {bags.starts.node(), bags.cols.node(), table.node()},
+                             {bags.starts.numel() - 1, weight.shape()[1]}, kI32,
+                             BagArgmaxAttributes{bags.dropped}, where);
     // Of an empty table no row can be gathered, nor is any bag of it filled.
     if (weight.numel() == 0) return cast(at, weight.dtype()) * 0;
     return glia::where(at < 0, 0, gather(weight, maximum(at, 0), 0, where));

@@ -89,21 +89,10 @@ class FusedKernel {
 
 std::unique_ptr<FusedKernel> compile(const Program& program);
 
-// A backend's own kernel for an op on outputs of some dtypes. A backend makes it known where it
-// defines it, by a RegisterKernel that runs before main().
-using RunFunction = void (*)(const KernelCall&);
-struct Kernel {
-  const char* op;
-  std::vector<DType> dtypes;
-  RunFunction (*choose)();  // for the instruction set in use
-  bool runs_epilogue = false;
-};
-class RegisterKernel {
- public:
-  RegisterKernel(Kernel kernel);
-};
 // The kernel for this op on outputs of this dtype; null: Op::run.
 const Kernel* find_kernel(const Op& op, DType dtype);
+// out = a b, all (n, n) of f32 or bf16, as fast as it can: what profiles compare with.
+void multiply_squares(DType dtype, int64_t n, const void* a, const void* b, void* out);
 // Whether products in bf16 are faster here than in f32.
 bool has_fast_bf16();
 // Forgets what fast kernels keep from one call to the next.

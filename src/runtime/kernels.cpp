@@ -1,5 +1,6 @@
 // The kernels that backends have made known.
 #include <algorithm>
+#include <mutex>
 #include <string_view>
 #include <unordered_map>
 
@@ -8,8 +9,10 @@
 namespace glia {
 namespace {
 
-using Kernels = std::unordered_multimap<std::string_view, Kernel>;
-
+struct Kernels {
+  std::mutex lock;
+  std::unordered_multimap<std::string_view, Kernel> by_op;
+};
 Kernels& registry() {
   static auto* kernels = new Kernels;
   return *kernels;
@@ -17,10 +20,14 @@ Kernels& registry() {
 
 }  // namespace
 
-RegisterKernel::RegisterKernel(Kernel kernel) { registry().emplace(kernel.op, std::move(kernel)); }
+RegisterKernel::RegisterKernel(Kernel kernel) {
+  std::lock_guard hold(registry().lock);
+  registry().by_op.emplace(kernel.op, std::move(kernel));
+}
 
 const Kernel* find_kernel(const Op& op, DType dtype) {
-  const auto [begin, end] = registry().equal_range(op.name);
+  std::lock_guard hold(registry().lock);
+  const auto [begin, end] = registry().by_op.equal_range(op.name);
   const auto found = std::find_if(
       begin, end, [&](const auto& k) { return std::ranges::count(k.second.dtypes, dtype) > 0; });
   return found == end ? nullptr : &found->second;

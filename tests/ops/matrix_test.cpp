@@ -14,6 +14,9 @@
 #include "glia/autodiff.h"
 #include "glia/ops.h"
 #include "glia/runtime.h"
+#include "ops/conv.h"
+#include "ops/matmul.h"
+#include "ops/pool.h"
 #include "runtime/backend.h"
 
 namespace glia {
@@ -905,7 +908,7 @@ struct RecordedCall {
   const char* op;
   std::vector<Shape> in;
   Shape out;
-  std::vector<int64_t> attributes;
+  AttributeWords attributes;
 
   std::vector<double> run(RunFunction kernel, DType dtype) const {
     std::vector<std::vector<char>> bytes;
@@ -937,19 +940,21 @@ struct RecordedCall {
 
 TEST(MatrixOps, PortableKernelsAgreeWithFastOnes) {
   const Shape x{2, 9, 8, 4}, w{6, 3, 2, 2}, y{2, 5, 4, 6};
-  const std::vector<int64_t> conv{2, 2, 1, 0, 1, 1, 2};  // stride, padding, dilation, groups
+  const WordsOf matmul(MatmulAttributes{.transpose_b = true});
+  const WordsOf conv(ConvAttributes{.stride_h = 2, .stride_w = 2, .pad_h = 1, .groups = 2});
   const Shape image{2, 9, 8, 19}, pooled{2, 5, 4, 19};
-  const std::vector<int64_t> pool{3, 2, 2, 2, 1, 0};  // window, stride, padding
+  const WordsOf pool(PoolAttributes{
+      .window_h = 3, .window_w = 2, .stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 0});
   const RecordedCall calls[] = {
-      {"matmul", {{3, 7, 5}, {9, 5}}, {3, 7, 9}, {2}},
-      {"conv2d", {x, w}, y, conv},
-      {"conv2d_backward_data", {y, w}, x, conv},
-      {"conv2d_backward_weight", {x, y}, w, conv},
-      {"max_pool2d", {image}, pooled, pool},
-      {"max_pool2d_backward", {image, pooled}, image, pool},
-      {"max_pool2d_gather", {image, image}, pooled, pool},
-      {"avg_pool2d", {image}, pooled, pool},
-      {"avg_pool2d_backward", {pooled}, image, pool},
+      {"matmul", {{3, 7, 5}, {9, 5}}, {3, 7, 9}, matmul.words()},
+      {"conv2d", {x, w}, y, conv.words()},
+      {"conv2d_backward_data", {y, w}, x, conv.words()},
+      {"conv2d_backward_weight", {x, y}, w, conv.words()},
+      {"max_pool2d", {image}, pooled, pool.words()},
+      {"max_pool2d_backward", {image, pooled}, image, pool.words()},
+      {"max_pool2d_gather", {image, image}, pooled, pool.words()},
+      {"avg_pool2d", {image}, pooled, pool.words()},
+      {"avg_pool2d_backward", {pooled}, image, pool.words()},
   };
   const std::string level_before = cpu::level();
   for (const RecordedCall& call : calls) {

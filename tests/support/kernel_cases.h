@@ -4,17 +4,30 @@
 #include <numeric>
 
 #include "core/op.h"
+#include "ops/conv.h"
+#include "ops/pool.h"
 #include "tests/support/array_cases.h"
 
 namespace glia::test {
 
 // Records a registered operation as it is, without the function that users call.
-inline Tensor record_op(const char* op, const std::vector<Tensor>& in, const Shape& shape,
-                        DType dtype, std::span<const int64_t> attributes = {}) {
+template <class A = AttributeWords>
+Tensor record_op(const char* op, const std::vector<Tensor>& in, const Shape& shape, DType dtype,
+                 const A& attributes = {}) {
   std::vector<Node*> nodes;
   for (const Tensor& t : in) nodes.push_back(t.node());
   return record(*find_op(op), nodes, shape, dtype, attributes, Where::current());
 }
+
+// As private operations declare theirs.
+struct CheckIndexAttributes {
+  int64_t size;
+  GLIA_ATTRIBUTES(size)
+};
+struct ClassesAttributes {
+  int64_t classes, ignored;
+  GLIA_ATTRIBUTES(classes, ignored)
+};
 
 // A sum being made, with the size of its terms.
 struct Sum {
@@ -106,7 +119,7 @@ struct Convolution {
     return {x[0], size(x[1], w[1], stride.first, padding.first, dilation.first),
             size(x[2], w[2], stride.second, padding.second, dilation.second), w[0]};
   }
-  std::vector<int64_t> attributes() const {
+  ConvAttributes attributes() const {
     return {stride.first,   stride.second,   padding.first, padding.second,
             dilation.first, dilation.second, groups};
   }
@@ -201,7 +214,7 @@ struct Pooling {
     return {x[0], (x[1] + 2 * padding.first - window.first) / stride.first + 1,
             (x[2] + 2 * padding.second - window.second) / stride.second + 1, x[3]};
   }
-  std::vector<int64_t> attributes() const {
+  PoolAttributes attributes() const {
     return {window.first,  window.second, stride.first,
             stride.second, padding.first, padding.second};
   }
@@ -431,8 +444,7 @@ inline void add_indexing(std::vector<OpCase>* cases) {
     index_put_case.forms.push_back(indexing(
         call,
         [axis](const std::vector<Tensor>& t) {
-          const int64_t attributes[] = {axis};
-          return record_op("index_put", t, t[0].shape(), t[0].dtype(), attributes);
+          return record_op("index_put", t, t[0].shape(), t[0].dtype(), AxisAttributes{axis});
         },
         [axis](const std::vector<Host>& in) {
           Host out = in[0];
@@ -483,9 +495,8 @@ inline void add_indexing(std::vector<OpCase>* cases) {
                                  .inputs = random_inputs({s}, -7, 6),
                                  .apply =
                                      [](const std::vector<Tensor>& t) {
-                                       const int64_t attributes[] = {7};
                                        return record_op("check_index", t, t[0].shape(), kI64,
-                                                        attributes);
+                                                        CheckIndexAttributes{7});
                                      },
                                  .reference =
                                      [](const std::vector<Host>& in) {
@@ -494,21 +505,20 @@ inline void add_indexing(std::vector<OpCase>* cases) {
                                        for (Real& x : out.values) x = from_front(x, 7);
                                        return out;
                                      }});
-    check_classes.forms.push_back({.what = s.str(),
-                                   .inputs = random_inputs({s}, 0, 6),
-                                   .apply =
-                                       [](const std::vector<Tensor>& t) {
-                                         const int64_t attributes[] = {7, 3};
-                                         return record_op("check_classes", t, t[0].shape(), kI32,
-                                                          attributes);
-                                       },
-                                   .reference =
-                                       [](const std::vector<Host>& in) {
-                                         Host out = in[0];
-                                         out.dtype = kI32;
-                                         for (Real& x : out.values) x = x == 3 ? -1 : x;
-                                         return out;
-                                       }});
+    check_classes.forms.push_back(
+        {.what = s.str(),
+         .inputs = random_inputs({s}, 0, 6),
+         .apply =
+             [](const std::vector<Tensor>& t) {
+               return record_op("check_classes", t, t[0].shape(), kI32, ClassesAttributes{7, 3});
+             },
+         .reference =
+             [](const std::vector<Host>& in) {
+               Host out = in[0];
+               out.dtype = kI32;
+               for (Real& x : out.values) x = x == 3 ? -1 : x;
+               return out;
+             }});
   }
   cases->push_back(std::move(check_index));
   cases->push_back(std::move(check_classes));
@@ -609,8 +619,7 @@ inline void add_lines(std::vector<OpCase>* cases) {
          .inputs = random_inputs({shape, shape}, -1, 1),
          .apply =
              [axis = axis](const std::vector<Tensor>& t) {
-               const int64_t attributes[] = {axis};
-               return record_op("recurrence", t, t[0].shape(), t[0].dtype(), attributes);
+               return record_op("recurrence", t, t[0].shape(), t[0].dtype(), AxisAttributes{axis});
              },
          .reference =
              [axis = axis](const std::vector<Host>& in) {

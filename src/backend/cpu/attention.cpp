@@ -136,7 +136,7 @@ struct Operand {
 };
 
 struct Call {
-  AttentionKind kind;
+  AttentionAttributes kind;
   Operand q, k, v;
   float scale;
   int64_t keys;  // that count
@@ -145,7 +145,7 @@ struct Call {
   size_t next;  // first of the inputs that follow
 
   explicit Call(const KernelCall& call)
-      : kind(AttentionKind::of(call.attributes)), q(call.in[0]), k(call.in[1]), v(call.in[2]) {
+      : kind(call.attributes<AttentionAttributes>()), q(call.in[0]), k(call.in[1]), v(call.in[2]) {
     next = 3;
     scale = *call.in[next++].as<float>();
     keys = k.rows;

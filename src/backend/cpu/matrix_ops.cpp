@@ -52,19 +52,20 @@ void run_matmul(const KernelCall& call) {
 
 void run_conv2d(const KernelCall& call) {
   const Array &x = call.in[0], &w = call.in[1], &y = call.out[0];
-  cpu::conv2d(conv_shape(x, w, y, call.attributes), x.data, w.data, y.data, call.epilogue,
-              call.kept);
+  cpu::conv2d(conv_shape(x, w, y, call.attributes<ConvAttributes>()), x.data, w.data, y.data,
+              call.epilogue, call.kept);
 }
 
 void run_backward_data(const KernelCall& call) {
   const Array &dy = call.in[0], &w = call.in[1], &dx = call.out[0];
-  cpu::conv2d_backward_data(conv_shape(dx, w, dy, call.attributes), dy.data, w.data, dx.data,
-                            call.epilogue);
+  cpu::conv2d_backward_data(conv_shape(dx, w, dy, call.attributes<ConvAttributes>()), dy.data,
+                            w.data, dx.data, call.epilogue);
 }
 
 void run_backward_weight(const KernelCall& call) {
   const Array &x = call.in[0], &dy = call.in[1], &dw = call.out[0];
-  cpu::conv2d_backward_weight(conv_shape(x, dw, dy, call.attributes), x.data, dy.data, dw.data);
+  cpu::conv2d_backward_weight(conv_shape(x, dw, dy, call.attributes<ConvAttributes>()), x.data,
+                              dy.data, dw.data);
 }
 
 const RegisterKernel kernels[] = {
@@ -78,6 +79,12 @@ const RegisterKernel kernels[] = {
 };
 
 }  // namespace
+
+void multiply_squares(DType dtype, int64_t n, const void* a, const void* b, void* out) {
+  const cpu::MatmulShape shape{.dtype = dtype, .m = n, .n = n, .k = n, .a_row = n, .b_row = n};
+  const int64_t start[] = {0};
+  cpu::matmul(shape, start, start, a, b, out);
+}
 
 bool has_fast_bf16() { return cpu::has_bf16_products(); }
 

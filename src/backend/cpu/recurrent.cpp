@@ -438,7 +438,7 @@ void run_forward(const KernelCall& call, const Recurrence& kind, Forward f) {
 }
 
 void recurrent(const KernelCall& call) {
-  const Recurrence kind = Recurrence::of(call.attributes);
+  const Recurrence kind = call.attributes<Recurrence>();
   Shape shape = call.in[0].layout.shape;
   shape[2] /= kind.gates();
   Forward f(shape);
@@ -499,7 +499,7 @@ void run_backward(const KernelCall& call, Backward b) {
 }
 
 void recurrent_backward(const KernelCall& call) {
-  const Recurrence kind = Recurrence::of(call.attributes);
+  const Recurrence kind = call.attributes<Recurrence>();
   Backward b(call.in[2].layout.shape);
   b.gates = call.in[0].as<float>();
   b.gy = call.in[2].as<float>();
