@@ -136,7 +136,7 @@ TEST(Data, MappedSamplesAreStacked) {
   try {
     for (auto [label, pair] : ragged.batch(3)) FAIL() << "ragged samples were stacked";
   } catch (const ShapeError& e) {
-    EXPECT_STREQ(e.what(), "batch: samples differ: f32 (0,) and f32 (1,)");
+    EXPECT_STREQ(e.what(), "batch: samples differ: f32 (0,) and f32 (1,) (epoch 0, position 0)");
   }
 }
 
@@ -229,7 +229,7 @@ TEST(Data, ExceptionsReachTheConsumerInTheirPlace) {
       for (auto [x] : dataset) taken += x.defined();
       FAIL() << "nothing was thrown";
     } catch (const ValueError& e) {
-      EXPECT_STREQ(e.what(), "sample 500 is broken");
+      EXPECT_STREQ(e.what(), "sample 500 is broken (epoch 0, position 500)");
     }
     EXPECT_EQ(taken, 500);
     EXPECT_EQ(dataset.state(), (State{0, 500}));

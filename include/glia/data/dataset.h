@@ -22,9 +22,10 @@ struct State {
 // What a pipeline is whatever its samples hold: a value; each copy has its own state.
 class Pipeline {
  public:
-  explicit Pipeline(SourcePtr source, int64_t prefetch = 0);
+  explicit Pipeline(SourcePtr source, int64_t prefetch = 0, int64_t workers = 1);
 
-  int64_t size() const { return source_->size(); }  // samples or batches of one epoch
+  // Samples or batches of one epoch; Source::kUnsized if that is not known.
+  int64_t size() const { return source_->size(); }
   const SourcePtr& source() const { return source_; }
 
   // What the next pass starts from: a pass that was left goes on after the last sample it gave,
@@ -32,10 +33,11 @@ class Pipeline {
   State state() const { return state_; }
   void set_state(State state);  // throws Error where no pass can stand
 
-  // One pass. It prepares samples on a thread of its own if the pipeline prefetches, which ends
-  // with it; what is thrown there is thrown here again. The pipeline must outlive it. Random
-  // tensors in functions of stages are a function of manual_seed()'s number when the pass starts,
-  // the epoch and the position, and leave this thread's stream as it is.
+  // One pass. It prepares samples on threads of its own if the pipeline prefetches, which end with
+  // it; what is thrown there is thrown here again, in its place, and says the epoch and position.
+  // The pipeline must outlive it. Random tensors in functions of stages are a function of
+  // manual_seed()'s number when the pass starts, the epoch and the position, and leave this
+  // thread's stream as it is. A child process that fork() makes begins passes of its own.
   class Pass {
    public:
     explicit Pass(Pipeline& pipeline);
@@ -45,17 +47,17 @@ class Pipeline {
     bool next(Sample& sample);
 
    private:
-    class Prefetcher;  // private: src/data/pipeline.cpp
+    class Workers;  // private: src/data/pipeline.cpp
     Pipeline* pipeline_;
     State at_;
     uint64_t seed_;
-    std::unique_ptr<Prefetcher> prefetcher_;
+    std::unique_ptr<Workers> workers_;
   };
   Pass pass() { return Pass(*this); }
 
  protected:
   SourcePtr source_;
-  int64_t prefetch_ = 0;
+  int64_t prefetch_ = 0, workers_ = 1;
   State state_;
 };
 
@@ -84,8 +86,12 @@ class Stages : public Pipeline {
  public:
   using Pipeline::Pipeline;
 
-  // In a new order each epoch.
+  // In a new order each epoch; and in one that mixes each `buffer` samples that follow each other,
+  // for a source that is unsized or slow to read out of order.
   Self shuffle(uint64_t seed) const { return with(shuffled(source_, seed)); }
+  Self shuffle(uint64_t seed, int64_t buffer) const {
+    return with(shuffled_within(source_, seed, buffer));
+  }
   // Stacks `size` samples along a new first axis; the last batch may be smaller.
   Self batch(int64_t size, bool drop_last = false) const {
     return batch(size, BatchOptions{.drop_last = drop_last});
@@ -94,26 +100,49 @@ class Stages : public Pipeline {
   Self batch(int64_t size, const BatchOptions& options) const {
     return with(batched(source_, size, options));
   }
+  // Shuffled batches of samples of like length.
+  Self bucket(const BucketOptions& options) const { return with(bucketed(source_, options)); }
+  // Drawn by weight; and with the classes spread evenly over each epoch.
+  Self weighted(const std::vector<double>& weights, const WeightedOptions& options = {}) const {
+    return with(data::weighted(source_, weights, options));
+  }
+  Self stratified(const std::vector<int64_t>& labels, const StratifiedOptions& options = {}) const {
+    return with(data::stratified(source_, labels, options));
+  }
+  // Those for which f(sample) holds. The size is known after a first look at all of them, if the
+  // source has one and the same samples in each epoch. An Error says that `most_rejected` in a row
+  // were none.
+  Self filter(FilterFunction f, int64_t most_rejected = 1'000'000) const {
+    return with(filtered(source_, std::move(f), most_rejected));
+  }
   // Without the first `count`, or those alone.
   Self skip(int64_t count) const { return with(part(source_, count, INT64_MAX)); }
   Self take(int64_t count) const { return with(part(source_, 0, count)); }
   // An epoch of `times` epochs.
   Self repeat(int64_t times) const { return with(repeated(source_, times)); }
-  // Prepares up to `count` samples or batches ahead on a thread of its own; 0: none.
-  Self prefetch(int64_t count) const { return Self(source_, count); }
+  // Followed by the other's samples.
+  Self concat(const Self& other) const { return with(concatenated({source_, other.source_})); }
+  // Kept on disk: see cached().
+  Self cache(const std::string& folder, const std::string& name) const {
+    return with(cached(source_, folder, name));
+  }
+  // Prepares up to `count` samples or batches ahead on threads of their own, the same for any
+  // number of these; 0: none.
+  Self prefetch(int64_t count, int64_t workers = 1) const { return Self(source_, count, workers); }
 
   PassIterator<Self> begin() { return PassIterator<Self>(pass()); }
   PassEnd end() { return {}; }
 
  protected:
-  Self with(SourcePtr source) const { return Self(std::move(source), prefetch_); }
+  Self with(SourcePtr source) const { return Self(std::move(source), prefetch_, workers_); }
 };
 
 // A pipeline whose samples have fields of any kind: `for (const Sample& s : samples)`.
 class Samples : public Stages<Samples> {
  public:
   using Value = Sample;
-  explicit Samples(SourcePtr source, int64_t prefetch = 0) : Stages(std::move(source), prefetch) {}
+  explicit Samples(SourcePtr source, int64_t prefetch = 0, int64_t workers = 1)
+      : Stages(std::move(source), prefetch, workers) {}
 
   // f(sample) -> sample, for each, or each batch after batch(); and with numbers that depend on the
   // seed, the epoch and the position alone.
@@ -134,8 +163,8 @@ template <size_t N>
 class Dataset : public Stages<Dataset<N>> {
  public:
   using Value = std::array<Tensor, N>;
-  explicit Dataset(SourcePtr source, int64_t prefetch = 0)
-      : Stages<Dataset<N>>(std::move(source), prefetch) {}
+  explicit Dataset(SourcePtr source, int64_t prefetch = 0, int64_t workers = 1)
+      : Stages<Dataset<N>>(std::move(source), prefetch, workers) {}
 
   // The tensors of these fields.
   static Dataset of(const Samples& samples, const std::array<std::string, N>& names) {
@@ -143,7 +172,8 @@ class Dataset : public Stages<Dataset<N>> {
   }
   // The same samples under names.
   Samples named(const std::array<std::string, N>& names) const {
-    return Samples(renamed(this->source_, {names.begin(), names.end()}), this->prefetch_);
+    return Samples(renamed(this->source_, {names.begin(), names.end()}), this->prefetch_,
+                   this->workers_);
   }
 
   // f(tensor, ...) -> std::array of tensors, for each sample, or each batch after batch().
@@ -152,7 +182,7 @@ class Dataset : public Stages<Dataset<N>> {
     using Result = decltype(std::apply(f, std::declval<Value>()));
     return Dataset<std::tuple_size_v<Result>>(
         mapped(this->source_, [f](Sample s) { return unpack(std::apply(f, pack(std::move(s)))); }),
-        this->prefetch_);
+        this->prefetch_, this->workers_);
   }
   // The same for f(random, tensor, ...) with numbers that depend on the seed, the epoch and the
   // position alone.
@@ -166,7 +196,7 @@ class Dataset : public Stages<Dataset<N>> {
                     return unpack(std::apply(
                         f, std::tuple_cat(std::tuple<Random&>(random), pack(std::move(s)))));
                   }),
-        this->prefetch_);
+        this->prefetch_, this->workers_);
   }
 
   static Value pack(Sample sample) {
@@ -186,6 +216,8 @@ class Dataset : public Stages<Dataset<N>> {
   }
 };
 
+// ---- Making them ------------------------------------------------------------------------------
+
 // Samples are the slices of the tensors along axis 0, which must agree in its size.
 template <class... Tensors>
 Dataset<sizeof...(Tensors)> from_tensors(const Tensors&... tensors) {
@@ -195,6 +227,18 @@ Dataset<sizeof...(Tensors)> from_tensors(const Tensors&... tensors) {
 inline Samples from_columns(const Sample& columns) { return Samples(in_memory(columns)); }
 inline Samples from_samples(std::vector<Sample> samples) {
   return Samples(in_memory(std::move(samples)));
+}
+inline Samples from_lines(const std::string& path) { return Samples(lines(path)); }
+inline Samples from_generator(GenerateFunction f) { return Samples(generated(std::move(f))); }
+inline Samples from_stream(OpenFunction open) { return Samples(streamed(std::move(open))); }
+
+// Samples with the fields of both: of data sets of one size, or that end with the shorter.
+template <size_t N, size_t M>
+Dataset<N + M> zip(const Dataset<N>& a, const Dataset<M>& b) {
+  return Dataset<N + M>(zipped({a.source(), b.source()}));
+}
+inline Samples zip(const Samples& a, const Samples& b) {
+  return Samples(zipped({a.source(), b.source()}));
 }
 
 }  // namespace glia::data
