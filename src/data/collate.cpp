@@ -146,7 +146,7 @@ void pad(Samples samples, size_t field, const Pad& how, Sample* batch) {
   const Tensor filler = host_number("batch", how.value, dtype);
   MemoryRef memory(allocate_memory(static_cast<size_t>(elements * element)));
   auto* out = static_cast<char*>(memory->data);
-  const auto* value = reinterpret_cast<const char*>(filler.node()->attributes);
+  const auto* value = reinterpret_cast<const char*>(filler.node()->first_word);
   for (int64_t i = 0; i < count; ++i) {
     char* const to = out + i * each * element;
     const bool full = parts[i].shape() == room;
