@@ -7,6 +7,12 @@
 
 #include "core/node.h"
 
+// The bounds of this shared library, which the linker knows.
+extern "C" {
+extern const char __ehdr_start __attribute__((visibility("hidden")));
+extern const char _end __attribute__((visibility("hidden")));
+}
+
 namespace glia {
 namespace {
 
@@ -35,11 +41,11 @@ Tensor batch_alias(const Recorded& one, std::span<const Tensor> inputs, std::spa
   return record(one.op(), {x.node()}, x.shape(), x.dtype(), {}, one.where());
 }
 
-// The object that holds an op stays where it is, but for the library itself, which opens the rest.
-void keep_loaded(const Op& op) {
-  Dl_info here, there;
-  if (!dladdr(&kLeafOp, &here) || !dladdr(&op, &there) || here.dli_fbase == there.dli_fbase) return;
-  dlopen(there.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+// A shared library that holds an op stays loaded; this one opens the others.
+void keep_loaded(const void* op) {
+  if (op >= &__ehdr_start && op < &_end) return;
+  Dl_info there;
+  if (dladdr(op, &there)) dlopen(there.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 std::string listed(std::span<const AttributeField> fields) {
@@ -68,7 +74,7 @@ const Op kPlaceholderOp{
 static const RegisterOp registered[] = {RegisterOp(kAliasOp), RegisterOp(kPlaceholderOp)};
 
 RegisterOp::RegisterOp(const Op& op) {
-  keep_loaded(op);
+  keep_loaded(&op);
   std::lock_guard hold(registry().lock);
   registry().ops.push_back(&op);
 }

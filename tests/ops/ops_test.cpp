@@ -508,6 +508,48 @@ TEST(Registry, NamesAreUnique) {
   for (const glia::Op* op : all_ops()) EXPECT_TRUE(seen.insert(op->name).second) << op->name;
 }
 
+TEST(Registry, AttributesHaveNamesAndTypes) {
+  for (const glia::Op* op : all_ops()) {
+    std::set<std::string_view> seen;
+    for (const AttributeField& field : op->attributes) {
+      EXPECT_TRUE(seen.insert(field.name).second) << op->name << ": " << field.name;
+      EXPECT_FALSE(field.name.empty()) << op->name;
+      EXPECT_TRUE(
+          std::ranges::all_of(field.name, [](char c) { return c == '_' || std::islower(c); }))
+          << op->name << ": " << field.name;
+      EXPECT_LE(field.type, AttributeType::kShape) << op->name;
+    }
+  }
+}
+
+TEST(Registry, WhatIsRecordedHasTheAttributesThatAreDeclared) {
+  std::set<const glia::Op*> met;
+  const Symbolic recording;
+  for (const OpCase& c : all_cases()) {
+    for (const Form& form : c.forms) {
+      Numbers numbers(1);
+      const Tensor out = form.apply(upload(form.inputs(c.dtypes[0], numbers)));
+      std::vector<Node*> stack{out.node()};
+      while (!stack.empty()) {
+        const Node& node = *stack.back();
+        stack.pop_back();
+        stack.insert(stack.end(), node.inputs, node.inputs + node.input_count);
+        if (node.is_computed() || node.op->kind == Kind::kScalar) continue;
+        met.insert(node.op);
+        size_t scalars = node.op->kind == Kind::kMacro ? 1 : 0, shapes = 0;
+        for (const AttributeField& field : node.op->attributes)
+          ++(field.type == AttributeType::kShape ? shapes : scalars);
+        const size_t words = node.words().span().size();
+        EXPECT_TRUE(shapes ? words >= scalars && (words - scalars) % shapes == 0 : words == scalars)
+            << node.op->name << " has " << words << " words";
+      }
+    }
+  }
+  for (const glia::Op* op : all_ops())
+    EXPECT_TRUE(met.contains(op) || op == &kAliasOp || covered_elsewhere().contains(op->name))
+        << op->name;
+}
+
 std::string joined_names(const std::vector<DType>& dtypes) {
   if (dtypes.size() == kDTypeCount) return "all";
   std::string out;
