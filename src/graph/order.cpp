@@ -1,7 +1,7 @@
 // In which order a plan computes: as the graph was walked, but for what is better earlier or last.
 #include <utility>
 
-#include "graph/group.h"
+#include "graph/draft.h"
 
 namespace glia {
 namespace {
@@ -15,9 +15,9 @@ constexpr int kDeepest = 32;
 // - Effects stay in the order of the graph.
 class Arranger {
  public:
-  explicit Arranger(const SimpleGraph& g)
-      : g_(g),
-        is_late_(g.graph.nodes.size()),
+  explicit Arranger(const Draft& draft)
+      : d_(draft),
+        is_late_(d_.graph.nodes.size()),
         is_placed_(is_late_),
         missing_(is_late_.size()),
         readers_(is_late_.size()),
@@ -25,9 +25,9 @@ class Arranger {
     int effect = -1;
     for (int i = 0; i < static_cast<int>(is_late_.size()); ++i) {
       if (!is_step(i)) continue;
-      is_late_[i] = node(i).op->last;
-      for (int in : g.inputs[i]) is_late_[i] |= is_late_[in];
-      if (node(i).op->effect) {
+      is_late_[i] = d_.node(i).op->last;
+      for (int in : d_.inputs[i]) is_late_[i] |= is_late_[in];
+      if (d_.node(i).op->effect) {
         effect_before_[i] = std::exchange(effect, i);
         if (effect_before_[i] >= 0) is_late_[i] |= is_late_[effect_before_[i]];
       }
@@ -39,10 +39,10 @@ class Arranger {
     for (const bool late : {false, true}) {
       for (int i = 0; i < static_cast<int>(is_late_.size()); ++i) {
         if (!is_step(i) || is_placed_[i] || is_late_[i] != late) continue;
-        if (kind(i) == Kind::kKernel) place_ready();
+        if (d_.kind(i) == Kind::kKernel) place_ready();
         place(i);
-        for (int user : g_.users[i]) {
-          if (kind(user) == Kind::kReduce) place(user);
+        for (int user : d_.users[i]) {
+          if (d_.kind(user) == Kind::kReduce) place(user);
         }
       }
     }
@@ -50,29 +50,27 @@ class Arranger {
   }
 
  private:
-  const Node& node(int i) const { return *g_.graph.nodes[i]; }
-  Kind kind(int i) const { return kind_of(node(i)); }
   bool is_step(int i) const {
-    return kind(i) != Kind::kLeaf && (g_.needed[i] || !g_.users[i].empty());
+    return d_.kind(i) != Kind::kLeaf && (d_.needed[i] || !d_.users[i].empty());
   }
-  bool is_free(int i) const { return kind(i) == Kind::kView || kind(i) == Kind::kOutput; }
-  int source_of(int i) const { return is_free(i) ? source_of(g_.inputs[i][0]) : i; }
+  bool is_free(int i) const { return d_.kind(i) == Kind::kView || d_.kind(i) == Kind::kOutput; }
+  int source_of(int i) const { return is_free(i) ? source_of(d_.inputs[i][0]) : i; }
 
   bool shrinks(int i) const {
-    if (kind(i) == Kind::kReduce) return true;
-    if (kind(i) != Kind::kKernel || node(i).op->outputs != 1) return false;
+    if (d_.kind(i) == Kind::kReduce) return true;
+    if (d_.kind(i) != Kind::kKernel || d_.node(i).op->outputs != 1) return false;
     int64_t most = 0;
-    for (int in : g_.inputs[i]) most = std::max<int64_t>(most, node(in).bytes());
-    return node(i).bytes() < most;
+    for (int in : d_.inputs[i]) most = std::max<int64_t>(most, d_.node(in).bytes());
+    return d_.node(i).bytes() < most;
   }
 
   // What is elementwise and nobody else needs is computed with it.
   void wait_for_inputs(int i, int reader, int depth = 0) {
-    for (int in : g_.inputs[i]) {
+    for (int in : d_.inputs[i]) {
       const int source = source_of(in);
-      if (kind(source) == Kind::kLeaf) continue;
-      if (kind(source) == Kind::kElementwise && g_.users[source].size() == 1 &&
-          !g_.needed[source] && depth < kDeepest) {
+      if (d_.kind(source) == Kind::kLeaf) continue;
+      if (d_.kind(source) == Kind::kElementwise && d_.users[source].size() == 1 &&
+          !d_.needed[source] && depth < kDeepest) {
         wait_for_inputs(source, reader, depth + 1);
       } else {
         readers_[source].push_back(reader);
@@ -82,10 +80,10 @@ class Arranger {
   }
 
   void place(int i) {
-    if (is_placed_[i] || kind(i) == Kind::kLeaf) return;
+    if (is_placed_[i] || d_.kind(i) == Kind::kLeaf) return;
     is_placed_[i] = 1;
     if (effect_before_[i] >= 0) place(effect_before_[i]);
-    for (int in : g_.inputs[i]) place(in);
+    for (int in : d_.inputs[i]) place(in);
     order_.push_back(i);
     for (int reader : readers_[i]) {
       if (--missing_[reader] == 0) ready_.push_back(reader);
@@ -97,7 +95,7 @@ class Arranger {
     ready_.clear();
   }
 
-  const SimpleGraph& g_;
+  const Draft& d_;
   std::vector<uint8_t> is_late_, is_placed_;
   // Of what shrinks: how many of their inputs are missing, who they are, who could run.
   std::vector<int> missing_;
@@ -109,6 +107,11 @@ class Arranger {
 
 }  // namespace
 
-std::vector<int> order_of_steps(const SimpleGraph& graph) { return Arranger(graph).run(); }
+void arrange(Draft* draft) {
+  draft->order = Arranger(*draft).run();
+  draft->position.assign(draft->graph.nodes.size(), -1);
+  for (size_t at = 0; at < draft->order.size(); ++at)
+    draft->position[draft->order[at]] = static_cast<int>(at);
+}
 
 }  // namespace glia

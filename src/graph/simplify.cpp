@@ -1,0 +1,90 @@
+// Simplifying: what a graph says twice or in a roundabout way.
+#include <unordered_map>
+
+#include "graph/draft.h"
+
+namespace glia {
+namespace {
+
+uint64_t mix(uint64_t h, uint64_t w) {
+  h = (h ^ w) * 0x9e3779b97f4a7c15u;
+  return h ^ (h >> 29);
+}
+
+class Simplifier {
+ public:
+  explicit Simplifier(Draft* draft) : d_(*draft) {}
+
+  void run() {
+    const int n = static_cast<int>(d_.graph.nodes.size());
+    d_.same.resize(n);
+    d_.inputs.resize(n);
+    d_.needed.assign(n, 0);
+    std::unordered_multimap<uint64_t, int> known;
+    for (int i = 0; i < n; ++i) {
+      d_.same[i] = i;
+      if (!d_.is_leaf(i)) {
+        const Node& me = d_.node(i);
+        for (const Node* in : me.input_span()) d_.inputs[i].push_back(d_.same[in->index]);
+        if (me.op->identity) {
+          d_.same[i] = d_.inputs[i][0];
+        } else {
+          if (me.op->kind == Kind::kElementwise) {
+            for (int& in : d_.inputs[i]) {
+              while (!d_.is_leaf(in) && d_.node(in).op->broadcasts) in = d_.inputs[in][0];
+            }
+          }
+          d_.same[i] = find_equal(i, &known);
+        }
+      }
+      if (d_.graph.wanted[i]) d_.needed[d_.same[i]] = 1;
+    }
+    find_users();
+  }
+
+ private:
+  int find_equal(int i, std::unordered_multimap<uint64_t, int>* known) const {
+    const Node& me = d_.node(i);
+    if (me.op->effect) return i;
+    uint64_t h = mix(reinterpret_cast<uintptr_t>(me.op), static_cast<uint64_t>(me.dtype));
+    for (int in : d_.inputs[i]) h = mix(h, in);
+    for (int64_t word : me.words().span()) h = mix(h, word);
+    const auto [begin, end] = known->equal_range(h);
+    for (auto at = begin; at != end; ++at) {
+      const Node& other = d_.node(at->second);
+      if (other.op == me.op && other.dtype == me.dtype && other.shape == me.shape &&
+          d_.inputs[at->second] == d_.inputs[i] &&
+          std::ranges::equal(other.words().span(), me.words().span()))
+        return at->second;
+    }
+    known->emplace(h, i);
+    return i;
+  }
+
+  // Who uses what, of all that is needed.
+  void find_users() {
+    const int n = static_cast<int>(d_.graph.nodes.size());
+    d_.users.resize(n);
+    std::vector<uint8_t> live(n, 0);
+    for (int i = n - 1; i >= 0; --i) {
+      if (d_.same[i] != i) continue;
+      live[i] |= d_.needed[i];
+      if (!live[i]) continue;
+      for (int in : d_.inputs[i]) live[in] = 1;
+    }
+    for (int i = 0; i < n; ++i) {
+      if (d_.same[i] != i || !live[i]) continue;
+      for (int in : d_.inputs[i]) {
+        if (d_.users[in].empty() || d_.users[in].back() != i) d_.users[in].push_back(i);
+      }
+    }
+  }
+
+  Draft& d_;
+};
+
+}  // namespace
+
+void simplify(Draft* draft) { Simplifier(draft).run(); }
+
+}  // namespace glia
