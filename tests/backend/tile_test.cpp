@@ -648,7 +648,8 @@ auto combine(ReduceCode code, T a, T b) {
   return nan ? a + b : std::min(a, b);
 }
 
-template <class T>
+// Of elements T, reduced in A.
+template <class T, class A>
 void check_rows(ReduceCode code, DType dtype, int64_t cols, bool with_nan) {
   constexpr int64_t kRows = 5;
   using Exact = std::conditional_t<std::is_floating_point_v<T>, Wide, Integer>;
@@ -663,10 +664,10 @@ void check_rows(ReduceCode code, DType dtype, int64_t cols, bool with_nan) {
     }
   }
   if (with_nan) x[cols + cols / 2] = std::numeric_limits<T>::quiet_NaN();
-  T y[kRows];
+  A y[kRows];
   row_function(code, dtype)(y, x.get(), kRows, cols);
-  T none;
-  fill_identity(code, dtype, &none, 1);
+  A none;
+  fill_identity(code, accumulated(code, dtype), &none, 1);
   for (int64_t r = 0; r < kRows; ++r) {
     Exact expected = none, magnitude = 0;
     for (int64_t c = 0; c < cols; ++c) {
@@ -681,17 +682,27 @@ void check_rows(ReduceCode code, DType dtype, int64_t cols, bool with_nan) {
     } else if (cols == 0) {
       ASSERT_EQ(none, y[r]);
     } else {
-      const Wide epsilon = std::numeric_limits<T>::epsilon();
+      const Wide epsilon = std::numeric_limits<A>::epsilon();
       const Wide error = code == ReduceCode::kSum    ? magnitude * epsilon * 8
                          : code == ReduceCode::kProd ? std::fabs(expected) * epsilon * cols
                                                      : 0;
       ASSERT_LE(std::fabs(y[r] - expected), error) << text(y[r]) << ", not " << text(expected);
     }
     // The order depends on cols alone: not on the row's place or the number of rows.
-    T alone;
+    A alone;
     row_function(code, dtype)(&alone, x.get() + r * cols, 1, cols);
-    ASSERT_EQ(0, std::memcmp(&alone, &y[r], sizeof(T)));
+    ASSERT_EQ(0, std::memcmp(&alone, &y[r], sizeof(A)));
   }
+}
+
+// f(zero of the dtype, zero of the accumulated one).
+template <class F>
+void with_accumulated(ReduceCode code, DType t, F f) {
+  with_dtype(t, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_arithmetic_v<T>)
+      accumulated(code, t) == t ? f(zero, zero) : f(zero, double());
+  });
 }
 
 constexpr int64_t kLengths[] = {0,  1,  2,  3,  4,   5,   7,   10,  15,  16,  17,  31,  32,  33,
@@ -704,15 +715,14 @@ TEST_F(TileTest, RowsReduce) {
         ASSERT_EQ(reducible(code, t), row_function(code, t) != nullptr);
         ASSERT_EQ(reducible(code, t), column_function(code, t) != nullptr);
         if (!reducible(code, t)) continue;
-        with_dtype(t, [&](auto zero) {
+        with_accumulated(code, t, [&](auto zero, auto wide) {
           using T = decltype(zero);
-          if constexpr (std::is_arithmetic_v<T>) {
-            for (int64_t cols : kLengths) {
-              SCOPED_TRACE(std::string(name(t)) + " reduction " +
-                           std::to_string(static_cast<int>(code)) + " of " + std::to_string(cols));
-              check_rows<T>(code, t, cols, false);
-              if (is_float(t) && cols > 0) check_rows<T>(code, t, cols, true);
-            }
+          using A = decltype(wide);
+          for (int64_t cols : kLengths) {
+            SCOPED_TRACE(std::string(name(t)) + " reduction " +
+                         std::to_string(static_cast<int>(code)) + " of " + std::to_string(cols));
+            check_rows<T, A>(code, t, cols, false);
+            if (is_float(t) && cols > 0) check_rows<T, A>(code, t, cols, true);
           }
         });
       }
@@ -726,26 +736,27 @@ TEST_F(TileTest, SumsOfRowsAreTheSameAtEachLevel) {
   for (int64_t cols : kLengths) {
     std::vector<float> x(cols);
     for (float& v : x) v = normal(bits);
-    std::vector<float> sums;
+    std::vector<double> sums;
     at_each_level([&] {
       sums.emplace_back();
       row_function(ReduceCode::kSum, kF32)(&sums.back(), x.data(), 1, cols);
     });
-    for (float sum : sums) EXPECT_EQ(sums[0], sum) << cols;
+    for (double sum : sums) EXPECT_EQ(sums[0], sum) << cols;
   }
 }
 
-template <class T>
+template <class T, class A>
 void check_columns(ReduceCode code, DType dtype, int64_t rows, int64_t cols) {
   std::mt19937_64 bits(cols);
-  std::unique_ptr<T[]> x(new T[rows * cols]), acc(new T[cols]), expected(new T[cols]);
+  std::unique_ptr<T[]> x(new T[rows * cols]);
+  std::unique_ptr<A[]> acc(new A[cols]), expected(new A[cols]);
   for (int64_t i = 0; i < rows * cols; ++i) x[i] = static_cast<T>(bits() % 100 / T(7));
   if (is_float(dtype) && rows * cols > 3) x[3] = std::numeric_limits<T>::quiet_NaN();
-  fill_identity(code, dtype, acc.get(), cols);
+  fill_identity(code, accumulated(code, dtype), acc.get(), cols);
   for (int64_t c = 0; c < cols; ++c) {
-    using Wrapping = std::conditional_t<std::is_floating_point_v<T>, T, Integer>;
-    const auto joined = [&](T a, T b) { return static_cast<T>(combine<Wrapping>(code, a, b)); };
-    const auto at = [&](int64_t r) { return x[r * cols + c]; };
+    using Wrapping = std::conditional_t<std::is_floating_point_v<A>, A, Integer>;
+    const auto joined = [&](A a, A b) { return static_cast<A>(combine<Wrapping>(code, a, b)); };
+    const auto at = [&](int64_t r) { return static_cast<A>(x[r * cols + c]); };
     const auto pair = [&](int64_t r) { return joined(at(r), at(r + 1)); };
     const auto four = [&](int64_t r) { return joined(pair(r), pair(r + 2)); };
     expected[c] = acc[c];
@@ -768,15 +779,12 @@ TEST_F(TileTest, ColumnsReducePairwiseInEights) {
     for (ReduceCode code : kReductions) {
       for (DType t : kAll) {
         if (!reducible(code, t)) continue;
-        with_dtype(t, [&](auto zero) {
-          using T = decltype(zero);
-          if constexpr (std::is_arithmetic_v<T>) {
-            for (int64_t rows : {0, 1, 7, 8, 9, 30}) {
-              for (int64_t cols : {1, 3, 16, 33, 70, 130}) {
-                SCOPED_TRACE(std::string(name(t)) + " reduction " +
-                             std::to_string(static_cast<int>(code)));
-                check_columns<T>(code, t, rows, cols);
-              }
+        with_accumulated(code, t, [&](auto zero, auto wide) {
+          for (int64_t rows : {0, 1, 7, 8, 9, 30}) {
+            for (int64_t cols : {1, 3, 16, 33, 70, 130}) {
+              SCOPED_TRACE(std::string(name(t)) + " reduction " +
+                           std::to_string(static_cast<int>(code)));
+              check_columns<decltype(zero), decltype(wide)>(code, t, rows, cols);
             }
           }
         });
@@ -787,12 +795,24 @@ TEST_F(TileTest, ColumnsReducePairwiseInEights) {
 
 TEST_F(TileTest, GroupsReducePairwise) {
   for (int64_t count : {0, 1, 2, 3, 5, 8, 13}) {
-    std::vector<float> groups(static_cast<size_t>(count * 3)), sums(3, -1);
-    for (size_t i = 0; i < groups.size(); ++i) groups[i] = static_cast<float>(i);
-    reduce_groups(ReduceCode::kSum, kF32, sums.data(), groups.data(), count, 3);
+    constexpr int64_t kStride = 4;  // of which 3 are wanted
+    std::vector<double> groups(static_cast<size_t>(count * kStride));
+    std::vector<float> sums(4, -1);
+    for (size_t i = 0; i < groups.size(); ++i) groups[i] = static_cast<double>(i);
+    reduce_groups(ReduceCode::kSum, kF32, sums.data(), groups.data(), count, 3, kStride);
     for (int64_t c = 0; c < 3; ++c)
       EXPECT_EQ(sums[static_cast<size_t>(c)],
-                static_cast<float>(count * c + 3 * count * (count - 1) / 2));
+                static_cast<float>(count * c + kStride * count * (count - 1) / 2));
+    EXPECT_EQ(sums[3], -1);
+  }
+}
+
+TEST_F(TileTest, PartsOfRowsAreRoundedOnce) {
+  for (int64_t count : {0, 1, 2, 5}) {
+    std::vector<double> parts(static_cast<size_t>(3 * count), 0.1);
+    std::vector<float> sums(3, -1);
+    reduce_parts(ReduceCode::kSum, kF32, sums.data(), parts.data(), 3, count);
+    for (float sum : sums) EXPECT_EQ(sum, static_cast<float>(static_cast<double>(count) * 0.1));
   }
 }
 

@@ -23,7 +23,6 @@ constexpr int64_t kManyRegisters = 6;        // above: half a tile
 constexpr int64_t kChunkElements = 1 << 15;  // the least that is worth a thread's while
 constexpr int64_t kMaxChunks = 64;
 constexpr int64_t kWideColumns = 4096;  // columns that are cut rather than rows
-constexpr int64_t kSummedRows = 64;     // added to one sum: more would let rounding errors grow
 
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -253,29 +252,24 @@ class Interpreter final : public FusedKernel {
   void compute(int v, const std::vector<int>& last_use, std::vector<int>* register_of) {
     const Program::Value& value = program_.values[v];
     written_.resize(program_.outputs.size(), false);
-    Instruction i{.dtype = value.dtype};
+    if (value.action == Program::Action::kReduceRow)
+      return reduce_row(v, full(value.a, register_of));
     const bool rows_only = value.extent == Extent::kRow;
-    if (value.action == Program::Action::kReduceRow) {
-      i.what = Instruction::Do::kReduceRow;
-      i.a = full(value.a, register_of);
-      i.fold = row_function(value.reduce, value.dtype);
+    Instruction i{.rows_only = rows_only, .dtype = value.dtype};
+    const auto at = [&](int x) { return x < 0 ? -1 : rows_only ? row(x) : full(x, register_of); };
+    if (value.code == Code::kUniform) {
+      i.what = Instruction::Do::kUniform;
+      i.a = add({.home = Location::Home::kInput, .index = program_.values[value.a].slot});
     } else {
-      i.rows_only = rows_only;
-      const auto at = [&](int x) { return x < 0 ? -1 : rows_only ? row(x) : full(x, register_of); };
-      if (value.code == Code::kUniform) {
-        i.what = Instruction::Do::kUniform;
-        i.a = add({.home = Location::Home::kInput, .index = program_.values[value.a].slot});
-      } else {
-        i.a = at(value.a);
-        i.b = at(value.b);
-        i.c = at(value.c);
-        const DType operand = program_.values[value.code == Code::kWhere ? value.b : value.a].dtype;
-        i.function = value.code == Code::kCast ? cast_function(operand, value.dtype)
-                                               : tile_function(value.code, operand);
-        if (!i.function)
-          throw Error(std::string("no kernel for ") + elementwise_op(value.code).name + " of " +
-                      name(operand));
-      }
+      i.a = at(value.a);
+      i.b = at(value.b);
+      i.c = at(value.c);
+      const DType operand = program_.values[value.code == Code::kWhere ? value.b : value.a].dtype;
+      i.function = value.code == Code::kCast ? cast_function(operand, value.dtype)
+                                             : tile_function(value.code, operand);
+      if (!i.function)
+        throw Error(std::string("no kernel for ") + elementwise_op(value.code).name + " of " +
+                    name(operand));
     }
     if (rows_only) {
       i.to = rows_at_[v] = scratch(row_bytes(value.dtype));
@@ -288,6 +282,23 @@ class Interpreter final : public FusedKernel {
       i.to = full_at_[v] = (*register_of)[v] = take_register(value.dtype);
     }
     instructions_.push_back(i);
+  }
+
+  // The reduction of each row, rounded to the value's dtype.
+  void reduce_row(int v, int from) {
+    const Program::Value& value = program_.values[v];
+    const DType wide = accumulated(value.reduce, value.dtype);
+    rows_at_[v] = scratch(row_bytes(value.dtype));
+    const int sums = wide == value.dtype ? rows_at_[v] : scratch(row_bytes(wide));
+    instructions_.push_back({.what = Instruction::Do::kReduceRow,
+                             .fold = row_function(value.reduce, value.dtype),
+                             .to = sums,
+                             .a = from});
+    if (wide != value.dtype)
+      instructions_.push_back({.rows_only = true,
+                               .function = cast_function(wide, value.dtype),
+                               .to = rows_at_[v],
+                               .a = sums});
   }
 
   // What remains to be done for an output at the end of a tile.
@@ -345,12 +356,6 @@ class Interpreter final : public FusedKernel {
     rows_per_chunk_ = divide_up(std::max<int64_t>(row_tiles, 1), row_chunks_) * tile_rows_;
     columns_per_chunk_ =
         divide_up(std::max<int64_t>(column_tiles, 1), column_chunks_) * tile_columns_;
-    rows_per_group_ = rows_per_chunk_;
-    if (reduces_columns) {
-      rows_per_group_ = std::min(rows_per_chunk_, divide_up(kSummedRows, tile_rows_) * tile_rows_);
-      rows_per_chunk_ = divide_up(rows_per_chunk_, rows_per_group_) * rows_per_group_;
-      segment_groups_ = std::max<int64_t>(divide_up(segment_rows_, rows_per_group_), 1);
-    }
     // Chunks of whole tiles may reach the end before their number does.
     row_chunks_ = std::max<int64_t>(divide_up(segment_rows_, rows_per_chunk_), 1);
     column_chunks_ = std::max<int64_t>(divide_up(program_.cols, columns_per_chunk_), 1);
@@ -407,20 +412,25 @@ class Interpreter final : public FusedKernel {
     char* partials;
   };
 
-  int64_t element_bytes(const Program::Output& o) const {
-    return static_cast<int64_t>(size_of(program_.values[o.value].dtype));
+  DType accumulated_dtype(const Program::Output& o) const {
+    return accumulated(o.reduce, program_.values[o.value].dtype);
+  }
+  int64_t accumulated_bytes(const Program::Output& o) const {
+    return static_cast<int64_t>(size_of(accumulated_dtype(o)));
   }
 
-  // Columns are reduced straight into the output when one group has all their rows; everything
-  // else leaves a partial result for each tile, or for the columns of each group.
+  // Columns are reduced straight into an output of the accumulated dtype when one chunk has all
+  // their rows; everything else leaves a partial result for each tile, or for a chunk's columns.
   void place_partials() {
     for (const auto& output : program_.outputs) {
       const bool columns = output.sink == Sink::kReduceColumns;
-      const bool in_place = output.sink == Sink::kStore || (columns && segment_groups_ == 1);
+      const bool in_place = output.sink == Sink::kStore ||
+                            (columns && row_chunks_ == 1 &&
+                             accumulated_dtype(output) == program_.values[output.value].dtype);
       partial_offsets_.push_back(in_place ? -1 : partial_bytes_);
       if (in_place) continue;
-      const int64_t count = columns ? segments_ * segment_groups_ * program_.cols : tiles_;
-      partial_bytes_ += aligned(std::max<int64_t>(count, 1) * element_bytes(output));
+      const int64_t count = columns ? segments_ * row_chunks_ * program_.cols : tiles_;
+      partial_bytes_ += aligned(std::max<int64_t>(count, 1) * accumulated_bytes(output));
     }
   }
 
@@ -431,13 +441,14 @@ class Interpreter final : public FusedKernel {
       const DType dtype = program_.values[output.value].dtype;
       char* from = arrays.partials + partial_offsets_[o];
       if (output.sink == Sink::kReduceColumns) {
-        const int64_t step = program_.cols * element_bytes(output);
+        const int64_t cols = program_.cols, step = row_chunks_ * cols * accumulated_bytes(output);
+        char* const to = static_cast<char*>(arrays.outputs[o]);
         for (int64_t s = 0; s < segments_; ++s)
-          reduce_groups(output.reduce, dtype, static_cast<char*>(arrays.outputs[o]) + s * step,
-                        from + s * segment_groups_ * step, segment_groups_, program_.cols);
+          reduce_groups(output.reduce, dtype, to + s * cols * static_cast<int64_t>(size_of(dtype)),
+                        from + s * step, row_chunks_, cols, cols);
       } else {
         const int64_t rows = output.sink == Sink::kReduceRows ? program_.rows : 1;
-        row_function(output.reduce, dtype)(arrays.outputs[o], from, rows, rows ? tiles_ / rows : 0);
+        reduce_parts(output.reduce, dtype, arrays.outputs[o], from, rows, rows ? tiles_ / rows : 0);
       }
     }
   }
@@ -454,14 +465,9 @@ class Interpreter final : public FusedKernel {
     Frame frame(*this);
     frame.bind(arrays.inputs, arrays.outputs);
     fill_invariants(&frame);
-    int64_t group = segment * segment_groups_ + row_chunk * (rows_per_chunk_ / rows_per_group_);
+    const int64_t group = segment * row_chunks_ + row_chunk;
     start_columns(group, first_column, end_column, arrays);
-    int64_t group_end = first_row + rows_per_group_;
     for (int64_t row = first_row; row < end_row; row += tile_rows_) {
-      if (row == group_end) {
-        start_columns(++group, first_column, end_column, arrays);
-        group_end += rows_per_group_;
-      }
       int64_t column = first_column;
       do {
         const Tile t{row, std::min(tile_rows_, end_row - row), column,
@@ -539,7 +545,7 @@ class Interpreter final : public FusedKernel {
   char* column_sums(size_t o, int64_t group, const Arrays& arrays) const {
     char* const groups = partial_offsets_[o] < 0 ? static_cast<char*>(arrays.outputs[o])
                                                  : arrays.partials + partial_offsets_[o];
-    return groups + group * program_.cols * element_bytes(program_.outputs[o]);
+    return groups + group * program_.cols * accumulated_bytes(program_.outputs[o]);
   }
 
   void start_columns(int64_t group, int64_t first, int64_t end, const Arrays& arrays) const {
@@ -547,15 +553,15 @@ class Interpreter final : public FusedKernel {
       const Program::Output& output = program_.outputs[o];
       if (output.sink != Sink::kReduceColumns) continue;
       char* to = column_sums(o, group, arrays);
-      fill_identity(output.reduce, program_.values[output.value].dtype,
-                    to + first * element_bytes(output), end - first);
+      fill_identity(output.reduce, accumulated_dtype(output),
+                    to + first * accumulated_bytes(output), end - first);
     }
   }
 
   void sink(const Instruction& i, const Tile& t, const Frame& frame, int64_t group,
             const Arrays& arrays) const {
     const Program::Output& output = program_.outputs[i.output];
-    const int64_t size = element_bytes(output), n = t.rows * t.columns;
+    const int64_t size = accumulated_bytes(output), n = t.rows * t.columns;
     if (output.sink == Sink::kReduceColumns) {
       char* to = column_sums(i.output, group, arrays);
       i.fold(to + t.column * size, frame.at[i.a], t.rows, t.columns);
@@ -569,7 +575,6 @@ class Interpreter final : public FusedKernel {
   int64_t tile_rows_ = 1, tile_columns_ = 1, column_tiles_ = 1, tiles_ = 1;
   int64_t segments_ = 1, segment_rows_ = 0;
   int64_t row_chunks_ = 1, column_chunks_ = 1, rows_per_chunk_ = 0, columns_per_chunk_ = 0;
-  int64_t rows_per_group_ = 0, segment_groups_ = 1;  // of rows whose columns are summed together
   std::vector<Location> locations_;
   std::vector<int> moving_;  // locations that move with the tile
   std::vector<int64_t> partial_offsets_;

@@ -67,9 +67,9 @@ void copy_rows(float* out, int64_t out_row, const float* in, int64_t in_row, int
 }
 
 void add_partials(const float* partials, int64_t count, int64_t stride, float* out, int64_t n) {
-  const ColumnFunction add = column_function(ReduceCode::kSum, kF32);
+  const TileFunction add = tile_function(Code::kAdd, kF32);
   std::memcpy(out, partials, n * sizeof(float));
-  for (int64_t i = 1; i < count; ++i) add(out, partials + i * stride, 1, n);
+  for (int64_t i = 1; i < count; ++i) add(out, out, partials + i * stride, nullptr, n);
 }
 
 }  // namespace glia::cpu::gemm

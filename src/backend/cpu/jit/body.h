@@ -10,14 +10,14 @@
 
 namespace glia::cpu::jit {
 
-// An instruction gives a vector of 32-bit lanes (floats or integers, as its users see it) or a
-// mask, except those at the end, which leave something behind.
+// An instruction gives a vector of 32-bit lanes (floats or integers, as its users see it), a vector
+// of half as many f64, or a mask, except those at the end, which leave something behind.
 enum class Do : uint8_t {
   // What is there before the body runs. Bools are masks, 16-bit floats are f32, u8 are i32.
   kConstant,    // `bits` in all lanes
   kScalar,      // the element of array `index`, of `type`, in all lanes
   kRowSlot,     // the row's value `index`, of `type`, in all lanes
-  kRunning,     // the running reduction `index`
+  kRunning,     // the running reduction `index`; of f64 each half has its own
   kLoad,        // array `index`, of `type`, at the element
   kLoadColumn,  // the same at the column
   kLoadKept,    // kept values `index` at the column
@@ -55,13 +55,23 @@ enum class Do : uint8_t {
   kSelect,  // a ? b : c
   kSlow,    // where mask a holds (rarely), `slow` of b and c; elsewhere b
   kInside,  // a where the lane is part of the array, else b
+  // Of f64, in halves of a vector: the low lanes (`bits` 0) and the high ones (1).
+  kWiden,       // a half of floats a
+  kSubWide,     // a - b
+  kInsideWide,  // a where the lane is part of the array, else 0
   // Effects, on value a.
   kStore,        // to array `index`, of `type`, at the element; past the caches if `bits`
   kStoreColumn,  // to array `index`, f32, at the column
   kKeep,         // to kept values `index` at the column
   kFetch,        // array `index`, of `type`, `bits` elements behind the element, into the cache
   kSetRunning,   // to running reduction `index`
-  kSetRowSlot,   // to the row's value `index`, of `type`
+  // Of f64: a, or if there is a b, a b, is added to running reduction `index`, or to array `index`
+  // at the column, whole vectors; or that is multiplied by a.
+  kAddRunning,
+  kMulRunning,
+  kAddColumn,
+  kMulColumn,
+  kSetRowSlot,  // to the row's value `index`, of `type`
 };
 inline bool is_effect(Do what) { return what >= Do::kStore; }
 
@@ -104,5 +114,7 @@ int append_cast(Body* body, DType from, DType to, int a);
 int append_reduction(Body* body, ReduceCode code, int a, int b);
 // What a reduction starts from.
 float identity_of(ReduceCode code);
+// Whether a reduction of f32 runs in f64: it is two running reductions then.
+bool is_wide(ReduceCode code);
 
 }  // namespace glia::cpu::jit

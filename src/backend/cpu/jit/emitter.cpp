@@ -397,10 +397,16 @@ void Emitter::emit(const Body& body, const Place& place) {
   spill_user_.assign(kSpills, -1);
   for (now_ = 0; now_ < n; ++now_) {
     const Instruction& i = body.code[now_];
-    if ((!is_effect(i.what) && last_use_[now_] < 0) || is_fixed(i)) continue;
+    if ((!is_effect(i.what) && last_use_[now_] < 0) || is_fixed(i) || is_folded(now_)) continue;
     instruction(now_);
     give_back();
   }
+}
+
+bool Emitter::is_folded(int v) const {
+  const Instruction& i = body_->code[v];
+  return (i.what == Do::kLoad || i.what == Do::kLoadColumn) && i.type == kF32 && !place_.part &&
+         std::ranges::all_of(uses_[v], [&](int u) { return body_->code[u].what == Do::kWiden; });
 }
 
 void Emitter::binary(int v, bool commutes,
@@ -640,6 +646,15 @@ void Emitter::instruction(int v) {
       }
       break;
     }
+    case Do::kWiden:
+      widen(v);
+      break;
+    case Do::kSubWide:
+      binary(v, false, &CodeGenerator::vsubpd);
+      break;
+    case Do::kInsideWide:
+      inside_wide(v);
+      break;
     case Do::kFetch: {
       const auto size = static_cast<int>(size_of(i.type));
       prefetcht0(ptr[position(i, size) + static_cast<int>(i.bits) * size]);
@@ -650,6 +665,12 @@ void Emitter::instruction(int v) {
       vmovups(running(place_.first_running + i.index * place_.running_stride), x);
       break;
     }
+    case Do::kAddRunning:
+    case Do::kMulRunning:
+    case Do::kAddColumn:
+    case Do::kMulColumn:
+      accumulate(i);
+      break;
     case Do::kStore:
     case Do::kStoreColumn:
     case Do::kKeep:
@@ -657,6 +678,66 @@ void Emitter::instruction(int v) {
       store(i);
       break;
   }
+}
+
+// ---- f64 --------------------------------------------------------------------------------------
+
+void Emitter::widen(int v) {
+  const Instruction& i = body_->code[v];
+  const auto half = [&](const Xmm& x) {
+    return needs_.avx512 ? Xmm(Ymm(x.getIdx())) : Xmm(x.getIdx());
+  };
+  if (is_folded(i.a)) {
+    const int high = lanes() / 2 * static_cast<int>(sizeof(float));
+    const RegExp at = position(body_->code[i.a], sizeof(float));
+    return vcvtps2pd(result(v), ptr[at + (i.bits ? high : 0)]);
+  }
+  if (i.bits == 0) {
+    const Operand& x = any(i.a);
+    if (x.isMEM()) return vcvtps2pd(result(v), x);
+    return vcvtps2pd(result(v), half(Xmm(x.getIdx())));
+  }
+  const Xmm x = reg(i.a), to = result(v);
+  if (needs_.avx512)
+    vextractf64x4(Ymm(to.getIdx()), Zmm(x.getIdx()), 1);
+  else
+    vextractf128(Xmm(to.getIdx()), Ymm(x.getIdx()), 1);
+  vcvtps2pd(to, half(to));
+}
+
+void Emitter::inside_wide(int v) {
+  const Instruction& i = body_->code[v];
+  const Xmm x = reg(i.a);
+  if (needs_.avx512) {
+    const Opmask inside(i.bits ? kMasks - 1 : kPartMask);
+    if (i.bits) kshiftrw(inside, Opmask(kPartMask), 8);
+    vmovapd(result(v) | inside | T_z, x);
+  } else {
+    const Xmm m = scratch();
+    vpmovsxdq(m, ptr[rsp + part_at_ + 16 * static_cast<int>(i.bits)]);
+    vandpd(result(v), x, m);
+  }
+}
+
+void Emitter::accumulate(const Instruction& i) {
+  const Operand& x = any(i.a);
+  const auto apply = [&](const Xmm& to) {
+    if (i.what == Do::kMulRunning || i.what == Do::kMulColumn)
+      vmulpd(to, to, x);
+    else if (i.b < 0)
+      vaddpd(to, to, x);
+    else
+      vfmadd231pd(to, reg(i.b), x);
+  };
+  if (i.what == Do::kAddRunning || i.what == Do::kMulRunning)
+    return apply(running(place_.first_running + i.index * place_.running_stride));
+  const Xmm sum = scratch();
+  const Address at =
+      ptr[position(i, sizeof(double)) +
+          static_cast<int>(i.bits) * (lanes() / 2 * static_cast<int>(sizeof(double)))];
+  vmovupd(sum, at);
+  apply(sum);
+  vmovupd(at, sum);
 }
 
 // ---- Loads and stores -------------------------------------------------------------------------
@@ -668,7 +749,8 @@ RegExp Emitter::position(const Instruction& i, int64_t size) {
     mov(temporary, ptr[arguments + offsetof(Arguments, kept)]);
     return temporary + column * scale + (disp + static_cast<int>(needs_.kept_bytes) * i.index);
   }
-  if (i.what == Do::kLoadColumn || i.what == Do::kStoreColumn)
+  if (i.what == Do::kLoadColumn || i.what == Do::kStoreColumn || i.what == Do::kAddColumn ||
+      i.what == Do::kMulColumn)
     return array(i.index) + column * scale + disp;
   return array(i.index) + element * scale + (disp + static_cast<int>(place_.row_at * size));
 }
@@ -926,8 +1008,8 @@ void Emitter::uniform(int v) {
 // ---- Reductions -------------------------------------------------------------------------------
 
 void Emitter::reduce(ReduceCode code, const Xmm& to, const Xmm& a, const Xmm& b) {
-  if (code == ReduceCode::kSum) return vaddps(to, a, b);
-  if (code == ReduceCode::kProd) return vmulps(to, a, b);
+  if (code == ReduceCode::kSum) return vaddpd(to, a, b);
+  if (code == ReduceCode::kProd) return vmulpd(to, a, b);
   // Where a is NaN, a; where only b is, the instruction gives b.
   const Xmm t(3, a.getKind());
   const auto extreme = [&](const Xmm& x) {
@@ -945,6 +1027,11 @@ void Emitter::reduce(ReduceCode code, const Xmm& to, const Xmm& a, const Xmm& b)
   }
 }
 
+void Emitter::start(ReduceCode code, int i) {
+  const Address identity = constant(std::bit_cast<uint32_t>(identity_of(code)));
+  is_wide(code) ? vcvtps2pd(running(i), identity) : vmovups(running(i), identity);
+}
+
 void Emitter::fold(ReduceCode code, int i) {
   vmovaps(vector(0), running(i));
   if (needs_.avx512) {
@@ -955,6 +1042,7 @@ void Emitter::fold(ReduceCode code, int i) {
   reduce(code, Xmm(0), Xmm(0), Xmm(1));
   vmovhlps(Xmm(1), Xmm(0), Xmm(0));
   reduce(code, Xmm(0), Xmm(0), Xmm(1));
+  if (is_wide(code)) return;
   vmovshdup(Xmm(1), Xmm(0));
   reduce(code, Xmm(0), Xmm(0), Xmm(1));
 }

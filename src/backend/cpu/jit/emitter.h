@@ -20,7 +20,6 @@ struct Arguments {
   int64_t row, row_end, column, column_end;
   char* kept;  // room for values that a row keeps from one of its loops to the next
   void* const* arrays;
-  int64_t block_end = 0;  // the code's own: the row before which running reductions are put aside
 };
 using Function = void (*)(Arguments*);
 
@@ -69,10 +68,13 @@ class Emitter : public Xbyak::CodeGenerator {
   void store_row_slot(int slot, int array, DType type);
   Xbyak::Reg64 array(int i);  // its address, in a register or in `temporary`
 
-  // to = reduce(a, b) in vectors of the width of `to`; vector 3 and mask 7 are overwritten.
+  // to = reduce(a, b) in vectors of the width of `to`, of f64 if is_wide(code); vector 3 and mask 7
+  // are overwritten.
   void reduce(ReduceCode code, const Xbyak::Xmm& to, const Xbyak::Xmm& a, const Xbyak::Xmm& b);
   // Reduces the lanes of running reduction i into the first lane of vector 0.
   void fold(ReduceCode code, int i);
+  // What running reduction i starts from, in all lanes.
+  void start(ReduceCode code, int i);
 
  private:
   struct Home {
@@ -93,6 +95,9 @@ class Emitter : public Xbyak::CodeGenerator {
 
   void instruction(int v);
   void load(int v);
+  void widen(int v);
+  void inside_wide(int v);
+  void accumulate(const Instruction& i);
   void uniform(int v);
   void slow(int v);
   void slow_routine();
@@ -105,6 +110,8 @@ class Emitter : public Xbyak::CodeGenerator {
   int next_use(int v) const;
   Xbyak::Address spilled(bool mask, int slot);
   bool dies(int v) const { return last_use_[v] == now_; }
+  // Whether an element of an array is only widened, and can be from where it lies.
+  bool is_folded(int v) const;
   bool in_own_register(int v) { return !is_fixed(body_->code[v]) && homes_[v].reg >= 0; }
   // An operand in a register, or wherever it is: the references live until the instruction ends.
   Xbyak::Xmm reg(int v);

@@ -20,9 +20,6 @@ constexpr int64_t kMaxChunks = 64;
 constexpr int64_t kMadeElements = 4096;  // of an array made for a part of the space
 constexpr int64_t kWideColumns = 4096;   // columns that are cut rather than rows
 constexpr int64_t kAlignment = 64;       // elements; columns are cut at multiples
-// What one call adds up: more would let rounding errors grow.
-constexpr int64_t kSummedElements = 1 << 16;
-constexpr int64_t kSummedRows = 1024, kSummedWholeRows = 64;
 
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -66,23 +63,26 @@ class Generated final : public FusedKernel {
 
   void begin_parts(PartsRun* run) const override {
     if (program_.outputs.size() == stores()) return;
-    const int64_t columns = run->parts * loops_->cols;
-    run->sums = MemoryRef(allocate_memory((outs_ - stores()) * columns * 4));
-    auto* to = static_cast<float*>(run->sums->data);
+    const int64_t columns = run->parts * loops_->reduced_columns();
+    int64_t bytes = 0;
+    for (const auto& output : program_.outputs) bytes += columns * accumulated_bytes(output);
+    run->sums = MemoryRef(allocate_memory(bytes));
+    auto* to = static_cast<char*>(run->sums->data);
     for (const auto& output : program_.outputs) {
       if (output.sink == Sink::kStore) continue;
-      fill_identity(output.reduce, kF32, to, columns);
-      to += columns;
+      fill_identity(output.reduce, accumulated(output.reduce, kF32), to, columns);
+      to += columns * accumulated_bytes(output);
     }
   }
 
   void run_part(const PartsRun& run, const Epilogue::Part& part) const override {
     void** const out = addresses(run.inputs, run.outputs);
-    float* sums = run.sums ? static_cast<float*>(run.sums->data) : nullptr;
+    char* sums = run.sums ? static_cast<char*>(run.sums->data) : nullptr;
     for (size_t o = 0; o < outs_; ++o) {
-      if (program_.outputs[o].sink == Sink::kStore) continue;
-      out[o] = sums + part.index * loops_->cols;
-      sums += run.parts * loops_->cols;
+      const int64_t bytes = loops_->reduced_columns() * accumulated_bytes(program_.outputs[o]);
+      if (bytes == 0) continue;
+      out[o] = sums + part.index * bytes;
+      sums += run.parts * bytes;
     }
     const int64_t row_end = part.row + part.rows, column_end = part.column + part.columns;
     const Size piece = piece_of(part.rows, part.columns);
@@ -93,12 +93,12 @@ class Generated final : public FusedKernel {
   }
 
   void end_parts(const PartsRun& run) const override {
-    float* from = run.sums ? static_cast<float*>(run.sums->data) : nullptr;
+    char* from = run.sums ? static_cast<char*>(run.sums->data) : nullptr;
     for (size_t o = 0; o < outs_; ++o) {
       const auto& output = program_.outputs[o];
       if (output.sink == Sink::kStore) continue;
       add_groups(output, from, run.parts, run.outputs[o]);
-      from += run.parts * loops_->cols;
+      from += run.parts * loops_->reduced_columns() * accumulated_bytes(output);
     }
   }
 
@@ -145,6 +145,11 @@ class Generated final : public FusedKernel {
   size_t stores() const {
     return std::ranges::count(program_.outputs, Sink::kStore, &Program::Output::sink);
   }
+  // Of an element of what is reduced apart, if something is.
+  static int64_t accumulated_bytes(const Program::Output& output) {
+    if (output.sink == Sink::kStore) return 0;
+    return static_cast<int64_t>(size_of(accumulated(output.reduce, kF32)));
+  }
   bool reduces(Sink sink) const {
     return std::ranges::any_of(program_.outputs, [&](const auto& o) { return o.sink == sink; });
   }
@@ -167,8 +172,7 @@ class Generated final : public FusedKernel {
       chunk_cols = divide_up(cols, wanted);
     }
     chunk_cols = whole_units(chunk_cols);
-    const int64_t group_rows = reduces(Sink::kReduceColumns) ? most_summed_rows() : chunk_rows;
-    const Size piece = summed(piece_of(std::min(chunk_rows, group_rows), chunk_cols));
+    const Size piece = piece_of(chunk_rows, chunk_cols);
     if (!loops_->made.empty()) {
       const Size most = piece_of(kMadeElements, cols);
       made_stride_ = aligned(most.rows * most.columns * 4) + 64;
@@ -181,18 +185,15 @@ class Generated final : public FusedKernel {
         for (int64_t c = 0; c < cols; c += chunk_cols) {
           chunks_.push_back(pieces_.size());
           const int64_t column_end = std::min(cols, c + chunk_cols);
-          int64_t group = groups_;
-          for (int64_t g = r; g < chunk_end; g += group_rows, ++group) {
-            const int64_t row_end = s * rows + std::min(chunk_end, g + group_rows);
-            for (int64_t i = s * rows + g; i < row_end; i += piece.rows) {
-              for (int64_t j = c; j < column_end; j += piece.columns)
-                pieces_.push_back({{i, std::min(row_end, i + piece.rows), j,
-                                    std::min(column_end, j + piece.columns)},
-                                   group});
-            }
+          const int64_t row_end = s * rows + chunk_end;
+          for (int64_t i = s * rows + r; i < row_end; i += piece.rows) {
+            for (int64_t j = c; j < column_end; j += piece.columns)
+              pieces_.push_back({{i, std::min(row_end, i + piece.rows), j,
+                                  std::min(column_end, j + piece.columns)},
+                                 groups_});
           }
         }
-        groups_ += divide_up(chunk_end - r, group_rows);
+        ++groups_;
       }
     }
     chunks_.push_back(pieces_.size());
@@ -214,31 +215,20 @@ class Generated final : public FusedKernel {
     return {std::clamp<int64_t>(kMadeElements / columns, 1, rows), columns};
   }
 
-  // Of rows that are gone through several times, each is added to the columns' sums on its own.
-  int64_t most_summed_rows() const { return resident() ? kSummedWholeRows : kSummedRows; }
-
-  // As much of a piece as may be added to one sum.
-  Size summed(Size piece) const {
-    if (!reduces(Sink::kReduceAll) && !reduces(Sink::kReduceRows)) return piece;
-    if (!resident() && piece.columns > kSummedElements) return {1, kSummedElements};
-    const int64_t rows = std::max<int64_t>(kSummedElements / piece.columns, 1);
-    return {std::min({piece.rows, rows, most_summed_rows()}), piece.columns};
-  }
-
-  // Columns are reduced into the output where one group has all their rows; everything else leaves
-  // a result for each piece, or for the columns of each group.
+  // Columns are reduced into an output of the accumulated dtype where one group has all their rows;
+  // everything else leaves a result for each piece, or for the columns of each group.
   void place_partials() {
     for (const auto& output : program_.outputs) {
       const bool columns = output.sink == Sink::kReduceColumns;
-      const bool in_place = output.sink == Sink::kStore || (columns && groups_ == segments_);
+      const bool in_place =
+          output.sink == Sink::kStore ||
+          (columns && groups_ == segments_ && accumulated(output.reduce, kF32) == kF32);
       partial_offsets_.push_back(in_place ? -1 : partial_bytes_);
       if (in_place) continue;
-      const auto count = columns ? groups_ * loops_->cols : static_cast<int64_t>(pieces_.size());
-      partial_bytes_ += aligned(count * 4);
+      const auto count =
+          columns ? groups_ * loops_->reduced_columns() : static_cast<int64_t>(pieces_.size());
+      partial_bytes_ += aligned(count * accumulated_bytes(output));
     }
-  }
-  float* partial(size_t o, const Arrays& arrays) const {
-    return reinterpret_cast<float*>(arrays.partials + partial_offsets_[o]);
   }
 
   // This thread's list of arrays, for call(): inputs, outputs, made ones. Where outputs begin.
@@ -272,10 +262,11 @@ class Generated final : public FusedKernel {
       if (p == first || pieces_[p].group != pieces_[p - 1].group)
         start_group(chunk, p, arrays, out);
       for (size_t o = 0; o < outs_; ++o) {
-        const Sink sink = program_.outputs[o].sink;
-        if (sink != Sink::kReduceAll && sink != Sink::kReduceRows) continue;
-        out[o] = partial(o, arrays) + p;
-        fill_identity(program_.outputs[o].reduce, kF32, out[o], 1);
+        const auto& output = program_.outputs[o];
+        if (output.sink != Sink::kReduceAll && output.sink != Sink::kReduceRows) continue;
+        out[o] = arrays.partials + partial_offsets_[o] +
+                 static_cast<int64_t>(p) * accumulated_bytes(output);
+        fill_identity(output.reduce, accumulated(output.reduce, kF32), out[o], 1);
       }
       call(pieces_[p]);
     }
@@ -289,10 +280,15 @@ class Generated final : public FusedKernel {
     for (size_t o = 0; o < outs_; ++o) {
       const auto& output = program_.outputs[o];
       if (output.sink != Sink::kReduceColumns) continue;
-      float* const to =
-          (partial_offsets_[o] < 0 ? static_cast<float*>(arrays.outputs[o]) : partial(o, arrays)) +
-          pieces_[p].group * loops_->cols;
-      fill_identity(output.reduce, kF32, to + column, end - column);
+      const bool in_place = partial_offsets_[o] < 0;
+      const int64_t bytes = accumulated_bytes(output);
+      char* const to =
+          (in_place ? static_cast<char*>(arrays.outputs[o])
+                    : arrays.partials + partial_offsets_[o]) +
+          pieces_[p].group * bytes * (in_place ? loops_->cols : loops_->reduced_columns());
+      fill_identity(
+          output.reduce, accumulated(output.reduce, kF32), to + column * bytes,
+          in_place || end < loops_->cols ? end - column : loops_->reduced_columns() - column);
       out[o] = to;
     }
   }
@@ -312,24 +308,25 @@ class Generated final : public FusedKernel {
   }
 
   // to (cols) = the reduction of the groups' columns.
-  void add_groups(const Program::Output& output, float* groups, int64_t count, void* to) const {
-    reduce_groups(output.reduce, kF32, to, groups, count, loops_->cols);
+  void add_groups(const Program::Output& output, char* groups, int64_t count, void* to) const {
+    reduce_groups(output.reduce, kF32, to, groups, count, loops_->cols, loops_->reduced_columns());
   }
 
   void combine(const Arrays& arrays) const {
-    const int64_t cols = loops_->cols, per_segment = groups_ / segments_;
+    const int64_t per_segment = groups_ / segments_;
     for (size_t o = 0; o < outs_; ++o) {
       if (partial_offsets_[o] < 0) continue;
       const auto& output = program_.outputs[o];
-      float* const from = partial(o, arrays);
+      char* const from = arrays.partials + partial_offsets_[o];
       if (output.sink == Sink::kReduceColumns) {
+        const int64_t step = per_segment * loops_->reduced_columns() * accumulated_bytes(output);
         for (int64_t s = 0; s < segments_; ++s)
-          add_groups(output, from + s * per_segment * cols, per_segment,
-                     static_cast<float*>(arrays.outputs[o]) + s * cols);
+          add_groups(output, from + s * step, per_segment,
+                     static_cast<float*>(arrays.outputs[o]) + s * loops_->cols);
       } else {
         const int64_t rows = output.sink == Sink::kReduceRows ? loops_->rows : 1;
-        row_function(output.reduce, kF32)(arrays.outputs[o], from, rows,
-                                          static_cast<int64_t>(pieces_.size()) / rows);
+        reduce_parts(output.reduce, kF32, arrays.outputs[o], from, rows,
+                     static_cast<int64_t>(pieces_.size()) / rows);
       }
     }
   }

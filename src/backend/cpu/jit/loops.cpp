@@ -66,8 +66,9 @@ class Generator {
     struct Reduced {
       ReduceCode code;
       int value;
-      int to;      // the row's value that it gives, or
-      int output;  // the output that it goes into
+      int to;           // the row's value that it gives, or
+      int output;       // the output that it goes into
+      int running = 0;  // the first of its running reductions
     };
     std::vector<Reduced> reduced;
     int64_t copies = 1;  // vectors of one pass, each with its own running reductions
@@ -240,23 +241,27 @@ class Generator {
     return total;
   }
 
+  static int registers_of(ReduceCode code) { return is_wide(code) ? 2 : 1; }
+
   // How many running reductions there are, and how many vectors a loop goes forward at once.
   bool choose_running() {
     const int most = avx512_ ? 16 : 8;
     if (loops_->kind == Loops::Kind::kColumns) {
-      int sinks = 0;
-      for (const auto& output : program_.outputs) sinks += output.sink == Sink::kReduceColumns;
+      for (const auto& output : program_.outputs) {
+        const int more = registers_of(output.reduce);
+        in_registers_.push_back(output.sink == Sink::kReduceColumns && column_sums_ + more <= most);
+        if (in_registers_.back()) column_sums_ += more;
+      }
       const int64_t vectors = (loops_->cols + lanes_ - 1) / lanes_;
-      int64_t copies = std::min<int64_t>(vectors, most / sinks);
-      if (copies == 0) return false;
+      int64_t copies = std::min<int64_t>(vectors, most / column_sums_);
       // Parts begin and end at multiples of the tile.
       if (program_.by_parts && loops_->cols > kPartColumns)
         copies = std::bit_floor(static_cast<uint64_t>(std::min(copies, kPartColumns / lanes_)));
       stages_[0].copies = copies;
       if (loops_->cols <= kShortRow && copies == vectors && slots_.empty())
-        rows_at_once_ =
-            std::bit_floor(static_cast<uint64_t>(std::min(kRowsAtOnce, most / (sinks * copies))));
-      running_ = static_cast<int>(copies * rows_at_once_) * sinks;
+        rows_at_once_ = std::bit_floor(
+            static_cast<uint64_t>(std::min(kRowsAtOnce, most / (column_sums_ * copies))));
+      running_ = static_cast<int>(copies * rows_at_once_) * column_sums_;
       loops_->column_tile = copies * lanes_;
       return true;
     }
@@ -273,7 +278,11 @@ class Generator {
           stage.reduced.push_back({output.reduce, output.value, -1, static_cast<int>(o)});
       }
       if (stage.reduced.empty()) continue;
-      const auto count = static_cast<int64_t>(stage.reduced.size());
+      int count = 0;
+      for (auto& r : stage.reduced) {
+        r.running = count;
+        count += registers_of(r.code);
+      }
       const int64_t sums =
           loops_->cols >= kRunningSums || !resident() ? kRunningSums : kFewRunningSums;
       stage.copies = sums / lanes_;
@@ -389,28 +398,37 @@ class Generator {
     Body& body = part ? stages_[stage].part : stages_[stage].whole;
     body.has_scale = avx512_;
     lowered_.clear();
+    const auto inside = [&](ReduceCode code, int x) {
+      if (!part) return x;
+      return body.add({.what = Do::kInside, .a = x, .b = body.constant(identity_of(code))});
+    };
     const auto reduce = [&](ReduceCode code, int v, int running) {
-      int x = lower(&body, v, stage, false);
-      if (part) x = body.add({.what = Do::kInside, .a = x, .b = body.constant(identity_of(code))});
+      const int x = lower(&body, v, stage, false);
+      if (is_wide(code)) return reduce_wide(&body, code, x, part, true, running);
       const int before = body.add({.what = Do::kRunning, .index = running});
       body.add({.what = Do::kSetRunning,
-                .a = append_reduction(&body, code, before, x),
+                .a = append_reduction(&body, code, before, inside(code, x)),
                 .index = running});
     };
     for (const auto& [v, index] : kept_) {
       if (levels_[v] != stage) continue;
       body.add({.what = Do::kKeep, .a = lower(&body, v, stage, false), .index = index});
     }
+    for (const auto& r : stages_[stage].reduced) reduce(r.code, r.value, r.running);
     int running = 0;
-    for (const auto& r : stages_[stage].reduced) reduce(r.code, r.value, running++);
     for (size_t o = 0; o < program_.outputs.size(); ++o) {
       const auto& output = program_.outputs[o];
       if (stored_at_[o] != stage || output.sink != Sink::kReduceColumns) continue;
-      if (!resident()) {
-        reduce(output.reduce, output.value, running++);
+      if (!resident() && in_registers_[o]) {
+        reduce(output.reduce, output.value, running);
+        running += registers_of(output.reduce);
         continue;
       }
       const int x = lower(&body, output.value, stage, false);
+      if (is_wide(output.reduce)) {
+        reduce_wide(&body, output.reduce, x, part, false, output_array(o));
+        continue;
+      }
       const int before = body.add({.what = Do::kLoadColumn, .index = output_array(o)});
       body.add({.what = Do::kStoreColumn,
                 .a = append_reduction(&body, output.reduce, before, x),
@@ -434,18 +452,59 @@ class Generator {
     for (const Instruction& store : last) body.add(store);
   }
 
+  // More of a running reduction in f64, or of an array of column sums. A square of a difference is
+  // computed in f64 from its operands: no rounding is left in a variance.
+  void reduce_wide(Body* body, ReduceCode code, int x, bool part, bool running, int index) const {
+    const auto constant = [&](int y) {
+      const Do what = body->code[y].what;
+      return what == Do::kConstant || what == Do::kScalar || what == Do::kRowSlot;
+    };
+    const auto widen = [&](int y, uint32_t half) {
+      return body->add({.what = Do::kWiden, .a = y, .bits = constant(y) ? 0 : half});
+    };
+    const bool product = code == ReduceCode::kProd;
+    if (product && part)
+      x = body->add({.what = Do::kInside, .a = x, .b = body->constant(identity_of(code))});
+    const bool square =
+        !product && body->code[x].what == Do::kMul && body->code[x].a == body->code[x].b;
+    if (square) x = body->code[x].a;
+    for (uint32_t half : {0u, 1u}) {
+      const Instruction from = body->code[x];
+      int y = !product && from.what == Do::kSub
+                  ? body->add(
+                        {.what = Do::kSubWide, .a = widen(from.a, half), .b = widen(from.b, half)})
+                  : widen(x, half);
+      if (part && !product) y = body->add({.what = Do::kInsideWide, .a = y, .bits = half});
+      const Do what = running ? (product ? Do::kMulRunning : Do::kAddRunning)
+                              : (product ? Do::kMulColumn : Do::kAddColumn);
+      body->add({.what = what,
+                 .a = y,
+                 .b = square ? y : -1,
+                 .index = running ? index + static_cast<int>(half) : index,
+                 .bits = half});
+    }
+  }
+
   // What running reductions of columns hold goes into the outputs.
   void write_put_aside() {
+    int running = 0;
     for (size_t o = 0; o < program_.outputs.size(); ++o) {
-      if (program_.outputs[o].sink != Sink::kReduceColumns) continue;
+      if (!in_registers_[o]) continue;
       Body body;
       body.has_scale = avx512_;
-      const int before = body.add({.what = Do::kLoadColumn, .index = output_array(o)});
-      const int more =
-          body.add({.what = Do::kRunning, .index = static_cast<int>(put_aside_.size())});
-      body.add({.what = Do::kStoreColumn,
-                .a = append_reduction(&body, program_.outputs[o].reduce, before, more),
-                .index = output_array(o)});
+      const ReduceCode code = program_.outputs[o].reduce;
+      const int more = body.add({.what = Do::kRunning, .index = running++});
+      if (is_wide(code)) {
+        const int high = body.add({.what = Do::kRunning, .index = running++});
+        const Do what = code == ReduceCode::kProd ? Do::kMulColumn : Do::kAddColumn;
+        for (uint32_t half : {0u, 1u})
+          body.add({.what = what, .a = half ? high : more, .index = output_array(o), .bits = half});
+      } else {
+        const int before = body.add({.what = Do::kLoadColumn, .index = output_array(o)});
+        body.add({.what = Do::kStoreColumn,
+                  .a = append_reduction(&body, code, before, more),
+                  .index = output_array(o)});
+      }
       put_aside_.push_back(std::move(body));
     }
   }
@@ -522,15 +581,11 @@ class Generator {
 
   void emit_rows() {
     Emitter& e = *loops_->emitter;
-    Label next_row, block;
+    Label next_row;
     if (resident() && loops_->cols % lanes_ != 0) e.set_part(loops_->cols % lanes_);
     const bool reduces = !resident() && !stages_[0].reduced.empty();
     e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
-    e.L(block);
-    if (reduces) {
-      start_running(stages_[0]);
-      start_block(rows_of_block(stages_[0]));
-    }
+    if (reduces) start_running(stages_[0]);
     e.L(next_row);
     for (size_t s = 0; s < stages_.size(); ++s) {
       Stage& stage = stages_[s];
@@ -545,28 +600,9 @@ class Generator {
     }
     store_rows();
     e.inc(e.row);
-    if (reduces) {
-      e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, block_end)]);
-      e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
-      finish_running(stages_[0]);
-    }
     e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
-    e.jl(reduces ? block : next_row, Xbyak::CodeGenerator::T_NEAR);
-  }
-
-  // Rows after which no running reduction has taken many more elements than it should.
-  int64_t rows_of_block(const Stage& stage) const {
-    const int64_t step = stage.copies * lanes_, longest = loops_->cols / step + stage.copies;
-    return std::max<int64_t>(kRunningLength / longest, 1);
-  }
-
-  // block_end = the row behind so many, of those that there are.
-  void start_block(int64_t rows) {
-    Emitter& e = *loops_->emitter;
-    e.lea(e.temporary, e.ptr[e.row + static_cast<int>(rows)]);
-    e.cmp(e.temporary, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
-    e.cmovg(e.temporary, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
-    e.mov(e.ptr[e.arguments + offsetof(Arguments, block_end)], e.temporary);
+    e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
+    if (reduces) finish_running(stages_[0]);
   }
 
   void store_rows() {
@@ -584,12 +620,12 @@ class Generator {
            stages_.size() == 1 && stages_[0].reduced.empty();
   }
 
-  // f(how many rows), for as many at once as can be, up to a row in the arguments.
+  // f(how many rows), for as many at once as can be, up to the last.
   template <class F>
-  void each_row(int64_t at_once, size_t end_offset, F f) {
+  void each_row(int64_t at_once, F f) {
     Emitter& e = *loops_->emitter;
     Label several, one, end;
-    const Xbyak::Address row_end = e.ptr[e.arguments + end_offset];
+    const Xbyak::Address row_end = e.ptr[e.arguments + offsetof(Arguments, row_end)];
     const auto loop_of = [&](int64_t rows, Label& begin, Label& next) {
       e.L(begin);
       e.lea(e.temporary, e.ptr[e.row + static_cast<int>(rows)]);
@@ -612,7 +648,7 @@ class Generator {
     e.xor_(e.column.cvt32(), e.column.cvt32());
     e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
     locate_element();
-    each_row(kRowsAtOnce, offsetof(Arguments, row_end), [&](int64_t rows) {
+    each_row(kRowsAtOnce, [&](int64_t rows) {
       for (int64_t r = 0; r < rows; ++r) {
         for (int64_t k = 0; k < whole + (left != 0); ++k) {
           Emitter::Place at = place(stages_[0], k, k == whole);
@@ -632,36 +668,34 @@ class Generator {
     Emitter& e = *loops_->emitter;
     int first = 0;
     for (const auto& r : stage.reduced) {
-      for (int64_t k = 0; k < stage.copies; ++k)
-        e.vmovups(e.running(first++), e.constant(std::bit_cast<uint32_t>(identity_of(r.code))));
+      for (int64_t k = 0; k < stage.copies * registers_of(r.code); ++k) e.start(r.code, first++);
     }
   }
 
   // Each reduction's vectors pairwise into its first, and the lanes of that into one number: the
-  // row's value (or more of it), or more of an output.
-  void finish_running(const Stage& stage, bool more_of_row = false) {
+  // row's value, or more of an output.
+  void finish_running(const Stage& stage) {
     Emitter& e = *loops_->emitter;
-    const int copies = static_cast<int>(stage.copies);
     int first = 0;
     for (const auto& r : stage.reduced) {
-      for (int half = copies / 2; half > 0; half /= 2) {
+      const bool wide = is_wide(r.code);
+      const int vectors = static_cast<int>(stage.copies) * registers_of(r.code);
+      for (int half = vectors / 2; half > 0; half /= 2) {
         for (int k = first; k < first + half; ++k)
           e.reduce(r.code, e.running(k), e.running(k), e.running(k + half));
       }
       e.fold(r.code, first);
-      first += copies;
+      first += vectors;
+      const Xbyak::Xmm result(0), before(1);
       if (r.to >= 0) {
-        if (more_of_row) {
-          e.vmovups(Xbyak::Xmm(1), e.row_slot(slot(r.to)));
-          e.reduce(r.code, Xbyak::Xmm(0), Xbyak::Xmm(1), Xbyak::Xmm(0));
-        }
-        e.vbroadcastss(e.vector(0), Xbyak::Xmm(0));
+        if (wide) e.vcvtsd2ss(result, result, result);
+        e.vbroadcastss(e.vector(0), result);
         e.vmovups(e.row_slot(slot(r.to)), e.vector(0));
       } else {
-        const Xbyak::Address to = e.dword[e.array(output_array(r.output))];
-        e.vmovss(Xbyak::Xmm(1), to);
-        e.reduce(r.code, Xbyak::Xmm(0), Xbyak::Xmm(1), Xbyak::Xmm(0));
-        e.vmovss(to, Xbyak::Xmm(0));
+        const Xbyak::Reg64 to = e.array(output_array(r.output));
+        wide ? e.vmovsd(before, e.qword[to]) : e.vmovss(before, e.dword[to]);
+        e.reduce(r.code, result, before, result);
+        wide ? e.vmovsd(e.qword[to], result) : e.vmovss(e.dword[to], result);
       }
     }
   }
@@ -691,13 +725,7 @@ class Generator {
   void emit_whole_row(const Stage& stage) {
     Emitter& e = *loops_->emitter;
     const int64_t step = stage.copies * lanes_, passes = loops_->cols / step;
-    const bool in_blocks = passes > kRunningLength && !stage.reduced.empty();
     start_running(stage);
-    for (const auto& r : stage.reduced) {
-      if (!in_blocks || r.to < 0) continue;
-      e.vmovups(e.vector(0), e.constant(std::bit_cast<uint32_t>(identity_of(r.code))));
-      e.vmovups(e.row_slot(slot(r.to)), e.vector(0));
-    }
     e.xor_(e.column.cvt32(), e.column.cvt32());
     locate_element();
     if (passes > 0) {
@@ -705,7 +733,6 @@ class Generator {
       e.L(loop);
       for (int64_t k = 0; k < stage.copies; ++k) e.emit(stage.whole, place(stage, k));
       go_forward(step);
-      if (in_blocks) put_aside_each_block(stage, true);
       if (passes > 1) {
         e.cmp(e.column, static_cast<int>(passes * step));
         e.jl(loop, Xbyak::CodeGenerator::T_NEAR);
@@ -714,18 +741,7 @@ class Generator {
     const int64_t left = loops_->cols % step;
     for (int64_t k = 0; k < left / lanes_; ++k) e.emit(stage.whole, place(stage, k));
     if (left % lanes_ != 0) e.emit(stage.part, place(stage, left / lanes_, true));
-    finish_running(stage, in_blocks);
-  }
-
-  // Between two passes of a loop over columns.
-  void put_aside_each_block(const Stage& stage, bool more_of_row) {
-    Emitter& e = *loops_->emitter;
-    Label go_on;
-    e.test(e.column, static_cast<uint32_t>(kRunningLength * stage.copies * lanes_ - 1));
-    e.jnz(go_on, Xbyak::CodeGenerator::T_NEAR);
-    finish_running(stage, more_of_row);
-    start_running(stage);
-    e.L(go_on);
+    finish_running(stage);
   }
 
   // The columns of the arguments.
@@ -744,7 +760,6 @@ class Generator {
       e.jg(end, Xbyak::CodeGenerator::T_NEAR);
       for (int64_t k = 0; k < copies; ++k) e.emit(stage.whole, place(stage, k));
       go_forward(copies * lanes_);
-      if (copies == stage.copies && !stage.reduced.empty()) put_aside_each_block(stage, false);
       e.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
       e.L(end);
     };
@@ -798,35 +813,34 @@ class Generator {
     };
     const auto start = [&] {
       int running = 0;
-      for (const auto& output : program_.outputs) {
-        if (output.sink != Sink::kReduceColumns) continue;
-        const Xbyak::Address identity =
-            e.constant(std::bit_cast<uint32_t>(identity_of(output.reduce)));
-        for (int64_t k = 0; k < stride; ++k) e.vmovups(e.running(running++), identity);
+      for (size_t o = 0; o < program_.outputs.size(); ++o) {
+        const ReduceCode code = program_.outputs[o].reduce;
+        if (!in_registers_[o]) continue;
+        for (int64_t k = 0; k < stride * registers_of(code); ++k) e.start(code, running++);
       }
     };
     const auto put_aside = [&] {
       int running = 0;
       size_t sink = 0;
-      for (const auto& output : program_.outputs) {
-        if (output.sink != Sink::kReduceColumns) continue;
-        for (int64_t k = stage.copies; k < stride; ++k) {
-          const Xbyak::Xmm sum = e.running(running + static_cast<int>(k % stage.copies));
-          e.reduce(output.reduce, sum, sum, e.running(running + static_cast<int>(k)));
+      for (size_t o = 0; o < program_.outputs.size(); ++o) {
+        if (!in_registers_[o]) continue;
+        const ReduceCode code = program_.outputs[o].reduce;
+        for (int half = 0; half < registers_of(code); ++half) {
+          for (int64_t k = stage.copies; k < stride; ++k) {
+            const Xbyak::Xmm sum = e.running(running + static_cast<int>(k % stage.copies));
+            e.reduce(code, sum, sum, e.running(running + static_cast<int>(k)));
+          }
+          running += static_cast<int>(stride);
         }
         for (int64_t k = 0; k < count; ++k) e.emit(put_aside_[sink], at(0, k));
-        running += static_cast<int>(stride);
         ++sink;
       }
     };
-    Label block;
     e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
     locate_element();
-    e.L(block);
     start();
-    start_block(kRunningLength * rows_at_once_);
     if (rows_at_once_ > 1) {
-      each_row(rows_at_once_, offsetof(Arguments, block_end), [&](int64_t rows) {
+      each_row(rows_at_once_, [&](int64_t rows) {
         for (int64_t r = 0; r < rows; ++r) {
           for (int64_t k = 0; k < count; ++k)
             e.emit(k == whole ? stage.part : stage.whole, at(r, k));
@@ -836,11 +850,9 @@ class Generator {
       emit_tile_rows(count, whole);
     }
     put_aside();
-    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
-    e.jl(block, Xbyak::CodeGenerator::T_NEAR);
   }
 
-  // A tile's rows up to block_end, one by one.
+  // A tile's rows, one by one.
   void emit_tile_rows(int64_t count, int64_t whole) {
     Emitter& e = *loops_->emitter;
     const Stage& stage = stages_[0];
@@ -859,7 +871,7 @@ class Generator {
       e.emit(k == whole ? stage.part : stage.whole, place(stage, k, k == whole));
     e.add(e.element, static_cast<int>(loops_->cols));
     e.inc(e.row);
-    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, block_end)]);
+    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
     e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
   }
 
@@ -874,7 +886,11 @@ class Generator {
   std::vector<int> levels_, stored_at_, costs_;
   std::map<int, int> kept_, slots_, made_at_;
   std::vector<Stage> stages_;
-  std::vector<Body> put_aside_;  // of kColumns: for each output that reduces
+  // Of kColumns: outputs whose running reductions have registers (the others are added in memory),
+  // the registers of one vector of each, and what stores each.
+  std::vector<bool> in_registers_;
+  int column_sums_ = 0;
+  std::vector<Body> put_aside_;
   int running_ = 0;
   int64_t rows_at_once_ = 1;  // of kColumns, each with its own running reductions
   // While a body is written.

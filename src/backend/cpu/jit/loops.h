@@ -10,10 +10,6 @@
 
 namespace glia::cpu::jit {
 
-// How many elements a running reduction takes before what it has is put aside: rounding errors of
-// sums grow with it. (A power of two.)
-inline constexpr int64_t kRunningLength = 32;
-
 struct Loops {
   enum class Kind : uint8_t {
     kFlat,      // one row; any range of columns
@@ -32,6 +28,8 @@ struct Loops {
   };
   std::vector<Made> made;
   int64_t kept_bytes = 0;  // room for what a row keeps
+  // Columns are reduced into arrays of the accumulated dtype, with room for whole vectors.
+  int64_t reduced_columns() const { return (cols + 15) / 16 * 16; }
 
   std::unique_ptr<Emitter> emitter;
   Function function = nullptr;

@@ -338,6 +338,8 @@ int append_reduction(Body* to, ReduceCode code, int a, int b) {
   return recorded::min(x, y).id;
 }
 
+bool is_wide(ReduceCode code) { return accumulated(code, kF32) == kF64; }
+
 float identity_of(ReduceCode code) {
   float value;
   fill_identity(code, kF32, &value, 1);

@@ -70,12 +70,12 @@ int64_t piece_count(double flops, double large) {
 }
 
 void sum_partials(const float* partials, int64_t count, int64_t n, void* out, DType dtype) {
-  const ColumnFunction add = column_function(ReduceCode::kSum, kF32);
+  const TileFunction add = tile_function(Code::kAdd, kF32);
   parallel_for(divide_up(n, kBlock), [&](int64_t block) {
     const int64_t begin = block * kBlock, size = std::min(kBlock, n - begin);
     float sum[kBlock];
     std::copy_n(partials + begin, size, sum);
-    for (int64_t i = 1; i < count; ++i) add(sum, partials + i * n + begin, 1, size);
+    for (int64_t i = 1; i < count; ++i) add(sum, sum, partials + i * n + begin, nullptr, size);
     cast_function(kF32, dtype)(at(out, dtype, begin), sum, nullptr, nullptr, size);
   });
 }

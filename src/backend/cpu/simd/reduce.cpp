@@ -1,5 +1,6 @@
 // Reductions over rows and over columns. A row is summed in a fixed number of running sums that
-// are then added pairwise: the order is the same for every instruction set.
+// are then added pairwise: the order is the same for every instruction set. Sums and products of
+// f32 run in f64.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/simd/reduce.cpp"
 #include "backend/cpu/simd/targets.h"
@@ -37,6 +38,11 @@ T identity(ReduceCode code) {
   return Limits::has_infinity ? Limits::infinity() : Limits::max();
 }
 
+// What elements are reduced in: accumulated().
+template <ReduceCode code, class T>
+using Accumulated = std::conditional_t<
+    std::is_same_v<T, float> && (code == ReduceCode::kSum || code == ReduceCode::kProd), double, T>;
+
 template <ReduceCode code, class T>
 T fold(Scalar<T> v) {
   return v.v;
@@ -54,28 +60,52 @@ HWY_INLINE T fold(Lane<T, D> v) {
 }
 #endif
 
-// Of floats: element i goes to running sum i % kWidth.
+// Elements of x as those of V, of which f32 may be widened: all, or the first few, then `rest`.
+template <class V, class T>
+HWY_INLINE V load_as(const T* x) {
+  if constexpr (std::is_same_v<T, typename V::Memory>) {
+    return V::load(x);
+  } else if constexpr (V::kLanes == 1) {
+    return V::of(static_cast<typename V::Element>(*x));
+  } else {
+    using D = hn::ScalableTag<double>;
+    return V::of(hn::PromoteTo(D(), hn::LoadU(hn::Rebind<float, D>(), x)));
+  }
+}
+template <class V, class T>
+HWY_INLINE V load_first_as(int64_t n, const T* x, typename V::Element rest) {
+  if constexpr (std::is_same_v<T, typename V::Memory>) {
+    return V::load_first(n, x, V(rest));
+  } else {
+    T few[V::kLanes];
+    for (int64_t i = 0; i < V::kLanes; ++i) few[i] = i < n ? x[i] : static_cast<T>(rest);
+    return load_as<V>(few);
+  }
+}
+
+// Of floats: element i goes to running reduction i % kWidth, and these are reduced pairwise.
 template <ReduceCode code, class T, int64_t kWidth>
-HWY_INLINE T reduce_block(const T* x, int64_t n) {
-  using V = Lane<T>;
+HWY_INLINE auto reduce_row(const T* x, int64_t n) {
+  using A = Accumulated<code, T>;
+  using V = Lane<A>;
   constexpr int64_t kLanes = V::kLanes, kCount = kWidth / kLanes;
-  const V none = V::of(identity<T>(code));
+  const A none = identity<A>(code);
   V sums[kCount];
 #pragma GCC unroll 8
-  for (int64_t k = 0; k < kCount; ++k) sums[k] = none;
+  for (int64_t k = 0; k < kCount; ++k) sums[k] = V(none);
   for (; n >= kWidth; n -= kWidth, x += kWidth) {
 #pragma GCC unroll 8
     for (int64_t k = 0; k < kCount; ++k) {
-      sums[k] = reduce<code>(sums[k], V::load(x + k * kLanes));
+      sums[k] = reduce<code>(sums[k], load_as<V>(x + k * kLanes));
     }
   }
 #pragma GCC unroll 8
   for (int64_t k = 0; k < kCount; ++k) {
     const int64_t left = n - k * kLanes;
-    if (left >= kLanes) sums[k] = reduce<code>(sums[k], V::load(x + k * kLanes));
+    if (left >= kLanes) sums[k] = reduce<code>(sums[k], load_as<V>(x + k * kLanes));
     if constexpr (kLanes > 1) {
       if (left > 0 && left < kLanes) {
-        sums[k] = reduce<code>(sums[k], V::load_first(left, x + k * kLanes, none));
+        sums[k] = reduce<code>(sums[k], load_first_as<V>(left, x + k * kLanes, none));
       }
     }
   }
@@ -87,42 +117,31 @@ HWY_INLINE T reduce_block(const T* x, int64_t n) {
   return fold<code>(sums[0]);
 }
 
-// In blocks: errors of sums grow with what one running sum takes.
-template <ReduceCode code, class T, int64_t kWidth>
-HWY_INLINE T reduce_row(const T* x, int64_t n) {
-  constexpr int64_t kBlock = 32 * kWidth;
-  auto total = Scalar<T>::of(reduce_block<code, T, kWidth>(x, std::min(n, kBlock)));
-  for (int64_t i = kBlock; i < n; i += kBlock) {
-    const T more = reduce_block<code, T, kWidth>(x + i, std::min(n - i, kBlock));
-    total = reduce<code>(total, Scalar<T>::of(more));
-  }
-  return total.v;
-}
-
 // One element after the other; for integers, whose order is all the same, the compiler vectorises.
 template <ReduceCode code, class T>
-HWY_INLINE T reduce_in_order(const Stored<T>* x, int64_t n) {
+HWY_INLINE auto reduce_in_order(const Stored<T>* x, int64_t n) {
+  using V = Scalar<Accumulated<code, T>>;
   constexpr int64_t kBlock = 64;
-  auto sum = Scalar<T>::of(identity<T>(code));
+  auto sum = V::of(identity<Accumulated<code, T>>(code));
   for (; n >= kBlock; n -= kBlock, x += kBlock) {
-    for (int64_t i = 0; i < kBlock; ++i) sum = reduce<code>(sum, Scalar<T>::load(x + i));
+    for (int64_t i = 0; i < kBlock; ++i) sum = reduce<code>(sum, load_as<V>(x + i));
   }
-  for (int64_t i = 0; i < n; ++i) sum = reduce<code>(sum, Scalar<T>::load(x + i));
+  for (int64_t i = 0; i < n; ++i) sum = reduce<code>(sum, load_as<V>(x + i));
   return sum.v;
 }
 
 // y[r] = reduce_row(row r).
-template <class T, class F>
-HWY_INLINE void for_each_row(T* y, const T* x, int64_t rows, int64_t cols, F reduce_row) {
+template <class A, class T, class F>
+HWY_INLINE void for_each_row(A* y, const T* x, int64_t rows, int64_t cols, F reduce_row) {
   for (int64_t r = 0; r < rows; ++r) y[r] = reduce_row(x + r * cols, cols);
 }
 
 template <ReduceCode code, class T>
 __attribute__((flatten)) void reduce_rows(void* out, const void* x, int64_t rows, int64_t cols) {
-  auto* y = static_cast<Stored<T>*>(out);
+  auto* y = static_cast<Stored<Accumulated<code, T>>*>(out);
   const auto* p = static_cast<const Stored<T>*>(x);
   if constexpr (std::is_floating_point_v<T>) {
-    constexpr int64_t kShort = 4, kNarrow = 16, kWide = 256 / sizeof(T);
+    constexpr int64_t kShort = 4, kNarrow = 16, kWide = 256 / sizeof(Accumulated<code, T>);
     if (cols >= kWide) return for_each_row(y, p, rows, cols, reduce_row<code, T, kWide>);
     if (cols >= kShort) return for_each_row(y, p, rows, cols, reduce_row<code, T, kNarrow>);
   }
@@ -141,23 +160,24 @@ HWY_INLINE auto reduce_pairwise(F row, int64_t first = 0) {
 }
 
 template <ReduceCode code, class T, int64_t kRows>
-HWY_INLINE void add_rows(Stored<T>* acc, const Stored<T>* x, int64_t cols) {
-  using V = std::conditional_t<std::is_floating_point_v<T>, Lane<T>, Scalar<T>>;
+HWY_INLINE void add_rows(Stored<Accumulated<code, T>>* acc, const Stored<T>* x, int64_t cols) {
+  using A = Accumulated<code, T>;
+  using V = std::conditional_t<std::is_floating_point_v<T>, Lane<A>, Scalar<A>>;
   if constexpr (V::kLanes == 1) {
     for_each(cols, [=](int64_t c) HWY_ATTR {
-      const auto row = [=](int64_t r) HWY_ATTR { return V::load(x + r * cols + c); };
+      const auto row = [=](int64_t r) HWY_ATTR { return load_as<V>(x + r * cols + c); };
       reduce<code>(V::load(acc + c), reduce_pairwise<code, kRows>(row)).store(acc + c);
     });
   } else {
     int64_t c = 0;
     for (; c + V::kLanes <= cols; c += V::kLanes) {
-      const auto row = [=](int64_t r) HWY_ATTR { return V::load(x + r * cols + c); };
+      const auto row = [=](int64_t r) HWY_ATTR { return load_as<V>(x + r * cols + c); };
       reduce<code>(V::load(acc + c), reduce_pairwise<code, kRows>(row)).store(acc + c);
     }
     const int64_t left = cols - c;
     if (left == 0) return;
     const auto row = [=](int64_t r)
-                         HWY_ATTR { return V::load_first(left, x + r * cols + c, V(0)); };
+                         HWY_ATTR { return load_first_as<V>(left, x + r * cols + c, A(0)); };
     const V sum =
         reduce<code>(V::load_first(left, acc + c, V(0)), reduce_pairwise<code, kRows>(row));
     sum.store_first(left, acc + c);
@@ -167,7 +187,7 @@ HWY_INLINE void add_rows(Stored<T>* acc, const Stored<T>* x, int64_t cols) {
 template <ReduceCode code, class T>
 __attribute__((flatten)) void reduce_columns(void* acc, const void* x, int64_t rows, int64_t cols) {
   constexpr int64_t kRows = 8;  // for one load and store of acc
-  auto* y = static_cast<Stored<T>*>(acc);
+  auto* y = static_cast<Stored<Accumulated<code, T>>*>(acc);
   const auto* p = static_cast<const Stored<T>*>(x);
   int64_t r = 0;
   for (; r + kRows <= rows; r += kRows) add_rows<code, T, kRows>(y, p + r * cols, cols);
@@ -229,18 +249,41 @@ ColumnFunction column_function(ReduceCode code, DType dtype) {
   return GLIA_DISPATCH(column_kernel)(code, dtype);
 }
 
+DType accumulated(ReduceCode code, DType dtype) {
+  const bool extreme = code == ReduceCode::kMax || code == ReduceCode::kMin;
+  return dtype == kF32 && !extreme ? kF64 : dtype;
+}
+
+// n numbers of the accumulated dtype as those of `dtype`.
+static void round_to(void* out, ReduceCode code, DType dtype, const void* from, int64_t n) {
+  const DType wide = accumulated(code, dtype);
+  if (wide == dtype)
+    std::memcpy(out, from, n * size_of(dtype));
+  else
+    cast_function(wide, dtype)(out, from, nullptr, nullptr, n);
+}
+
 void reduce_groups(ReduceCode code, DType dtype, void* out, void* groups, int64_t count,
-                   int64_t cols) {
+                   int64_t cols, int64_t stride) {
   if (count == 0) return fill_identity(code, dtype, out, cols);
-  const ColumnFunction fold = column_function(code, dtype);
-  const auto row = cols * static_cast<int64_t>(size_of(dtype));
+  const DType wide = accumulated(code, dtype);
+  const ColumnFunction fold = column_function(code, wide);
+  const auto row = stride * static_cast<int64_t>(size_of(wide));
   char* const all = static_cast<char*>(groups);
   while (count > 1) {
     const int64_t half = (count + 1) / 2;
-    fold(all, all + half * row, 1, (count - half) * cols);
+    fold(all, all + half * row, 1, (count - half) * stride);
     count = half;
   }
-  std::memcpy(out, all, row);
+  round_to(out, code, dtype, all, cols);
+}
+
+void reduce_parts(ReduceCode code, DType dtype, void* out, void* parts, int64_t rows,
+                  int64_t count) {
+  if (count == 0) return fill_identity(code, dtype, out, rows);
+  // A row's result lies before what the next row reads.
+  if (count > 1) row_function(code, accumulated(code, dtype))(parts, parts, rows, count);
+  round_to(out, code, dtype, parts, rows);
 }
 
 void fill_identity(ReduceCode code, DType dtype, void* out, int64_t n) {

@@ -27,18 +27,26 @@ TileFunction cast_function(DType from, DType to);
 // p / 2 (f64).
 void uniform_tile(void* out, DType dtype, const uint64_t key[2], int64_t first, int64_t n);
 
-// out[r] = the reduction of x[r * cols .. + cols), for r < rows; an order of operations fixed by
-// cols alone. An empty row gives the identity (for extremes: -inf or the lowest value, ...). NaN
-// wins in extremes of floats.
+// What numbers of a dtype are reduced in: f64 for sums and products of f32, so that a result is
+// rounded once, whatever its length; else the dtype itself.
+DType accumulated(ReduceCode code, DType dtype);
+// out[r] = the reduction of x[r * cols .. + cols), for r < rows, in the accumulated dtype; an order
+// of operations fixed by cols alone. An empty row gives the identity (for extremes: -inf or the
+// lowest value, ...). NaN wins in extremes of floats.
 using RowFunction = void (*)(void* out, const void* x, int64_t rows, int64_t cols);
 RowFunction row_function(ReduceCode code, DType dtype);
-// acc[c] = reduce(acc[c], x[r * cols + c]) for all r, c < cols: eight rows pairwise, then into acc.
+// acc[c] = reduce(acc[c], x[r * cols + c]) for all r, c < cols, in the accumulated dtype: eight
+// rows pairwise, then into acc.
 using ColumnFunction = void (*)(void* acc, const void* x, int64_t rows, int64_t cols);
 ColumnFunction column_function(ReduceCode code, DType dtype);
-// out[c] = the reduction of groups[g * cols + c] over g < count, pairwise; overwrites the groups.
+// Ends what was reduced apart, in the accumulated dtype; overwrites it. out[c], of `dtype`, = the
+// reduction of groups[g * stride + c] over g < count, pairwise.
 void reduce_groups(ReduceCode code, DType dtype, void* out, void* groups, int64_t count,
-                   int64_t cols);
-// Fills n elements with the reduction's identity.
+                   int64_t cols, int64_t stride);
+// out[r], of `dtype`, = the reduction of parts[r * count .. + count).
+void reduce_parts(ReduceCode code, DType dtype, void* out, void* parts, int64_t rows,
+                  int64_t count);
+// Fills n elements of `dtype` with the reduction's identity.
 void fill_identity(ReduceCode code, DType dtype, void* out, int64_t n);
 
 // Fills n elements of `size` bytes with copies of one.
