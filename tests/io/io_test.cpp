@@ -1,21 +1,9 @@
-// Readers and writers of files: round trips, files made by other programs, and damage.
+// Readers and writers of files: round trips, and files made by other programs.
 #include "glia/io.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
-#include <algorithm>
-#include <bit>
-#include <csignal>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <functional>
-#include <numeric>
-#include <random>
 #include <set>
 
 #include "glia/ops.h"
@@ -23,6 +11,7 @@
 #include "io/inflate.h"
 #include "io/zip.h"
 #include "tests/support/files.h"
+#include "tests/support/io_samples.h"
 
 namespace glia::io {
 namespace {
@@ -30,14 +19,6 @@ namespace {
 constexpr DType kEveryDType[] = {kBool, kU8, kI8, kI32, kI64, kF16, kBF16, kF32, kF64};
 const std::vector<Shape> kShapes = {{},     {1},       {0},       {5},
                                     {2, 3}, {2, 0, 3}, {3, 1, 4}, {1, 2, 1, 3, 1, 2, 1, 2}};
-
-// Any bits at all, NaN included.
-Tensor noise(DType dtype, const Shape& shape, uint32_t seed = 1) {
-  std::mt19937 random(seed);
-  std::vector<uint8_t> bytes(shape.numel() * size_of(dtype));
-  for (uint8_t& byte : bytes) byte = dtype == kBool ? random() % 2 : random();
-  return from_bytes(bytes.data(), shape, dtype);
-}
 
 void expect_same(const Tensor& got, const Tensor& want) {
   EXPECT_EQ(got.dtype(), want.dtype());
@@ -51,13 +32,6 @@ void expect_same(const NamedTensors& got, const NamedTensors& want) {
     EXPECT_EQ(got[i].first, want[i].first);
     expect_same(got[i].second, want[i].second);
   }
-}
-
-std::string from_hex(std::string_view hex) {
-  std::string out;
-  for (size_t at = 0; at + 1 < hex.size(); at += 2)
-    out += static_cast<char>(std::stoi(std::string(hex.substr(at, 2)), nullptr, 16));
-  return out;
 }
 
 // ---- Round trips ----------------------------------------------------------------------------
@@ -205,35 +179,12 @@ TEST(Base64, IsThatOfTheStandard) {  // RFC 4648, section 10
 
 // ---- Files of other programs ----------------------------------------------------------------
 
-// np.savez_compressed(..., a=[[0, 1, 2], [3, 4, 5]] in f32, b=[True, False])
-constexpr std::string_view kNumpyNpz =
-    "504b03042d0000000800000021004fe9002affffffffffffffff05001400612e6e707901001000980000000000"
-    "000055000000000000009bec17ea1b10c9c850c650ad9e925a9c5ca46ea5a06e9366a2aea3a09e965f54529498"
-    "179f5f94920a12774bcc294e058a17672416a402f91a463a0ac69a3a0ab50a64032e063068b007120e4004c40d"
-    "40bcc00100504b03042d000000080000002100ee19bb5dffffffffffffffff05001400622e6e70790100100082"
-    "0000000000000046000000000000009bec17ea1b10c9c850c650ad9e925a9c5ca46ea5a05e9364a8aea3a09e96"
-    "5f54529498179f5f94920a12774bcc294e058a17672416a402f91a463a9a3a0ab50a14002e460600504b01022d"
-    "032d0000000800000021004fe9002a5500000098000000050000000000000000000000800100000000612e6e70"
-    "79504b01022d032d000000080000002100ee19bb5d460000008200000005000000000000000000000080018c00"
-    "0000622e6e7079504b0506000000000200020066000000090100000000";
-// np.save of [[0, 1, 2], [3, 4, 5]] in big-endian i16 and Fortran order
-constexpr std::string_view kNumpyFortran =
-    "934e554d5059010076007b276465736372273a20273e6932272c2027666f727472616e5f6f72646572273a2054"
-    "7275652c20277368617065273a2028322c2033292c207d20202020202020202020202020202020202020202020"
-    "202020202020202020202020202020202020202020202020202020202020202020202020200a00000003000100"
-    "0400020005";
 // safetensors.numpy.save_file({"w": [[1.5, -2]] in f32, "n": 7}, metadata {"who": "python"})
 constexpr std::string_view kPythonSafetensors =
     "90000000000000007b225f5f6d657461646174615f5f223a7b2277686f223a22707974686f6e227d2c226e223a"
     "7b226474797065223a22493634222c227368617065223a5b5d2c22646174615f6f666673657473223a5b302c38"
     "5d7d2c2277223a7b226474797065223a22463332222c227368617065223a5b312c325d2c22646174615f6f6666"
     "73657473223a5b382c31365d7d7d20202007000000000000000000c03f000000c0";
-// TensorFlow's records of a scalar and of a text
-constexpr std::string_view kScalarRecord =
-    "1b000000000000001a0d9e130900001040fc54d94110ac022a0d0a0b0a046c6f737315cdcccc3d84d035c7";
-constexpr std::string_view kTextRecord =
-    "3a000000000000001295eae20900002040fc54d94110ffffffffffffffffff012a240a220a046e6f7465421008"
-    "0712041202080142062a2a68692a2a4a080a060a0474657874b1ed9fdc";
 
 TEST_F(Io, ReadsWhatNumpyWrites) {
   const Tensor a = from_vector<float>({0, 1, 2, 3, 4, 5}, {2, 3});
@@ -499,202 +450,6 @@ TEST_F(Io, NpzMembersAreChecked) {
   refused(central + 20, "\xff\xff\xff\x7f"sv, "corrupt");
   refused(central + 42, "\xff\xff\xff\x7f"sv, "corrupt");
   refused(good.size() - 12, "\xff\xff\xff\x7f"sv, "directory");
-}
-
-// ---- Damage ---------------------------------------------------------------------------------
-
-struct Sample {
-  std::string name, bytes;
-  std::function<void(const std::string&)> read;  // reads the file and looks at every value
-};
-
-class Damage : public Io {
- protected:
-  Damage() {
-    const auto one = [](Tensor (*read)(const std::string&)) {
-      return [read](const std::string& path) { touch(read(path)); };
-    };
-    const auto many = [](const NamedTensors& tensors) {
-      for (const auto& [name, t] : tensors) touch(t);
-    };
-    const auto safetensors = [=](const std::string& path) {
-      Metadata metadata;
-      many(read_safetensors(path, &metadata));
-    };
-    const auto npz = [=](const std::string& path) { many(read_npz(path)); };
-    const Tensor x = noise(kF32, {3, 4}), b = ones({3}, kBool);
-    const auto add = [&](const std::string& name, auto read, const auto& write) {
-      write(file(name));
-      samples_.push_back({name, read_file(file(name)), read});
-    };
-    add("idx", one(read_idx), [&](const std::string& f) { write_idx(f, x); });
-    add("idx.gz", one(read_idx), [&](const std::string& f) { write_idx(f, x); });
-    add("png", one(read_png), [&](const std::string& f) { write_png(f, noise(kU8, {5, 4, 3})); });
-    add("palette.png", one(read_png), [&](const std::string& f) {
-      write_file_atomic(f, png(2, 2, 1, 3, std::string("\0\1\0\2\0\3\4", 7), "123456", "1", 1));
-    });
-    add("safetensors", safetensors, [&](const std::string& f) {
-      write_safetensors(f, {{"w", x}, {"b", b}}, {{"epoch", "3"}});
-    });
-    add("npy", one(read_npy), [&](const std::string& f) { write_npy(f, x); });
-    add("fortran.npy", one(read_npy),
-        [](const std::string& f) { write_file_atomic(f, from_hex(kNumpyFortran)); });
-    add("npz", npz, [&](const std::string& f) { write_npz(f, {{"w", x}, {"b", b}}); });
-    add("deflated.npz", npz,
-        [](const std::string& f) { write_file_atomic(f, from_hex(kNumpyNpz)); });
-    const std::string member = read_file(file("npy"));
-    add("zip64.npz", npz, [&](const std::string& f) {
-      write_zip(f, {{"w.npy", {bytes_of(member)}}}, 0);
-    });
-  }
-
-  static void touch(const Tensor& t) {
-    const Bytes bytes = raw_bytes(t);
-    sum_ = std::accumulate(bytes.begin(), bytes.end(), sum_);
-  }
-
-  std::vector<Sample> samples_;
-  static inline volatile int64_t sum_ = 0;
-};
-
-TEST_F(Damage, EveryTruncationIsAnError) {
-  for (const Sample& sample : samples_) {
-    ASSERT_NO_THROW(sample.read(file(sample.name))) << sample.name;
-    for (size_t size = 0; size < sample.bytes.size(); ++size) {
-      const std::string path = file("cut-" + sample.name, sample.bytes.substr(0, size));
-      fault(path, [&] { sample.read(path); });
-      if (HasFailure()) FAIL() << sample.name << " cut to " << size << " bytes";
-    }
-  }
-}
-
-TEST_F(Damage, RandomChangesAreReadOrRefused) {
-  // No claim in a header may ask for memory that the file cannot fill.
-  struct rlimit old, tight;
-  ASSERT_EQ(::getrlimit(RLIMIT_DATA, &old), 0);
-  tight = old;
-  tight.rlim_cur = size_t{2} << 30;
-#ifndef __SANITIZE_ADDRESS__
-  ASSERT_EQ(::setrlimit(RLIMIT_DATA, &tight), 0);
-#endif
-  std::mt19937 random(20240229);
-  int refused = 0, read = 0;
-  for (int round = 0; round < 600; ++round) {
-    for (const Sample& sample : samples_) {
-      std::string bytes = sample.bytes;
-      for (uint32_t flips = 1 + random() % 4; flips > 0; --flips) {
-        // Mostly in the header, where the structure is.
-        const size_t range = random() % 2 ? bytes.size() : std::min<size_t>(bytes.size(), 64);
-        char& byte = bytes[random() % range];
-        byte = random() % 2 ? byte ^ (1 << random() % 8) : "\0\x7f\xff\x80"[random() % 4];
-      }
-      const std::string path = file("bad-" + sample.name, bytes);
-      try {
-        sample.read(path);
-        ++read;
-      } catch (const IoError& error) {
-        ASSERT_TRUE(std::string(error.what()).starts_with(path)) << error.what();
-        ++refused;
-      } catch (const std::exception& error) {
-        FAIL() << sample.name << " in round " << round << ": " << error.what();
-      }
-    }
-  }
-  ::setrlimit(RLIMIT_DATA, &old);
-  EXPECT_GT(refused, 1000);
-  EXPECT_GT(read, 100);
-}
-
-TEST_F(Damage, ClaimsAreCheckedAgainstTheFile) {
-  using namespace std::string_view_literals;
-  const std::string claim("\0\0\x08\x03\x7f\xff\xff\xff\0\0\x7f\xff\0\0\0\xff", 16);
-  EXPECT_EQ(fault(file("x"), [&] { read_idx(file("x", claim)); }),
-            ": ends after 16 of 17,943,482,148,618,511 bytes");
-  write_idx(file("y.gz"), zeros({20}, kU8));
-  EXPECT_NE(fault(file("x"), [&] { read_idx(file("x", "\0\0\x08\xff"sv)); }), "");
-  const std::string overflow = std::string("\0\0\x0e\x08", 4) + std::string(32, '\xff');
-  EXPECT_NE(fault(file("x"), [&] { read_idx(file("x", overflow)); }).find("impossible"),
-            std::string::npos);
-}
-
-TEST_F(Damage, MissingFilesFoldersPipesAndDevices) {
-  ASSERT_EQ(::mkfifo(file("pipe").c_str(), 0600), 0);
-  for (const Sample& sample : samples_) {
-    EXPECT_EQ(fault(file("none"), [&] { sample.read(file("none")); }),
-              ": No such file or directory");
-    EXPECT_EQ(fault(folder_, [&] { sample.read(folder_); }), ": is a folder");
-    for (const std::string& path : {file("pipe"), std::string("/dev/null"), std::string("/dev/zero"),
-                                   std::string("/dev/full")})
-      EXPECT_EQ(fault(path, [&] { sample.read(path); }), ": is not a regular file");
-  }
-}
-
-// ---- TensorBoard ----------------------------------------------------------------------------
-
-// CRC-32C bit by bit, masked as records want it.
-uint32_t masked_crc(std::string_view bytes) {
-  uint32_t crc = ~0u;
-  for (uint8_t byte : bytes) {
-    crc ^= byte;
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-  }
-  crc = ~crc;
-  return (crc >> 15 | crc << 17) + 0xa282ead8;
-}
-
-std::vector<std::string> events_in(const std::string& path) {
-  const Content file = load(path);
-  Cursor cursor(path, file.bytes);
-  std::vector<std::string> events;
-  while (cursor.left() > 0) {
-    const Bytes length = cursor.take(8);
-    EXPECT_EQ(cursor.little(4), masked_crc(text_of(length)));
-    events.emplace_back(text_of(cursor.take(Cursor(path, length).little(8))));
-    EXPECT_EQ(cursor.little(4), masked_crc(events.back()));
-  }
-  return events;
-}
-
-TEST_F(Io, EventsAreTensorFlowsToTheByte) {
-  EventWriter writer(file("logs/run"));
-  EXPECT_TRUE(fs::path(writer.path()).filename().string().starts_with("events.out.tfevents."));
-  const std::string first = read_file(writer.path());
-  ASSERT_EQ(events_in(writer.path()).size(), 1u);
-  EXPECT_NE(first.find("brain.Event:2"), std::string::npos);
-  writer.scalar("loss", 300, 0.1, 1700000000.25);
-  writer.text("note", -1, "**hi**", 1700000000.5);
-  EXPECT_EQ(read_file(writer.path()), first);
-  writer.flush();
-  EXPECT_EQ(read_file(writer.path()), first + from_hex(kScalarRecord) + from_hex(kTextRecord));
-}
-
-TEST_F(Io, EventsOfALongRunAndOfImages) {
-  const Tensor image = noise(kU8, {4, 5, 3});
-  std::string path;
-  {
-    EventWriter first(folder_), second(folder_);
-    EXPECT_NE(first.path(), second.path());
-    first = std::move(second);
-    path = first.path();
-    for (int step = 0; step < 5000; ++step) first.scalar("loss", step, 1.0 / (step + 1));
-    EXPECT_GT(fs::file_size(path), 64u << 10);
-    first.image("picture", 1, image);
-  }
-  const std::vector<std::string> events = events_in(path);
-  ASSERT_EQ(events.size(), 5002u);
-  EXPECT_NE(events.back().find(encode_png(image)), std::string::npos);
-}
-
-TEST_F(Io, EventsGoOnAfterAFullDisk) {
-  EventWriter writer(folder_);
-  {
-    FileSizeLimit limit(1000);
-    writer.text("note", 1, std::string(3000, 'x'));
-    EXPECT_EQ(fault(writer.path(), [&] { writer.flush(); }), ": File too large");
-  }
-  writer.scalar("loss", 2, 0.5);
-  writer.flush();
-  EXPECT_EQ(events_in(writer.path()).size(), 3u);
 }
 
 }  // namespace
