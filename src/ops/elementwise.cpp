@@ -55,20 +55,20 @@ Tensor sloped_base(const Operand& a, const Operand& b) {
 }
 
 #define NONE Tensor()
-#define UNARY(code, domain, cost, value, gradient)                       \
+#define UNARY(code, function, domain, cost, value, gradient)             \
   void vjp_##code(Vjp& v) {                                              \
     [[maybe_unused]] const Borrowed x(v.node().inputs[0]), y(&v.node()); \
     [[maybe_unused]] const Tensor& g = v.g();                            \
     v.set(0, gradient);                                                  \
   }
-#define BINARY(code, domain, cost, value, gradient_a, gradient_b)                               \
+#define BINARY(code, function, domain, cost, value, gradient_a, gradient_b)                     \
   void vjp_##code(Vjp& v) {                                                                     \
     [[maybe_unused]] const Borrowed a(v.node().inputs[0]), b(v.node().inputs[1]), y(&v.node()); \
     [[maybe_unused]] const Tensor& g = v.g();                                                   \
     if (v.needs(0)) v.set(0, gradient_a);                                                       \
     if (v.needs(1)) v.set(1, gradient_b);                                                       \
   }
-#define COMPARE(code, domain, cost, value) constexpr void (*vjp_##code)(Vjp&) = nullptr;
+#define COMPARE(code, function, domain, cost, value) constexpr void (*vjp_##code)(Vjp&) = nullptr;
 #include "ops/elementwise_table.h"
 #undef UNARY
 #undef BINARY
@@ -94,7 +94,7 @@ inline const Entry& entry(Code code) {
                       types});
     };
 #define DOMAIN(types, low, high) Types::types
-#define UNARY(code, domain, cost, ...) add(Code::code, #code, domain, cost, vjp_##code);
+#define UNARY(code, function, domain, cost, ...) add(Code::code, #code, domain, cost, vjp_##code);
 #define BINARY UNARY
 #define COMPARE UNARY
 #include "ops/elementwise_table.h"
@@ -292,21 +292,18 @@ Tensor where(const Operand& condition, const Operand& a, const Operand& b) {
   return record(e.op, {c.node(), s.node(), t.node()}, shape, dtype, {}, condition.where());
 }
 
-Tensor operator+(const Operand& a, const Operand& b) { return binary(Code::kAdd, a, b); }
-Tensor operator-(const Operand& a, const Operand& b) { return binary(Code::kSub, a, b); }
-Tensor operator*(const Operand& a, const Operand& b) { return binary(Code::kMul, a, b); }
-Tensor operator/(const Operand& a, const Operand& b) { return binary(Code::kDiv, a, b); }
-Tensor operator-(const Operand& x) { return unary(Code::kNeg, x); }
-Tensor operator<(const Operand& a, const Operand& b) { return binary(Code::kLess, a, b); }
-Tensor operator<=(const Operand& a, const Operand& b) { return binary(Code::kLessEqual, a, b); }
+// general_pow is pow() without its cheap forms.
+#define UNARY(code, function, ...) \
+  Tensor function(const Operand& x) { return unary(Code::code, x); }
+#define BINARY(code, function, ...) \
+  Tensor function(const Operand& a, const Operand& b) { return binary(Code::code, a, b); }
+#define COMPARE BINARY
+#include "ops/elementwise_table.h"
+#undef UNARY
+#undef BINARY
+#undef COMPARE
 Tensor operator>(const Operand& a, const Operand& b) { return binary(Code::kLess, b, a); }
 Tensor operator>=(const Operand& a, const Operand& b) { return binary(Code::kLessEqual, b, a); }
-Tensor operator==(const Operand& a, const Operand& b) { return binary(Code::kEqual, a, b); }
-Tensor operator!=(const Operand& a, const Operand& b) { return binary(Code::kNotEqual, a, b); }
-Tensor operator&(const Operand& a, const Operand& b) { return binary(Code::kBitAnd, a, b); }
-Tensor operator|(const Operand& a, const Operand& b) { return binary(Code::kBitOr, a, b); }
-Tensor operator^(const Operand& a, const Operand& b) { return binary(Code::kBitXor, a, b); }
-Tensor operator~(const Operand& x) { return unary(Code::kBitNot, x); }
 
 namespace {
 
@@ -352,13 +349,8 @@ Tensor pow(const Operand& base, const Operand& exponent) {
                        exponent.where());
     }
   }
-  return binary(Code::kPow, base, exponent);
+  return general_pow(base, exponent);
 }
-Tensor floor_divide(const Operand& a, const Operand& b) { return binary(Code::kFloorDivide, a, b); }
-Tensor remainder(const Operand& a, const Operand& b) { return binary(Code::kRemainder, a, b); }
-Tensor maximum(const Operand& a, const Operand& b) { return binary(Code::kMaximum, a, b); }
-Tensor minimum(const Operand& a, const Operand& b) { return binary(Code::kMinimum, a, b); }
-Tensor atan2(const Operand& y, const Operand& x) { return binary(Code::kAtan2, y, x); }
 // Where both bounds are numbers, the gradient is whole at the ends; tensors share it at ties.
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high) {
   const auto composed = [&] { return minimum(maximum(x, low), high); };
@@ -377,25 +369,6 @@ Tensor clamp(const Operand& x, const Operand& low, const Operand& high) {
       x.where());
 }
 
-Tensor abs(const Operand& x) { return unary(Code::kAbs, x); }
-Tensor sign(const Operand& x) { return unary(Code::kSign, x); }
-Tensor square(const Operand& x) { return unary(Code::kSquare, x); }
-Tensor reciprocal(const Operand& x) { return unary(Code::kReciprocal, x); }
-Tensor sqrt(const Operand& x) { return unary(Code::kSqrt, x); }
-Tensor rsqrt(const Operand& x) { return unary(Code::kRsqrt, x); }
-Tensor exp(const Operand& x) { return unary(Code::kExp, x); }
-Tensor expm1(const Operand& x) { return unary(Code::kExpm1, x); }
-Tensor log(const Operand& x) { return unary(Code::kLog, x); }
-Tensor log1p(const Operand& x) { return unary(Code::kLog1p, x); }
-Tensor sin(const Operand& x) { return unary(Code::kSin, x); }
-Tensor cos(const Operand& x) { return unary(Code::kCos, x); }
-Tensor tanh(const Operand& x) { return unary(Code::kTanh, x); }
-Tensor erf(const Operand& x) { return unary(Code::kErf, x); }
-Tensor sigmoid(const Operand& x) { return unary(Code::kSigmoid, x); }
-Tensor relu(const Operand& x) { return unary(Code::kRelu, x); }
-Tensor floor(const Operand& x) { return unary(Code::kFloor, x); }
-Tensor ceil(const Operand& x) { return unary(Code::kCeil, x); }
-Tensor round(const Operand& x) { return unary(Code::kRound, x); }
 Tensor isnan(const Operand& x) { return x != x; }
 Tensor isfinite(const Operand& x) { return x - x == 0; }
 

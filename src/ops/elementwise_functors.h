@@ -4,32 +4,32 @@
 // Defines struct kAdd_ { inputs, types, value } for kAdd, and so on.
 enum class Types { Float, Number, Integral, Any };
 #define DOMAIN(types, low, high) Types::types
-#define UNARY(code, domain, cost, expression, gradient) \
-  struct code##_ {                                      \
-    static constexpr int kInputs = 1;                   \
-    static constexpr Types kTypes = domain;             \
-    template <class V>                                  \
-    static GLIA_INLINE V value(V x, V) {                \
-      return expression;                                \
-    }                                                   \
+#define UNARY(code, function, domain, cost, expression, gradient) \
+  struct code##_ {                                                \
+    static constexpr int kInputs = 1;                             \
+    static constexpr Types kTypes = domain;                       \
+    template <class V>                                            \
+    static GLIA_INLINE V value(V x, V) {                          \
+      return expression;                                          \
+    }                                                             \
   };
-#define BINARY(code, domain, cost, expression, gradient_a, gradient_b) \
-  struct code##_ {                                                     \
-    static constexpr int kInputs = 2;                                  \
-    static constexpr Types kTypes = domain;                            \
-    template <class V>                                                 \
-    static GLIA_INLINE V value(V a, V b) {                             \
-      return expression;                                               \
-    }                                                                  \
+#define BINARY(code, function, domain, cost, expression, gradient_a, gradient_b) \
+  struct code##_ {                                                               \
+    static constexpr int kInputs = 2;                                            \
+    static constexpr Types kTypes = domain;                                      \
+    template <class V>                                                           \
+    static GLIA_INLINE V value(V a, V b) {                                       \
+      return expression;                                                         \
+    }                                                                            \
   };
-#define COMPARE(code, domain, cost, expression) \
-  struct code##_ {                              \
-    static constexpr int kInputs = 2;           \
-    static constexpr Types kTypes = domain;     \
-    template <class V>                          \
-    static GLIA_INLINE auto value(V a, V b) {   \
-      return expression;                        \
-    }                                           \
+#define COMPARE(code, function, domain, cost, expression) \
+  struct code##_ {                                        \
+    static constexpr int kInputs = 2;                     \
+    static constexpr Types kTypes = domain;               \
+    template <class V>                                    \
+    static GLIA_INLINE auto value(V a, V b) {             \
+      return expression;                                  \
+    }                                                     \
   };
 #include "ops/elementwise_table.h"
 #undef DOMAIN

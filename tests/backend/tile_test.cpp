@@ -40,9 +40,9 @@ struct Operation {
 const Operation kOperations[] = {
 #define DOMAIN(types, low, high) \
   Domain { Types::types, low, high }
-#define UNARY(code, domain, ...) {#code, Code::code, domain, 1, false},
-#define BINARY(code, domain, ...) {#code, Code::code, domain, 2, false},
-#define COMPARE(code, domain, ...) {#code, Code::code, domain, 2, true},
+#define UNARY(code, function, domain, ...) {#code, Code::code, domain, 1, false},
+#define BINARY(code, function, domain, ...) {#code, Code::code, domain, 2, false},
+#define COMPARE(code, function, domain, ...) {#code, Code::code, domain, 2, true},
 #include "ops/elementwise_table.h"
 #undef DOMAIN
 #undef UNARY

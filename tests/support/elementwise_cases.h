@@ -307,11 +307,11 @@ inline OpCase uniform_case() {
 
 inline void add_elementwise(std::vector<OpCase>* cases) {
 #define DOMAIN(types, low, high) Domain{Types::types, low, high}
-#define UNARY(code, domain, ...) \
+#define UNARY(code, function, domain, ...) \
   cases->push_back(elementwise_case(spelled(#code), 1, false, domain));
-#define BINARY(code, domain, ...) \
+#define BINARY(code, function, domain, ...) \
   cases->push_back(elementwise_case(spelled(#code), 2, false, domain));
-#define COMPARE(code, domain, ...) \
+#define COMPARE(code, function, domain, ...) \
   cases->push_back(elementwise_case(spelled(#code), 2, true, domain));
 #include "ops/elementwise_table.h"
 #undef UNARY
