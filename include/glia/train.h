@@ -150,7 +150,8 @@ struct SupervisedOptions {
 };
 // The ordinary task: one model, one optimizer and a loss of each batch. Parts "model" and
 // "optimizer", which must outlive it, and "gradients" if they are accumulated; metrics "loss" and
-// what the outcome has. Throws ValueError for options out of range.
+// what the outcome has. An optimizer that needs_loss() calls `forward` as often as it likes. Throws
+// ValueError for options out of range.
 Task supervised(nn::Module& model, optim::Optimizer& optimizer, Forward forward,
                 const SupervisedOptions& options = {});
 

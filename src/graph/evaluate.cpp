@@ -112,6 +112,19 @@ Node* to_keep(Node* node) {
   return node;
 }
 
+// Leaves that something needs which is not computed now: another output of an operation with
+// several, which somebody holds. There is no way from the operation to it.
+std::vector<uint8_t> needed_later(const PendingGraph& graph) {
+  std::vector<uint8_t> needed(graph.nodes.size());
+  for (size_t i = needed.size(); i-- > 0;) {
+    const Node* node = graph.nodes[i];
+    if (is_leaf(*node) || graph.wanted[i]) continue;
+    if (!needed[i] && (node->op->outputs == 1 || node->references() == node->uses)) continue;
+    for (const Node* in : node->input_span()) needed[in->index] = 1;
+  }
+  return needed;
+}
+
 // Which values outlive the plan, and which leaves die with it.
 void find_borders(PendingGraph* graph, History history) {
   const size_t n = graph->nodes.size();
@@ -124,13 +137,16 @@ void find_borders(PendingGraph* graph, History history) {
   };
   auto& leaves = evaluator().leaves;
   leaves.clear();
+  bool tuple_survives = false;
   for (Node* root : graph->roots) keep(root);
   for (Node* node : graph->nodes) {
     if (is_leaf(*node)) {
       leaves.push_back(node);
     } else if (node->op->effect) {
       keep(node);  // whoever needs it later finds it done
-    } else if (node->references() > node->uses && node->op->outputs == 1) {
+    } else if (node->references() > node->uses && node->op->outputs > 1) {
+      tuple_survives = true;
+    } else if (node->references() > node->uses) {
       Node* kept = to_keep(node);
       if (is_leaf(*kept))
         --kept->uses;  // the view still reads it: not to be given away
@@ -140,7 +156,9 @@ void find_borders(PendingGraph* graph, History history) {
   }
   graph->history_lives = history_source(differentiable, history) != nullptr;
   if (graph->history_lives) return;  // gradients may read the leaves again
+  const std::vector<uint8_t> later = tuple_survives ? needed_later(*graph) : std::vector<uint8_t>();
   for (const Node* node : leaves) {
+    if (tuple_survives && later[node->index]) continue;
     graph->donatable[node->index] = node->is_computed() && node->references() == node->uses &&
                                     !node->memory->owner && node->offset == 0 &&
                                     node->memory->references.load() == 1;

@@ -25,8 +25,8 @@ std::vector<Tensor> adapt(const std::vector<Tensor>& in, const std::vector<Tenso
 }  // namespace
 
 Adagrad::Adagrad(const ParameterList& parameters, const AdagradOptions& options)
-    : Optimizer("adagrad", {"lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps",
-                            "maximize"}) {
+    : Elementwise("adagrad", {"lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps",
+                              "maximize"}) {
   add_param_group(parameters, options);
 }
 
@@ -41,7 +41,7 @@ void Adagrad::check(const Options& o) const {
 
 std::vector<std::string_view> Adagrad::state_names(const Options&) const { return {"sum"}; }
 
-Adagrad::Update Adagrad::update(const Options& o, int64_t step) const {
+Adagrad::Formula Adagrad::formula(const Options& o, int64_t step) const {
   const double lr = o[kLr] / (1 + static_cast<double>(step - 1) * o[kLrDecay]);
   return {o[kWeightDecay] == 0 ? adapt<false> : adapt<true>,
           {lr, o[kMaximize] != 0 ? -1.0 : 1.0, o[kWeightDecay], o[kEps]}};

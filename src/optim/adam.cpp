@@ -54,7 +54,8 @@ AdamOptions with_decoupled_decay(const AdamWOptions& o) {
 }  // namespace
 
 Adam::Adam(const char* name, const ParameterList& parameters, const AdamOptions& options)
-    : Optimizer(name, {"lr", "betas.0", "betas.1", "eps", "weight_decay", "amsgrad", "maximize"}) {
+    : Elementwise(name,
+                  {"lr", "betas.0", "betas.1", "eps", "weight_decay", "amsgrad", "maximize"}) {
   add_param_group(parameters, options);
 }
 
@@ -73,7 +74,7 @@ std::vector<std::string_view> Adam::state_names(const Options& o) const {
   return {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
 }
 
-Adam::Update Adam::update(const Options& o, int64_t step) const {
+Adam::Formula Adam::formula(const Options& o, int64_t step) const {
   const bool amsgrad = o[kAmsgrad] != 0, decays = o[kWeightDecay] != 0;
   return {amsgrad ? (decays ? adapt<true, true> : adapt<true, false>)
                   : (decays ? adapt<false, true> : adapt<false, false>),
@@ -87,13 +88,13 @@ void AdamW::add_param_group(const ParameterList& parameters, const AdamWOptions&
   Adam::add_param_group(parameters, with_decoupled_decay(options));
 }
 
-AdamW::Update AdamW::update(const Options& o, int64_t step) const {
+AdamW::Formula AdamW::formula(const Options& o, int64_t step) const {
   return {o[kAmsgrad] == 0 ? adapt<false, false> : adapt<true, false>,
           scalars(o, step, 0, 1 - o[kLr] * o[kWeightDecay])};
 }
 
 SparseAdam::SparseAdam(const ParameterList& parameters, const SparseAdamOptions& options)
-    : Optimizer("sparse_adam", {"lr", "betas.0", "betas.1", "eps", "maximize"}) {
+    : Elementwise("sparse_adam", {"lr", "betas.0", "betas.1", "eps", "maximize"}) {
   add_param_group(parameters, options);
 }
 
@@ -111,7 +112,7 @@ std::vector<std::string_view> SparseAdam::state_names(const Options&) const {
   return {"exp_avg", "exp_avg_sq"};
 }
 
-SparseAdam::Update SparseAdam::update(const Options& o, int64_t step) const {
+SparseAdam::Formula SparseAdam::formula(const Options& o, int64_t step) const {
   const double beta1 = o[kSparseBeta1], beta2 = o[kSparseBeta2];
   const double size =
       o[kSparseLr] * std::sqrt(1 - std::pow(beta2, step)) / (1 - std::pow(beta1, step));

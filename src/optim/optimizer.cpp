@@ -1,17 +1,16 @@
-// What all optimizers share: groups, state, one graph node for many parameters, saving.
+// What all optimizers share: groups, steps, saving.
+#include "glia/optim/optimizer.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/variable.h"
+#include "glia/autodiff.h"
 #include "glia/ops.h"
-#include "glia/optim.h"
 #include "ops/autocast.h"
-#include "ops/foreach.h"
-#include "ops/rows.h"
+#include "optim/deferred.h"
 
 namespace glia::optim {
 
@@ -25,7 +24,7 @@ void Optimizer::add_group(const ParameterList& parameters, Options options) {
   for (const Variable& p : parameters) {
     if (p.dtype() != kF32 && p.dtype() != kF64)
       throw ShapeError(fmt::format("{}: a parameter {} is {}, not f32 or f64", name_,
-                                   p.shape().str(), name(p.dtype())));
+                                   p.shape().str(), glia::name(p.dtype())));
     if (!known.insert(p.cell()).second)
       throw ValueError(fmt::format("{}: a parameter {} is given twice", name_, p.shape().str()));
   }
@@ -40,6 +39,19 @@ ParameterList Optimizer::parameters() const {
     if (slot.parameter.trainable()) out.push_back(slot.parameter);
   }
   return out;
+}
+
+ParameterList Optimizer::parameters(size_t group) const {
+  if (group >= groups_.size())
+    throw ValueError(fmt::format("{}: no group {} among {}", name_, group, groups_.size()));
+  ParameterList out;
+  for (const Slot& slot : slots_)
+    if (slot.group == group) out.push_back(slot.parameter);
+  return out;
+}
+
+bool Optimizer::has_option(std::string_view option) const {
+  return std::ranges::find(option_names_, option) != option_names_.end();
 }
 
 size_t Optimizer::option_index(std::string_view option, size_t group) const {
@@ -77,7 +89,8 @@ void Optimizer::set_lr(double lr) {
 void Optimizer::set_schedule(const Schedule& schedule) { std::ranges::fill(schedules_, schedule); }
 
 void Optimizer::set_schedule(const Schedule& schedule, size_t group) {
-  option_index("lr", group);
+  if (group >= groups_.size())
+    throw ValueError(fmt::format("{}: no group {} among {}", name_, group, groups_.size()));
   schedules_[group] = schedule;
 }
 
@@ -91,6 +104,8 @@ void Optimizer::follow_schedules() {
 namespace {
 thread_local DeferredSteps* deferred = nullptr;
 }
+
+bool steps_are_deferred() { return deferred != nullptr; }
 
 DeferredSteps::DeferredSteps() : outer_(std::exchange(deferred, this)) {}
 DeferredSteps::~DeferredSteps() { deferred = outer_; }
@@ -112,50 +127,45 @@ void DeferredSteps::finish() {
 
 // ---- A step -------------------------------------------------------------------------------------
 
-// What one node can update: parameters of one group, dtype and number of steps.
-struct Optimizer::Batch {
-  DType dtype = kF32;
-  std::vector<Slot*> slots;
-  std::vector<const Tensor*> gradients;
-  std::optional<RowSparse> rows;  // of its one gradient, if that is row-sparse
-};
+std::vector<Optimizer::State> Optimizer::states(const Options&, const Shape&) const { return {}; }
 
-// Keeps other threads from reading and setting a batch's parameters; its states are the
-// optimizer's own. Whoever holds several holds the graph's lock before, so that no two wait for
-// each other.
-class Optimizer::Exclusive {
- public:
-  explicit Exclusive(const Batch& batch) : graph_(graph_lock()) {
-    cells_.reserve(batch.slots.size());
-    for (const Slot* slot : batch.slots) {
-      cells_.push_back(slot->parameter.cell());
-      cells_.back()->lock.lock();
-    }
+void Optimizer::update(Slots, std::span<const Tensor>, const Where& where) {
+  throw Error(
+      fmt::format("{}: gradients are not enough: step(loss) with the loss as a function", name_),
+      where);
+}
+
+Tensor Optimizer::update(const Loss&, const Where& where) {
+  throw Error(fmt::format("{}: has no update by the loss", name_), where);
+}
+
+void Optimizer::prepare(Slots slots) const {
+  for (Slot* slot : slots) {
+    const Tensor value = slot->parameter.tensor();
+    const std::vector<State> wanted = states(groups_[slot->group], value.shape());
+    if (std::ranges::equal(slot->state, wanted, [](const Buffer& has, const State& shall) {
+          return has.shape() == shall.shape;
+        }))
+      continue;
+    slot->state.clear();
+    for (const State& s : wanted) slot->state.emplace_back(full(s.shape, s.initial, value.dtype()));
+    slot->steps = 0;
   }
-  ~Exclusive() {
-    for (Variable::Cell* cell : cells_) cell->lock.unlock();
-  }
-  Exclusive(const Exclusive&) = delete;
-  Exclusive& operator=(const Exclusive&) = delete;
+}
 
- private:
-  std::lock_guard<std::recursive_mutex> graph_;
-  std::vector<Variable::Cell*> cells_;
-};
-
-std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& gradients,
-                                                 const Where& where) {
+// The slots that have a gradient; of `gradients` theirs are left.
+std::vector<Optimizer::Slot*> Optimizer::slots_of(std::vector<Tensor>* gradients,
+                                                  const Where& where) {
   const size_t trainable = std::count_if(slots_.begin(), slots_.end(),
                                          [](const Slot& s) { return s.parameter.trainable(); });
-  const bool for_all = gradients.size() == slots_.size();
-  if (!for_all && gradients.size() != trainable)
+  const size_t given = gradients->size();
+  const bool for_all = given == slots_.size();
+  if (!for_all && given != trainable)
     throw ShapeError(fmt::format("{}: {} gradients for {} parameters, of which {} are trainable",
-                                 name_, gradients.size(), slots_.size(), trainable),
+                                 name_, given, slots_.size(), trainable),
                      where);
-  std::vector<size_t> state_counts;
-  for (const Options& options : groups_) state_counts.push_back(state_names(options).size());
-
-  std::vector<Batch> out;
+  std::vector<Slot*> out;
+  out.reserve(trainable);
   size_t next = 0;
   for (Slot& slot : slots_) {
     const Variable& p = slot.parameter;
@@ -163,94 +173,54 @@ std::vector<Optimizer::Batch> Optimizer::batches(const std::vector<Tensor>& grad
       next += for_all;
       continue;
     }
-    const Tensor& gradient = gradients[next++];
+    Tensor& gradient = (*gradients)[next++];
     if (!gradient.defined()) continue;
     const Tensor value = p.tensor(where);
-    const DType dtype = value.dtype();
-    if (gradient.shape() != value.shape() || gradient.dtype() != dtype)
+    if (gradient.shape() != value.shape() || gradient.dtype() != value.dtype())
       throw ShapeError(fmt::format("{}: gradient {} is {} {}, its parameter {} {}", name_, next - 1,
-                                   name(gradient.dtype()), gradient.shape().str(), name(dtype),
-                                   value.shape().str()),
+                                   glia::name(gradient.dtype()), gradient.shape().str(),
+                                   glia::name(value.dtype()), value.shape().str()),
                        where);
-    if (const size_t count = state_counts[slot.group]; slot.state.size() != count) {
-      slot.state.assign(count, full(value.shape(), initial_state(groups_[slot.group]), dtype));
-      slot.steps = 0;
-    }
-    const SparseRows wanted = sparse_rows(groups_[slot.group]);
-    auto rows = wanted == SparseRows::kDensified ? std::nullopt : row_sparse(gradient);
-    if (wanted == SparseRows::kRequired && !rows)
-      throw ValueError(fmt::format("{}: gradient {} is dense: it is for embeddings with sparse = "
-                                   "true",
-                                   name_, next - 1),
-                       where);
-    auto batch = std::find_if(out.begin(), out.end(), [&](const Batch& b) {
-      const Slot& other = *b.slots[0];
-      return !rows && !b.rows && other.group == slot.group && b.dtype == dtype &&
-             other.steps == slot.steps;
-    });
-    if (batch == out.end()) {
-      batch = out.emplace(batch);
-      batch->dtype = dtype;
-      batch->rows = std::move(rows);
-    }
-    batch->slots.push_back(&slot);
-    batch->gradients.push_back(&gradient);
+    if (&(*gradients)[out.size()] != &gradient) (*gradients)[out.size()] = std::move(gradient);
+    out.push_back(&slot);
   }
+  gradients->resize(out.size());
   return out;
-}
-
-// Whether it is done at once, in place.
-bool Optimizer::record(const Batch& batch, const Where& where) {
-  const Slot& any = *batch.slots[0];
-  const Update u = update(groups_[any.group], any.steps + 1);
-  const size_t operands = 2 + any.state.size();
-  std::vector<Tensor> results;
-  if (batch.rows) {
-    const std::vector<Tensor> state(any.state.begin(), any.state.end());
-    results = foreach_rows(name_, u.rule, any.parameter, *batch.rows, state, u.scalars);
-  } else {
-    const Exclusive held(batch);
-    std::vector<Node*> nodes;
-    nodes.reserve(batch.slots.size() * operands);
-    for (size_t j = 0; j < batch.slots.size(); ++j) {
-      const Slot& slot = *batch.slots[j];
-      nodes.push_back(slot.parameter.cell()->value.node());
-      nodes.push_back(batch.gradients[j]->node());
-      for (const Variable& state : slot.state) nodes.push_back(state.cell()->value.node());
-    }
-    if (foreach_in_place(name_, u.rule, operands, nodes, u.scalars, where)) return true;
-    results = foreach (name_, u.rule, operands, nodes, u.scalars, where);
-  }
-  auto next = results.begin();
-  for (const Slot* slot : batch.slots) {
-    slot->parameter.set(std::move(*next++), where);
-    for (const Variable& state : slot->state) state.set(std::move(*next++), where);
-  }
-  return false;
 }
 
 void Optimizer::step(std::vector<Tensor> gradients, Where where) {
   const NoGrad off;
   follow_schedules();
-  std::vector<Batch> all = batches(gradients, where);
-  std::vector<Slot*> done, recorded;
-  for (const Batch& batch : all) {
-    auto& slots = record(batch, where) ? done : recorded;
-    slots.insert(slots.end(), batch.slots.begin(), batch.slots.end());
-  }
+  std::vector<Slot*> changing = slots_of(&gradients, where);
+  prepare(changing);
+  update(changing, gradients, where);
   forget_cast_parameters();
-  // Values that nobody holds any more give their memory to the new ones.
-  all.clear();
-  gradients.clear();
+  gradients.clear();  // values that nobody holds any more give their memory to the new ones
   if (!deferred) eval_variables();
-  for (Slot* slot : done) ++slot->steps;
-  for (Slot* slot : recorded) ++slot->steps;
+  for (Slot* slot : changing) ++slot->steps;
   ++steps_;
-  if (deferred && !recorded.empty())
-    deferred->undo_.push_back([this, slots = std::move(recorded)] {
-      for (Slot* slot : slots) --slot->steps;
+  if (deferred)
+    deferred->undo_.push_back([this, changing = std::move(changing)] {
+      for (Slot* slot : changing) --slot->steps;
       --steps_;
     });
+}
+
+Tensor Optimizer::step(const Loss& loss, Where where) {
+  if (!loss) throw Error(fmt::format("{}: the loss is no function", name_), where);
+  if (!needs_loss()) {
+    const Tensor value = loss();
+    const Buffer before(stop_gradient(value, where), where);  // computed along with the step
+    step(gradients(value, parameters()), where);
+    return before;
+  }
+  follow_schedules();
+  const Tensor before = update(loss, where);
+  forget_cast_parameters();
+  if (!deferred) eval_variables();
+  ++steps_;
+  if (deferred) deferred->undo_.push_back([this] { --steps_; });
+  return before;
 }
 
 // ---- Saving -------------------------------------------------------------------------------------
@@ -262,15 +232,17 @@ StateDict Optimizer::state_dict() const {
     if (slot.steps == 0) continue;
     const std::string prefix = fmt::format("state.{}.", i);
     out.emplace_back(prefix + "step", tensor(slot.steps));
-    const auto names = state_names(groups_[slot.group]);
+    const auto its = states(groups_[slot.group], slot.parameter.shape());
     for (size_t k = 0; k < slot.state.size(); ++k)
-      out.emplace_back(prefix + std::string(names[k]), slot.state[k]);
+      out.emplace_back(prefix + its.at(k).name, slot.state[k]);
   }
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (size_t i = 0; i < option_names_.size(); ++i)
       out.emplace_back(fmt::format("param_groups.{}.{}", g, option_names_[i]),
                        tensor(groups_[g][i]));
   }
+  for (auto& [key, value] : extra_state())
+    out.emplace_back(std::string(extra_prefix()) + key, std::move(value));
   return out;
 }
 
@@ -302,28 +274,33 @@ void Optimizer::load_state_dict(const StateDict& values) {
       groups[g][i] = take(fmt::format("param_groups.{}.{}", g, option_names_[i]), {}).item();
     if (faults.empty()) check(groups[g]);
   }
-  std::vector<std::pair<int64_t, std::vector<Tensor>>> states(slots_.size());
+  std::vector<std::pair<int64_t, std::vector<Tensor>>> loaded(slots_.size());
   for (size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     const std::string prefix = fmt::format("state.{}.", i);
     if (!given.contains(prefix + "step")) continue;
-    states[i].first = take(prefix + "step", {}).item<int64_t>();
-    for (std::string_view name : state_names(groups[slot.group])) {
-      const Tensor value = take(prefix + std::string(name), slot.parameter.shape());
-      states[i].second.push_back(cast(value, slot.parameter.dtype()));
-    }
+    loaded[i].first = take(prefix + "step", {}).item<int64_t>();
+    for (const State& s : states(groups[slot.group], slot.parameter.shape()))
+      loaded[i].second.push_back(cast(take(prefix + s.name, s.shape), slot.parameter.dtype()));
   }
+  StateDict extra;
+  const std::string_view prefix = extra_prefix();
   for (const auto& [key, value] : values) {
-    if (given.contains(key)) faults.push_back(key + " belongs to nothing here");
+    if (!given.contains(key)) continue;
+    if (!prefix.empty() && key.starts_with(prefix))
+      extra.emplace_back(key.substr(prefix.size()), value);
+    else
+      faults.push_back(key + " belongs to nothing here");
   }
   if (!faults.empty())
     throw Error(fmt::format("{}: the state does not fit: {}", name_, fmt::join(faults, "; ")));
+  load_extra_state(extra);
 
   steps_ = steps;
   groups_ = std::move(groups);
   for (size_t i = 0; i < slots_.size(); ++i) {
-    slots_[i].steps = states[i].first;
-    slots_[i].state.assign(states[i].second.begin(), states[i].second.end());
+    slots_[i].steps = loaded[i].first;
+    slots_[i].state.assign(loaded[i].second.begin(), loaded[i].second.end());
   }
 }
 

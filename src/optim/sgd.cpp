@@ -34,7 +34,7 @@ std::vector<Tensor> descend(const std::vector<Tensor>& in, const std::vector<Ten
 }  // namespace
 
 SGD::SGD(const ParameterList& parameters, const SGDOptions& options)
-    : Optimizer("sgd", {"lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"}) {
+    : Elementwise("sgd", {"lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"}) {
   add_param_group(parameters, options);
 }
 
@@ -55,7 +55,7 @@ std::vector<std::string_view> SGD::state_names(const Options& o) const {
   return {"momentum_buffer"};
 }
 
-SGD::Update SGD::update(const Options& o, int64_t step) const {
+SGD::Formula SGD::formula(const Options& o, int64_t step) const {
   const auto rule = [&]<bool decays>(std::bool_constant<decays>) -> Rule {
     return o[kMomentum] == 0   ? descend<Momentum::kNone, decays>
            : o[kNesterov] == 0 ? descend<Momentum::kPlain, decays>

@@ -115,6 +115,10 @@ Task supervised(nn::Module& model, optim::Optimizer& optimizer, Forward forward,
   if (!(options.clip_norm >= 0) || options.accumulate < 1)
     throw ValueError(fmt::format("supervised: clip_norm {}, accumulate {}", options.clip_norm,
                                  options.accumulate));
+  if (optimizer.needs_loss() && (options.clip_norm > 0 || options.accumulate > 1))
+    throw ValueError(
+        "supervised: an optimizer that takes the gradients itself neither clips nor "
+        "accumulates them");
   const auto sums = std::make_shared<optim::GradientMean>();
   Task task{.parts = {{"model", model}, {"optimizer", optimizer}}};
   if (options.accumulate > 1)
@@ -122,6 +126,15 @@ Task supervised(nn::Module& model, optim::Optimizer& optimizer, Forward forward,
         "gradients", [sums] { return sums->state_dict(); },
         [sums](const StateDict& state) { sums->load_state_dict(state); });
   task.step = [=, &optimizer](const data::Sample& batch) {
+    if (optimizer.needs_loss()) {
+      Metrics metrics;  // of the first time that the loss is computed
+      optimizer.step([&] {
+        const Outcome outcome = forward(batch);
+        if (metrics.empty()) metrics = metrics_of(outcome, batch);
+        return outcome.loss;
+      });
+      return metrics;
+    }
     const Outcome outcome = forward(batch);
     std::vector<Tensor> g = gradients(outcome.loss, optimizer.parameters());
     if (options.accumulate > 1) {

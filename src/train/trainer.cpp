@@ -137,7 +137,8 @@ void check_parts(const std::vector<Part>& parts) {
 Values learning_rates(const std::vector<Part>& parts) {
   Values out;
   for (const Part& part : parts)
-    if (part.optimizer()) out.emplace_back(part.name() + "_lr", part.optimizer()->lr());
+    if (part.optimizer() && part.optimizer()->has_option("lr"))
+      out.emplace_back(part.name() + "_lr", part.optimizer()->lr());
   if (out.size() == 1) out[0].first = "lr";
   return out;
 }

@@ -42,6 +42,54 @@ Tensor sparse_steps(const Tensor& weight, const Tensor& ids, const Options& opti
   return bag.weight.tensor();
 }
 
+// Steps on two matrices and a vector, by the gradients of a loss that all of them are in.
+template <class Optimizer, class Options>
+Tensor general_steps(const std::vector<Tensor>& start, const Options& options, int steps = 10) {
+  std::vector<Parameter> p(start.begin(), start.end());
+  ParameterList list;
+  for (const Parameter& each : p)
+    if (!std::is_same_v<Optimizer, optim::Muon> || each.shape().rank() == 2) list.push_back(each);
+  Optimizer optimizer(list, options);
+  for (int i = 0; i < steps; ++i)
+    optimizer.step([&] {
+      const Tensor hidden = tanh(matmul(p[0], p[1]) + p[2]);
+      return mean(square(hidden - 0.3)) + 0.01 * sum(square(p[0]));
+    });
+  std::vector<Tensor> flat;
+  for (const Parameter& each : p) flat.push_back(reshape(each, {-1}));
+  return concat(flat, 0);
+}
+
+// Rosenbrock's valley, from wherever it begins.
+Tensor valley(const Tensor& start, const optim::LBFGSOptions& options, int steps) {
+  const Parameter x(start);
+  ParameterList list;
+  list.push_back(x);
+  optim::LBFGS optimizer(list, options);
+  std::vector<Tensor> losses;
+  for (int i = 0; i < steps; ++i)
+    losses.push_back(optimizer.step([&] {
+      const Tensor v = x;
+      const Tensor a = slice(v, 0, {0, -1}), b = slice(v, 0, {1});
+      return sum(100 * square(b - square(a)) + square(1 - a));
+    }));
+  return concat({x, stack(losses)}, 0);
+}
+
+// An average of weights over ten steps of gradient descent.
+Tensor averaged(const Tensor& start, const optim::AverageOptions& options) {
+  const Parameter x(start);
+  ParameterList list;
+  list.push_back(x);
+  optim::SGD optimizer(list, {.lr = 0.1});
+  optim::AveragedParameters average(list, options);
+  for (int i = 0; i < 10; ++i) {
+    optimizer.step([&] { return sum(square(square(x) - 1)); });
+    average.update();
+  }
+  return average.values()[0];
+}
+
 // Class weights that are no inputs of a derivative: (i + 1) / 10.
 Tensor tenths(const Tensor& integers, const Tensor& like) {
   return cast(integers + 1, like.dtype()) / 10;
@@ -142,6 +190,32 @@ const std::map<std::string, Function>& functions() {
       {"sgd_sparse", F(sparse_steps<optim::SGD>(t[0], t[1], optim::SGDOptions{.lr = 0.01}))},
       {"sparse_adam",
        F(sparse_steps<optim::SparseAdam>(t[0], t[1], optim::SparseAdamOptions{.lr = 0.1}))},
+      {"muon", F(general_steps<optim::Muon>(t, optim::MuonOptions{.lr = 0.02}))},
+      {"muon_rms", F(general_steps<optim::Muon>(
+                       t, optim::MuonOptions{.lr = 0.01,
+                                             .weight_decay = 0,
+                                             .nesterov = false,
+                                             .adjust_lr_fn = optim::AdjustLr::kMatchRmsAdamW}))},
+      {"adafactor", F(general_steps<optim::Adafactor>(t, optim::AdafactorOptions{.lr = 0.1}))},
+      {"adafactor_decay", F(general_steps<optim::Adafactor>(
+                              t, optim::AdafactorOptions{.beta2_decay = -0.5,
+                                                         .eps = {1e-4, 1e-2},
+                                                         .d = 2,
+                                                         .weight_decay = 0.1}))},
+      {"lbfgs",
+       F(general_steps<optim::LBFGS>(t, optim::LBFGSOptions{.lr = 0.3, .max_iter = 4}, 2))},
+      {"lbfgs_wolfe",
+       F(general_steps<optim::LBFGS>(
+           t, optim::LBFGSOptions{.max_iter = 4, .line_search_fn = optim::LineSearch::kStrongWolfe},
+           2))},
+      {"lbfgs_valley", F(valley(t[0], {.lr = 1e-3}, 5))},
+      {"lbfgs_valley_wolfe",
+       F(valley(
+           t[0],
+           {.max_iter = 7, .history_size = 3, .line_search_fn = optim::LineSearch::kStrongWolfe},
+           4))},
+      {"ema", F(averaged(t[0], {.decay = 0.9}))},
+      {"swa", F(averaged(t[0], {.decay = {}}))},
       {"spmm", F(spmm(Csr::from_coo(t[1], t[2], t[3], {6, t[0].size(0)}), t[0]))},
       {"matmul", F(matmul(t[0], t[1]))},
       {"matmul_batched", F(matmul(t[0], t[1]))},

@@ -100,6 +100,58 @@ def sparse_steps(optimizer):
     return run, lambda: [uniform(9, 5), indices(9, 6, 4)]
 
 
+def general_steps(optimizer, steps=10, matrices=False):
+    """Steps on two matrices and a vector."""
+    def run(*start):
+        p = [t.detach().clone().requires_grad_() for t in start]
+        optim = optimizer([t for t in p if t.ndim == 2] if matrices else p)
+
+        def closure():
+            optim.zero_grad()
+            loss = (torch.tanh(p[0] @ p[1] + p[2]) - 0.3).square().mean() + 0.01 * p[0].square().sum()
+            loss.backward()
+            return loss
+
+        for _ in range(steps):
+            optim.step(closure)
+        return torch.cat([t.detach().reshape(-1) for t in p])
+    return run, lambda: [uniform(6, 4, low=-1, high=1), uniform(4, 9, low=-1, high=1), uniform(9)]
+
+
+def valley(steps, **options):
+    """L-BFGS in Rosenbrock's valley."""
+    def run(start):
+        x = start.detach().clone().requires_grad_()
+        optim = torch.optim.LBFGS([x], **options)
+        losses = []
+
+        def closure():
+            optim.zero_grad()
+            loss = (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(steps):
+            losses.append(optim.step(closure).detach())
+        return torch.cat([x.detach(), torch.stack(losses)])
+    return run, lambda: [uniform(4, low=-0.5, high=0.5)]
+
+
+def averaged(**average):
+    """An average of weights over ten steps of gradient descent."""
+    def run(start):
+        module = nn.ParameterList([start.detach().clone()])
+        optim = torch.optim.SGD(module.parameters(), 0.1)
+        model = torch.optim.swa_utils.AveragedModel(module, **average)
+        for _ in range(10):
+            optim.zero_grad()
+            ((module[0] ** 2 - 1) ** 2).sum().backward()
+            optim.step()
+            model.update_parameters(module)
+        return model.module[0].detach()
+    return run, lambda: [uniform(7, low=-1.2, high=1.2)]
+
+
 def sparse_product(x, rows, columns, values):
     matrix = torch.sparse_coo_tensor(torch.stack([rows, columns]), values, (6, len(x)))
     return torch.sparse.mm(matrix, x)
@@ -169,6 +221,19 @@ OPS = {
         lambda p: torch.optim.Adagrad(p, 0.1, 0.05, initial_accumulator_value=0.1)),
     "sgd_sparse": sparse_steps(lambda p: torch.optim.SGD(p, 0.01)),
     "sparse_adam": sparse_steps(lambda p: torch.optim.SparseAdam(list(p), 0.1)),
+    "muon": general_steps(lambda p: torch.optim.Muon(p, 0.02), matrices=True),
+    "muon_rms": general_steps(lambda p: torch.optim.Muon(
+        p, 0.01, weight_decay=0, nesterov=False, adjust_lr_fn="match_rms_adamw"), matrices=True),
+    "adafactor": general_steps(lambda p: torch.optim.Adafactor(p, 0.1)),
+    "adafactor_decay": general_steps(lambda p: torch.optim.Adafactor(
+        p, beta2_decay=-0.5, eps=(1e-4, 1e-2), d=2.0, weight_decay=0.1)),
+    "lbfgs": general_steps(lambda p: torch.optim.LBFGS(p, 0.3, max_iter=4), 2),
+    "lbfgs_wolfe": general_steps(
+        lambda p: torch.optim.LBFGS(p, max_iter=4, line_search_fn="strong_wolfe"), 2),
+    "lbfgs_valley": valley(5, lr=1e-3),
+    "lbfgs_valley_wolfe": valley(4, max_iter=7, history_size=3, line_search_fn="strong_wolfe"),
+    "ema": averaged(multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)),
+    "swa": averaged(avg_fn=torch.optim.swa_utils.get_swa_avg_fn()),
     "spmm": (sparse_product,
              lambda: [uniform(7, 4), indices(6, 20), indices(7, 20), uniform(20)]),
     "matmul": (torch.matmul, lambda: [uniform(65, 130), uniform(130, 33)]),
@@ -200,7 +265,9 @@ OPS = {
                    lambda: [uniform(3, 4, 5, 6), uniform(6), uniform(6)]),
 }
 # floor_divide has none in PyTorch, and zero in Glia; the others are results of training.
-NO_GRADIENT = {"floor_divide", "adagrad_sparse", "sgd_sparse", "sparse_adam"}
+NO_GRADIENT = {"floor_divide", "adagrad_sparse", "sgd_sparse", "sparse_adam", "muon", "muon_rms",
+               "adafactor", "adafactor_decay", "lbfgs", "lbfgs_wolfe", "lbfgs_valley",
+               "lbfgs_valley_wolfe", "ema", "swa"}
 OPS |= {
     "lstm": recurrent(nn.LSTM, 4), "gru": recurrent(nn.GRU, 3), "rnn": recurrent(nn.RNN, 1),
     "lstm_cell": recurrent(nn.LSTM, 4, lambda r: r[1][1][0]),
@@ -346,6 +413,16 @@ def compare_exact():
     print(f"{len(errors)} sums, scans, norms and losses, errors up to {worst:.2f} of the bound")
 
 
+def tolerance(name, dtype):
+    if name.startswith("muon"):
+        return 1e-3  # PyTorch multiplies in bf16; the steps are a tenth of the weights
+    if name.startswith("lbfgs"):
+        # Each iteration goes on from the roundings of the last, and searches in f32 branch on them.
+        return 1e-2 if dtype == torch.float32 else 1e-10
+    half = name.startswith("autocast") and dtype == torch.float32
+    return HALF_TOLERANCE if half else TOLERANCE[dtype]
+
+
 def compare_ops():
     inputs, wanted = {}, {}
     for op, (function, make) in OPS.items():
@@ -372,8 +449,7 @@ def compare_ops():
     check("results", got.keys() == wanted.keys(), str(sorted(got.keys() ^ wanted.keys())))
     for name in got.keys() & wanted.keys():
         want, dtype = wanted[name]
-        half = name.startswith("autocast") and dtype == torch.float32
-        check_close(name, got[name], want, HALF_TOLERANCE if half else TOLERANCE[dtype])
+        check_close(name, got[name], want, tolerance(name, dtype))
     print(f"{len(OPS)} operations, {len(wanted)} results and gradients")
 
 

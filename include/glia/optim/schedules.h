@@ -1,0 +1,30 @@
+// Learning rates as functions of the steps taken before, for Optimizer::set_schedule. They throw
+// ValueError for arguments out of range.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace glia::optim {
+
+using Schedule = std::function<double(int64_t step)>;
+
+Schedule constant(double lr);
+// Times gamma after every `every` steps.
+Schedule step_decay(double lr, int64_t every, double gamma = 0.1);
+// Half a cosine from lr down to final_lr at step `total`, where it stays (Loshchilov & Hutter
+// 2017).
+Schedule cosine(double lr, int64_t total, double final_lr = 0);
+// Rises in equal steps towards then(0), which follows after `steps` steps, and goes on with `then`.
+Schedule linear_warmup(int64_t steps, Schedule then);
+
+struct OneCycleOptions {
+  double pct_start = 0.3;  // the part of the steps that rises
+  double div_factor = 25, final_div_factor = 1e4;
+};
+// From max_lr / div_factor up to max_lr, then down to the initial rate / final_div_factor at step
+// total - 1, where it stays; each way along half a cosine (Smith & Topin 2018), as PyTorch's
+// OneCycleLR.
+Schedule one_cycle(double max_lr, int64_t total, const OneCycleOptions& options = {});
+
+}  // namespace glia::optim

@@ -1,0 +1,135 @@
+// Elementwise rules: one graph node for many parameters, or one kernel over their memory.
+#include "glia/optim/elementwise.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+#include "core/variable.h"
+#include "glia/ops.h"
+#include "ops/foreach.h"
+#include "ops/rows.h"
+#include "optim/deferred.h"
+
+namespace glia::optim {
+
+// What one node can update: parameters of one group, dtype and number of steps.
+struct Elementwise::Batch {
+  DType dtype = kF32;
+  std::vector<Slot*> slots;
+  std::vector<const Tensor*> gradients;
+  std::optional<RowSparse> rows;  // of its one gradient, if that is row-sparse
+};
+
+// Keeps other threads from reading and setting a batch's parameters; its states are the
+// optimizer's own. Whoever holds several holds the graph's lock before, so that no two wait for
+// each other.
+class Elementwise::Exclusive {
+ public:
+  explicit Exclusive(const Batch& batch) : graph_(graph_lock()) {
+    cells_.reserve(batch.slots.size());
+    for (const Slot* slot : batch.slots) {
+      cells_.push_back(slot->parameter.cell());
+      cells_.back()->lock.lock();
+    }
+  }
+  ~Exclusive() {
+    for (Variable::Cell* cell : cells_) cell->lock.unlock();
+  }
+  Exclusive(const Exclusive&) = delete;
+  Exclusive& operator=(const Exclusive&) = delete;
+
+ private:
+  std::lock_guard<std::recursive_mutex> graph_;
+  std::vector<Variable::Cell*> cells_;
+};
+
+std::vector<Optimizer::State> Elementwise::states(const Options& options,
+                                                  const Shape& shape) const {
+  std::vector<State> out;
+  for (const std::string_view name : state_names(options))
+    out.push_back({std::string(name), shape, initial_state(options)});
+  return out;
+}
+
+// As the general one does it, without asking for names and shapes of each parameter.
+void Elementwise::prepare(Slots slots) const {
+  constexpr size_t kUnknown = SIZE_MAX;
+  std::vector<size_t> counts(group_count(), kUnknown);
+  for (Slot* slot : slots) {
+    const Options& its = options(*slot);
+    size_t& count = counts[slot->group];
+    if (count == kUnknown) count = state_names(its).size();
+    if (slot->state.size() == count) continue;
+    const Tensor value = slot->parameter.tensor();
+    slot->state.assign(count, full(value.shape(), initial_state(its), value.dtype()));
+    slot->steps = 0;
+  }
+}
+
+std::vector<Elementwise::Batch> Elementwise::batches(Slots slots, std::span<const Tensor> gradients,
+                                                     const Where& where) const {
+  std::vector<Batch> out;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    Slot& slot = *slots[i];
+    const DType dtype = gradients[i].dtype();
+    const SparseRows wanted = sparse_rows(options(slot));
+    auto rows = wanted == SparseRows::kDensified ? std::nullopt : row_sparse(gradients[i]);
+    if (wanted == SparseRows::kRequired && !rows)
+      throw ValueError(fmt::format("{}: the gradient of a parameter {} is dense: it is for "
+                                   "embeddings with sparse = true",
+                                   name(), gradients[i].shape().str()),
+                       where);
+    auto batch = std::find_if(out.begin(), out.end(), [&](const Batch& b) {
+      const Slot& other = *b.slots[0];
+      return !rows && !b.rows && other.group == slot.group && b.dtype == dtype &&
+             other.steps == slot.steps;
+    });
+    if (batch == out.end()) {
+      batch = out.emplace(batch);
+      batch->dtype = dtype;
+      batch->rows = std::move(rows);
+    }
+    batch->slots.push_back(&slot);
+    batch->gradients.push_back(&gradients[i]);
+  }
+  return out;
+}
+
+void Elementwise::record(const Batch& batch, const Where& where) const {
+  const Slot& any = *batch.slots[0];
+  const Formula f = formula(options(any), any.steps + 1);
+  const size_t operands = 2 + any.state.size();
+  std::vector<Tensor> results;
+  if (batch.rows) {
+    const std::vector<Tensor> state(any.state.begin(), any.state.end());
+    results = foreach_rows(name(), f.rule, any.parameter, *batch.rows, state, f.scalars);
+  } else {
+    const Exclusive held(batch);
+    std::vector<Node*> nodes;
+    nodes.reserve(batch.slots.size() * operands);
+    for (size_t j = 0; j < batch.slots.size(); ++j) {
+      const Slot& slot = *batch.slots[j];
+      nodes.push_back(slot.parameter.cell()->value.node());
+      nodes.push_back(batch.gradients[j]->node());
+      for (const Variable& state : slot.state) nodes.push_back(state.cell()->value.node());
+    }
+    if (!steps_are_deferred() &&
+        foreach_in_place(name(), f.rule, operands, nodes, f.scalars, where))
+      return;
+    results = foreach (name(), f.rule, operands, nodes, f.scalars, where);
+  }
+  auto next = results.begin();
+  for (const Slot* slot : batch.slots) {
+    slot->parameter.set(std::move(*next++), where);
+    for (const Variable& state : slot->state) state.set(std::move(*next++), where);
+  }
+}
+
+void Elementwise::update(Slots slots, std::span<const Tensor> gradients, const Where& where) {
+  for (const Batch& batch : batches(slots, gradients, where)) record(batch, where);
+}
+
+}  // namespace glia::optim
