@@ -124,9 +124,10 @@ void require_declared(const Op& op, std::span<const AttributeField> given);
 
 }  // namespace detail
 
+// Names and types of the members of an attribute struct, for Op::attributes.
 template <Attributes A>
-inline constexpr auto kAttributeFields = detail::attribute_fields(A::kAttributeNames,
-                                                                  detail::AttributesOf<A>::kTypes);
+inline constexpr std::array<AttributeField, detail::AttributesOf<A>::kCount> kAttributeFields =
+    detail::attribute_fields(A::kAttributeNames, detail::AttributesOf<A>::kTypes);
 
 // Attributes as a node, a plan and its key hold them: a word for each number, in order, then the
 // sizes of the shapes.
@@ -170,6 +171,8 @@ class AttributeWords {
   std::span<const int64_t> words_;
 };
 
+namespace detail {
+
 // The words of a struct.
 template <Attributes A>
 class WordsOf {
@@ -194,9 +197,11 @@ class WordsOf {
   AttributeWords words() const { return AttributeWords({words_.data(), count_}); }
 
  private:
-  std::array<int64_t, detail::AttributesOf<A>::kMostWords> words_;
+  std::array<int64_t, AttributesOf<A>::kMostWords> words_;
   size_t count_ = 0;
 };
+
+}  // namespace detail
 
 // Of a kReduce: a bit for each axis that is reduced, which stays with size 1.
 struct ReduceAttributes {
@@ -219,7 +224,6 @@ struct AxisAttributes {
 // An operation as it was recorded.
 class Recorded {
  public:
-  Recorded(const Node& node) : node_(&node) {}
   const Op& op() const;
   const Shape& shape() const;  // of its value
   DType dtype() const;
@@ -232,6 +236,9 @@ class Recorded {
   A attributes() const {
     return words().as<A>();
   }
+
+  // Private to the library: the node behind it.
+  Recorded(const Node& node) : node_(&node) {}
   const Node& node() const { return *node_; }
 
  private:
@@ -241,15 +248,17 @@ class Recorded {
 // What a gradient rule sees and fills in.
 class Vjp : public Recorded {
  public:
-  Vjp(const Node& node, std::span<const Tensor> grads, std::span<const bool> needs,
-      std::span<Tensor> results)
-      : Recorded(node), grads_(grads), needs_(needs), results_(results) {}
   Tensor out() const;
   // The gradient of the output; of output i where there are several (undefined: none reached it).
   const Tensor& g(int i = 0) const { return grads_[i]; }
   bool needs(int i) const { return needs_[i]; }
   // The gradient of input i, of a shape that the input broadcasts to.
   void set(int i, Tensor grad) { results_[i] = std::move(grad); }
+
+  // Private to the library: what a rule is called with.
+  Vjp(const Node& node, std::span<const Tensor> grads, std::span<const bool> needs,
+      std::span<Tensor> results)
+      : Recorded(node), grads_(grads), needs_(needs), results_(results) {}
 
  private:
   std::span<const Tensor> grads_;
@@ -309,6 +318,19 @@ using BatchRule = Tensor (*)(const Recorded& one, std::span<const Tensor> inputs
 
 // ---- An operation -----------------------------------------------------------------------------
 
+// The gradient rule of an op.
+using VjpRule = void (*)(Vjp&);
+// The layout of a view, from that of its input: false when no strides can say it.
+using ViewRule = bool (*)(const Recorded& view, const Layout& in, Layout* out);
+using RunFunction = void (*)(const KernelCall&);
+// In which input's memory an output may lie, -1: in none.
+using OverwriteRule = int (*)(const Recorded& node, int output);
+using WorkFunction = Work (*)(const KernelCall&);
+// The operations that a macro op stands for. Inputs that were not given are undefined.
+using ComposeFunction = Tensor (*)(std::span<const Tensor> inputs, AttributeWords attributes,
+                                   const Where& where);
+using FormulaOf = const Formula& (*)(const Recorded& node);
+
 struct Op {
   const char* name;
   Kind kind;
@@ -316,16 +338,15 @@ struct Op {
   std::span<const AttributeField> attributes = {};
   // The gradient, written with Glia's operations, so that it has a derivative, and with it jvp();
   // null: asking for one is an error that names the op.
-  void (*vjp)(Vjp&) = nullptr;
-  // Of a kView: false when no strides can say it, and the input must be copied first.
-  bool (*view)(const Recorded& view, const Layout& in, Layout* out) = nullptr;
+  VjpRule vjp = nullptr;
+  // Of a kView; where it says false, the input is copied first.
+  ViewRule view = nullptr;
   // Of a kKernel: the value. Outputs are contiguous; inputs too unless strided. Null: recorded only
   // where find_kernel() has one.
-  void (*run)(const KernelCall&) = nullptr;
+  RunFunction run = nullptr;
   bool strided = false;
-  // Of a kKernel: output i may lie in the memory of input overwrites(node, i), -1: of none. The
-  // kernel then finds both at one address.
-  int (*overwrites)(const Recorded& node, int output) = nullptr;
+  // Of a kKernel: it may then find that output and that input at one address.
+  OverwriteRule overwrites = nullptr;
   // Null: elementwise operations and reductions as they are, anything else each example apart,
   // then stacked.
   BatchRule batch = nullptr;
@@ -337,12 +358,10 @@ struct Op {
   int keeps = -1;
   // Of a kKernel with several results.
   int outputs = 1;
-  // Of a kMacro: the operations that it stands for. Inputs that were not given are undefined.
-  Tensor (*compose)(std::span<const Tensor> inputs, AttributeWords attributes,
-                    const Where& where) = nullptr;
+  ComposeFunction compose = nullptr;  // of a kMacro
   // Of a kKernel that applies an elementwise rule, which a plan compiles: that rule. Without a
   // kernel, inputs are the rule's scalars, then the operands of one problem after the other.
-  const Formula& (*formula)(const Recorded& node) = nullptr;
+  FormulaOf formula = nullptr;
   // Of a kView: its value is the input's.
   bool identity = false;
   // Of a kView: it repeats its input as broadcasting does, so that elementwise operations may read
@@ -364,7 +383,7 @@ struct Op {
   // Not computed when it is recorded, in eager mode neither: it may never be needed.
   bool deferred = false;
   // Of a kKernel, for profiles; null: traffic(). Layouts and dtypes are known, data are not.
-  Work (*work)(const KernelCall&) = nullptr;
+  WorkFunction work = nullptr;
 };
 
 // Every op there is, for tests, tables and docs, and one of them by its name, or null.
@@ -380,11 +399,11 @@ struct RegisterOp {
 
 // A faster kernel for an op on outputs of some dtypes, chosen when a plan is made: `choose` gives
 // the one for the instruction set in use, which cpu_level() names.
-using RunFunction = void (*)(const KernelCall&);
+using ChooseFunction = RunFunction (*)();
 struct Kernel {
   const char* op;
   std::vector<DType> dtypes;
-  RunFunction (*choose)();
+  ChooseFunction choose;
   bool runs_epilogue = false;
 };
 // Makes it known, as a static object beside it.
@@ -410,7 +429,7 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
               const A& attributes, const Where& where) {
   if (op.attributes.data() != kAttributeFields<A>.data()) [[unlikely]]
     detail::require_declared(op, kAttributeFields<A>);
-  return record(op, inputs, shape, dtype, WordsOf<A>(attributes).words(), where);
+  return record(op, inputs, shape, dtype, detail::WordsOf<A>(attributes).words(), where);
 }
 template <Attributes A>
 Tensor record(const Op& op, std::initializer_list<Node*> inputs, const Shape& shape, DType dtype,

@@ -9,6 +9,8 @@
 
 namespace glia {
 
+using detail::WordsOf;
+
 // What is to be done to an output of rows x columns, its last axis, while it is in cache.
 class Epilogue {
  public:
