@@ -54,11 +54,13 @@ struct ProfileOptions {          // what is kept, and what is compared with
   double gb_per_s = 0, gflop_per_s = 0, bf16_gflop_per_s = 0;
 };
 
-// One kind of step of plans: equal operations, shapes and source line. Sums over all its calls.
+// One kind of step of plans: equal operations, shapes, attributes and source line. Sums over all
+// its calls.
 struct ProfileRow {
-  std::string ops;     // "matmul", or the operations of a fused group: "add, relu"
-  std::string shapes;  // "(128, 784), (512, 784) -> (128, 512)"
-  std::string where;   // "train.cpp:41"
+  std::string ops;         // "matmul", or the operations of a fused group: "add, relu"
+  std::string shapes;      // "(128, 784), (512, 784) -> (128, 512)"
+  std::string attributes;  // of a kernel: "transpose_a=false, transpose_b=true"
+  std::string where;       // "train.cpp:41"
   int64_t calls = 0;
   double ms = 0;
   double bytes_read = 0, bytes_written = 0, flops = 0;  // at least needed, by shapes

@@ -74,6 +74,8 @@ const Op kPlaceholderOp{
 static const RegisterOp registered[] = {RegisterOp(kAliasOp), RegisterOp(kPlaceholderOp)};
 
 RegisterOp::RegisterOp(const Op& op) {
+  if (op.effect && (op.kind != Kind::kKernel || op.outputs != 1))
+    throw Error(std::string(op.name) + ": only a kernel with one result can have an effect");
   keep_loaded(&op);
   std::lock_guard hold(registry().lock);
   registry().ops.push_back(&op);

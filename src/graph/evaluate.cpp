@@ -314,7 +314,10 @@ class Run {
   }
   [[noreturn]] void fail_for_memory(int node, const std::string& what) const {
     const Node& n = origin(node);
-    throw Error(std::string(n.op->name) + " " + n.shape.str() + ": " + what, n.where);
+    const std::string attributes = n.op->kind == Kind::kMacro ? "" : n.words().str(*n.op);
+    throw Error(std::string(n.op->name) + " " + n.shape.str() +
+                    (attributes.empty() ? "" : " with " + attributes) + ": " + what,
+                n.where);
   }
   void* leaf_data(int position) const { return graph_.nodes[position]->data(); }
   void* address(const PlanArray& a) const {

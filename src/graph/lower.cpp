@@ -96,6 +96,8 @@ void Lowering::emit_kernel(int i) {
   step.words.assign(me.words().span().begin(), me.words().span().end());
   const Kernel* const kernel = find_kernel(*me.op, me.dtype);
   step.run = kernel ? kernel->choose() : me.op->run;
+  if (!step.run)
+    throw Error(std::string(me.op->name) + ": no kernel for " + name(me.dtype), me.where);
   for (int in : d_.inputs[i]) {
     Located at = locate(in);
     if (!me.op->strided && !at.layout.is_contiguous()) at = copy(at, d_.node(in).dtype);

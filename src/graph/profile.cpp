@@ -51,6 +51,7 @@ profiler::Site describe(const PlanStep& step, const PendingGraph& graph) {
     const KernelCall call{
         .in = step.in_arrays, .out = step.out_arrays, .words = AttributeWords(step.words)};
     site.ops = node.op->name;
+    site.attributes = call.words.str(*node.op);
     site.work = node.op->work ? node.op->work(call) : traffic(call);
     if (!step.in_arrays.empty()) site.dtype = step.in_arrays[0].dtype;
     std::vector<std::string> in, out;

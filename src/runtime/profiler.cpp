@@ -200,10 +200,10 @@ void write_trace(const State& s, const std::string& path) {
   for (const Totals& t : s.sites) {
     const Site& site = t.site;
     kernels.push_back(fmt::format(
-        R"("args": {{"ops": {}, "shapes": {}, "where": {}, "bytes_read": {:.0f}, )"
-        R"("bytes_written": {:.0f}, "flops": {:.0f}, "floor_us": {:.3f}}})",
-        quoted(site.ops), quoted(site.shapes), quoted(shown(site.where)), site.work.read,
-        site.work.written, site.work.flops, 1e3 * floor_ms(s.result, site)));
+        R"("args": {{"ops": {}, "shapes": {}, "attributes": {}, "where": {}, )"
+        R"("bytes_read": {:.0f}, "bytes_written": {:.0f}, "flops": {:.0f}, "floor_us": {:.3f}}})",
+        quoted(site.ops), quoted(site.shapes), quoted(site.attributes), quoted(shown(site.where)),
+        site.work.read, site.work.written, site.work.flops, 1e3 * floor_ms(s.result, site)));
   }
   std::vector<int32_t> threads;
   for (const Event& e : s.events) {
@@ -265,8 +265,8 @@ uint64_t profile_number() { return state().number; }
 int add_site(const Site& site) {
   State& s = state();
   std::lock_guard hold(s.mutex);
-  const std::string key =
-      fmt::format("{}|{}|{}:{}", site.ops, site.shapes, site.where.file_name(), site.where.line());
+  const std::string key = fmt::format("{}|{}|{}|{}:{}", site.ops, site.shapes, site.attributes,
+                                      site.where.file_name(), site.where.line());
   const auto found = s.known.find(key);
   if (found != s.known.end()) return found->second;
   if (static_cast<int64_t>(s.sites.size()) >= s.options.max_events) return 0;
@@ -457,6 +457,7 @@ Profile profile_stop(const std::string& trace) {
     const Work& work = t.site.work;
     p.rows.push_back({.ops = t.site.ops,
                       .shapes = t.site.shapes,
+                      .attributes = t.site.attributes,
                       .where = profiler::shown(t.site.where),
                       .calls = t.calls,
                       .ms = t.ms,

@@ -20,7 +20,7 @@ inline bool on() { return running.load(std::memory_order_relaxed); }
 
 // One kind of step, as tables and traces name it.
 struct Site {
-  std::string ops, shapes;
+  std::string ops, shapes, attributes;
   std::source_location where;
   Work work;           // of one call
   DType dtype = kF32;  // that its products are made of

@@ -200,6 +200,45 @@ TEST(Draws, EachExampleOfVmapDrawsForItself) {
   EXPECT_EQ(got, std::vector<float>({300, 301, 302, 303}));
 }
 
+// ---- Kernels for some dtypes --------------------------------------------------------------------
+
+void run_doubled(const KernelCall& call) {
+  parallel_for(call.out[0].numel(), [&](int64_t i) {
+    call.out[0].as<double>()[i] = 2 * call.in[0].as<const double>()[i];
+  });
+}
+void run_doubled_f32(const KernelCall& call) {
+  written.push_back(32);
+  for (int64_t i = 0; i < call.out[0].numel(); ++i)
+    call.out[0].as<float>()[i] = 2 * call.in[0].as<const float>()[i];
+}
+const glia::Op kDoubled{.name = "test_doubled", .kind = Kind::kKernel, .run = run_doubled};
+const RegisterOp registered_doubled(kDoubled);
+const glia::Op kHalfMade{.name = "test_half_made", .kind = Kind::kKernel};
+const RegisterKernel doubled_f32{{"test_doubled", {kF32}, [] { return &run_doubled_f32; }}};
+
+TEST(Kernels, AreChosenByTheDtypeOfTheOutput) {
+  for (DType dtype : {kF32, kF64}) {
+    const Tensor x = cast(numbers({5}), dtype);
+    const Tensor y = record(kDoubled, {x.node()}, x.shape(), dtype, {}, Where::current());
+    EXPECT_EQ(sum(y).item(), 20);
+    EXPECT_EQ(taken(), dtype == kF32 ? Tags({32}) : Tags());
+  }
+  // One without any is an error of its line, and nothing is lost.
+  const Tensor x = numbers({5});
+  Tensor y = record(kHalfMade, {x.node()}, x.shape(), kF32, {}, Where::current());
+  try {
+    eval({y});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).find("test_half_made: no kernel for f32 at "), 0u)
+        << error.what();
+  }
+  EXPECT_EQ(sum(x).item(), 10);
+  const glia::Op tuple{.name = "test_tuple", .kind = Kind::kKernel, .outputs = 2, .effect = true};
+  EXPECT_THROW(RegisterOp{tuple}, Error);
+}
+
 // ---- Attributes ---------------------------------------------------------------------------------
 
 enum class Colour : uint8_t { kRed, kGreen };

@@ -104,6 +104,9 @@ TEST(Profiler, CountsWorkByShape) {
   EXPECT_EQ(attention->flops, 2.0 * 6 * (5 * 6 / 2) * (4 + 4));
   EXPECT_EQ(find(p, "matmul")->shapes, "(33, 20), (20, 7) -> (33, 7)");
   EXPECT_EQ(find(p, "square, sum")->shapes, "(50, 8)");
+  EXPECT_EQ(find(p, "matmul")->attributes, "transpose_a=false, transpose_b=false");
+  EXPECT_EQ(find(p, "take")->attributes, "axis=0");
+  EXPECT_EQ(find(p, "square, sum")->attributes, "");
   EXPECT_EQ(p.plans_made, 6);
   EXPECT_EQ(p.boundaries, 8);
 }
@@ -220,6 +223,7 @@ TEST(Profiler, WritesATraceOfEveryKernel) {
     const Json& args = e.at("args");
     if (e.at("name") != "matmul") continue;
     EXPECT_EQ(args.at("shapes"), "(300, 300), (300, 300) -> (300, 300)");
+    EXPECT_EQ(args.at("attributes"), "transpose_a=false, transpose_b=false");
     EXPECT_EQ(args.at("flops"), 2.0 * 300 * 300 * 300);
     EXPECT_EQ(args.at("bytes_read"), 8 * 90000);
     EXPECT_EQ(args.at("bytes_written"), 4 * 90000);
