@@ -86,12 +86,13 @@ Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, co
   return as_one_node(op, inputs, shape, dtype, WordsOf<A>(attributes).words(), where);
 }
 
-// Mean and biased variance over `axes`, which stay with size 1, without gradients. What the mean's
-// rounding leaves is taken off again, so that they are right however far from zero x lies.
+// Mean and variance (the sum of squares divided by the count less `correction`) over `axes`, which
+// stay with size 1, without gradients. What the mean's rounding leaves is taken off again, so that
+// they are right however far from zero x lies.
 struct Moments {
   Tensor mean, var;
 };
-Moments moments(const Tensor& x, const Axes& axes, const Where& where);
+Moments moments(const Tensor& x, const Axes& axes, const Where& where, double correction = 0);
 
 // log(sum(exp(x - shift))) over `axes`, which stay with size 1. `shift` is a constant.
 Tensor log_sum_exp(const Tensor& x, const Tensor& shift, const Axes& axes, const Where& where);

@@ -70,8 +70,13 @@ Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, con
   const int64_t mask = axis_mask(op.name, axes, x.rank(), where);
   Shape kept, squeezed;
   int64_t count = 1;
-  for (int i = 0; i < x.rank(); ++i) {
+  int runs = 0;  // of neighbouring axes
+  for (int i = 0, before = 0; i < x.rank(); ++i) {
     const bool gone = mask >> i & 1;
+    if (gone || x.shape()[i] != 1) {
+      runs += gone && !before;
+      before = gone;
+    }
     kept.push_back(gone ? 1 : x.shape()[i]);
     if (gone)
       count *= x.shape()[i];
@@ -85,6 +90,9 @@ Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, con
   const bool half = x.dtype() == kF16 || x.dtype() == kBF16;
   DType in = half ? kF32 : x.dtype();
   if (!extreme && !is_float(in)) in = kI64;
+  const DType result = half ? x.dtype() : in;
+  // What is rounded between axes apart would be so for each factor.
+  if (op.code == static_cast<int>(ReduceCode::kProd) && runs > 1 && in == kF32) in = kF64;
   Tensor out = cast(x, in);
   // One recorded reduction covers neighbouring axes; apart ones are reduced from the last.
   for (int end = x.rank(); end > 0;) {
@@ -101,7 +109,7 @@ Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, con
       --end;
     }
   }
-  if (half) out = cast(out, x.dtype());
+  out = cast(out, result);
   return keepdim ? out : reshape(out, squeezed, where);
 }
 
@@ -163,27 +171,26 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
   return cast(s / shared_scalar(static_cast<double>(reduced_count(x, axes)), s.dtype()), a.dtype);
 }
 
-Moments moments(const Tensor& x, const Axes& axes, const Where& where) {
+Moments moments(const Tensor& x, const Axes& axes, const Where& where, double correction) {
   const NoGrad off;
+  const auto count = static_cast<double>(reduced_count(x, axes));
   const Tensor rough = mean(x, axes, true, where);
   const Tensor centred = Operand(x, where) - rough;
-  const Tensor drift = mean(centred, axes, true, where);
-  const Tensor squares = mean(square({centred, where}), axes, true, where);
-  return {rough + drift, maximum(squares - square(drift), shared_scalar(0, x.dtype()))};
+  const Tensor rest = sum(centred, axes, true, where);
+  const Tensor drift = rest / shared_scalar(count, x.dtype());
+  const Tensor squares = sum(square({centred, where}), axes, true, where) - rest * drift;
+  const Tensor left = shared_scalar(std::max(count - correction, 0.0), x.dtype());
+  return {rough + drift, maximum(squares, shared_scalar(0, x.dtype())) / left};
 }
 
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, Where where) {
   const Averaged a("var", x, where);
-  const Moments m = moments(a.wide, axes, where);
   const double n = static_cast<double>(reduced_count(x, axes));
   const double left = std::max(n - correction, 0.0);
   const auto rule = [axes, left](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
     return std::vector<Tensor>{(in[0] - mean(in[0], axes, true)) * (g * (2 / left))};
   };
-  const Tensor value = [&] {
-    const NoGrad off;
-    return m.var * (n / left);
-  }();
+  const Tensor value = moments(a.wide, axes, where, correction).var;
   const Tensor y = cast(with_rule(value, {a.wide}, rule, where), a.dtype);
   return keepdim ? y : reshape(y, reduced_shape(x.shape(), axes, false), where);
 }

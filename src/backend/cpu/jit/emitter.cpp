@@ -682,11 +682,30 @@ void Emitter::instruction(int v) {
 
 // ---- f64 --------------------------------------------------------------------------------------
 
+Xmm Emitter::half(const Xmm& x) const {
+  if (needs_.avx512) return Ymm(x.getIdx());
+  return Xmm(x.getIdx());
+}
+
+// The high half of x, in the low half of `to`.
+static void take_high(Emitter* e, bool avx512, const Xmm& to, const Xmm& x) {
+  if (avx512)
+    e->vextractf64x4(Ymm(to.getIdx()), Zmm(x.getIdx()), 1);
+  else
+    e->vextractf128(Xmm(to.getIdx()), Ymm(x.getIdx()), 1);
+}
+
+void Emitter::add_widened(const Xmm& low, const Xmm& high, const Xmm& x) {
+  const Xmm t = vector(0);
+  vcvtps2pd(t, half(x));
+  vaddpd(low, low, t);
+  take_high(this, needs_.avx512, t, x);
+  vcvtps2pd(t, half(t));
+  vaddpd(high, high, t);
+}
+
 void Emitter::widen(int v) {
   const Instruction& i = body_->code[v];
-  const auto half = [&](const Xmm& x) {
-    return needs_.avx512 ? Xmm(Ymm(x.getIdx())) : Xmm(x.getIdx());
-  };
   if (is_folded(i.a)) {
     const int high = lanes() / 2 * static_cast<int>(sizeof(float));
     const RegExp at = position(body_->code[i.a], sizeof(float));
@@ -695,13 +714,10 @@ void Emitter::widen(int v) {
   if (i.bits == 0) {
     const Operand& x = any(i.a);
     if (x.isMEM()) return vcvtps2pd(result(v), x);
-    return vcvtps2pd(result(v), half(Xmm(x.getIdx())));
+    return vcvtps2pd(result(v), half(vector(x.getIdx())));
   }
   const Xmm x = reg(i.a), to = result(v);
-  if (needs_.avx512)
-    vextractf64x4(Ymm(to.getIdx()), Zmm(x.getIdx()), 1);
-  else
-    vextractf128(Xmm(to.getIdx()), Ymm(x.getIdx()), 1);
+  take_high(this, needs_.avx512, to, x);
   vcvtps2pd(to, half(to));
 }
 

@@ -73,6 +73,8 @@ class Emitter : public Xbyak::CodeGenerator {
   void reduce(ReduceCode code, const Xbyak::Xmm& to, const Xbyak::Xmm& a, const Xbyak::Xmm& b);
   // Reduces the lanes of running reduction i into the first lane of vector 0.
   void fold(ReduceCode code, int i);
+  // Adds the floats x to f64: their low half to `low`, the high one to `high`. Overwrites vector 0.
+  void add_widened(const Xbyak::Xmm& low, const Xbyak::Xmm& high, const Xbyak::Xmm& x);
   // What running reduction i starts from, in all lanes.
   void start(ReduceCode code, int i);
 
@@ -94,6 +96,8 @@ class Emitter : public Xbyak::CodeGenerator {
   void give_registers(std::span<const Body* const> bodies);
 
   void instruction(int v);
+  // Half as wide a register.
+  Xbyak::Xmm half(const Xbyak::Xmm& x) const;
   void load(int v);
   void widen(int v);
   void inside_wide(int v);

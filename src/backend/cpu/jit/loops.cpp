@@ -15,6 +15,7 @@ using Extent = Program::Extent;
 using Sink = Program::Sink;
 
 constexpr int64_t kRunningSums = 64, kFewRunningSums = 16;  // elements of a row summed apart
+constexpr int64_t kPassesInF32 = 8;                         // a power of two
 constexpr int64_t kShortestRow = 4;
 constexpr int64_t kShortRow = 64, kRowsAtOnce = 4;  // of short rows
 constexpr int kCheap = 8;         // instructions that are repeated rather than their result kept
@@ -41,6 +42,7 @@ class Generator {
   std::unique_ptr<Loops> make() {
     if (!choose_kind() || !find_levels()) return nullptr;
     choose_kept();
+    find_leaving();
     if (!choose_running() || !write_bodies()) return nullptr;
     Emitter::Needs needs{.avx512 = avx512_,
                          .running = running_,
@@ -69,6 +71,8 @@ class Generator {
       int to;           // the row's value that it gives, or
       int output;       // the output that it goes into
       int running = 0;  // the first of its running reductions
+      // So many passes are added in f32, and what they give in f64; 0: all is in f64.
+      int64_t grouped = 0;
     };
     std::vector<Reduced> reduced;
     int64_t copies = 1;  // vectors of one pass, each with its own running reductions
@@ -414,7 +418,19 @@ class Generator {
       if (levels_[v] != stage) continue;
       body.add({.what = Do::kKeep, .a = lower(&body, v, stage, false), .index = index});
     }
-    for (const auto& r : stages_[stage].reduced) reduce(r.code, r.value, r.running);
+    for (auto& r : stages_[stage].reduced) {
+      const int x = lower(&body, r.value, stage, false);
+      r.grouped = passes_in_f32(r, stages_[stage], body, x);
+      if (r.grouped == 0) {
+        reduce(r.code, r.value, r.running);
+        continue;
+      }
+      int sum = inside(r.code, x);
+      if (r.grouped > 1)
+        sum = append_reduction(&body, r.code, body.add({.what = Do::kRunning, .index = r.running}),
+                               sum);
+      body.add({.what = Do::kSetRunning, .a = sum, .index = r.running});
+    }
     int running = 0;
     for (size_t o = 0; o < program_.outputs.size(); ++o) {
       const auto& output = program_.outputs[o];
@@ -450,6 +466,29 @@ class Generator {
         last.push_back(store);
     }
     for (const Instruction& store : last) body.add(store);
+  }
+
+  // Sums that do not leave the row serve other numbers, each rounded; and numbers that are none
+  // that are given, nor differences of such ones or their squares, have been rounded themselves.
+  int64_t passes_in_f32(const Stage::Reduced& r, const Stage& stage, const Body& body,
+                        int x) const {
+    if (r.code != ReduceCode::kSum || stage.copies == 1) return 0;
+    if (r.to >= 0 && !leaves_[r.to]) return kPassesInF32;
+    const Instruction* i = &body.code[x];
+    if (i->what == Do::kMul && i->a == i->b) i = &body.code[i->a];
+    return i->what == Do::kSub || (i->what == Do::kLoad && i->type == kF32) ? 0 : 1;
+  }
+
+  // Which row values are stored, or serve row values that are.
+  void find_leaving() {
+    leaves_.assign(values(), false);
+    for (const auto& output : program_.outputs) leaves_[output.value] = true;
+    for (int v = values(); v-- > 0;) {
+      if (!leaves_[v] || !is_row(v) || value(v).action != Action::kCompute) continue;
+      for (int x : {value(v).a, value(v).b, value(v).c}) {
+        if (x >= 0) leaves_[x] = true;
+      }
+    }
   }
 
   // More of a running reduction in f64, or of an array of column sums. A square of a difference is
@@ -672,6 +711,25 @@ class Generator {
     }
   }
 
+  // What so many vectors of `passes` passes have left in running reductions that add as many in
+  // f32.
+  void add_groups(const Stage& stage, int64_t passes, int64_t vectors) {
+    Emitter& e = *loops_->emitter;
+    const int copies = static_cast<int>(stage.copies);
+    for (const auto& r : stage.reduced) {
+      if (r.grouped != passes) continue;
+      const int first = r.running * copies;
+      for (int count = static_cast<int>(vectors); count > 1; count = (count + 1) / 2) {
+        for (int k = (count + 1) / 2; k < count; ++k) {
+          const Xbyak::Xmm to = e.running(first + k - (count + 1) / 2);
+          e.vaddps(to, to, e.running(first + k));
+        }
+      }
+      e.add_widened(e.running(first + copies), e.running(first + copies + 1), e.running(first));
+      for (int k = 0; passes > 1 && k < copies; ++k) e.start(r.code, first + k);
+    }
+  }
+
   // Each reduction's vectors pairwise into its first, and the lanes of that into one number: the
   // row's value, or more of an output.
   void finish_running(const Stage& stage) {
@@ -679,13 +737,15 @@ class Generator {
     int first = 0;
     for (const auto& r : stage.reduced) {
       const bool wide = is_wide(r.code);
-      const int vectors = static_cast<int>(stage.copies) * registers_of(r.code);
+      const int all = static_cast<int>(stage.copies) * registers_of(r.code);
+      const int vectors = r.grouped > 0 ? 2 : all;
+      if (r.grouped > 0) first += static_cast<int>(stage.copies);
       for (int half = vectors / 2; half > 0; half /= 2) {
         for (int k = first; k < first + half; ++k)
           e.reduce(r.code, e.running(k), e.running(k), e.running(k + half));
       }
       e.fold(r.code, first);
-      first += vectors;
+      first = r.running * static_cast<int>(stage.copies) + all;
       const Xbyak::Xmm result(0), before(1);
       if (r.to >= 0) {
         if (wide) e.vcvtsd2ss(result, result, result);
@@ -732,7 +792,9 @@ class Generator {
       Label loop;
       e.L(loop);
       for (int64_t k = 0; k < stage.copies; ++k) e.emit(stage.whole, place(stage, k));
+      add_groups(stage, 1, stage.copies);
       go_forward(step);
+      if (passes > kPassesInF32) add_long_groups(stage);
       if (passes > 1) {
         e.cmp(e.column, static_cast<int>(passes * step));
         e.jl(loop, Xbyak::CodeGenerator::T_NEAR);
@@ -741,7 +803,19 @@ class Generator {
     const int64_t left = loops_->cols % step;
     for (int64_t k = 0; k < left / lanes_; ++k) e.emit(stage.whole, place(stage, k));
     if (left % lanes_ != 0) e.emit(stage.part, place(stage, left / lanes_, true));
+    if (left != 0) add_groups(stage, 1, (left + lanes_ - 1) / lanes_);
+    add_groups(stage, kPassesInF32, stage.copies);
     finish_running(stage);
+  }
+
+  void add_long_groups(const Stage& stage) {
+    Emitter& e = *loops_->emitter;
+    if (std::ranges::count(stage.reduced, kPassesInF32, &Stage::Reduced::grouped) == 0) return;
+    Label go_on;
+    e.test(e.column, static_cast<uint32_t>(kPassesInF32 * stage.copies * lanes_ - 1));
+    e.jnz(go_on, Xbyak::CodeGenerator::T_NEAR);
+    add_groups(stage, kPassesInF32, stage.copies);
+    e.L(go_on);
   }
 
   // The columns of the arguments.
@@ -759,6 +833,7 @@ class Generator {
       e.cmp(e.temporary, e.column_end);
       e.jg(end, Xbyak::CodeGenerator::T_NEAR);
       for (int64_t k = 0; k < copies; ++k) e.emit(stage.whole, place(stage, k));
+      add_groups(stage, 1, copies);
       go_forward(copies * lanes_);
       e.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
       e.L(end);
@@ -771,6 +846,7 @@ class Generator {
     e.jle(none, Xbyak::CodeGenerator::T_NEAR);
     e.set_part(e.temporary2);
     e.emit(stage.part, place(stage, 0, true));
+    add_groups(stage, 1, 1);
     e.L(none);
   }
 
@@ -885,6 +961,7 @@ class Generator {
   bool flattened_ = false;  // too short for a loop: flat, their two axes' inputs made before
   std::vector<int> levels_, stored_at_, costs_;
   std::map<int, int> kept_, slots_, made_at_;
+  std::vector<bool> leaves_;
   std::vector<Stage> stages_;
   // Of kColumns: outputs whose running reductions have registers (the others are added in memory),
   // the registers of one vector of each, and what stores each.
