@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <sstream>
 #include <string>
 
 #include "glia/autodiff.h"
@@ -266,15 +267,31 @@ const std::map<std::string, Function>& functions() {
       {"exact_sum", F(sum(t[0]))},
       {"exact_sum_rows", F(sum(t[0], {-1}))},
       {"exact_sum_columns", F(sum(t[0], {0}))},
+      {"exact_mean", F(mean(t[0]))},
+      {"exact_mean_rows", F(mean(t[0], {-1}))},
       {"exact_mean_columns", F(mean(t[0], {0}))},
+      {"exact_var", F(var(t[0]))},
       {"exact_var_rows", F(var(t[0], {-1}))},
       {"exact_var_columns", F(var(t[0], {0}))},
       {"exact_cumsum", F(cumsum(t[0], 0))},
-      {"exact_cumprod", F(cumprod(exp(t[0] * 1e-3 - 1e-3), 0))},
+      {"exact_cumsum_rows", F(cumsum(t[0], -1))},
+      {"exact_prod_rows", F(prod(t[0], {-1}))},
+      {"exact_prod_columns", F(prod(t[0], {0}))},
+      {"exact_cumprod", F(cumprod(t[0], 0))},
       {"exact_logsumexp", F(logsumexp(t[0]))},
+      {"exact_logsumexp_columns", F(logsumexp(t[0], {0}))},
+      {"exact_softmax", F(softmax(t[0]))},
+      {"exact_log_softmax", F(log_softmax(t[0]))},
+      {"exact_length", F(sqrt(sum(square(t[0]), {-1})))},
       {"exact_layer_norm", F(layer_norm(t[0], {}, {}))},
       {"exact_batch_norm", F(batch_norm(t[0], {}, {}).out)},
+      {"exact_mse_loss", F(mse_loss(t[0], flip(t[0], {0})))},
+      {"exact_l1_loss", F(l1_loss(t[0], flip(t[0], {0})))},
+      {"exact_smooth_l1_loss", F(smooth_l1_loss(t[0], flip(t[0], {0})))},
       {"exact_cross_entropy", F(cross_entropy(t[0], t[1], {.reduction = Reduction::kNone}))},
+      {"exact_cross_entropy_mean", F(cross_entropy(t[0], t[1]))},
+      {"exact_nll_loss", F(nll_loss(t[0], t[1]))},
+      {"exact_bce", F(binary_cross_entropy_with_logits(t[0], full(t[0].shape(), 0.25)))},
       {"layer_norm", F(layer_norm(t[0], t[1], t[2]))},
       {"batch_norm", F(batch_norm(t[0], t[1], t[2]).out)},
       {"lstm", F(lstm(t[0], t[1], t[2], t[3], t[4], t[5], t[6]).out)},
@@ -297,7 +314,8 @@ const std::map<std::string, Function>& functions() {
 }
 
 // Tensors under "CASE/in0", "CASE/in1", ... and "CASE/weight", which the result's gradient is.
-// CASE is a function's name, then "." and what distinguishes it.
+// CASE is a function's name, then "." and what distinguishes it. "NAME+NAME.more" are several
+// functions of the same inputs; a result is called as if it were alone.
 void compute_ops(const std::string& folder) {
   struct Case {
     std::vector<Tensor> in;
@@ -314,10 +332,15 @@ void compute_ops(const std::string& folder) {
   }
   io::NamedTensors results;
   for (const auto& [name, c] : cases) {
-    const auto function = functions().find(name.substr(0, name.find('.')));
-    if (function == functions().end()) throw Error("no function for " + name);
-    const Tensor y = function->second(c.in);
-    results.emplace_back(name + "/out", y);
+    const std::string names = name.substr(0, name.find('.'));
+    Tensor y;
+    std::string one;
+    for (std::istringstream all(names); std::getline(all, one, '+');) {
+      const auto function = functions().find(one);
+      if (function == functions().end()) throw Error("no function for " + name);
+      y = function->second(c.in);
+      results.emplace_back(one + name.substr(names.size()) + "/out", y);
+    }
     if (!c.weight.defined()) continue;
     std::vector<Tensor> by;
     for (const Tensor& t : c.in) {
