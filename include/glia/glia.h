@@ -2,6 +2,7 @@
 #pragma once
 
 #include "glia/autodiff.h"
+#include "glia/complex.h"
 #include "glia/data.h"
 #include "glia/io.h"
 #include "glia/nn.h"

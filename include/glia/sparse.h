@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "glia/ops.h"
 
@@ -79,5 +80,34 @@ Tensor spmm(const Csr& a, const Tensor& x, Where where = Where::current());
 // On the entries: zeroes each with probability p and scales the rest by 1 / (1 - p). What is zero
 // stays so, as it does in a dense matrix.
 Csr dropout(const Csr& a, double p = 0.5, Where where = Where::current());
+
+// ---- Ragged batches ---------------------------------------------------------------------------
+
+// Rows of different lengths, one behind the other: row r is values[starts[r]] .. up to
+// values[starts[r + 1]]. What follows throws ShapeError for other shapes or dtypes, and ValueError
+// where the starts do not rise from 0 to K.
+struct Ragged {
+  Tensor values;  // (K, ...)
+  Tensor starts;  // (R + 1), i32 or i64
+
+  // (L_r, ...) each; alike in dtype and all axes but the first.
+  static Ragged from_rows(const std::vector<Tensor>& rows);
+  // The first lengths[r] of each row of x (R, L, ...); lengths (R), i32 or i64, are read.
+  static Ragged from_padded(const Tensor& x, const Tensor& lengths);
+
+  int64_t rows() const { return starts.size(0) - 1; }
+  Tensor lengths() const;       // (R)
+  Tensor row(int64_t r) const;  // (L_r, ...); negative: from the end
+  // (R, L, ...), filled up at the end to the longest row, and where that has not been: (R, L) bool.
+  // The starts are read, since the shape depends on them.
+  Tensor padded(const Number& value = 0) const;
+  Tensor mask() const;
+  // The same rows with other values (K, ...).
+  Ragged with_values(const Tensor& values) const { return {values, starts}; }
+};
+// Of each row, zeros for an empty one -> (R, ...). Values are floats; gradients flow to them.
+Tensor sum(const Ragged& x, Where where = Where::current());
+Tensor mean(const Ragged& x, Where where = Where::current());
+Tensor max(const Ragged& x, Where where = Where::current());
 
 }  // namespace glia

@@ -126,6 +126,10 @@ double Sample::number(std::string_view name) const {
   fail(quoted(name) + " is no number");
 }
 
+Ragged Sample::ragged(std::string_view name) const {
+  return {at(std::string(name) + ".values"), at(std::string(name) + ".starts")};
+}
+
 void Sample::set(std::string_view name, Value value) {
   if (has(name)) {
     values_[place(name)] = std::move(value);

@@ -151,6 +151,8 @@ TEST(Collate, RaggedFieldsAreJoined) {
   EXPECT_EQ(batch["tokens.values"].to_vector<int64_t>(), (Numbers{0, 10, 11, 20, 21, 22}));
   EXPECT_EQ(batch["tokens.starts"].to_vector<int64_t>(), (Numbers{0, 1, 3, 6}));
   EXPECT_FALSE(batch.has("tokens"));
+  EXPECT_EQ(batch.ragged("tokens").row(1).to_vector<int64_t>(), (Numbers{10, 11}));
+  EXPECT_THROW(batch.ragged("text"), Error);
   EXPECT_THROW(collate(sentences(3), {.pad = {{.field = "tokens"}}, .ragged = {"tokens"}}), Error);
 }
 

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "glia/sparse.h"
 #include "glia/tensor.h"
 
 namespace glia::data {
@@ -83,6 +84,8 @@ class Sample {
   const Texts& texts(std::string_view name) const;
   int64_t integer(std::string_view name) const;  // of a number that is one
   double number(std::string_view name) const;
+  // Of a batch: the field that BatchOptions::ragged made.
+  Ragged ragged(std::string_view name) const;
 
   const Value& value(size_t i) const;
   const Value& value(std::string_view name) const { return values_[place(name)]; }
