@@ -4,6 +4,7 @@
 
 #include "glia/classic/cluster.h"
 #include "glia/classic/decomposition.h"
+#include "glia/classic/metrics.h"
 #include "glia/classic/preprocessing.h"
 #include "glia/io.h"
 
@@ -46,6 +47,10 @@ int main(int argc, char** argv) try {
     pca.fit(x);
     out = pca.state_dict();
     out.emplace_back("transform", pca.transform(x));
+  } else if (estimator == "scores") {
+    const auto s = classic::clustering_scores(x, in.at("pred"));
+    out = {{"scores", tensor({s.homogeneity, s.completeness, s.v_measure, s.adjusted_rand,
+                              s.adjusted_mutual_info})}};
   } else {
     return 2;
   }

@@ -12,6 +12,7 @@ import warnings
 try:
     import numpy as np
     import sklearn
+    from sklearn import metrics
     from sklearn.cluster import KMeans
     from sklearn.datasets import load_digits
     from sklearn.decomposition import PCA
@@ -126,11 +127,26 @@ def others(digits):
             near(f"pca, {name}", ours["transform"], theirs.transform(x), 1e-9)
 
 
+def scores():
+    rng = np.random.default_rng(2)
+    functions = (metrics.homogeneity_score, metrics.completeness_score, metrics.v_measure_score,
+                 metrics.adjusted_rand_score, metrics.adjusted_mutual_info_score)
+    for n, classes, clusters in ((5, 2, 2), (50, 3, 9), (1000, 10, 10), (2000, 50, 3), (30, 30, 1)):
+        truth = rng.integers(classes, size=n)
+        for noise in (0, 0.3, 1):
+            pred = np.where(rng.random(n) < noise, rng.integers(clusters, size=n), truth % clusters)
+            ours = glia("scores", x=truth, pred=pred)["scores"]
+            theirs = [f(truth, pred) for f in functions]
+            assert np.abs(ours - theirs).max() < 1e-9, f"scores {n} {noise}: {ours} {theirs}"
+            near(f"scores {n} {noise}", ours + 1, np.array(theirs) + 1, 1e-9)
+
+
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     compile_program()
     digits = load_digits().data
     kmeans(digits)
     others(digits)
+    scores()
     protocol(digits)
     print(f"classic: {checked} comparisons with scikit-learn {sklearn.__version__}")
