@@ -10,7 +10,7 @@
 
 #include "glia/catalogue.h"
 #include "glia/error.h"
-#include "recipes/recipe.h"
+#include "glia/recipes/recipe.h"
 
 namespace glia {
 namespace {
@@ -102,7 +102,7 @@ void fetch(const data::Entry& set, const std::function<bool()>& interrupted) {
 
 }  // namespace
 
-void add_data(CLI::App& app, std::function<void()> begin, std::function<bool()> interrupted) {
+void add_data(CLI::App& app, const Session& session) {
   struct Job {
     std::string name;
     bool json = false;
@@ -155,10 +155,10 @@ void add_data(CLI::App& app, std::function<void()> begin, std::function<bool()> 
   get->footer(
       "\nWhat was cut is gone on with the next time. A file appears whole and verified, or not\n"
       "at all.");
-  get->callback([job, begin = std::move(begin), interrupted = std::move(interrupted)] {
+  get->callback([job, session] {
     const data::Entry& set = data::entry(job->name);
-    begin();
-    fetch(set, interrupted);
+    session.begin();
+    fetch(set, session.interrupted);
   });
   parent->footer(
       "\nA data set is looked for in $GLIA_DATA/NAME, where a Debian package puts it, and in\n"

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <functional>
+
+#include "cli/session.h"
 
 namespace glia {
 
-// `begin` is called before a download, `interrupted` asked while it goes on.
-void add_data(CLI::App& app, std::function<void()> begin, std::function<bool()> interrupted);
+void add_data(CLI::App& app, const Session& session);
 
 }  // namespace glia

@@ -54,6 +54,18 @@ function(glia_find_library library)
   endif()
 endfunction()
 
+# The package whose headers a source includes and that is not built, or nothing.
+function(glia_missing_package out source)
+  set(${out} "" PARENT_SCOPE)
+  file(STRINGS ${source} lines REGEX "^#include \"glia/[a-z0-9_]+/")
+  foreach(line ${lines})
+    string(REGEX REPLACE ".*\"glia/([a-z0-9_]+)/.*" "\\1" package "${line}")
+    if(EXISTS ${PROJECT_SOURCE_DIR}/packages/${package} AND NOT TARGET glia_${package})
+      set(${out} ${package} PARENT_SCOPE)
+    endif()
+  endforeach()
+endfunction()
+
 # Adds packages/NAME, once, after those that it needs.
 function(glia_add_package name)
   get_property(open GLOBAL PROPERTY GLIA_OPEN_PACKAGES)

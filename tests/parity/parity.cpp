@@ -17,7 +17,7 @@
 #include "glia/ops.h"
 #include "glia/optim.h"
 #include "glia/sparse.h"
-#include "recipes/fashion_mnist.h"
+#include "glia/vision/models.h"
 
 namespace glia {
 namespace {
@@ -394,9 +394,9 @@ int run(const std::vector<std::string>& arguments) {
   } else if (arguments.size() == 2 && arguments[0] == "print") {
     print_arrays(arguments[1]);
   } else if (trains && arguments[1] == "mlp") {
-    train<recipes::Mlp>(arguments[2], half ? kBF16 : kF32);
+    train<vision::Mlp>(arguments[2], half ? kBF16 : kF32);
   } else if (trains && arguments[1] == "cnn") {
-    train<recipes::Cnn>(arguments[2], half ? kBF16 : kF32);
+    train<vision::Cnn>(arguments[2], half ? kBF16 : kF32);
   } else {
     std::fprintf(stderr, "usage: parity ops|print FOLDER | parity train mlp|cnn FOLDER [bf16]\n");
     return 2;

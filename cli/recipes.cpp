@@ -1,0 +1,266 @@
+#include "cli/recipes.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/help.h"
+#include "glia/error.h"
+#include "glia/recipes/recipe.h"
+#include "glia/runtime.h"
+
+namespace glia {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// `parent RECIPE ...`: a subcommand for each recipe, and a clear error for any other word.
+template <class F>
+void add_command(CLI::App& app, const std::string& name, const std::string& description, F&& add) {
+  CLI::App* parent = app.add_subcommand(name, description);
+  std::vector<std::string> names;
+  for (const recipes::Recipe* recipe : recipes::all()) {
+    names.push_back(recipe->name);
+    add(*parent->add_subcommand(recipe->name, recipe->description), *recipe);
+  }
+  const std::string known = fmt::format("known: {}", fmt::join(names, ", "));
+  parent
+      ->add_option_function<std::string>("recipe",
+                                         [](const std::string& word) { recipes::named(word); })
+      ->group("");
+  parent->callback([parent, name, known] {
+    if (parent->get_subcommands().empty())
+      throw Error(name + ": no recipe is named (" + known + ")");
+  });
+  parent->footer("\nglia " + name + " RECIPE --help explains a recipe's options.");
+}
+
+// "mlp|cnn|FOLDER", "N".
+std::string type_name(const recipes::Setting& setting) {
+  std::vector<std::string> names = setting.choices.names;
+  if (!setting.choices.other.empty()) names.push_back(setting.choices.other);
+  if (!names.empty()) return fmt::format("{}", fmt::join(names, "|"));
+  if (std::holds_alternative<std::string>(setting.fallback)) return "TEXT";
+  return std::holds_alternative<int64_t>(setting.fallback) ? "N" : "X";
+}
+
+void add_setting(CLI::App& command, const recipes::Setting& setting,
+                 const std::shared_ptr<recipes::TrainJob>& job) {
+  const std::string name = "--" + setting.name;
+  if (std::holds_alternative<bool>(setting.fallback)) {
+    command.add_flag_callback(
+        name, [job, setting] { job->given.emplace_back(setting.name, true); }, setting.help);
+    if (setting.fallback_text != "false")
+      command.add_flag_callback(
+          "--no-" + setting.name, [job, setting] { job->given.emplace_back(setting.name, false); },
+          "Does not. Default of " + name + ": " + setting.fallback_text + ".");
+    return;
+  }
+  add_text(
+      command, name,
+      [job, setting](const std::string& text) {
+        job->given.emplace_back(setting.name, recipes::parse(setting, text));
+      },
+      setting.help)
+      ->type_name(type_name(setting))
+      ->default_str(setting.fallback_text);
+}
+
+void add_train(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
+  auto job = std::make_shared<recipes::TrainJob>();
+  job->interrupted = session.interrupted;
+  for (const recipes::Setting& setting : recipe.settings()) add_setting(command, setting, job);
+  add_text(
+      command, "--threads",
+      [](const std::string& text) {
+        set_num_threads(static_cast<int>(parse_whole("threads", text, 1, 1024)));
+      },
+      "Threads to use. The result is the same, bit for bit, for any number.")
+      ->type_name("N")
+      ->default_str("all processors");
+  auto* out = command.add_option("--out", job->out,
+                                 "Folder for the results. One that already holds a run is refused "
+                                 "unless --overwrite is given.");
+  out->type_name("DIR")->default_str("a new one below runs/");
+  command.add_flag("--overwrite", job->overwrite, "Replaces the run that --out holds.")->needs(out);
+  if (recipe.resumes)
+    add_text(
+        command, "--resume",
+        [job](const std::string& folder) {
+          job->out = folder;
+          job->resume = true;
+        },
+        "Goes on from the checkpoint in this folder, with the settings it was started with, and "
+        "ends with the same bits as a run that was never interrupted.")
+        ->type_name("DIR")
+        ->excludes(out);
+  command.footer(
+      recipe.resumes
+          ? "\nThe folder receives model.safetensors (PyTorch's names), checkpoint.safetensors,\n"
+            "metrics.csv, a TensorBoard event file, summary.json and report.html. Ctrl-C finishes "
+            "the\nstep, saves a checkpoint and says how to go on."
+          : "\nThe folder receives model.safetensors, summary.json and report.html.");
+  command.callback([job, &recipe, session] {
+    session.begin();
+    recipe.train(*job);
+  });
+}
+
+struct UseJob {
+  std::string model;
+  bool json = false;
+  std::vector<std::string> inputs;
+  recipes::Evaluation what;
+};
+
+std::shared_ptr<UseJob> add_use(CLI::App& command) {
+  auto job = std::make_shared<UseJob>();
+  command.add_option("--model", job->model, "Folder of a run, or its model.safetensors.")
+      ->type_name("DIR")
+      ->required();
+  command.add_flag("--json", job->json, "Prints JSON.");
+  return job;
+}
+
+std::unique_ptr<recipes::Predictor> load(const recipes::Recipe& recipe, const UseJob& job,
+                                         const Session& session) {
+  if (job.model.empty()) throw Error("--model: no folder is named");
+  session.begin();
+  return recipe.load(job.model);
+}
+
+// "shoe.png: Sneaker, resized from 84 x 84", and the other values below.
+std::string shown(const std::string& input, const recipes::Results& results) {
+  std::string line = input + ": " + recipes::shown(results.at(0));
+  recipes::Results others;
+  for (size_t i = 1; i < results.size(); ++i) {
+    if (results[i].name == "note")
+      line += ", " + recipes::shown(results[i]);
+    else
+      others.push_back(results[i]);
+  }
+  return line + "\n" + recipes::to_text(others);
+}
+
+void add_predict(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
+  const auto job = add_use(command);
+  command.add_option("input", job->inputs, recipe.input_help)->type_name(recipe.input)->required();
+  command.footer("\n" + recipe.predict_help);
+  command.callback([job, &recipe, session] {
+    const auto predictor = load(recipe, *job, session);
+    Json all = Json::array();
+    std::vector<std::string> inputs;
+    for (const std::string& text : job->inputs)
+      for (std::string& input : predictor->inputs(text)) inputs.push_back(std::move(input));
+    for (const std::string& input : inputs) {
+      const recipes::Results results = predictor->predict(input);
+      if (!job->json) {
+        fmt::print("{}", shown(input, results));
+        continue;
+      }
+      Json one = {{"input", input}};
+      one.update(Json::parse(recipes::to_json(results)));
+      all.push_back(std::move(one));
+    }
+    if (job->json) fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
+  });
+}
+
+void add_evaluate(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
+  const auto job = add_use(command);
+  add_text(
+      command, "--data", [job](const std::string& text) { job->what.data = text; },
+      "Other data than the model was trained on.")
+      ->type_name("DATA");
+  add_text(
+      command, "--split", [job](const std::string& text) { job->what.split = text; },
+      "The part of the data.")
+      ->type_name("train|test")
+      ->default_str("test");
+  add_text(
+      command, "--count",
+      [job](const std::string& text) { job->what.count = parse_whole("count", text, 1, 1e15); },
+      "Goes over so many at most.")
+      ->type_name("N");
+  command.footer("\n" + recipe.evaluate_help);
+  command.callback([job, &recipe, session] {
+    const recipes::Results results = load(recipe, *job, session)->evaluate(job->what);
+    if (job->json)
+      fmt::print("{}\n", recipes::to_json(results));
+    else
+      fmt::print("{}", recipes::to_text(results));
+  });
+}
+
+Json as_json(const recipes::Setting& setting) {
+  const auto value = [](const recipes::Value& v) {
+    return std::visit([](const auto& x) { return Json(x); }, v);
+  };
+  constexpr const char* kTypes[] = {"flag", "integer", "number", "text"};
+  Json json = {{"name", setting.name},
+               {"type", kTypes[setting.fallback.index()]},
+               {"default", value(setting.fallback)},
+               {"help", setting.help}};
+  if (setting.fallback.index() == 1 || setting.fallback.index() == 2) {
+    json["low"] = setting.range.low;
+    json["high"] = setting.range.high;
+  }
+  if (!setting.choices.names.empty()) json["choices"] = setting.choices.names;
+  if (!setting.choices.other.empty()) json["or"] = setting.choices.other;
+  return json;
+}
+
+Json as_json(const recipes::Recipe& recipe) {
+  Json settings = Json::array();
+  for (const recipes::Setting& s : recipe.settings()) settings.push_back(as_json(s));
+  Json json = {{"name", recipe.name},
+               {"task", recipe.task},
+               {"description", recipe.description},
+               {"settings", settings}};
+  if (!recipe.shorthand_for.empty()) json["recipe"] = recipe.shorthand_for;
+  return json;
+}
+
+// Under each kind of task its recipes, with the data and the models that each may have.
+void print_list() {
+  std::map<std::string, std::vector<const recipes::Recipe*>> tasks;
+  for (const recipes::Recipe* recipe : recipes::all()) tasks[recipe->task].push_back(recipe);
+  for (const auto& [task, all] : tasks) {
+    fmt::print("{}\n", task);
+    for (const recipes::Recipe* recipe : all) {
+      fmt::print("  {:<22}{}\n", recipe->name, recipe->description);
+      for (const recipes::Setting& s : recipe->settings())
+        if (s.name == "data" || s.name == "model")
+          fmt::print("    --{:<18}{}\n", s.name, type_name(s));
+    }
+  }
+}
+
+}  // namespace
+
+int64_t parse_whole(const std::string& name, const std::string& text, double low, double high) {
+  const recipes::Setting setting{.name = name, .fallback = int64_t{0}, .range = {low, high}};
+  return std::get<int64_t>(recipes::parse(setting, text));
+}
+
+void add_recipes(CLI::App& app, const Session& session) {
+  const auto with = [&](auto add) {
+    return [=](CLI::App& command, const recipes::Recipe& recipe) { add(command, recipe, session); };
+  };
+  add_command(app, "train", "Trains a recipe and writes its results to a folder.", with(add_train));
+  add_command(app, "predict", "Uses a trained model.", with(add_predict));
+  add_command(app, "evaluate", "Says how good a trained model is on data.", with(add_evaluate));
+  auto json = std::make_shared<bool>();
+  CLI::App* list = app.add_subcommand("list", "Lists the recipes by kind of task.");
+  list->add_flag("--json", *json, "Prints JSON.");
+  list->callback([json] {
+    if (!*json) return print_list();
+    Json all = Json::array();
+    for (const recipes::Recipe* recipe : recipes::all()) all.push_back(as_json(*recipe));
+    fmt::print("{}\n", all.dump(2));
+  });
+}
+
+}  // namespace glia
