@@ -28,13 +28,13 @@ struct CompiledFormula;  // private: src/core/formula.h
 
 enum class Kind : uint8_t {
   kLeaf,         // computed from the start
-  kScalar,       // a host number, passed when a plan runs
+  kScalar,       // a host number, passed when a plan runs, or a constant
   kElementwise,  // fusible; inputs broadcast to the output
   kReduce,       // fusible; attributes: ReduceAttributes
   kView,         // other strides over the same bytes
   kKernel,       // computed by its own function
   kOutput,       // one result of a kernel with several; attributes: OutputAttributes
-  kMacro,        // stands for what other operations compute, which a plan puts in its place
+  kMacro,        // defined by other operations, which a plan puts in its place or has a kernel for
 };
 
 // ---- Attributes -------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ class Recorded {
   DType dtype() const;
   const Where& where() const;  // the line of the user's program
   int inputs() const;
-  Tensor in(int i) const;
+  Tensor in(int i) const;  // undefined if a macro op was recorded without it
   const Shape& in_shape(int i) const;
   AttributeWords words() const;
   template <Attributes A>
@@ -241,6 +241,9 @@ class Recorded {
   Recorded(const Node& node) : node_(&node) {}
   const Node& node() const { return *node_; }
 
+ protected:
+  int place_of(int i) const;  // among those that were given; -1
+
  private:
   const Node* node_;
 };
@@ -249,21 +252,26 @@ class Recorded {
 class Vjp : public Recorded {
  public:
   Tensor out() const;
+  // One result of several, if a gradient reached it or one that keeps it: see output().
+  const Tensor& out(int i) const { return outs_[i]; }
   // The gradient of the output; of output i where there are several (undefined: none reached it).
   const Tensor& g(int i = 0) const { return grads_[i]; }
-  bool needs(int i) const { return needs_[i]; }
+  bool needs(int i) const;
   // The gradient of input i, of a shape that the input broadcasts to.
-  void set(int i, Tensor grad) { results_[i] = std::move(grad); }
+  void set(int i, Tensor grad);
+  // Of a macro op: sets the gradients of the operations that it stands for.
+  void set_composed();
 
   // Private to the library: what a rule is called with.
   Vjp(const Node& node, std::span<const Tensor> grads, std::span<const bool> needs,
-      std::span<Tensor> results)
-      : Recorded(node), grads_(grads), needs_(needs), results_(results) {}
+      std::span<Tensor> results, std::span<const Tensor> outs = {})
+      : Recorded(node), grads_(grads), needs_(needs), results_(results), outs_(outs) {}
 
  private:
   std::span<const Tensor> grads_;
   std::span<const bool> needs_;
   std::span<Tensor> results_;
+  std::span<const Tensor> outs_;
 };
 
 // How the elements of an array lie in memory; strides and offset in elements.
@@ -275,7 +283,7 @@ struct Layout {
   bool is_contiguous() const;
 };
 
-// An array handed to a kernel.
+// An array handed to a kernel. An input that a macro op was recorded without is empty and null.
 struct Array {
   void* data = nullptr;  // of the first element, any offset applied
   Layout layout;
@@ -312,7 +320,8 @@ struct Work {
 Work traffic(const KernelCall& call);
 
 // vmap: this op on inputs that carry a new axis 0, of `size`, where batched[i], giving an output
-// with one. Undefined: it cannot be said for these; examples are then computed one by one.
+// with one. Undefined: it cannot be said for these; examples are then computed one by one, a macro
+// op by the operations that it stands for.
 using BatchRule = Tensor (*)(const Recorded& one, std::span<const Tensor> inputs,
                              std::span<const bool> batched, int64_t size);
 
@@ -326,9 +335,10 @@ using RunFunction = void (*)(const KernelCall&);
 // In which input's memory an output may lie, -1: in none.
 using OverwriteRule = int (*)(const Recorded& node, int output);
 using WorkFunction = Work (*)(const KernelCall&);
-// The operations that a macro op stands for. Inputs that were not given are undefined.
-using ComposeFunction = Tensor (*)(std::span<const Tensor> inputs, AttributeWords attributes,
-                                   const Where& where);
+// The results of a macro op by other operations, one for each output. They depend on the inputs
+// (undefined: not given) and on the attributes, dtype and shape of what was recorded alone.
+using ComposeFunction = std::vector<Tensor> (*)(const Recorded& macro,
+                                                std::span<const Tensor> inputs);
 using FormulaOf = const Formula& (*)(const Recorded& node);
 
 struct Op {
@@ -337,7 +347,7 @@ struct Op {
   // Names and types of the attributes: kAttributeFields of their struct. Empty: it has none.
   std::span<const AttributeField> attributes = {};
   // The gradient, written with Glia's operations, so that it has a derivative, and with it jvp();
-  // null: asking for one is an error that names the op.
+  // null: of a kMacro that of the operations that it stands for, else an error that names the op.
   VjpRule vjp = nullptr;
   // Of a kView; where it says false, the input is copied first.
   ViewRule view = nullptr;
@@ -345,7 +355,7 @@ struct Op {
   // where find_kernel() has one.
   RunFunction run = nullptr;
   bool strided = false;
-  // Of a kKernel: it may then find that output and that input at one address.
+  // Of a kKernel or kMacro: it may then find that output and that input at one address.
   OverwriteRule overwrites = nullptr;
   // Null: elementwise operations and reductions as they are, anything else each example apart,
   // then stacked.
@@ -356,7 +366,7 @@ struct Op {
   double cost = 1;
   // Of a kKernel: the input of which it may use KernelCall::kept, -1: none.
   int keeps = -1;
-  // Of a kKernel with several results.
+  // Of a kKernel or kMacro with several results.
   int outputs = 1;
   ComposeFunction compose = nullptr;  // of a kMacro
   // Of a kKernel that applies an elementwise rule, which a plan compiles: that rule. Without a
@@ -397,14 +407,18 @@ struct RegisterOp {
   explicit RegisterOp(const Op& op);
 };
 
-// A faster kernel for an op on outputs of some dtypes, chosen when a plan is made: `choose` gives
-// the one for the instruction set in use, which cpu_level() names.
+// A faster kernel for an op on outputs of some dtypes, where `fits` agrees (null: always), which
+// may look at shapes, dtypes and attributes. Chosen when a plan is made: `choose` gives the one for
+// the instruction set in use, which cpu_level() names. A macro op that has none is computed by the
+// operations that it stands for.
 using ChooseFunction = RunFunction (*)();
+using FitsFunction = bool (*)(const Recorded& node);
 struct Kernel {
   const char* op;
   std::vector<DType> dtypes;
   ChooseFunction choose;
   bool runs_epilogue = false;
+  FitsFunction fits = nullptr;
 };
 // Makes it known, as a static object beside it.
 struct RegisterKernel {
@@ -417,7 +431,8 @@ int first_over_first(const Recorded& node, int output);
 // ---- Recording --------------------------------------------------------------------------------
 
 // Records one operation whose shape rule has been applied. May compute it at once: in eager mode,
-// or when too much is pending.
+// or when too much is pending. An input that a macro op does not get is null; one with several
+// results has the dtype of the first, and what users get of it is an output().
 Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
               AttributeWords attributes, const Where& where);
 inline Tensor record(const Op& op, std::initializer_list<Node*> inputs, const Shape& shape,
@@ -437,8 +452,10 @@ Tensor record(const Op& op, std::initializer_list<Node*> inputs, const Shape& sh
   return record(op, std::span(inputs.begin(), inputs.size()), shape, dtype, attributes, where);
 }
 
-// Result `which` of a recorded kernel that has several.
-Tensor output(const Tensor& tuple, int which, const Shape& shape, DType dtype);
+// Result `which` of a recorded op that has several. `kept`: others, up to four, that its gradient
+// rule needs, or that users get too and that are computed with this one.
+Tensor output(const Tensor& tuple, int which, const Shape& shape, DType dtype,
+              std::initializer_list<Tensor> kept = {});
 
 // A rank-0 leaf whose value is an argument of plans, not part of their key.
 Tensor host_scalar(double value, DType dtype);

@@ -42,12 +42,13 @@ Tensor unbroadcast(const Tensor& grad, const Shape& shape) {
 // that any evaluation may overwrite, so what the walk needs of them is copied at the start.
 class Walk {
  public:
-  Walk(Node* loss, const std::vector<Tensor>& targets) {
+  Walk(std::span<Node* const> roots, const std::vector<Tensor>& targets) {
     std::lock_guard hold(graph_lock());
-    uint64_t mark = visit(loss, oldest(targets));
+    uint64_t mark = visit(roots, oldest(targets));
     // Where no target is reached, how far the history goes is asked: see history_ended().
     if (std::ranges::none_of(targets, [&](const Tensor& t) { return t.node()->mark == mark; }))
-      mark = visit(loss, 0);
+      mark = visit(roots, 0);
+    for (const Node* root : roots) roots_.push_back(static_cast<int>(root->index));
     relevant_.resize(nodes_.size());
     is_target_.resize(nodes_.size());
     for (const Tensor& t : targets) {
@@ -71,10 +72,11 @@ class Walk {
     grads_.resize(nodes_.size());
   }
 
-  std::vector<Tensor> run(const Tensor& seed) {
-    grads_.back() = seed;
+  // A seed for each root.
+  std::vector<Tensor> run(std::span<const Tensor> seeds) {
+    for (size_t k = 0; k < roots_.size(); ++k) add(roots_[k], seeds[k]);
     for (int i = static_cast<int>(nodes_.size()) - 1; i >= 0; --i) {
-      if (relevant_[i] && !inputs(i).empty() && (grads_[i].defined() || tuple_grads_.contains(i)))
+      if (relevant_[i] && !inputs(i).empty() && (grads_[i].defined() || tuples_.contains(i)))
         step(i);
     }
     std::vector<Tensor> out;
@@ -122,7 +124,7 @@ class Walk {
 
   // Lists the nodes below the root that may depend on one of sequence `oldest` or later, all if
   // that is 0, and gives the mark that they have then.
-  uint64_t visit(Node* root, uint64_t oldest) {
+  uint64_t visit(std::span<Node* const> roots, uint64_t oldest) {
     nodes_.clear();
     const uint64_t mark = next_mark();
     const auto too_old = [oldest](const Node* node) {
@@ -133,17 +135,19 @@ class Walk {
       node->mark = mark;
       stack.emplace_back(node, node->trainable ? node->input_count : 0);
     };
-    enter(root);
-    while (!stack.empty()) {
-      auto& [node, next] = stack.back();
-      if (next < node->input_count) {
-        Node* in = node->inputs[next++];
-        if (in->needs_grad && in->mark != mark && !too_old(in)) enter(in);
-        continue;
+    for (Node* root : roots) {
+      if (root->mark != mark) enter(root);
+      while (!stack.empty()) {
+        auto& [node, next] = stack.back();
+        if (next < node->input_count) {
+          Node* in = node->inputs[next++];
+          if (in->needs_grad && in->mark != mark && !too_old(in)) enter(in);
+          continue;
+        }
+        node->index = static_cast<uint32_t>(nodes_.size());
+        nodes_.push_back(node);
+        stack.pop_back();
       }
-      node->index = static_cast<uint32_t>(nodes_.size());
-      nodes_.push_back(node);
-      stack.pop_back();
     }
     return mark;
   }
@@ -155,26 +159,34 @@ class Walk {
   void step(int i) {
     Node& node = *nodes_[i];
     const std::span<const int> inputs = this->inputs(i);
-    if (node.op->kind == Kind::kOutput) {  // gather the gradients of all results at the kernel
-      auto& all = tuple_grads_[inputs[0]];
-      all.resize(nodes_[inputs[0]]->op->outputs);
-      all[node.attributes<OutputAttributes>().which] = grads_[i];
+    if (node.op->kind == Kind::kOutput) {  // gather what is known of all results at the kernel
+      Tuple& all = tuples_[inputs[0]];
+      const int outputs = nodes_[inputs[0]]->op->outputs;
+      all.grads.resize(outputs);
+      all.outs.resize(outputs);
+      const auto which = [](const Node& n) { return n.attributes<OutputAttributes>().which; };
+      Tensor& total = all.grads[which(node)];  // of nodes for one result there may be several
+      total = total.defined() ? add_gradients(total, grads_[i]) : grads_[i];
+      all.outs[which(node)] = handle(&node);
+      for (Node* kept : node.input_span().subspan(1)) all.outs[which(*kept)] = handle(kept);
       return finish(i);
     }
     results_.resize(inputs.size());
     if (node.custom) {
       custom(node, grads_[i]);
     } else {
-      if (!node.op->vjp)
+      if (!node.op->vjp && !node.op->compose)
         throw Error(std::string("gradients: ") + node.op->name + " has no gradient", node.where);
       bool needs[Node::kInline];
       std::vector<uint8_t> many(inputs.size() > Node::kInline ? inputs.size() : 0);
       bool* const flags = many.empty() ? needs : reinterpret_cast<bool*>(many.data());
       for (size_t k = 0; k < inputs.size(); ++k) flags[k] = inputs[k] >= 0;
-      std::span<const Tensor> grads(&grads_[i], 1);
-      if (!grads_[i].defined()) grads = tuple_grads_.at(i);
-      Vjp vjp(node, grads, {flags, inputs.size()}, results_);
-      node.op->vjp(vjp);
+      const bool several = node.op->outputs > 1;
+      const std::span<const Tensor> grads =
+          several ? std::span<const Tensor>(tuples_.at(i).grads) : std::span(&grads_[i], 1);
+      Vjp vjp(node, grads, {flags, inputs.size()}, results_,
+              several ? std::span<const Tensor>(tuples_.at(i).outs) : std::span<const Tensor>());
+      node.op->vjp ? node.op->vjp(vjp) : vjp.set_composed();
     }
     for (size_t k = 0; k < inputs.size(); ++k) {
       Tensor g = std::exchange(results_[k], {});
@@ -182,15 +194,19 @@ class Walk {
       const Node& in = *nodes_[inputs[k]];
       if (g.dtype() != in.dtype || g.shape() != in.shape)
         g = cast(unbroadcast(cast(g, in.dtype), in.shape), in.dtype);
-      Tensor& total = grads_[inputs[k]];
-      total = total.defined() ? add_gradients(total, g) : std::move(g);
+      add(inputs[k], std::move(g));
     }
     finish(i);
   }
 
+  void add(int i, Tensor g) {
+    Tensor& total = grads_[i];
+    total = total.defined() ? add_gradients(total, g) : std::move(g);
+  }
+
   void finish(int i) {
     if (!is_target_[i]) grads_[i] = Tensor();
-    tuple_grads_.erase(i);
+    tuples_.erase(i);
   }
 
   void custom(Node& node, const Tensor& g) {
@@ -210,9 +226,13 @@ class Walk {
   std::vector<size_t> first_input_;  // of each node, in inputs_
   std::vector<uint8_t> relevant_, is_target_;
   std::vector<int> targets_;
+  std::vector<int> roots_;
   std::vector<Tensor> grads_;
-  std::unordered_map<int, std::vector<Tensor>> tuple_grads_;  // of kernels with several results
-  std::vector<Tensor> results_;                               // of one rule
+  struct Tuple {
+    std::vector<Tensor> grads, outs;
+  };
+  std::unordered_map<int, Tuple> tuples_;  // of ops with several results
+  std::vector<Tensor> results_;            // of one rule
 };
 
 // The gradient of the loss by itself. It names the loss as an input, so that a plan of gradients
@@ -242,7 +262,8 @@ std::vector<Tensor> find(const Tensor& loss, const std::vector<Tensor>& with_res
 
   std::vector<Tensor> grads(with_respect_to.size());
   if (loss.requires_grad()) {
-    Walk walk(loss.node(), with_respect_to);
+    Node* const root = loss.node();
+    Walk walk({&root, 1}, with_respect_to);
     if (walk.history_ended())
       throw Error(
           "gradients: the loss was computed before an optimizer step or from tensors that are gone"
@@ -254,7 +275,8 @@ std::vector<Tensor> find(const Tensor& loss, const std::vector<Tensor>& with_res
                       "before it is set",
                   where);
     const RecordingGradients recording;
-    grads = walk.run(start(loss, seed, where));
+    const Tensor first = start(loss, seed, where);
+    grads = walk.run({&first, 1});
   }
   return grads;
 }
@@ -285,6 +307,18 @@ std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wit
   }
   fill_with_zeros(&grads, with_respect_to);
   return grads;
+}
+
+std::vector<Tensor> pulled_back(std::span<const Tensor> results, std::span<const Tensor> seeds,
+                                const std::vector<Tensor>& by) {
+  std::vector<Node*> roots;
+  std::vector<Tensor> given;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (!seeds[i].defined() || !results[i].defined() || !results[i].requires_grad()) continue;
+    roots.push_back(results[i].node());
+    given.push_back(seeds[i]);
+  }
+  return roots.empty() ? std::vector<Tensor>(by.size()) : Walk(roots, by).run(given);
 }
 
 std::vector<Tensor> gradients_or_zeros(const Tensor& loss,

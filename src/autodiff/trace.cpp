@@ -7,9 +7,8 @@ uint64_t sequence_now() { return host_scalar(0, kF32).node()->sequence; }
 Tensor record_again(const Node& node, std::span<const Tensor> inputs, const Shape& shape,
                     AttributeWords attributes) {
   const Grad as_before(grad_enabled() && node.needs_grad && !node.trainable);
-  std::vector<Node*> nodes;
-  for (const Tensor& t : inputs) nodes.push_back(t.node());
-  Tensor out = record(*node.op, nodes, shape, node.dtype, attributes, node.where);
+  Tensor out =
+      record(*node.op, nodes_by_slot(node, inputs), shape, node.dtype, attributes, node.where);
   if (node.custom) out.node()->custom = new CustomRule(*node.custom);
   return out;
 }

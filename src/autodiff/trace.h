@@ -63,6 +63,10 @@ std::vector<Tensor> gradients_or_zeros(const Tensor& loss,
                                        const std::vector<Tensor>& with_respect_to,
                                        const Tensor& seed = {},
                                        const Where& where = Where::current());
+// The sums over all results of their seed times their derivative by each of `by`; undefined where
+// no result depends on it. Seeds may be undefined.
+std::vector<Tensor> pulled_back(std::span<const Tensor> results, std::span<const Tensor> seeds,
+                                const std::vector<Tensor>& by);
 // f(inputs). Throws an Error of `what` where f is empty or an input or the result is undefined.
 Tensor call(const char* what, const TensorFunction& f, const std::vector<Tensor>& inputs,
             const std::source_location& where);

@@ -29,6 +29,7 @@ Shape with_size(int64_t size, const Shape& shape) {
 struct Batched {
   Tensor tensor;
   bool batched = false;
+  std::vector<Batched> results = {};  // instead: of a macro op that has several
 };
 
 class Batch {
@@ -100,6 +101,10 @@ class Batch {
   }
 
   Batched again(Node& node) {
+    if (node.op->kind == Kind::kOutput) {
+      const Batched tuple = value(node.inputs[0]);
+      if (!tuple.results.empty()) return tuple.results[node.attributes<OutputAttributes>().which];
+    }
     std::vector<Batched> in;
     bool any = false, same = true;
     for (Node* input : node.input_span()) {
@@ -113,7 +118,7 @@ class Batch {
               true};
     if (!any && same) return {handle(&node)};
     if (any && size_ == 0) return {zeros(with_size(0, node.shape), node.dtype), true};
-    if (node.custom && any) return {custom(node, in), true};
+    if (node.custom && any) return {with_rule_of(node, in[0], std::span(in).subspan(1)), true};
     std::vector<Tensor> tensors;
     const auto batched = std::make_unique<bool[]>(in.size());
     for (size_t i = 0; i < in.size(); ++i) {
@@ -130,9 +135,11 @@ class Batch {
     // A view is of its first input; any others only say what belongs together.
     if (node.op->kind == Kind::kView && !batched[0]) return {record_again(node, in.first(1))};
     if (node.op->batch) {
-      Tensor out = node.op->batch(node, in, batched, size_);
+      const Tensor out = node.absent ? batch_with_absent(node, in, batched)
+                                     : node.op->batch(node, in, batched, size_);
       if (out.defined()) return {out, true};
     }
+    if (node.op->compose) return composed(node, in, batched);
     switch (node.op->kind) {
       case Kind::kElementwise:
         // Broadcasting aligns the last axes; the examples' must stay in front.
@@ -153,6 +160,14 @@ class Batch {
     return each(node, in, batched);
   }
 
+  Tensor batch_with_absent(const Node& node, std::span<const Tensor> in,
+                           std::span<const bool> batched) const {
+    const auto all = std::make_unique<bool[]>(node.slots());
+    for (int slot = 0; slot < node.slots(); ++slot)
+      all[slot] = node.place_of(slot) >= 0 && batched[node.place_of(slot)];
+    return node.op->batch(node, by_slot(node, in), {all.get(), size_t(node.slots())}, size_);
+  }
+
   // Each example apart.
   Batched each(const Node& node, std::span<const Tensor> in, std::span<const bool> batched) const {
     if (node.op->outputs > 1)
@@ -168,12 +183,39 @@ class Batch {
     return {stack(results), true};
   }
 
-  // An alias with its own derivative gets the batched derivative: its rule is recorded for one
-  // example now, and again for all when it is asked for.
-  Tensor custom(Node& node, const std::vector<Batched>& in) {
-    const Tensor all = with_batch_axis(in[0].tensor, in[0].batched, size_);
+  // A macro op by the operations that it stands for, recorded for one example. If it has a gradient
+  // rule, that is the one that counts.
+  Batched composed(const Node& node, std::span<const Tensor> in, std::span<const bool> batched) {
+    const bool ruled = node.op->vjp && node.op->outputs == 1 && grad_enabled();
+    std::vector<Batched> results;
+    {
+      const Grad as_before(grad_enabled() && !ruled);
+      const std::vector<Tensor> example = [&] {
+        const Symbolic recording;
+        return compose(node, inputs_by_slot(node));
+      }();
+      std::vector<Node*> roots = nodes_of(example);
+      std::erase(roots, nullptr);
+      settle(roots, UINT64_MAX);
+      for (const Tensor& t : example) results.push_back(t.defined() ? value(t.node()) : Batched());
+      bound_.insert(bound_.end(), example.begin(), example.end());
+    }
+    if (node.op->outputs > 1) return {{}, true, std::move(results)};
+    if (!ruled) return results[0];
+    std::vector<Batched> arguments;
+    for (size_t i = 0; i < in.size(); ++i) arguments.push_back({in[i], batched[i]});
+    return {with_rule_of(node, results[0], arguments), true};
+  }
+
+  // What has its own derivative gets the batched derivative: its rule is recorded for one example
+  // now, and again for all when it is asked for. An alias (its arguments are behind its value), or
+  // a macro op.
+  Tensor with_rule_of(const Node& node, const Batched& result,
+                      std::span<const Batched> arguments_in) {
+    const Tensor all = with_batch_axis(result.tensor, result.batched, size_);
     std::vector<Tensor> arguments;
-    for (size_t i = 1; i < in.size(); ++i) arguments.push_back(in[i].tensor);
+    for (const Batched& b : arguments_in) arguments.push_back(b.tensor);
+    const size_t first = node.custom ? 1 : 0;  // of the arguments, among the node's inputs
     const auto needs = [](const Tensor& t) { return t.requires_grad(); };
     if (!node.needs_grad || !grad_enabled() || std::ranges::none_of(arguments, needs)) return all;
 
@@ -184,13 +226,14 @@ class Batch {
       const Symbolic recording;
       const Grad on(true);
       for (size_t i = 0; i < arguments.size(); ++i) {
-        const Node& argument = *node.inputs[i + 1];
+        const Node& argument = *node.inputs[i + first];
         rule->arguments.push_back(placeholder(argument.shape, argument.dtype, needs(arguments[i])));
-        rule->batched.push_back(in[i + 1].batched);
+        rule->batched.push_back(arguments_in[i].batched);
         if (needs(arguments[i])) wanted.push_back(rule->arguments.back());
       }
-      rule->out = with_rule(placeholder(node.shape, node.dtype, false), rule->arguments,
-                            *node.custom, node.where);
+      rule->out = node.custom ? with_rule(placeholder(node.shape, node.dtype, false),
+                                          rule->arguments, *node.custom, node.where)
+                              : record_again(node, rule->arguments);
       rule->gradient = placeholder(node.shape, node.dtype, true);
       rule->results = gradients(rule->out, wanted, rule->gradient, node.where);
     }

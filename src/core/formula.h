@@ -28,7 +28,8 @@ struct CompiledFormula {
   const FusedKernel* kernel = nullptr;
   std::vector<Slot> inputs;
   int outputs = 0;
-  std::vector<int> results;  // which output is result r
+  std::vector<int> results;      // which output is result r
+  std::vector<Tensor> recorded;  // keeps the constants
 };
 
 // Implemented by src/graph: applies a formula at once and in place to computed values. Nodes are

@@ -30,6 +30,7 @@ struct ThreadState {
   bool symbolic = false;
   bool ended = false;  // the thread's list of free nodes is gone
   bool cleans_up = false;
+  const std::source_location* composed_at = nullptr;  // while composing: the macro op's line
   uint64_t sequence = 0;  // of the last node; the upper bits are the thread's own
   int64_t pending_nodes = 0;
   int64_t pending_bytes = 0;
@@ -219,7 +220,7 @@ void note_pending(Node* node) {
 }
 
 Tensor scalar_node(uint64_t bits, DType dtype) {
-  Node* node = new_node(kScalarOp, Shape(), dtype);
+  Node* node = new_node(state.composed_at ? kConstantOp : kScalarOp, Shape(), dtype);
   node->word_count = 1;
   *node->first_word = static_cast<int64_t>(bits);
   return Tensor::adopt(node);
@@ -269,6 +270,11 @@ bool set_symbolic(bool on) { return std::exchange(state.symbolic, on); }
 bool symbolic() { return state.symbolic; }
 bool& recording_gradients() { return state.recording_gradients; }
 void reset_pending() { state.pending_nodes = state.pending_bytes = 0; }
+
+Composing::Composing(const std::source_location& where)
+    : previous_(std::exchange(state.composed_at, &where)) {}
+Composing::~Composing() { state.composed_at = previous_; }
+bool composing() { return state.composed_at != nullptr; }
 
 NoGrad::NoGrad() : previous_(set_grad_enabled(false)) {}
 NoGrad::~NoGrad() { set_grad_enabled(previous_); }
@@ -361,15 +367,19 @@ int64_t bytes_at_stake(const Node& node) {
 Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
               AttributeWords attributes, const std::source_location& where) {
   Node* node = new_node(op, shape, dtype);
-  node->where = where;
-  node->input_count = static_cast<int32_t>(inputs.size());
+  node->where = state.composed_at ? *state.composed_at : where;
   if (inputs.size() > Node::kInline) node->inputs = new Node*[inputs.size()];
   uint32_t depth = 0;
+  int32_t count = 0;
   bool needs_grad = false, of_large = false;
   for (size_t i = 0; i < inputs.size(); ++i) {
     Node* in = inputs[i];
+    if (!in) [[unlikely]] {
+      node->absent |= 1u << i;
+      continue;
+    }
     in->retain();
-    node->inputs[i] = in;
+    node->inputs[count++] = in;
     needs_grad |= in->needs_grad;
     of_large |= in->large;
     if (!in->is_computed()) {
@@ -377,10 +387,11 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
       if (state.recording_gradients && in->plan_id != 0) note_wanted(*in);
     }
   }
+  node->input_count = count;
   node->depth = depth + 1;
   node->needs_grad = needs_grad && state.grad_enabled && is_float(dtype);
   const std::span<const int64_t> words = attributes.span();
-  node->word_count = static_cast<int32_t>(words.size());
+  node->word_count = static_cast<uint16_t>(words.size());
   if (words.size() > Node::kInline) node->first_word = new int64_t[words.size()];
   std::ranges::copy(words, node->first_word);
 
@@ -419,6 +430,19 @@ Tensor host_scalar(double value, DType dtype) {
     default:
       return host_scalar_i64(convert<int64_t>(value), dtype);
   }
+}
+
+Tensor constant(double value, DType dtype) {
+  static const std::source_location nowhere;
+  const Composing on(nowhere);
+  return host_scalar(value, dtype);
+}
+
+Tensor copy_of_scalar(const Node& node) {
+  Node* copy = new_node(*node.op, Shape(), node.dtype);
+  copy->word_count = 1;
+  *copy->first_word = *node.first_word;
+  return Tensor::adopt(copy);
 }
 
 Tensor host_scalar_i64(int64_t value, DType dtype) {

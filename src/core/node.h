@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -71,7 +72,8 @@ struct Node {
   Node** inputs = inline_inputs;
   int64_t* first_word = inline_words;  // the attributes; of a kScalar the number's bits
   int32_t input_count = 0;
-  int32_t word_count = 0;
+  uint16_t word_count = 0;
+  uint16_t absent = 0;  // of a macro op: a bit for each input that was not given
   // Scratch of graph walks, guarded by graph_lock().
   uint64_t mark = 0;
   uint32_t index;
@@ -122,6 +124,14 @@ struct Node {
   uint32_t references() const { return static_cast<uint32_t>(counts.value()); }
   uint32_t handles() const { return counts.value() >> 32; }
   std::span<Node* const> input_span() const { return {inputs, static_cast<size_t>(input_count)}; }
+  // How many inputs there are with those that were not given, and where among `inputs` one of them
+  // is: -1 if it was not.
+  int slots() const { return input_count + std::popcount(absent); }
+  int place_of(int slot) const {
+    if (absent == 0) return slot;
+    if (absent >> slot & 1) return -1;
+    return slot - std::popcount(absent & ((1u << slot) - 1));
+  }
   AttributeWords words() const {
     return AttributeWords({first_word, static_cast<size_t>(word_count)});
   }
@@ -169,6 +179,10 @@ inline Tensor handle(Node* node) {
   return Tensor::adopt(node);
 }
 
+// A number that is part of the key, as every one is while Composing: where a composition and its
+// gradient both use one, a plan knows that it is the same.
+Tensor constant(double value, DType dtype);
+Tensor copy_of_scalar(const Node& node);
 // host_scalar() of a number that a user gave: throws as require_fit() does. Fractions are cut off.
 Tensor host_number(const char* op, const Number& number, DType dtype,
                    const std::source_location& where = {});
@@ -201,6 +215,19 @@ class Symbolic {
  private:
   const bool previous_;
 };
+// While one lives, this thread records what a macro op stands for: as an operation of that line,
+// and in the dtypes that it was recorded with.
+class Composing {
+ public:
+  explicit Composing(const std::source_location& where);
+  ~Composing();
+  Composing(const Composing&) = delete;
+  Composing& operator=(const Composing&) = delete;
+
+ private:
+  const std::source_location* const previous_;
+};
+bool composing();
 // Counts recorded gradients of nodes that a plan computed but did not keep; see graph/evaluate.cpp.
 bool& recording_gradients();
 

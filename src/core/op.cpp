@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "core/node.h"
@@ -61,6 +62,7 @@ std::string listed(std::span<const AttributeField> fields) {
 
 const Op kLeafOp{.name = "leaf", .kind = Kind::kLeaf};
 const Op kScalarOp{.name = "scalar", .kind = Kind::kScalar};
+const Op kConstantOp{.name = "constant", .kind = Kind::kScalar};
 const Op kOutputOp{
     .name = "output", .kind = Kind::kOutput, .attributes = kAttributeFields<OutputAttributes>};
 const Op kAliasOp{.name = "alias",
@@ -147,15 +149,31 @@ const Op& Recorded::op() const { return *node_->op; }
 const Shape& Recorded::shape() const { return node_->shape; }
 DType Recorded::dtype() const { return node_->dtype; }
 const Where& Recorded::where() const { return node_->where; }
-int Recorded::inputs() const { return node_->input_count; }
-Tensor Recorded::in(int i) const { return handle(node_->inputs[i]); }
-const Shape& Recorded::in_shape(int i) const { return node_->inputs[i]->shape; }
+int Recorded::inputs() const { return node_->slots(); }
+int Recorded::place_of(int i) const { return node_->place_of(i); }
+Tensor Recorded::in(int i) const {
+  const int at = place_of(i);
+  return at < 0 ? Tensor() : handle(node_->inputs[at]);
+}
+const Shape& Recorded::in_shape(int i) const { return node_->inputs[place_of(i)]->shape; }
 AttributeWords Recorded::words() const { return node_->words(); }
 Tensor Vjp::out() const { return handle(const_cast<Node*>(&node())); }
 
-Tensor output(const Tensor& tuple, int which, const Shape& shape, DType dtype) {
-  return record(kOutputOp, {tuple.node()}, shape, dtype, OutputAttributes{which},
-                tuple.node()->where);
+bool Vjp::needs(int i) const {
+  const int at = place_of(i);
+  return at >= 0 && needs_[at];
+}
+void Vjp::set(int i, Tensor grad) {
+  if (const int at = place_of(i); at >= 0) results_[at] = std::move(grad);
+}
+
+Tensor output(const Tensor& tuple, int which, const Shape& shape, DType dtype,
+              std::initializer_list<Tensor> kept) {
+  Node* nodes[1 + Node::kInline] = {tuple.node()};
+  size_t count = 1;
+  for (const Tensor& t : kept) nodes[count++] = t.node();
+  return record(kOutputOp, std::span<Node* const>(nodes, count), shape, dtype,
+                OutputAttributes{which}, tuple.node()->where);
 }
 
 void fail(const char* op, const std::string& message, const std::source_location& where) {
@@ -201,14 +219,38 @@ Layout Layout::contiguous(const Shape& shape) {
   return l;
 }
 
-Tensor compose(const Node& macro, std::span<const Tensor> inputs) {
-  Tensor given[Node::kInline];
-  size_t next = 0;
-  for (int i = 0; i < Node::kInline; ++i) {
-    if (macro.words().span().front() >> i & 1) given[i] = inputs[next++];
+std::vector<Tensor> compose(const Node& macro, std::span<const Tensor> inputs) {
+  const Composing on(macro.where);
+  std::vector<Tensor> results = macro.op->compose(macro, inputs);
+  for (Tensor& r : results) {
+    const bool is_input = std::ranges::count(inputs, r.node(), &Tensor::node) > 0;
+    if (r.defined() && is_input)
+      r = record(kAliasOp, {r.node()}, r.shape(), r.dtype(), {}, macro.where);
   }
-  return macro.op->compose({given, Node::kInline}, AttributeWords(macro.words().span().subspan(1)),
-                           macro.where);
+  return results;
+}
+
+std::vector<Tensor> by_slot(const Node& node, std::span<const Tensor> given) {
+  std::vector<Tensor> out(node.slots());
+  for (int slot = 0; slot < node.slots(); ++slot) {
+    if (const int at = node.place_of(slot); at >= 0) out[slot] = given[at];
+  }
+  return out;
+}
+
+std::vector<Node*> nodes_by_slot(const Node& node, std::span<const Tensor> given) {
+  std::vector<Node*> out;
+  for (int slot = 0; slot < node.slots(); ++slot) {
+    const int at = node.place_of(slot);
+    out.push_back(at < 0 ? nullptr : given[at].node());
+  }
+  return out;
+}
+
+std::vector<Tensor> inputs_by_slot(const Node& node) {
+  std::vector<Tensor> given;
+  for (Node* in : node.input_span()) given.push_back(handle(in));
+  return by_slot(node, given);
 }
 
 int first_over_first(const Recorded&, int output) { return output == 0 ? 0 : -1; }

@@ -32,10 +32,16 @@ class Epilogue {
   ~Epilogue() = default;
 };
 
-// The operations that a macro op's node stands for, on these inputs.
-Tensor compose(const Node& macro, std::span<const Tensor> inputs);
+// The results of a macro op's node by the operations that it stands for, on these inputs
+// (undefined: not given). None of them is an input itself.
+std::vector<Tensor> compose(const Node& macro, std::span<const Tensor> inputs);
+// What belongs to each input of a node, undefined or null for one that was not given, from a list
+// of those that were.
+std::vector<Tensor> by_slot(const Node& node, std::span<const Tensor> given);
+std::vector<Node*> nodes_by_slot(const Node& node, std::span<const Tensor> given);
+std::vector<Tensor> inputs_by_slot(const Node& node);
 
-extern const Op kLeafOp, kScalarOp, kOutputOp, kAliasOp;
+extern const Op kLeafOp, kScalarOp, kConstantOp, kOutputOp, kAliasOp;
 // What stands for a value of one example of many while a function is recorded; has no value.
 extern const Op kPlaceholderOp;
 

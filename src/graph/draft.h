@@ -10,7 +10,11 @@
 namespace glia {
 
 // What is there before the plan runs, numbers included, counts as a leaf.
-inline Kind kind_of(const Node& node) { return is_leaf(node) ? Kind::kLeaf : node.op->kind; }
+// A macro op that is not replaced by others is its kernel.
+inline Kind kind_of(const Node& node) {
+  if (is_leaf(node)) return Kind::kLeaf;
+  return node.op->kind == Kind::kMacro ? Kind::kKernel : node.op->kind;
+}
 
 // Nodes computed in one pass over a space of rows x columns.
 struct Group {

@@ -35,7 +35,7 @@ class Chooser {
 
  private:
   static bool runs_epilogue(const Node& node) {
-    const Kernel* const kernel = find_kernel(*node.op, node.dtype);
+    const Kernel* const kernel = find_kernel(node);
     return kernel && kernel->runs_epilogue;
   }
 

@@ -175,14 +175,14 @@ std::span<const uint64_t> describe(const PendingGraph& graph, std::vector<uint64
     const bool leaf = is_leaf(node);
     const Op* op = computed ? &kLeafOp : node.op;
     const uint64_t inputs = leaf ? 0 : node.input_count;
-    const uint64_t words = leaf ? 0 : node.word_count;
+    const uint64_t words = leaf && op != &kConstantOp ? 0 : node.word_count;
     const size_t most = used + 2 + kMaxRank + inputs + words;
     if (room->size() < most) room->resize(2 * most);
     uint64_t* word = room->data() + used;
     *word++ = reinterpret_cast<uintptr_t>(op);
     *word++ = static_cast<uint64_t>(node.dtype) | uint64_t(node.shape.rank()) << 8 |
               uint64_t{graph.wanted[i]} << 16 | uint64_t{graph.donatable[i]} << 17 | inputs << 18 |
-              words << 44;
+              words << 44 | (leaf ? 0 : uint64_t{node.absent}) << 54;
     for (int64_t size : node.shape) *word++ = size;
     for (uint64_t k = 0; k < inputs; ++k) *word++ = node.inputs[k]->index;
     for (uint64_t k = 0; k < words; ++k) *word++ = node.first_word[k];
@@ -323,6 +323,8 @@ class Run {
   void* address(const PlanArray& a) const {
     return static_cast<char*>(base_[a.value]) + a.byte_offset;
   }
+  // Null: an input that was not given, or an output that nobody asked for.
+  void* address_or_null(const PlanArray& a) const { return a.value < 0 ? nullptr : address(a); }
 
   void compute(PlanStep& step) {
     if (step.many) return compute_many(step);
@@ -331,11 +333,9 @@ class Run {
       return step.fused->run(pointers_.data(), pointers_.data() + step.inputs.size());
     }
     for (size_t i = 0; i < step.inputs.size(); ++i)
-      step.in_arrays[i].data = address(step.inputs[i]);
-    for (size_t i = 0; i < step.outputs.size(); ++i) {
-      const PlanArray& a = step.outputs[i];
-      step.out_arrays[i].data = a.value < 0 ? nullptr : address(a);
-    }
+      step.in_arrays[i].data = address_or_null(step.inputs[i]);
+    for (size_t i = 0; i < step.outputs.size(); ++i)
+      step.out_arrays[i].data = address_or_null(step.outputs[i]);
     KernelCall call{.in = step.in_arrays,
                     .out = step.out_arrays,
                     .words = AttributeWords(step.words),
@@ -441,6 +441,52 @@ void materialize_scalar(Node* node) {
   node->computed.store(true, std::memory_order_release);
 }
 
+// The node has its value. Its inputs go, unless somebody may ask for gradients through them.
+void settle(Node* node, History history) {
+  if (node->holds_large) leave_pending(node);
+  if (node->needs_grad && !node->trainable) {
+    if (Node* source = history_source({&node, 1}, history)) return keep_history(node, source);
+    node->history_ended = true;
+  }
+  drop_inputs(node);
+}
+
+// In eager mode a macro op without a kernel is computed by the operations that it stands for, one
+// after the other. False: there is none.
+bool compute_compositions(const PendingGraph& graph, History history) {
+  Retained held;
+  for (Node* node : graph.nodes) {
+    if (!is_composed(*node)) continue;
+    node->retain();
+    held.nodes.push_back(node);
+  }
+  const size_t count = held.nodes.size();
+  std::unordered_map<const Node*, std::vector<Node*>> results;
+  for (Node* node : graph.nodes) {
+    if (is_leaf(*node)) continue;
+    const bool one = node->op->kind == Kind::kOutput && is_composed(*node->inputs[0]);
+    if (!one && !(is_composed(*node) && node->op->outputs == 1)) continue;
+    results[one ? node->inputs[0] : node].push_back(node);
+    if (!one) continue;
+    node->retain();
+    held.nodes.push_back(node);
+  }
+  const NoGrad off;
+  for (size_t i = 0; i < count; ++i) {
+    const std::vector<Tensor> values = compose(*held.nodes[i], inputs_by_slot(*held.nodes[i]));
+    for (Node* node : results[held.nodes[i]]) {
+      const Tensor& value =
+          values[node->op->kind == Kind::kOutput ? node->attributes<OutputAttributes>().which : 0];
+      eval({value});
+      node->memory = value.node()->memory;
+      node->offset = value.node()->offset;
+      node->computed.store(true, std::memory_order_release);
+      settle(node, history);
+    }
+  }
+  return count > 0;
+}
+
 // One after the other.
 void compute_pieces(const std::vector<std::vector<Node*>>& pieces, History history) {
   Retained held;
@@ -514,6 +560,7 @@ void force_hash_collisions(bool on) {
 }
 
 void note_wanted(const Node& node) {
+  if (node.op->outputs > 1) return;  // it has no value of its own
   std::lock_guard hold(graph_lock());
   Entry* entry = evaluator().cache.by_id(node.plan_id);
   if (entry && entry->wanted.insert(node.plan_index).second) entry->stale = true;
@@ -541,6 +588,12 @@ void evaluate(std::span<Node* const> asked, History history) {
 
   profiler::Boundary boundary;
   walk(&graph);
+  if (eager() && compute_compositions(graph, history)) {
+    graph.nodes.clear();
+    std::erase_if(graph.roots, [](const Node* root) { return root->is_computed(); });
+    walk(&graph);
+    if (graph.roots.empty()) return e.spare.push_back(std::move(graph));
+  }
   if (const auto pieces = pieces_of(graph); !pieces.empty()) {
     compute_pieces(pieces, history);
     graph.nodes.clear();

@@ -21,7 +21,8 @@ const InPlace& in_place(const Formula& formula) {
   InPlace& made = at->second;
   if (!added) return made;
   std::unique_ptr<Program> program = plan_formula(formula, &made.formula);
-  const auto& [kernel, inputs, outputs, results] = made.formula;
+  const auto& inputs = made.formula.inputs;
+  const auto& results = made.formula.results;
   for (size_t r = 0; r < results.size(); ++r) {
     const int operand = r == 0 ? 0 : static_cast<int>(r) + 1;
     const auto slot = std::ranges::find(inputs, operand, &CompiledFormula::Slot::operand);

@@ -94,11 +94,17 @@ void Lowering::emit_kernel(int i) {
   PlanStep step;
   step.node = i;
   step.words.assign(me.words().span().begin(), me.words().span().end());
-  const Kernel* const kernel = find_kernel(*me.op, me.dtype);
+  const Kernel* const kernel = find_kernel(me);
   step.run = kernel ? kernel->choose() : me.op->run;
   if (!step.run)
     throw Error(std::string(me.op->name) + ": no kernel for " + name(me.dtype), me.where);
-  for (int in : d_.inputs[i]) {
+  for (int slot = 0; slot < me.slots(); ++slot) {
+    if (me.place_of(slot) < 0) {
+      step.inputs.emplace_back();
+      step.in_arrays.push_back({nullptr, Layout::contiguous({0})});
+      continue;
+    }
+    const int in = d_.inputs[i][me.place_of(slot)];
     Located at = locate(in);
     if (!me.op->strided && !at.layout.is_contiguous()) at = copy(at, d_.node(in).dtype);
     step.inputs.push_back(array(at, d_.node(in).dtype));

@@ -1,4 +1,4 @@
-// Macro ops: a plan is made for the operations that they stand for.
+// Macro ops: where no kernel fits one, a plan is made for the operations that it stands for.
 #include <algorithm>
 #include <unordered_map>
 
@@ -7,43 +7,129 @@
 namespace glia {
 namespace {
 
+bool compositions_forced = false;
+
 // A leaf without its value: a plan must not keep that.
 Tensor copy_of_leaf(const Node& node) {
   if (node.is_computed()) return leaf({}, 0, node.shape, node.dtype);
-  return host_scalar(0, node.dtype);
+  return copy_of_scalar(node);
 }
 
 }  // namespace
 
+bool is_composed(const Node& node) {
+  return !is_leaf(node) && node.op->kind == Kind::kMacro &&
+         (compositions_forced || !find_kernel(node));
+}
+
+void force_compositions(bool on) {
+  std::lock_guard hold(graph_lock());
+  forget_plans();
+  compositions_forced = on;
+}
+
+// Copies nodes, inputs first, putting compositions in their places.
+class ComposedGraph::Copier {
+ public:
+  // What stands for this node of the original. Of a composed op with several results: nothing.
+  Tensor copy(Node* node, int position) {
+    position_ = position;
+    return become(node, is_leaf(*node) ? copy_of_leaf(*node) : again(*node, true));
+  }
+  int origin(const Node* node) const { return origins_.at(node); }
+
+  // A recorded composition, of whose parts some are macro ops in turn.
+  Tensor settled(const Tensor& root) {
+    std::vector<std::pair<Node*, int32_t>> stack{{root.node(), 0}};
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (became_.contains(node)) {
+        stack.pop_back();
+      } else if (!is_leaf(*node) && next < node->input_count) {
+        Node* const in = node->inputs[next++];
+        if (!became_.contains(in)) stack.emplace_back(in, 0);
+      } else {
+        Node* const done = node;
+        stack.pop_back();
+        parts_.push_back(handle(done));
+        become(done, is_leaf(*done) ? parts_.back() : again(*done, false));
+      }
+    }
+    return became_.at(root.node());
+  }
+
+ private:
+  // Copies, or keeps a part of a composition whose inputs stay as they are.
+  Tensor again(Node& node, bool copies) {
+    if (node.op->kind == Kind::kOutput) {
+      const auto found = results_.find(node.inputs[0]);
+      if (found != results_.end()) return found->second[node.attributes<OutputAttributes>().which];
+    }
+    std::vector<Tensor> inputs;
+    // Of a result only the kernel counts, not what is kept with it.
+    const auto given = node.input_span();
+    for (Node* in : node.op->kind == Kind::kOutput ? given.first(1) : given) {
+      inputs.push_back(became_.at(in));
+      copies |= inputs.back().node() != in;
+    }
+    if (is_composed(node)) return composed(node, inputs);
+    if (!copies) return handle(&node);
+    const std::vector<Node*> nodes = node.op->kind == Kind::kOutput
+                                         ? std::vector<Node*>{inputs[0].node()}
+                                         : nodes_by_slot(node, inputs);
+    return record(*node.op, nodes, node.shape, node.dtype, node.words(), node.where);
+  }
+
+  Tensor composed(const Node& node, std::span<const Tensor> inputs) {
+    std::vector<Tensor> results = compose(node, by_slot(node, inputs));
+    for (Tensor& r : results) {
+      if (r.defined()) r = settled(r);
+    }
+    const Tensor first = results[0];
+    if (node.op->outputs == 1) {
+      if (first.shape() != node.shape || first.dtype() != node.dtype)
+        throw Error(std::string(node.op->name) + ": composed as " + name(first.dtype()) + " " +
+                        first.shape().str() + ", not " + name(node.dtype) + " " + node.shape.str(),
+                    node.where);
+      return first;
+    }
+    results_.emplace(&node, std::move(results));
+    return {};
+  }
+
+  Tensor become(const Node* node, const Tensor& other) {
+    became_.emplace(node, other);
+    if (other.defined()) {
+      became_.emplace(other.node(), other);
+      origins_.emplace(other.node(), position_);
+    }
+    return other;
+  }
+
+  int position_ = 0;
+  std::unordered_map<const Node*, Tensor> became_;
+  std::unordered_map<const Node*, std::vector<Tensor>> results_;  // of composed ops with several
+  std::unordered_map<const Node*, int> origins_;
+  std::vector<Tensor> parts_;  // of compositions: what others have taken the place of is gone else
+};
+
+std::vector<Tensor> without_compositions(const std::vector<Tensor>& recorded) {
+  const Symbolic recording;
+  const NoGrad no_gradients;
+  ComposedGraph::Copier copier;
+  std::vector<Tensor> out;
+  for (const Tensor& t : recorded) out.push_back(copier.settled(t));
+  return out;
+}
+
 ComposedGraph::ComposedGraph(const PendingGraph& original) {
   const Symbolic recording;
   const NoGrad no_gradients;
-  std::unordered_map<const Node*, int> position, origins;
-  std::vector<const Node*> stack;
+  Copier copier;
+  std::unordered_map<const Node*, int> position;
   for (size_t i = 0; i < original.nodes.size(); ++i) {
-    const Node& node = *original.nodes[i];
-    position.emplace(&node, i);
-    if (is_leaf(node)) {
-      copies.push_back(copy_of_leaf(node));
-    } else {
-      std::vector<Tensor> inputs;
-      std::vector<Node*> nodes;
-      for (const Node* in : node.input_span()) {
-        inputs.push_back(copies[position.at(in)]);
-        nodes.push_back(inputs.back().node());
-      }
-      copies.push_back(
-          node.op->kind == Kind::kMacro
-              ? compose(node, inputs)
-              : record(*node.op, nodes, node.shape, node.dtype, node.words(), node.where));
-    }
-    stack.push_back(copies.back().node());
-    while (!stack.empty()) {
-      const Node* part = stack.back();
-      stack.pop_back();
-      if (origins.emplace(part, i).second && !is_leaf(*part))
-        stack.insert(stack.end(), part->inputs, part->inputs + part->input_count);
-    }
+    position.emplace(original.nodes[i], static_cast<int>(i));
+    copies.push_back(copier.copy(original.nodes[i], static_cast<int>(i)));
   }
   for (const Node* root : original.roots) graph.roots.push_back(copies[position.at(root)].node());
   for (size_t i = 0; i < original.nodes.size(); ++i) {
@@ -56,15 +142,15 @@ ComposedGraph::ComposedGraph(const PendingGraph& original) {
     if (original.wanted[i]) graph.wanted[copies[i].node()->index] = 1;
   }
   for (const Node* node : graph.nodes) {
-    const int at = origins.at(node);
+    const int at = copier.origin(node);
     origin.push_back(at);
     graph.donatable.push_back(copies[at].node() == node && original.donatable[at]);
   }
 }
 
 std::unique_ptr<Plan> make_plan(const PendingGraph& graph) {
-  const auto is_macro = [](const Node* n) { return !is_leaf(*n) && n->op->kind == Kind::kMacro; };
-  if (std::ranges::none_of(graph.nodes, is_macro)) return make_plain_plan(graph);
+  if (std::ranges::none_of(graph.nodes, [](const Node* n) { return is_composed(*n); }))
+    return make_plain_plan(graph);
   auto composed = std::make_unique<const ComposedGraph>(graph);
   std::unique_ptr<Plan> plan = make_plain_plan(composed->graph);
   // The position in the graph of a leaf of the other, or -1: it belongs to a macro op.

@@ -44,7 +44,8 @@ std::unique_ptr<Program> plan_formula(const Formula& f, CompiledFormula* out) {
   PendingGraph graph;
   std::unordered_map<const Node*, int> known;
   std::vector<std::pair<Node*, int>> stack;
-  for (const Tensor& r : f.results) {
+  const std::vector<Tensor> recorded = without_compositions(f.results);
+  for (const Tensor& r : recorded) {
     stack.emplace_back(r.node(), 0);
     while (!stack.empty()) {
       auto& [n, next] = stack.back();
@@ -62,7 +63,7 @@ std::unique_ptr<Program> plan_formula(const Formula& f, CompiledFormula* out) {
   }
   graph.wanted.assign(graph.nodes.size(), 0);
   graph.donatable.assign(graph.nodes.size(), 0);
-  for (const Tensor& r : f.results) graph.wanted[r.node()->index] = 1;
+  for (const Tensor& r : recorded) graph.wanted[r.node()->index] = 1;
   Draft draft(graph);
   Plan inner;
   std::vector<uint8_t> held;
@@ -86,12 +87,13 @@ std::unique_ptr<Program> plan_formula(const Formula& f, CompiledFormula* out) {
     out->inputs.push_back(slot);
   }
   out->outputs = static_cast<int>(model.outputs.size());
-  for (const Tensor& r : f.results) {
+  for (const Tensor& r : recorded) {
     const PlanResult& result = *std::ranges::find_if(
         inner.results, [&](const PlanResult& x) { return graph.nodes[x.node] == r.node(); });
     const auto at = std::ranges::find(model.outputs, result.value, &PlanArray::value);
     out->results.push_back(static_cast<int>(at - model.outputs.begin()));
   }
+  out->recorded = recorded;
   model.program->many = true;
   return std::move(model.program);
 }

@@ -35,14 +35,21 @@ void walk(PendingGraph* graph);
 // For a very large graph: what to compute before it, list after list, so that each plan is small.
 std::vector<std::vector<Node*>> pieces_of(const PendingGraph& graph);
 
-// A copy of a pending graph in which the operations that its macro ops stand for are in their
-// place.
+// Whether this is a macro op for which no kernel fits: others are computed in its place.
+bool is_composed(const Node& node);
+// Makes all macro ops so, so that tests can hold kernels against compositions.
+void force_compositions(bool on);
+
+// A copy of a pending graph in which the operations that such ops stand for are in their places.
 struct ComposedGraph {
   PendingGraph graph;
   std::vector<int> origin;     // of each node: the position of that which it is a copy or a part of
   std::vector<Tensor> copies;  // of each node of the original
   explicit ComposedGraph(const PendingGraph& original);
+  class Copier;
 };
+// What was recorded, with such operations in the places of all that are composed.
+std::vector<Tensor> without_compositions(const std::vector<Tensor>& recorded);
 
 // Memory that steps read and write. What a value is made of is known when the plan is made, where
 // it lies when the plan runs.
@@ -162,7 +169,7 @@ struct Plan {
 
 // Simplifies, groups, chooses kernels and lays out memory.
 std::unique_ptr<Plan> make_plan(const PendingGraph& graph);
-// The same for a graph without macro ops.
+// The same for a graph without ops that are composed.
 std::unique_ptr<Plan> make_plain_plan(const PendingGraph& graph);
 // Finds what is the same from run to run, and moves it to the front.
 void find_steady(Plan* plan, const std::vector<uint8_t>& held);
@@ -175,6 +182,7 @@ std::unique_ptr<Program> plan_formula(const Formula& formula, CompiledFormula* o
 // For the running profile: what it calls each step, in order.
 const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& graph);
 
+void forget_plans();
 // Makes every structure hash alike, so that tests can see that plans are compared in full.
 void force_hash_collisions(bool on);
 

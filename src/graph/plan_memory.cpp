@@ -68,20 +68,20 @@ class MemoryPlanner {
       const Node& node = *graph_.nodes[step.node];
       if (step.run && !node.op->overwrites && !step.epilogue) continue;
       const auto each_input = [&](auto&& f) {
-        for (const PlanArray& a : step.inputs) f(a.value);
+        for (const PlanArray& a : step.inputs) {
+          if (a.value >= 0) f(a.value);
+        }
         if (!step.epilogue) return;
         for (const PlanArray& a : step.epilogue->inputs) f(a.value);
       };
       each_input([&](int value) { reads_[value] = taken_[value] = 0; });
-      for (const PlanArray& a : step.inputs) ++reads_[a.value];
-      if (step.epilogue) {
-        for (const PlanArray& a : step.epilogue->inputs) ++reads_[a.value];
-        reuse_inputs_of(step.epilogue.get(), s);
-      }
+      each_input([&](int value) { ++reads_[value]; });
+      if (step.epilogue) reuse_inputs_of(step.epilogue.get(), s);
       if (step.run && node.op->overwrites) {
         for (int o = 0; o < static_cast<int>(step.outputs.size()); ++o) {
           const int in = node.op->overwrites(node, o);
-          if (in >= 0 && step.outputs[o].value >= 0 && step.in_arrays[in].layout.is_contiguous())
+          if (in >= 0 && step.inputs[in].value >= 0 && step.outputs[o].value >= 0 &&
+              step.in_arrays[in].layout.is_contiguous())
             reuse(step.inputs[in], step.outputs[o], s);
         }
       }

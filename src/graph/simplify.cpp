@@ -23,9 +23,14 @@ class Simplifier {
     std::unordered_multimap<uint64_t, int> known;
     for (int i = 0; i < n; ++i) {
       d_.same[i] = i;
-      if (!d_.is_leaf(i)) {
+      if (d_.node(i).op == &kConstantOp && !d_.node(i).is_computed()) {
+        d_.same[i] = find_equal(i, &known);
+      } else if (!d_.is_leaf(i)) {
         const Node& me = d_.node(i);
-        for (const Node* in : me.input_span()) d_.inputs[i].push_back(d_.same[in->index]);
+        // Of a result only the kernel counts, not what is kept with it.
+        const auto in = me.input_span();
+        for (const Node* x : me.op->kind == Kind::kOutput ? in.first(1) : in)
+          d_.inputs[i].push_back(d_.same[x->index]);
         if (me.op->identity) {
           d_.same[i] = d_.inputs[i][0];
         } else {
@@ -46,14 +51,15 @@ class Simplifier {
   int find_equal(int i, std::unordered_multimap<uint64_t, int>* known) const {
     const Node& me = d_.node(i);
     if (me.op->effect) return i;
-    uint64_t h = mix(reinterpret_cast<uintptr_t>(me.op), static_cast<uint64_t>(me.dtype));
+    uint64_t h = mix(reinterpret_cast<uintptr_t>(me.op),
+                     static_cast<uint64_t>(me.dtype) | uint64_t{me.absent} << 8);
     for (int in : d_.inputs[i]) h = mix(h, in);
     for (int64_t word : me.words().span()) h = mix(h, word);
     const auto [begin, end] = known->equal_range(h);
     for (auto at = begin; at != end; ++at) {
       const Node& other = d_.node(at->second);
       if (other.op == me.op && other.dtype == me.dtype && other.shape == me.shape &&
-          d_.inputs[at->second] == d_.inputs[i] &&
+          other.absent == me.absent && d_.inputs[at->second] == d_.inputs[i] &&
           std::ranges::equal(other.words().span(), me.words().span()))
         return at->second;
     }

@@ -15,19 +15,36 @@ Tensor elu(const Operand& x, double alpha) {
   return where(bent, alpha * expm1(where(bent, t, 0)), t);
 }
 
-Tensor softplus(const Operand& x) {
-  const Tensor t = as_float("softplus", x);
-  const auto value = [&] {
-    const NoGrad off;
-    return relu(t) + log1p(exp(-abs(t)));
-  }();
-  return with_rule(
-      value, {t},
-      [](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
-        return std::vector<Tensor>{g * sigmoid(in[0])};
-      },
-      x.where());
+namespace {
+
+std::vector<Tensor> compose_softplus(const Recorded&, std::span<const Tensor> in) {
+  return {relu(in[0]) + log1p(exp(-abs(in[0])))};
 }
+// Smooth where the composition has a corner.
+void vjp_softplus(Vjp& v) { v.set(0, v.g() * sigmoid(v.in(0))); }
+const Op kSoftplus{.name = "softplus",
+                   .kind = Kind::kMacro,
+                   .vjp = vjp_softplus,
+                   .batch = batch_elementwise,
+                   .compose = compose_softplus};
+
+std::vector<Tensor> compose_gelu(const Recorded&, std::span<const Tensor> in) {
+  const Tensor& t = in[0];
+  return {t * (0.5 * (1 + erf(t * 0.7071067811865476)))};
+}
+const Op kGelu{
+    .name = "gelu", .kind = Kind::kMacro, .batch = batch_elementwise, .compose = compose_gelu};
+
+const RegisterOp registered[] = {RegisterOp(kSoftplus), RegisterOp(kGelu)};
+
+Tensor of_one(const Op& op, const Operand& x) {
+  const Tensor t = as_float(op.name, x);
+  return record(op, {t.node()}, t.shape(), t.dtype(), {}, x.where());
+}
+
+}  // namespace
+
+Tensor softplus(const Operand& x) { return of_one(kSoftplus, x); }
 
 Tensor log_sigmoid(const Operand& x) { return -softplus(-as_float("log_sigmoid", x)); }
 
@@ -36,21 +53,6 @@ Tensor silu(const Operand& x) {
   return t * sigmoid(t);
 }
 
-namespace {
-const Op kGelu{.name = "gelu",
-               .kind = Kind::kMacro,
-               .compose = [](std::span<const Tensor> in, AttributeWords, const Where&) {
-                 return gelu(in[0]);
-               }};
-const RegisterOp registered(kGelu);
-}  // namespace
-
-Tensor gelu(const Operand& x) {
-  const Tensor t = as_float("gelu", x);
-  if (Tensor one = as_one_node(kGelu, {&t}, t.shape(), t.dtype(), {}, x.where()); one.defined())
-    return one;
-  const auto number = [&](double value) { return shared_scalar(value, t.dtype()); };
-  return t * (number(0.5) * (number(1) + erf(t * number(0.7071067811865476))));
-}
+Tensor gelu(const Operand& x) { return of_one(kGelu, x); }
 
 }  // namespace glia

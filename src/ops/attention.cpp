@@ -28,104 +28,93 @@ Work work_on_pairs(const KernelCall& call, int d_times, int e_times) {
 Work work_of_attention(const KernelCall& call) { return work_on_pairs(call, 1, 1); }
 Work work_of_backward(const KernelCall& call) { return work_on_pairs(call, 3, 2); }
 
-const Op kAttention{.name = "attention",
-                    .kind = Kind::kKernel,
-                    .attributes = kAttributeFields<AttentionAttributes>,
-                    .strided = true,
-                    .outputs = 2,
-                    .work = work_of_attention};
-const Op kAttentionBackward{.name = "attention_backward",
-                            .kind = Kind::kKernel,
-                            .attributes = kAttributeFields<AttentionAttributes>,
-                            .strided = true,
-                            .outputs = 3,
-                            .work = work_of_backward};
-const RegisterOp registered[] = {RegisterOp(kAttention), RegisterOp(kAttentionBackward)};
-
-struct Settings {
-  double scale, dropout_p;
-  bool causal;
-  std::optional<int64_t> length;
-};
-
 // ---- The definition ----
 
-// Of q, k, v and a mask or none.
-Tensor compose(const Settings& s, const std::vector<Tensor>& in) {
-  const Tensor &q = in[0], &k = in[1], &v = in[2];
-  Tensor scores = matmul(q * s.scale, transpose(k));
+constexpr int kQ = kAttentionQ, kK = kAttentionK, kV = kAttentionV, kScale = kAttentionScale,
+              kLength = kAttentionLength, kMask = kAttentionMask, kOut = kAttentionOut,
+              kLse = kAttentionLse, kGout = kAttentionGout;
+
+Tensor scores_of(std::span<const Tensor> in, bool causal) {
+  const Tensor &q = in[kQ], &k = in[kK], &mask = in[kMask];
+  Tensor scores = matmul(q * in[kScale], transpose(k));
   const auto keep = [&](const Tensor& where_true) {
     scores = where(where_true, scores, -INFINITY);
   };
-  if (s.causal) keep(arange(k.size(-2)) <= unsqueeze(arange(q.size(-2)), 1));
-  if (s.length) keep(arange(k.size(-2)) < *s.length);
-  if (in.size() > 3) in[3].dtype() == kBool ? keep(in[3]) : void(scores = scores + in[3]);
-  // A query that sees no key gives 0.
+  if (causal) keep(arange(k.size(-2)) <= unsqueeze(arange(q.size(-2)), 1));
+  if (in[kLength].defined()) keep(arange(k.size(-2)) < in[kLength]);
+  if (mask.defined()) mask.dtype() == kBool ? keep(mask) : void(scores = scores + mask);
+  return scores;
+}
+// A query that sees no key gives 0.
+Tensor weights_of(const Tensor& scores) {
   const Tensor blind = max(scores, {-1}, true) == -INFINITY;
-  Tensor weights = where(blind, 0, softmax(where(blind, 0, scores)));
-  if (s.dropout_p > 0) weights = dropout(weights, s.dropout_p);
-  return matmul(weights, v);
+  return where(blind, 0, softmax(where(blind, 0, scores)));
 }
 
-// ---- The kernels ----
+std::vector<Tensor> compose_attention(const Recorded& one, std::span<const Tensor> in) {
+  const Tensor scores = scores_of(in, one.attributes<AttentionAttributes>().causal);
+  return {matmul(weights_of(scores), in[kV]), logsumexp(scores)};
+}
 
-Tensor record_tuple(const Op& op, const Settings& s, const std::vector<Tensor>& in,
-                    const std::vector<Tensor>& more, const Where& where) {
-  std::vector<Tensor> all;
-  all.reserve(in.size() + more.size() + 2);
-  all.assign(in.begin(), in.begin() + 3);
-  all.push_back(host_scalar(s.scale, kF32));
-  if (s.length) all.push_back(host_scalar_i64(*s.length));
-  all.insert(all.end(), in.begin() + 3, in.end());
-  all.insert(all.end(), more.begin(), more.end());
+// Leading axes are as many as there are; the scale and the length are numbers.
+Tensor batch_attention(const Recorded& one, std::span<const Tensor> in,
+                       std::span<const bool> batched, int64_t size) {
+  std::vector<Tensor> all(in.begin(), in.end());
   std::vector<Node*> nodes;
-  nodes.reserve(all.size());
-  for (const Tensor& t : all) nodes.push_back(t.node());
-  const AttentionAttributes attributes{s.causal, s.length.has_value(), in.size() > 3};
-  return record(op, nodes, {}, kF32, attributes, where);
+  for (int i = 0; i < static_cast<int>(all.size()); ++i) {
+    const bool number = i == kScale || i == kLength;
+    if (all[i].defined() && (one.in_shape(i).rank() == kMaxRank || (number && batched[i])))
+      return {};
+    if (all[i].defined() && !number) all[i] = with_batch_axis(in[i], batched[i], size);
+    nodes.push_back(all[i].node());
+  }
+  return record(one.op(), nodes, {}, one.dtype(), one.words(), one.where());
 }
 
-Tensor attend(const Settings& s, const std::vector<Tensor>& in, const Where& where) {
-  const bool trains_mask = in.size() > 3 && in[3].requires_grad();
-  // What is recorded for vmap must be of operations that have a batch rule.
-  if (in[0].dtype() != kF32 || s.dropout_p > 0 || trains_mask || symbolic() ||
-      !find_kernel(kAttention, kF32))
-    return compose(s, in);
-  Shape lse = in[0].shape(), shape = lse;
-  shape[shape.rank() - 1] = in[2].size(-1);
-  lse.erase(lse.rank() - 1);
-  const Tensor tuple = [&] {
-    const NoGrad off;
-    return record_tuple(kAttention, s, in, {}, where);
-  }();
-  const Tensor value = output(tuple, 0, shape, kF32);
-  const auto needs = [](const Tensor& t) { return t.requires_grad(); };
-  if (!grad_enabled() || std::ranges::none_of(in, needs)) return value;
-  std::vector<Tensor> arguments = in;
-  arguments.push_back(value);
-  arguments.push_back(output(tuple, 1, lse, kF32));
-  const size_t inputs = in.size();
-  const auto rule = [s, inputs, where](const std::vector<Tensor>& from, const Tensor&,
-                                       const Tensor& g) {
-    const std::vector<Tensor> own(from.begin(), from.begin() + static_cast<int64_t>(inputs));
-    std::vector<Tensor> grads(inputs);
-    {
-      const NoGrad off;
-      const Tensor tuple =
-          record_tuple(kAttentionBackward, s, own, {from[inputs], from[inputs + 1], g}, where);
-      for (int i = 0; i < 3; ++i) {
-        if (own[i].requires_grad()) grads[i] = output(tuple, i, own[i].shape(), kF32);
-      }
-    }
-    const Composition f = [s](const std::vector<Tensor>& x) {
-      return std::vector<Tensor>{compose(s, x)};
-    };
-    grads = as_gradients_of(f, own, {g}, grads, where);
-    grads.resize(from.size());
-    return grads;
-  };
-  return with_rule(value, arguments, rule, where);
+std::vector<Tensor> compose_backward(const Recorded& one, std::span<const Tensor> in) {
+  const Tensor &q = in[kQ], &k = in[kK], &v = in[kV], &scale = in[kScale], &g = in[kGout];
+  const Tensor scores = scores_of(in, one.attributes<AttentionAttributes>().causal);
+  const Tensor lse = unsqueeze(in[kLse], -1), blind = lse == -INFINITY;
+  const Tensor weights = where(blind, 0, exp(scores - where(blind, 0, lse)));
+  const Tensor along = sum(in[kOut] * g, {-1}, true);
+  const Tensor inner = weights * (matmul(g, transpose(v)) - along);
+  return {matmul(inner, k) * scale, matmul(transpose(inner), q * scale),
+          matmul(transpose(weights), g)};
 }
+
+extern const Op kAttentionBackward;
+
+void vjp_attention(Vjp& v) {
+  if (v.needs(kMask) || v.g(1).defined()) return v.set_composed();
+  std::vector<Tensor> in;
+  for (int i = 0; i < v.inputs(); ++i) in.push_back(v.in(i));
+  in.insert(in.end(), {v.out(0), v.out(1), v.g(0)});
+  std::vector<Node*> nodes;
+  for (const Tensor& t : in) nodes.push_back(t.node());
+  const Tensor tuple = record(kAttentionBackward, nodes, {}, v.dtype(), v.words(), v.where());
+  for (int i : {kQ, kK, kV}) {
+    if (v.needs(i)) v.set(i, output(tuple, i, in[i].shape(), in[i].dtype()));
+  }
+}
+
+const Op kAttention{.name = "attention",
+                    .kind = Kind::kMacro,
+                    .attributes = kAttributeFields<AttentionAttributes>,
+                    .vjp = vjp_attention,
+                    .strided = true,
+                    .batch = batch_attention,
+                    .outputs = 2,
+                    .compose = compose_attention,
+                    .work = work_of_attention};
+const Op kAttentionBackward{.name = "attention_backward",
+                            .kind = Kind::kMacro,
+                            .attributes = kAttributeFields<AttentionAttributes>,
+                            .strided = true,
+                            .batch = batch_attention,
+                            .outputs = 3,
+                            .compose = compose_backward,
+                            .work = work_of_backward};
+const RegisterOp registered[] = {RegisterOp(kAttention), RegisterOp(kAttentionBackward)};
 
 // (..., H, T, D) -> (..., H / group, group, T, D).
 Tensor grouped(const Tensor& x, int64_t group, const Where& where) {
@@ -205,15 +194,29 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     shape.push_back(t->size(-1));
     in.push_back(expand(cast(Operand(*t, where), computed), shape, where));
   }
-  if (mask.defined())
-    in.push_back(mask.dtype() == kBool ? mask : cast(Operand(mask, where), computed));
+  if (mask.defined() && mask.dtype() != kBool) mask = cast(Operand(mask, where), computed);
+  in.push_back(mask);
   Shape shape = in[0].shape();
   shape[shape.rank() - 1] = v.size(-1);
   if (keys == 0 || shape.numel() == 0) return zeros(shape, dtype);
-  const double size = static_cast<double>(q.size(-1));
-  const Settings s{options.scale.value_or(1 / std::sqrt(size)), options.dropout_p,
-                   options.is_causal, options.key_length};
-  return cast(Operand(attend(s, in, where), where), dtype);
+  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
+  const auto rounded = [&](const Tensor& t) { return cast(Operand(t, where), dtype); };
+  in.insert(in.begin() + kScale, host_scalar(scale, computed));
+  in.insert(in.begin() + kLength,
+            options.key_length ? host_scalar_i64(*options.key_length) : Tensor());
+  if (options.dropout_p > 0) {
+    const Tensor weights = weights_of(scores_of(in, options.is_causal));
+    return rounded(matmul(dropout(weights, options.dropout_p, where), in[kV], where));
+  }
+  Node* nodes[kMask + 1];
+  for (size_t i = 0; i < in.size(); ++i) nodes[i] = in[i].node();
+  const Tensor tuple = record(kAttention, std::span<Node* const>(nodes), {}, computed,
+                              AttentionAttributes{options.is_causal}, where);
+  if (!tuple.requires_grad()) return rounded(output(tuple, 0, shape, computed));
+  Shape rows = shape;
+  rows.erase(rows.rank() - 1);
+  const Tensor lse = output(tuple, 1, rows, computed);
+  return rounded(output(tuple, 0, shape, computed, {lse}));
 }
 
 }  // namespace glia

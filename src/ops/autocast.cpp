@@ -45,7 +45,7 @@ Autocast::~Autocast() {
   if (previous_ == kF32) forget_cast_parameters();
 }
 
-bool autocast_on() { return state.dtype == kBF16; }
+bool autocast_on() { return state.dtype == kBF16 && !composing(); }
 
 DType product_dtype(DType common) {
   return autocast_on() && (common == kF32 || is_half(common)) ? kBF16 : common;

@@ -351,22 +351,34 @@ Tensor pow(const Operand& base, const Operand& exponent) {
   }
   return general_pow(base, exponent);
 }
-// Where both bounds are numbers, the gradient is whole at the ends; tensors share it at ties.
+
+namespace {
+// clamp(x, low, high) where both bounds are numbers: the gradient is whole at the ends. Tensors
+// share it at ties.
+std::vector<Tensor> compose_clamp(const Recorded&, std::span<const Tensor> in) {
+  return {minimum(maximum(in[0], in[1]), in[2])};
+}
+void vjp_clamp(Vjp& v) {
+  const Tensor x = v.in(0);
+  v.set(0, where((x >= v.in(1)) & (x <= v.in(2)), v.g(), 0));
+}
+const Op kClamp{.name = "clamp",
+                .kind = Kind::kMacro,
+                .vjp = vjp_clamp,
+                .batch = batch_elementwise,
+                .compose = compose_clamp};
+const RegisterOp registered_clamp(kClamp);
+}  // namespace
+
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high) {
-  const auto composed = [&] { return minimum(maximum(x, low), high); };
-  if (x.is_scalar() || !low.is_scalar() || !high.is_scalar()) return composed();
-  const Tensor value = [&] {
-    const NoGrad off;
-    return composed();
-  }();
-  if (!is_float(value.dtype())) return value;
-  return with_rule(
-      value, {cast(x, value.dtype())},
-      [low = low.number(), high = high.number()](const std::vector<Tensor>& in, const Tensor&,
-                                                 const Tensor& g) {
-        return std::vector<Tensor>{where((in[0] >= low) & (in[0] <= high), g, 0)};
-      },
-      x.where());
+  if (x.is_scalar() || !low.is_scalar() || !high.is_scalar() || !is_float(x.tensor().dtype()))
+    return minimum(maximum(x, low), high);
+  const Tensor& t = x.tensor();
+  const auto bound = [&](const Operand& number) {
+    return host_number("clamp", number.number(), t.dtype(), x.where());
+  };
+  return record(kClamp, {t.node(), bound(low).node(), bound(high).node()}, t.shape(), t.dtype(), {},
+                x.where());
 }
 
 Tensor isnan(const Operand& x) { return x != x; }

@@ -222,13 +222,43 @@ Tensor matmul(const Tensor& a, const Tensor& b, Where where) {
 }
 
 namespace {
+
+// ---- linear(x, weight, bias), a product and a bias in the dtype of the result ----
+
+Tensor rows_of(const Tensor& x) {
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
+  return reshape(x, {rows, x.size(-1)});
+}
+std::vector<Tensor> compose_linear(const Recorded& one, std::span<const Tensor> in) {
+  const DType dtype = promote(in[0].dtype(), in[1].dtype()), wide = computed_in(dtype);
+  const Tensor out =
+      product(rows_of(cast(in[0], wide)), cast(in[1], wide), {false, true}, one.where());
+  // The bias joins what follows, in its shape, and is added before the result is rounded.
+  const Tensor y = reshape(cast(out, dtype), one.shape());
+  return {in[2].defined() ? cast(y + in[2], one.dtype()) : y};
+}
+void vjp_linear(Vjp& v) {
+  const Tensor x = v.in(0), w = v.in(1), bias = v.in(2), &g = v.g();
+  if (v.needs(2)) v.set(2, cast(g, bias.dtype()));
+  const DType dtype = promote(x.dtype(), w.dtype()), wide = computed_in(dtype);
+  const Tensor rows = rows_of(cast(cast(g, dtype), wide));
+  if (v.needs(0)) v.set(0, reshape(product(rows, cast(w, wide), {}, v.where()), x.shape()));
+  if (v.needs(1)) v.set(1, product(rows, rows_of(cast(x, wide)), {true, false}, v.where()));
+}
+Tensor batch_linear(const Recorded& one, std::span<const Tensor> in, std::span<const bool> batched,
+                    int64_t size) {
+  if (batched[1] || batched[2]) return {};
+  return record(one.op(), {in[0].node(), in[1].node(), in[2].node()}, batched_shape(one, size),
+                one.dtype(), {}, one.where());
+}
 const Op kLinear{.name = "linear",
                  .kind = Kind::kMacro,
-                 .compose = [](std::span<const Tensor> in, AttributeWords, const Where& where) {
-                   const Autocast off(kF32);
-                   return linear(in[0], in[1], in[2], where);
-                 }};
+                 .vjp = vjp_linear,
+                 .batch = batch_linear,
+                 .compose = compose_linear};
 const RegisterOp registered_linear(kLinear);
+
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Where where) {
@@ -242,16 +272,14 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Where w
          where);
   Shape shape = x.shape();
   shape[x.rank() - 1] = out;
-  if (Tensor one = as_one_node(kLinear, {&x, &weight, &bias}, shape, x.dtype(), {}, where);
-      one.defined())
-    return one;
-  int64_t rows = 1;
-  for (int i = 0; i + 1 < x.rank(); ++i) rows *= x.shape()[i];
-  const Tensor product =
-      promoted_product(reshape(x, {rows, in}, where), weight, {false, true}, where);
-  // The bias joins what follows, in its shape.
-  const Tensor y = reshape(product, shape, where);
-  return bias.defined() ? with_bias(y, bias, where) : y;
+  const DType dtype = product_dtype(promote(x.dtype(), weight.dtype()));
+  DType result = dtype;
+  if (bias.defined()) result = promote(dtype, bias.dtype());
+  if (bias.defined() && autocast_on()) result = product_dtype(result);
+  return record(kLinear,
+                {product_operand(x, dtype, where).node(),
+                 product_operand(weight, dtype, where).node(), bias.node()},
+                shape, result, {}, where);
 }
 
 }  // namespace glia

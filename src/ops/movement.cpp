@@ -11,12 +11,6 @@ namespace {
 
 // ---- Batching: the examples' axis comes in front ----
 
-Shape batched_shape(const Recorded& node, int64_t size) {
-  Shape shape = node.shape();
-  shape.insert(0, size);
-  return shape;
-}
-
 template <Attributes A>
 Tensor view_again(const Recorded& node, const Tensor& x, int64_t size, const A& attributes) {
   return record(node.op(), {x.node()}, batched_shape(node, size), node.dtype(), attributes,

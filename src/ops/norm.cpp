@@ -8,71 +8,136 @@
 namespace glia {
 namespace {
 
-struct Normalized {
-  Tensor out, mean, var, inverse;  // all but `out` keep the reduced axes with size 1
+// ---- standardize(x) -> out, mean, var, inverse ----
+// (x - mean) / sqrt(var + eps), with the gradient in three terms, and the reciprocal deviation. All
+// but `out` keep the axes with size 1.
+
+// `axes`: a bit for each.
+struct StandardizeAttributes {
+  int64_t axes = 0;
+  double eps = 1e-5;
+  GLIA_ATTRIBUTES(axes, eps)
 };
 
-// (x - mean) / sqrt(var + eps) over `axes`, with the gradient in three terms: of the forward pass
-// it needs out and the reciprocal deviation.
-Normalized normalize(const Tensor& x, const Axes& axes, double eps, const Where& where) {
-  Normalized n;
-  {
-    const NoGrad off;
-    const Moments m = moments(x, axes, where);
-    n.mean = m.mean;
-    n.var = m.var;
-    const Tensor centred = Operand(x, where) - n.mean;
-    n.inverse = rsqrt({Operand(n.var, where) + shared_scalar(eps, n.var.dtype()), where});
-    n.out = Operand(centred, where) * n.inverse;
-  }
-  if (!grad_enabled() || !x.requires_grad()) return n;
+class Standardized {
+ public:
+  enum { kOut, kMean, kVar, kInverse };
+  Standardized(const Tensor& x, StandardizeAttributes attributes, const Where& where);
+  Tensor out() const { return output(tuple_, kOut, shape_, tuple_.dtype()); }
+  Tensor statistic(int which) const { return output(tuple_, which, kept_, tuple_.dtype()); }
+
+ private:
+  Tensor tuple_;
+  Shape shape_, kept_;
+};
+
+std::vector<Tensor> compose_standardize(const Recorded& one, std::span<const Tensor> in) {
+  const auto [axes, eps] = one.attributes<StandardizeAttributes>();
+  const Moments m = moments(in[0], axes_in(axes), one.where());
+  const Tensor inverse = rsqrt(m.var + shared_scalar(eps, m.var.dtype()));
+  return {(in[0] - m.mean) * inverse, m.mean, m.var, inverse};
+}
+void vjp_standardize(Vjp& v) {
+  const Tensor x = v.in(0);
+  const auto attributes = v.attributes<StandardizeAttributes>();
+  const Axes axes = axes_in(attributes.axes);
+  const Standardized n(x, attributes, v.where());
   const double count =
-      static_cast<double>(x.numel()) / std::max(1.0, static_cast<double>(n.mean.numel()));
-  const auto inverse_rule = [axes, count](const std::vector<Tensor>& in, const Tensor& r,
-                                          const Tensor& g) {
-    return std::vector<Tensor>{(in[0] - mean(in[0], axes, true)) * (g * r * r * r * (-1 / count))};
+      static_cast<double>(x.numel()) /
+      std::max(1.0, static_cast<double>(reduced_shape(x.shape(), axes, true).numel()));
+  Tensor sum_of_all;
+  const auto add = [&](const Tensor& part) {
+    sum_of_all = sum_of_all.defined() ? sum_of_all + part : part;
   };
-  const auto rule = [axes, where](const std::vector<Tensor>& in, const Tensor& y, const Tensor& g) {
-    const Tensor centre = mean(g, axes, true, where);
-    const Tensor along = mean(Operand(g, where) * y, axes, true, where);
-    return std::vector<Tensor>{Operand(in[1], where) * (Operand(g, where) - centre - y * along),
-                               Tensor()};
-  };
-  n.inverse = with_rule(n.inverse, {x}, inverse_rule, where);
-  n.out = with_rule(n.out, {x, n.inverse}, rule, where);
-  return n;
-}
-
-Tensor scaled(Tensor x, const Tensor& weight, const Tensor& bias, const Where& where) {
-  if (weight.defined()) x = Operand(x, where) * weight;
-  return bias.defined() ? Operand(x, where) + bias : x;
-}
-
-// weight * n.out + bias, where statistics and weight have one value for each channel: the sums of
-// the gradients of weight and bias are then those that the gradient of x needs.
-Tensor scaled_by_channel(const Normalized& n, const Tensor& x, const Tensor& weight,
-                         const Tensor& bias, const Axes& axes, const Where& where) {
-  const double count = static_cast<double>(x.numel()) / static_cast<double>(weight.numel());
-  const auto rule = [=](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
-    const Tensor &w = in[1], &inverse = in[2], &y = in[3];
-    const Tensor centre = sum(g, axes, true, where);
-    const Tensor along = sum(Operand(g, where) * y, axes, true, where);
-    const Tensor scale = Operand(inverse, where) * w;
-    const Tensor inner = Operand(g, where) - y * (along / count) - centre / count;
-    std::vector<Tensor> grads{Operand(scale, where) * inner, reshape(along, w.shape(), where),
-                              Tensor(), Tensor()};
-    if (in.size() > 4) grads.push_back(reshape(centre, w.shape(), where));
-    return grads;
-  };
-  std::vector<Tensor> arguments{x, weight, n.inverse, n.out};
-  if (bias.defined()) arguments.push_back(bias);
-  Tensor out;
-  {
-    const NoGrad off;
-    out = scaled(n.out, weight, bias, where);
+  if (const Tensor& g = v.g(Standardized::kOut); g.defined()) {
+    const Tensor y = n.out();
+    add(n.statistic(Standardized::kInverse) *
+        (g - mean(g, axes, true) - y * mean(g * y, axes, true)));
   }
-  return with_rule(out, arguments, rule, where);
+  if (const Tensor& g = v.g(Standardized::kMean); g.defined()) add(expand(g / count, x.shape()));
+  if (const Tensor& g = v.g(Standardized::kVar); g.defined())
+    add((x - mean(x, axes, true)) * (g * (2 / count)));
+  if (const Tensor& g = v.g(Standardized::kInverse); g.defined()) {
+    const Tensor r = n.statistic(Standardized::kInverse);
+    add((x - mean(x, axes, true)) * (g * r * r * r * (-1 / count)));
+  }
+  v.set(0, sum_of_all);
 }
+const Op kStandardize{.name = "standardize",
+                      .kind = Kind::kMacro,
+                      .attributes = kAttributeFields<StandardizeAttributes>,
+                      .vjp = vjp_standardize,
+                      .outputs = 4,
+                      .compose = compose_standardize};
+
+Standardized::Standardized(const Tensor& x, StandardizeAttributes attributes, const Where& where)
+    : tuple_(record(kStandardize, {x.node()}, {}, x.dtype(), attributes, where)),
+      shape_(x.shape()),
+      kept_(reduced_shape(x.shape(), axes_in(attributes.axes), true)) {}
+
+Tensor scaled(Tensor x, const Tensor& weight, const Tensor& bias) {
+  if (weight.defined()) x = x * weight;
+  return bias.defined() ? x + bias : x;
+}
+
+// ---- layer_norm(x, weight, bias), over the last axes ----
+
+struct LayerNormAttributes {
+  int axes = 1;
+  double eps = 1e-5;
+  GLIA_ATTRIBUTES(axes, eps)
+};
+
+std::vector<Tensor> compose_layer_norm(const Recorded& one, std::span<const Tensor> in) {
+  const auto [count, eps] = one.attributes<LayerNormAttributes>();
+  const int64_t mask = ((int64_t{1} << count) - 1) << (in[0].rank() - count);
+  const Standardized n(in[0], {mask, eps}, one.where());
+  return {scaled(n.out(), in[1], in[2])};
+}
+Tensor batch_layer_norm(const Recorded& one, std::span<const Tensor> in,
+                        std::span<const bool> batched, int64_t size) {
+  if (batched[1] || batched[2]) return {};
+  return record(one.op(), {in[0].node(), in[1].node(), in[2].node()}, batched_shape(one, size),
+                one.dtype(), one.words(), one.where());
+}
+const Op kLayerNorm{.name = "layer_norm",
+                    .kind = Kind::kMacro,
+                    .attributes = kAttributeFields<LayerNormAttributes>,
+                    .batch = batch_layer_norm,
+                    .compose = compose_layer_norm};
+
+// ---- batch_norm(x, weight, bias) -> out, mean, var ----
+
+std::vector<Tensor> compose_batch_norm(const Recorded& one, std::span<const Tensor> in) {
+  const Standardized n(in[0], one.attributes<StandardizeAttributes>(), one.where());
+  const Shape channels{in[0].size(-1)};
+  return {scaled(n.out(), in[1], in[2]), reshape(n.statistic(Standardized::kMean), channels),
+          reshape(n.statistic(Standardized::kVar), channels)};
+}
+// Statistics and weight have one value for each channel: the sums of the gradients of weight and
+// bias are then those that the gradient of x needs.
+void vjp_batch_norm(Vjp& v) {
+  const Tensor x = v.in(0), w = v.in(1), &g = v.g(0);
+  if (!w.defined() || !g.defined() || v.g(1).defined() || v.g(2).defined()) return v.set_composed();
+  const auto attributes = v.attributes<StandardizeAttributes>();
+  const Standardized n(x, attributes, v.where());
+  const Axes axes = axes_in(attributes.axes);
+  const double count = static_cast<double>(x.numel()) / static_cast<double>(w.numel());
+  const Tensor y = n.out(), centre = sum(g, axes, true), along = sum(g * y, axes, true);
+  if (v.needs(0))
+    v.set(0, n.statistic(Standardized::kInverse) * w * (g - y * (along / count) - centre / count));
+  v.set(1, reshape(along, w.shape()));
+  v.set(2, reshape(centre, w.shape()));
+}
+const Op kBatchNorm{.name = "batch_norm",
+                    .kind = Kind::kMacro,
+                    .attributes = kAttributeFields<StandardizeAttributes>,
+                    .vjp = vjp_batch_norm,
+                    .outputs = 3,
+                    .compose = compose_batch_norm};
+
+const RegisterOp registered[] = {RegisterOp(kStandardize), RegisterOp(kLayerNorm),
+                                 RegisterOp(kBatchNorm)};
 
 void check_affine(const char* op, const Tensor& t, const char* what, const Shape& expected,
                   const Where& where) {
@@ -81,24 +146,12 @@ void check_affine(const char* op, const Tensor& t, const char* what, const Shape
          where);
 }
 
-}  // namespace
+// Of what is scaled and shifted.
+DType promoted(DType dtype, const Tensor& weight, const Tensor& bias) {
+  if (weight.defined()) dtype = promote(dtype, weight.dtype());
+  return bias.defined() ? promote(dtype, bias.dtype()) : dtype;
+}
 
-namespace {
-struct LayerNormAttributes {
-  int axes = 1;
-  double eps = 1e-5;
-  GLIA_ATTRIBUTES(axes, eps)
-};
-const Op kLayerNorm{
-    .name = "layer_norm",
-    .kind = Kind::kMacro,
-    .attributes = kAttributeFields<LayerNormAttributes>,
-    .compose = [](std::span<const Tensor> in, AttributeWords words, const Where& where) {
-      const Autocast off(kF32);
-      const auto [axes, eps] = words.as<LayerNormAttributes>();
-      return layer_norm(in[0], in[1], in[2], axes, eps, where);
-    }};
-const RegisterOp registered(kLayerNorm);
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int axes, double eps,
@@ -111,13 +164,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int
   const Shape last(t.shape().span().last(count));
   check_affine("layer_norm", weight, "weight", last, where);
   check_affine("layer_norm", bias, "bias", last, where);
-  if (Tensor one = as_one_node(kLayerNorm, {&t, &weight, &bias}, t.shape(), given.dtype(),
-                               LayerNormAttributes{count, eps}, where);
-      one.defined())
-    return one;
-  Axes over;
-  for (int i = 0; i < count; ++i) over.push_back(t.rank() - count + i);
-  return cast(scaled(normalize(t, over, eps, where).out, weight, bias, where), given.dtype());
+  return cast(record(kLayerNorm, {t.node(), weight.node(), bias.node()}, t.shape(),
+                     promoted(t.dtype(), weight, bias), LayerNormAttributes{count, eps}, where),
+              given.dtype());
 }
 
 BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
@@ -128,24 +177,13 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& 
   const Shape channels{t.size(-1)};
   check_affine("batch_norm", weight, "weight", channels, where);
   check_affine("batch_norm", bias, "bias", channels, where);
-  Axes over;
-  for (int i = 0; i + 1 < t.rank(); ++i) over.push_back(i);
-  const Normalized n = normalize(t, over, eps, where);
-  const auto statistic = [&](const Tensor& value, const CustomRule& rule) {
-    return reshape(with_rule(value, {t}, rule, where), channels, where);
-  };
-  const double count = static_cast<double>(t.numel()) / static_cast<double>(channels[0]);
-  const Tensor out = weight.defined() ? scaled_by_channel(n, t, weight, bias, over, where)
-                                      : scaled(n.out, weight, bias, where);
-  return {cast(out, given.dtype()),
-          statistic(n.mean,
-                    [count](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
-                      return std::vector<Tensor>{expand(g / count, in[0].shape())};
-                    }),
-          statistic(
-              n.var, [count, over](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
-                return std::vector<Tensor>{(in[0] - mean(in[0], over, true)) * (g * (2 / count))};
-              })};
+  const DType dtype = promoted(t.dtype(), weight, bias);
+  const Tensor tuple =
+      record(kBatchNorm, {t.node(), weight.node(), bias.node()}, {}, dtype,
+             StandardizeAttributes{(int64_t{1} << (t.rank() - 1)) - 1, eps}, where);
+  const Tensor mean = output(tuple, 1, channels, t.dtype()),
+               var = output(tuple, 2, channels, t.dtype());
+  return {cast(output(tuple, 0, t.shape(), dtype, {mean, var}), given.dtype()), mean, var};
 }
 
 Tensor dropout(const Tensor& x, double p, Where where) {

@@ -127,26 +127,8 @@ Tensor shared_scalar(double value, DType dtype) {
   const uint64_t hash = (bits + static_cast<uint64_t>(dtype)) * 0x9e3779b97f4a7c15u;
   Known& k = known[hash >> (64 - kLogKnown)];
   if (!k.node.defined() || k.bits != bits || k.node.dtype() != dtype)
-    k = {bits, host_scalar(value, dtype)};
+    k = {bits, constant(value, dtype)};
   return k.node;
-}
-
-Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
-                   DType dtype, AttributeWords attributes, const Where& where) {
-  if (eager() || symbolic() || autocast_on()) return {};
-  Node* nodes[Node::kInline];
-  size_t count = 0;
-  int64_t given = 0;
-  for (const Tensor* const* t = inputs.begin(); t != inputs.end(); ++t) {
-    if (!(*t)->defined()) continue;
-    Node* const node = nodes[count++] = (*t)->node();
-    given |= int64_t{1} << (t - inputs.begin());
-    if (node->dtype != dtype || (node->needs_grad && grad_enabled())) return {};
-  }
-  int64_t all[Node::kInline] = {given};
-  const std::span<const int64_t> words = attributes.span();
-  std::ranges::copy(words, all + 1);
-  return record(op, {nodes, count}, shape, dtype, AttributeWords({all, 1 + words.size()}), where);
 }
 
 Tensor with_batch_axis(const Tensor& x, bool batched, int64_t size) {
@@ -160,6 +142,17 @@ Tensor with_axes_behind_first(const Tensor& x, int rank) {
   Shape shape = x.shape();
   while (shape.rank() <= rank) shape.insert(1, 1);
   return reshape(x, shape);
+}
+
+Tensor batch_elementwise(const Recorded& one, std::span<const Tensor> inputs,
+                         std::span<const bool> batched, int64_t size) {
+  std::vector<Tensor> aligned(inputs.begin(), inputs.end());
+  std::vector<Node*> nodes;
+  for (size_t i = 0; i < aligned.size(); ++i) {
+    if (batched[i]) aligned[i] = with_axes_behind_first(aligned[i], one.shape().rank());
+    nodes.push_back(aligned[i].node());
+  }
+  return record(one.op(), nodes, batched_shape(one, size), one.dtype(), one.words(), one.where());
 }
 
 Tensor as_float(const char* op, const Operand& x) {

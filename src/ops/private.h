@@ -43,18 +43,6 @@ Tensor permute_parts(const Tensor& x, const Axes& axes);
 Tensor with_rule(const Tensor& value, const std::vector<Tensor>& arguments, CustomRule rule,
                  const Where& where);
 
-// Gradients of the sum of f(inputs)[i] * seeds[i], undefined seeds left out, by each input that
-// requires one: the derivative of a macro op by the composition that defines it. Implemented by
-// src/autodiff.
-using Composition = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
-std::vector<Tensor> gradients_of(const Composition& f, const std::vector<Tensor>& inputs,
-                                 const std::vector<Tensor>& seeds);
-
-// `grads`, which a kernel computed, with the derivative that gradients_of(f, inputs, seeds) have.
-std::vector<Tensor> as_gradients_of(const Composition& f, const std::vector<Tensor>& inputs,
-                                    const std::vector<Tensor>& seeds,
-                                    const std::vector<Tensor>& grads, const Where& where);
-
 // The operand as a floating-point tensor: integers become f32.
 Tensor as_float(const char* op, const Operand& x);
 inline Tensor as_float(const char* op, const Tensor& x, const Where& where) {
@@ -74,29 +62,31 @@ inline DType sum_dtype(DType t) {
 // A host number that may change from one repetition to the next must have a node of its own.
 Tensor shared_scalar(double value, DType dtype);
 
-// One node for the operations of op.compose, where nobody has to see these: no gradient can be
-// asked for, nothing is cast, mapped or computed at once; else undefined. A layer then costs one
-// node each time and still fuses. Up to four inputs, some of which may be undefined, and three
-// words of attributes.
-Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
-                   DType dtype, AttributeWords attributes, const Where& where);
-template <Attributes A>
-Tensor as_one_node(const Op& op, std::initializer_list<const Tensor*> inputs, const Shape& shape,
-                   DType dtype, const A& attributes, const Where& where) {
-  return as_one_node(op, inputs, shape, dtype, WordsOf<A>(attributes).words(), where);
+// The shape of what a batch rule gives.
+inline Shape batched_shape(const Recorded& one, int64_t size) {
+  Shape shape = one.shape();
+  shape.insert(0, size);
+  return shape;
 }
+// The batch rule of macro ops that are elementwise.
+Tensor batch_elementwise(const Recorded& one, std::span<const Tensor> inputs,
+                         std::span<const bool> batched, int64_t size);
 
 // Mean and variance (the sum of squares divided by the count less `correction`) over `axes`, which
-// stay with size 1, without gradients. What the mean's rounding leaves is taken off again, so that
-// they are right however far from zero x lies.
+// stay with size 1. What the mean's rounding leaves is taken off again, so that they are right
+// however far from zero x lies.
 struct Moments {
   Tensor mean, var;
 };
 Moments moments(const Tensor& x, const Axes& axes, const Where& where, double correction = 0);
 
-// log(sum(exp(x - shift))) over `axes`, which stay with size 1. `shift` is a constant.
-Tensor log_sum_exp(const Tensor& x, const Tensor& shift, const Axes& axes, const Where& where);
+// log(sum(exp(x - shift))) over the axes of a bit mask, which stay with size 1. `shift` is a
+// constant.
+Tensor log_sum_exp(const Tensor& x, const Tensor& shift, int64_t mask, const Where& where);
 
+// The axes of a bit mask as axis_mask() makes it: none, which stands for all, only of a tensor that
+// has none.
+Axes axes_in(int64_t mask);
 // The shape that a reduction over these axes (all when empty) gives.
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
 

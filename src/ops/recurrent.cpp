@@ -14,184 +14,196 @@ Work work_of_steps(const KernelCall& call) {
   work.flops = 2.0 * static_cast<double>(steps[0] * steps[1] * w.numel());
   return work;
 }
-const Op kRecurrent{.name = "recurrent",
-                    .kind = Kind::kKernel,
-                    .attributes = kAttributeFields<Recurrence>,
-                    .overwrites = first_over_first,
-                    .outputs = 3,
-                    .work = work_of_steps};
-const Op kRecurrentBackward{.name = "recurrent_backward",
-                            .kind = Kind::kKernel,
-                            .attributes = kAttributeFields<Recurrence>,
-                            .overwrites = first_over_first,
-                            .outputs = 3,
-                            .work = work_of_steps};
-const RegisterOp registered[] = {RegisterOp(kRecurrent), RegisterOp(kRecurrentBackward)};
-
-// ---- What a recurrence takes ----
-
-// The inputs of the op, as in recurrent.h.
-struct Inputs {
-  Tensor x, w, bias_ih, bias_hh, h0, c0;
-
-  Inputs(const Recurrence& kind, const std::vector<Tensor>& list) : x(list[0]), w(list[1]) {
-    if (kind.has_bias) bias_ih = list[2], bias_hh = list[3];
-    if (!kind.has_state) return;
-    h0 = list[kind.has_bias ? 4 : 2];
-    if (kind.cell == Recurrence::kLSTM) c0 = list[kind.has_bias ? 5 : 3];
-  }
-};
-
 // ---- The definition ----
 
-// {every state (T, N, H), the last cell of an LSTM (N, H)}.
-std::vector<Tensor> compose(const Recurrence& kind, const std::vector<Tensor>& list) {
-  const Inputs in(kind, list);
-  const int64_t steps = in.x.size(0), batch = in.x.size(1), hidden = in.w.size(1);
-  const bool gru = kind.cell == Recurrence::kGRU;
-  Tensor x = in.x;
-  if (kind.has_bias) x = gru ? x + in.bias_ih : x + (in.bias_ih + in.bias_hh);
-  Tensor h = kind.has_state ? in.h0 : zeros({batch, hidden}, x.dtype()), c = h;
-  if (kind.cell == Recurrence::kLSTM && kind.has_state) c = in.c0;
-  std::vector<Tensor> states;
+using R = Recurrence;
+
+using B = Recurrence::Backward;
+
+std::vector<Tensor> compose_recurrent(const Recorded& one, std::span<const Tensor> in) {
+  const Recurrence kind = one.attributes<Recurrence>();
+  const Tensor &w = in[R::kW], &bias_ih = in[R::kBiasIH], &bias_hh = in[R::kBiasHH];
+  const int64_t steps = in[R::kX].size(0), batch = in[R::kX].size(1), hidden = w.size(1);
+  const bool gru = kind.cell == R::kGRU;
+  Tensor x = in[R::kX];
+  if (bias_ih.defined()) x = gru ? x + bias_ih : x + (bias_ih + bias_hh);
+  Tensor h = in[R::kH0].defined() ? in[R::kH0] : zeros({batch, hidden}, x.dtype());
+  Tensor c = in[R::kC0].defined() ? in[R::kC0] : zeros({batch, hidden}, x.dtype());
+  std::vector<Tensor> y, gates, inner;
   for (int64_t t = 0; t < steps; ++t) {
-    const Tensor own = index(x, {t}), product = linear(h, in.w, gru ? in.bias_hh : Tensor());
+    const Tensor own = index(x, {t}), product = linear(h, w, gru ? bias_hh : Tensor());
     const auto part = [&](const Tensor& of, int64_t gate) {
       return slice(of, 1, {gate * hidden, (gate + 1) * hidden});
     };
     switch (kind.cell) {
-      case Recurrence::kLSTM: {
+      case R::kLSTM: {
         const Tensor z = own + product;
-        c = sigmoid(part(z, 1)) * c + sigmoid(part(z, 0)) * tanh(part(z, 2));
-        h = sigmoid(part(z, 3)) * tanh(c);
+        const Tensor i = sigmoid(part(z, 0)), f = sigmoid(part(z, 1)), g = tanh(part(z, 2)),
+                     o = sigmoid(part(z, 3));
+        c = f * c + i * g;
+        h = o * tanh(c);
+        gates.push_back(concat({i, f, g, o}, 1));
+        inner.push_back(c);
         break;
       }
-      case Recurrence::kGRU: {
+      case R::kGRU: {
         const Tensor r = sigmoid(part(own, 0) + part(product, 0));
         const Tensor z = sigmoid(part(own, 1) + part(product, 1));
         const Tensor n = tanh(part(own, 2) + r * part(product, 2));
         h = n + z * (h - n);
+        gates.push_back(concat({r, z, n}, 1));
+        inner.push_back(part(product, 2));
         break;
       }
-      case Recurrence::kTanh:
+      case R::kTanh:
         h = tanh(own + product);
         break;
-      case Recurrence::kReLU:
+      case R::kReLU:
         h = relu(own + product);
         break;
     }
-    states.push_back(h);
+    y.push_back(h);
   }
-  return {stack(states), c};
+  if (gates.empty()) return {stack(y), {}, {}, {}};
+  return {stack(y), gru ? Tensor() : c, stack(gates), stack(inner)};
 }
 
-// ---- The kernels ----
-
-std::vector<Node*> nodes_of(const std::vector<Tensor>& tensors) {
-  std::vector<Node*> nodes;
-  for (const Tensor& t : tensors) nodes.push_back(t.node());
-  return nodes;
+// From the last step to the first.
+std::vector<Tensor> compose_backward(const Recorded& one, std::span<const Tensor> in) {
+  const Recurrence kind = one.attributes<Recurrence>();
+  const Tensor &w = in[B::kW], &y = in[B::kY];
+  const int64_t steps = y.size(0), hidden = w.size(1);
+  const bool gru = kind.cell == R::kGRU;
+  std::vector<Tensor> dx(steps), dproducts(steps);
+  Tensor carry = in[B::kGc];  // of a GRU the part of the state's gradient that needs no product
+  Tensor dh;                  // of the state before the step
+  for (int64_t t = steps - 1; t >= 0; --t) {
+    const Tensor g = index(in[B::kGy], {t});
+    dh = dh.defined() ? g + dh : g;
+    const auto gate = [&](int64_t i) {
+      return slice(index(in[B::kGates], {t}), 1, {i * hidden, (i + 1) * hidden});
+    };
+    const auto at = [&](int slot) { return index(in[slot], {t}); };
+    // What a state was before the step; zeros if nothing says so.
+    const auto before = [&](int slot, int initial) {
+      if (t > 0) return index(in[slot], {t - 1});
+      return in[initial].defined() ? in[initial] : zeros(g.shape(), g.dtype());
+    };
+    switch (kind.cell) {
+      case R::kLSTM: {
+        const Tensor i = gate(0), f = gate(1), z = gate(2), o = gate(3);
+        const Tensor squashed = tanh(at(B::kInner));
+        Tensor dc = dh * o * (1 - squashed * squashed);
+        if (carry.defined()) dc = dc + carry;
+        dx[t] = concat({dc * z * i * (1 - i), dc * before(B::kInner, B::kC0) * f * (1 - f),
+                        dc * i * (1 - z * z), dh * squashed * o * (1 - o)},
+                       1);
+        carry = dc * f;
+        break;
+      }
+      case R::kGRU: {
+        const Tensor r = gate(0), z = gate(1), n = gate(2);
+        const Tensor dn = dh * (1 - z) * (1 - n * n), dr = dn * at(B::kInner) * r * (1 - r);
+        const Tensor dz = dh * (before(B::kY, B::kH0) - n) * z * (1 - z);
+        dx[t] = concat({dr, dz, dn}, 1);
+        dproducts[t] = concat({dr, dz, dn * r}, 1);
+        carry = dh * z;
+        break;
+      }
+      case R::kTanh:
+        dx[t] = dh * (1 - at(B::kGates) * at(B::kGates));
+        break;
+      case R::kReLU:
+        dx[t] = where(at(B::kGates) > 0, dh, 0);
+        break;
+    }
+    dh = matmul(gru ? dproducts[t] : dx[t], w);
+    if (gru) dh = dh + carry;
+  }
+  return {stack(dx), dh, kind.cell == R::kLSTM ? carry : Tensor(),
+          gru ? stack(dproducts) : Tensor()};
 }
 
-Tensor record_tuple(const Op& op, const Recurrence& kind, const std::vector<Tensor>& inputs,
-                    const Where& where) {
-  return record(op, nodes_of(inputs), {}, kF32, kind, where);
-}
-Tensor output(const Tensor& tuple, int which, const Shape& shape) {
-  return output(tuple, which, shape, kF32);
-}
+// ---- The gradient ----
 
-// What the forward kernel keeps for the backward one.
-struct Saved {
-  Tensor y, gates, inner;
-};
+int gates_over_x(const Recorded&, int output) { return output == R::kGates ? R::kX : -1; }
+int dx_over_gates(const Recorded&, int output) { return output == B::kDx ? B::kGates : -1; }
 
-// The gradients by each input, from those of the states or of the last cell.
-std::vector<Tensor> backward(Recurrence kind, const std::vector<Tensor>& list, const Saved& saved,
-                             const Tensor& gy, const Tensor& gc, const Where& where) {
-  const NoGrad off;
-  const Inputs in(kind, list);
-  const int64_t steps = saved.y.size(0), batch = saved.y.size(1), hidden = saved.y.size(2);
-  const bool gru = kind.cell == Recurrence::kGRU, lstm = kind.cell == Recurrence::kLSTM;
-  kind.has_inner_gradient = gc.defined();
-  std::vector<Tensor> inputs{lstm || gru ? saved.gates : saved.y, in.w,
-                             gy.defined() ? gy : zeros(saved.y.shape())};
-  if (lstm || gru) inputs.push_back(saved.inner);
-  if (gc.defined()) inputs.push_back(gc);
-  if (gru) inputs.push_back(saved.y);
-  if (kind.has_state && lstm) inputs.push_back(in.c0);
-  if (kind.has_state && gru) inputs.push_back(in.h0);
-  const Tensor tuple = record_tuple(kRecurrentBackward, kind, inputs, where);
+void vjp_recurrent(Vjp& v);
 
-  const Shape state{batch, hidden};
+const Op kRecurrent{.name = "recurrent",
+                    .kind = Kind::kMacro,
+                    .attributes = kAttributeFields<Recurrence>,
+                    .vjp = vjp_recurrent,
+                    .overwrites = gates_over_x,
+                    .outputs = 4,
+                    .compose = compose_recurrent,
+                    .work = work_of_steps};
+const Op kRecurrentBackward{.name = "recurrent_backward",
+                            .kind = Kind::kMacro,
+                            .attributes = kAttributeFields<Recurrence>,
+                            .overwrites = dx_over_gates,
+                            .outputs = 4,
+                            .compose = compose_backward,
+                            .work = work_of_steps};
+const RegisterOp registered[] = {RegisterOp(kRecurrent), RegisterOp(kRecurrentBackward)};
+
+void vjp_recurrent(Vjp& v) {
+  if (v.g(R::kGates).defined() || v.g(R::kInner).defined()) return v.set_composed();
+  const Recurrence kind = v.attributes<Recurrence>();
+  const bool gru = kind.cell == R::kGRU;
+  const DType dtype = v.dtype();
+  const Tensor w = v.in(R::kW), h0 = v.in(R::kH0), &gy = v.g(R::kY);
+  Shape states = v.in_shape(R::kX);
+  states[2] = w.size(1);
+  const Tensor y = v.out(R::kY).defined() ? v.out(R::kY) : output(v.out(), R::kY, states, dtype);
+  const Tensor gates = kind.gates() > 1 ? v.out(R::kGates) : y;
+  const Tensor seed = gy.defined() ? gy : zeros_like(y);
+  const Tensor tuple = record(kRecurrentBackward,
+                              {gates.node(), w.node(), y.node(), v.out(R::kInner).node(), h0.node(),
+                               v.in(R::kC0).node(), seed.node(), v.g(R::kC).node()},
+                              {}, dtype, kind, v.where());
+  const int64_t steps = y.size(0), batch = y.size(1), hidden = y.size(2);
   const int64_t width = kind.gates() * hidden;
-  const Tensor dx = output(tuple, 0, in.x.shape());
-  const Tensor products = gru ? output(tuple, 2, in.x.shape()) : dx;
-  std::vector<Tensor> grads(list.size());
-  const auto needs = [&](size_t i) { return list[i].requires_grad(); };
-  if (needs(0)) grads[0] = dx;
-  if (needs(1)) {
+  const Tensor dx = output(tuple, B::kDx, {steps, batch, width}, dtype);
+  const Tensor products = gru ? output(tuple, B::kDproducts, {steps, batch, width}, dtype) : dx;
+  v.set(R::kX, dx);
+  if (v.needs(R::kW)) {
     Tensor dw;
     const auto add = [&](const Tensor& g, const Tensor& h) {
       const Tensor part = matmul(transpose(reshape(g, {-1, width})), reshape(h, {-1, hidden}));
       dw = dw.defined() ? dw + part : part;
     };
-    if (steps > 1) add(slice(products, 0, {1, steps}), slice(saved.y, 0, {0, steps - 1}));
-    if (kind.has_state) add(index(products, {0}), in.h0);
-    grads[1] = dw.defined() ? dw : zeros_like(in.w);
+    if (steps > 1) add(slice(products, 0, {1, steps}), slice(y, 0, {0, steps - 1}));
+    if (h0.defined()) add(index(products, {0}), h0);
+    v.set(R::kW, dw.defined() ? dw : zeros_like(w));
   }
-  size_t next = 2;
-  if (kind.has_bias) {
-    if (needs(next)) grads[next] = sum(dx, {0, 1});
-    if (needs(next + 1)) grads[next + 1] = sum(products, {0, 1});
-    next += 2;
-  }
-  if (kind.has_state) {
-    if (needs(next)) grads[next] = output(tuple, 1, state);
-    if (lstm && needs(next + 1)) grads[next + 1] = output(tuple, 2, state);
-  }
-  return grads;
-}
-
-// The derivative of result `which`; its own derivative is that of the composition.
-CustomRule rule_of(const Recurrence& kind, size_t inputs, int which, const Where& where) {
-  return [=](const std::vector<Tensor>& arguments, const Tensor&, const Tensor& g) {
-    const auto end = arguments.begin() + static_cast<std::ptrdiff_t>(inputs);
-    const std::vector<Tensor> list(arguments.begin(), end);
-    const Saved saved{end[0], end[1], end[2]};
-    std::vector<Tensor> seeds(2);
-    seeds[which] = g;
-    const Composition f = [kind](const std::vector<Tensor>& x) { return compose(kind, x); };
-    std::vector<Tensor> grads = as_gradients_of(
-        f, list, seeds, backward(kind, list, saved, seeds[0], seeds[1], where), where);
-    grads.resize(arguments.size());
-    return grads;
-  };
+  if (v.needs(R::kBiasIH)) v.set(R::kBiasIH, sum(dx, {0, 1}));
+  if (v.needs(R::kBiasHH)) v.set(R::kBiasHH, sum(products, {0, 1}));
+  if (v.needs(R::kH0)) v.set(R::kH0, output(tuple, B::kDh0, {batch, hidden}, dtype));
+  if (v.needs(R::kC0)) v.set(R::kC0, output(tuple, B::kDc0, {batch, hidden}, dtype));
 }
 
 // {every state, the last cell of an LSTM}.
-std::vector<Tensor> recur(const Recurrence& kind, const std::vector<Tensor>& inputs,
+std::vector<Tensor> recur(const Recurrence& kind, const std::vector<Tensor>& in,
                           const Where& where) {
-  // What is recorded for vmap must be of operations that have a batch rule.
-  if (inputs[0].dtype() != kF32 || symbolic() || !find_kernel(kRecurrent, kF32))
-    return compose(kind, inputs);
-  const Shape& x = inputs[0].shape();
-  const bool gated = kind.gates() > 1;
-  std::vector<Tensor> arguments = inputs;
-  Tensor y, c;
-  {
-    const NoGrad off;
-    const Tensor tuple = record_tuple(kRecurrent, kind, inputs, where);
-    const Shape states{x[0], x[1], inputs[1].size(1)};
-    y = output(tuple, Recurrence::kY, states);
-    arguments.push_back(y);
-    arguments.push_back(gated ? output(tuple, Recurrence::kGates, x) : y);
-    arguments.push_back(gated ? output(tuple, Recurrence::kInner, states) : y);
-    if (kind.cell == Recurrence::kLSTM) c = index(arguments.back(), {-1});
+  const Shape &x = in[R::kX].shape(), states{x[0], x[1], in[R::kW].size(1)};
+  const Shape state{x[1], states[2]};
+  const DType dtype = in[R::kX].dtype();
+  std::vector<Node*> nodes;
+  for (const Tensor& t : in) nodes.push_back(t.node());
+  const Tensor tuple = record(kRecurrent, nodes, {}, dtype, kind, where);
+  const bool lstm = kind.cell == R::kLSTM;
+  if (!tuple.requires_grad() || kind.gates() == 1) {
+    if (!lstm) return {output(tuple, R::kY, states, dtype), {}};
+    const Tensor c = output(tuple, R::kC, state, dtype);
+    return {output(tuple, R::kY, states, dtype, {c}), c};
   }
-  y = with_rule(y, arguments, rule_of(kind, inputs.size(), 0, where), where);
-  if (c.defined()) c = with_rule(c, arguments, rule_of(kind, inputs.size(), 1, where), where);
-  return {y, c};
+  const Tensor gates = output(tuple, R::kGates, x, dtype),
+               inner = output(tuple, R::kInner, states, dtype);
+  if (!lstm) return {output(tuple, R::kY, states, dtype, {gates, inner}), {}};
+  const Tensor c = output(tuple, R::kC, state, dtype, {gates, inner});
+  return {output(tuple, R::kY, states, dtype, {c, gates, inner}), c};
 }
 
 // ---- What users call ----
@@ -201,12 +213,13 @@ struct Operands {
 };
 
 LSTMResult layer(const char* op, Recurrence::Cell cell, const Operands& in, const Where& where) {
-  const Recurrence kind{cell, in.bias_ih.defined(), in.h0.defined()};
+  const Recurrence kind{cell};
+  const bool has_bias = in.bias_ih.defined(), has_state = in.h0.defined();
   for (const Tensor* t : {&in.x, &in.weight_ih, &in.weight_hh}) {
     if (!t->defined()) fail(op, "an operand is not defined", where);
   }
-  if (in.bias_hh.defined() != kind.has_bias) fail(op, "only one of the biases is defined", where);
-  if (cell == Recurrence::kLSTM && in.c0.defined() != kind.has_state)
+  if (in.bias_hh.defined() != has_bias) fail(op, "only one of the biases is defined", where);
+  if (cell == Recurrence::kLSTM && in.c0.defined() != has_state)
     fail(op, "only one of the initial states h0 and c0 is defined", where);
   if (in.x.rank() != 3) fail(op, "needs x (T, N, in), got " + in.x.shape().str(), where);
   if (in.weight_hh.rank() != 2)
@@ -240,9 +253,8 @@ LSTMResult layer(const char* op, Recurrence::Cell cell, const Operands& in, cons
   // Inside an Autocast this product is in bf16; states are never rounded.
   std::vector<Tensor> inputs{given(linear(given(in.x), given(in.weight_ih), {}, where)),
                              given(in.weight_hh)};
-  for (const Tensor* t : {&in.bias_ih, &in.bias_hh, &in.h0, &in.c0}) {
-    if (t->defined()) inputs.push_back(given(*t));
-  }
+  for (const Tensor* t : {&in.bias_ih, &in.bias_hh, &in.h0, &in.c0})
+    inputs.push_back(t->defined() ? given(*t) : Tensor());
   const std::vector<Tensor> states = recur(kind, inputs, where);
   LSTMResult r{result(states[0]), result(index(states[0], {-1}, where)), {}};
   if (cell == Recurrence::kLSTM) r.c = result(states[1]);

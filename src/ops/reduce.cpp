@@ -115,6 +115,14 @@ Tensor reduce(const Op& op, const Tensor& x, const Axes& axes, bool keepdim, con
 
 }  // namespace
 
+Axes axes_in(int64_t mask) {
+  Axes axes;
+  for (int i = 0; i < kMaxRank; ++i) {
+    if (mask >> i & 1) axes.push_back(i);
+  }
+  return axes;
+}
+
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim) {
   std::vector<bool> gone(shape.rank(), axes.empty());
   for (int64_t axis : axes) gone[normalize_axis(axis, shape.rank())] = true;
@@ -172,7 +180,6 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keepdim, Where where) {
 }
 
 Moments moments(const Tensor& x, const Axes& axes, const Where& where, double correction) {
-  const NoGrad off;
   const auto count = static_cast<double>(reduced_count(x, axes));
   const Tensor rough = mean(x, axes, true, where);
   const Tensor centred = Operand(x, where) - rough;
@@ -183,15 +190,51 @@ Moments moments(const Tensor& x, const Axes& axes, const Where& where, double co
   return {rough + drift, maximum(squares, shared_scalar(0, x.dtype())) / left};
 }
 
+namespace {
+
+// ---- var(x), of f32 or f64 ----
+
+// `axes`: a bit for each.
+struct VarAttributes {
+  int64_t axes = 0;
+  double correction = 1;
+  GLIA_ATTRIBUTES(axes, correction)
+};
+
+std::vector<Tensor> compose_var(const Recorded& one, std::span<const Tensor> in) {
+  const auto [mask, correction] = one.attributes<VarAttributes>();
+  return {moments(in[0], axes_in(mask), one.where(), correction).var};
+}
+void vjp_var(Vjp& v) {
+  const Tensor x = v.in(0);
+  const auto [mask, correction] = v.attributes<VarAttributes>();
+  const Axes axes = axes_in(mask);
+  const double left = std::max(static_cast<double>(reduced_count(x, axes)) - correction, 0.0);
+  v.set(0, (x - mean(x, axes, true)) * (v.g() * (2 / left)));
+}
+Tensor batch_var(const Recorded& one, std::span<const Tensor> in, std::span<const bool>,
+                 int64_t size) {
+  const auto [mask, correction] = one.attributes<VarAttributes>();
+  if (mask == 0) return {};
+  return record(one.op(), {in[0].node()}, batched_shape(one, size), one.dtype(),
+                VarAttributes{mask << 1, correction}, one.where());
+}
+const Op kVar{.name = "var",
+              .kind = Kind::kMacro,
+              .attributes = kAttributeFields<VarAttributes>,
+              .vjp = vjp_var,
+              .batch = batch_var,
+              .compose = compose_var};
+const RegisterOp registered_var(kVar);
+
+}  // namespace
+
 Tensor var(const Tensor& x, const Axes& axes, bool keepdim, double correction, Where where) {
   const Averaged a("var", x, where);
-  const double n = static_cast<double>(reduced_count(x, axes));
-  const double left = std::max(n - correction, 0.0);
-  const auto rule = [axes, left](const std::vector<Tensor>& in, const Tensor&, const Tensor& g) {
-    return std::vector<Tensor>{(in[0] - mean(in[0], axes, true)) * (g * (2 / left))};
-  };
-  const Tensor value = moments(a.wide, axes, where, correction).var;
-  const Tensor y = cast(with_rule(value, {a.wide}, rule, where), a.dtype);
+  const int64_t mask = axis_mask("var", axes, a.wide.rank(), where);
+  const Tensor y = cast(record(kVar, {a.wide.node()}, reduced_shape(x.shape(), axes, true),
+                               a.wide.dtype(), VarAttributes{mask, correction}, where),
+                        a.dtype);
   return keepdim ? y : reshape(y, reduced_shape(x.shape(), axes, false), where);
 }
 Tensor any(const Tensor& x, const Axes& axes, bool keepdim, Where where) {

@@ -127,7 +127,40 @@ int64_t padding_index(const char* op, const LookupOptions& options, int64_t size
   return i < 0 ? i + size : i;
 }
 
-bool needs_grad(const Tensor& t) { return grad_enabled() && t.requires_grad(); }
+// ---- sparse_embedding(indices, weight), whose gradient is row-sparse ----
+
+struct EmbeddingAttributes {
+  int64_t padding = kNoIndex;
+  GLIA_ATTRIBUTES(padding)
+};
+
+std::vector<Tensor> compose_sparse_embedding(const Recorded& one, std::span<const Tensor> in) {
+  return {take(in[1], in[0], 0, one.where())};
+}
+void vjp_sparse_embedding(Vjp& v) {
+  if (symbolic()) return v.set_composed();  // inside vmap gradients are dense
+  const Where& where = v.where();
+  const Tensor indices = v.in(0), &g = v.g();
+  const Shape& table = v.in_shape(1);
+  const Tensor at = glia::where(indices < 0, indices + table[0], indices);
+  const Groups groups =
+      group_rows(at, table[0], v.attributes<EmbeddingAttributes>().padding, where);
+  const Tensor source = cast(reshape(g, {indices.numel(), table[1]}), sum_dtype(g.dtype()));
+  v.set(1,
+        spread_rows({groups.ids, groups.starts, groups.perm, source, {}, table[0], where}, true));
+}
+// The gradient of a table that all examples share is dense.
+Tensor batch_sparse_embedding(const Recorded& one, std::span<const Tensor> in,
+                              std::span<const bool> batched, int64_t) {
+  return batched[1] ? Tensor() : take(in[1], in[0], 0, one.where());
+}
+const Op kSparseEmbedding{.name = "sparse_embedding",
+                          .kind = Kind::kMacro,
+                          .attributes = kAttributeFields<EmbeddingAttributes>,
+                          .vjp = vjp_sparse_embedding,
+                          .batch = batch_sparse_embedding,
+                          .compose = compose_sparse_embedding};
+const RegisterOp registered_embedding(kSparseEmbedding);
 
 }  // namespace
 
@@ -136,7 +169,7 @@ bool needs_grad(const Tensor& t) { return grad_enabled() && t.requires_grad(); }
 Tensor embedding(const Tensor& indices, const Tensor& weight, const LookupOptions& options,
                  Where where) {
   require_lookup("embedding", indices, weight, where);
-  const int64_t size = weight.shape()[0], width = weight.shape()[1];
+  const int64_t size = weight.shape()[0];
   const int64_t padding = padding_index("embedding", options, size, where);
   if (!options.sparse) {
     const Tensor rows = take(weight, indices, 0, where);
@@ -144,20 +177,10 @@ Tensor embedding(const Tensor& indices, const Tensor& weight, const LookupOption
     const Tensor none = (indices == padding) | (indices == padding - size);
     return glia::where(unsqueeze(none, -1), stop_gradient(rows), rows);
   }
-  Tensor value;
-  {
-    const NoGrad off;
-    value = take(weight, indices, 0, where);
-  }
-  if (!needs_grad(weight)) return value;
-  const auto rule = [=](const std::vector<Tensor>&, const Tensor&, const Tensor& g) {
-    const Tensor at = glia::where(indices < 0, indices + size, indices);
-    const Groups groups = group_rows(at, size, padding, where);
-    const Tensor source = cast(reshape(g, {indices.numel(), width}), sum_dtype(g.dtype()));
-    return std::vector<Tensor>{
-        spread_rows({groups.ids, groups.starts, groups.perm, source, {}, size, where}, true)};
-  };
-  return with_rule(value, {weight}, rule, where);
+  Shape shape = indices.shape();
+  shape.push_back(weight.shape()[1]);
+  return record(kSparseEmbedding, {indices.node(), weight.node()}, shape, weight.dtype(),
+                EmbeddingAttributes{padding}, where);
 }
 
 Tensor embedding_bag(const Tensor& indices, const Tensor& weight, const Tensor& offsets,

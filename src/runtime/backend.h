@@ -89,8 +89,12 @@ class FusedKernel {
 
 std::unique_ptr<FusedKernel> compile(const Program& program);
 
-// The kernel for this op on outputs of this dtype; null: Op::run.
-const Kernel* find_kernel(const Op& op, DType dtype);
+// The kernel for this node, or for any on outputs of this dtype; null: Op::run, or the operations
+// that a macro op stands for.
+const Kernel* find_kernel(const Op& op, DType dtype, const Node* node = nullptr);
+inline const Kernel* find_kernel(const Node& node) {
+  return find_kernel(*node.op, node.dtype, &node);
+}
 // out = a b, all (n, n) of f32 or bf16, as fast as it can: what profiles compare with.
 void multiply_squares(DType dtype, int64_t n, const void* a, const void* b, void* out);
 // Whether products in bf16 are faster here than in f32.

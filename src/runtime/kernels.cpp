@@ -25,11 +25,14 @@ RegisterKernel::RegisterKernel(Kernel kernel) {
   registry().by_op.emplace(kernel.op, std::move(kernel));
 }
 
-const Kernel* find_kernel(const Op& op, DType dtype) {
+const Kernel* find_kernel(const Op& op, DType dtype, const Node* node) {
   std::lock_guard hold(registry().lock);
   const auto [begin, end] = registry().by_op.equal_range(op.name);
-  const auto found = std::find_if(
-      begin, end, [&](const auto& k) { return std::ranges::count(k.second.dtypes, dtype) > 0; });
+  const auto found = std::find_if(begin, end, [&](const auto& k) {
+    const Kernel& kernel = k.second;
+    return std::ranges::count(kernel.dtypes, dtype) > 0 &&
+           (!kernel.fits || (node && kernel.fits(*node)));
+  });
   return found == end ? nullptr : &found->second;
 }
 

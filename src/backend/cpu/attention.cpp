@@ -142,15 +142,14 @@ struct Call {
   int64_t keys;  // that count
   const Array* mask = nullptr;
   int64_t products, queries, size, value_size;
-  size_t next;  // first of the inputs that follow
 
   explicit Call(const KernelCall& call)
       : kind(call.attributes<AttentionAttributes>()), q(call.in[0]), k(call.in[1]), v(call.in[2]) {
-    next = 3;
-    scale = *call.in[next++].as<float>();
+    scale = *call.in[kAttentionScale].as<float>();
     keys = k.rows;
-    if (kind.has_length) keys = std::clamp<int64_t>(*call.in[next++].as<int64_t>(), 0, keys);
-    if (kind.has_mask) mask = &call.in[next++];
+    if (const auto* length = call.in[kAttentionLength].as<int64_t>())
+      keys = std::clamp<int64_t>(*length, 0, keys);
+    if (call.in[kAttentionMask].data) mask = &call.in[kAttentionMask];
     queries = q.rows;
     size = q.cols;
     value_size = v.cols;
@@ -453,14 +452,21 @@ struct BackwardRoom {
 
 struct BackwardCall : Call {
   Operand out, gout;
+  MemoryRef lse_copied;
   const float* lse;
   float *gq, *gk, *gv;
 
   explicit BackwardCall(const KernelCall& call)
       : Call(call),
-        out(call.in[next]),
-        gout(call.in[next + 2]),
-        lse(call.in[next + 1].as<float>()) {
+        out(call.in[kAttentionOut]),
+        gout(call.in[kAttentionGout]),
+        lse(call.in[kAttentionLse].as<float>()) {
+    const Array& sums = call.in[kAttentionLse];
+    if (!sums.layout.is_contiguous()) {
+      float* const to = scratch(&lse_copied, sums.numel());
+      copy_elements(sums, to, Layout::contiguous(sums.layout.shape));
+      lse = to;
+    }
     gq = call.out[0].as<float>();
     gk = call.out[1].as<float>();
     gv = call.out[2].as<float>();

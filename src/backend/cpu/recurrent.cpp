@@ -404,8 +404,8 @@ void run_forward(const KernelCall& call, const Recurrence& kind, Forward f) {
   float* const third = scratch(&input_bias, h);
   std::fill_n(start, blocks * kN * kLanes, 0.0f);
   std::fill_n(third, h, 0.0f);
-  if (kind.has_bias) {
-    const float *bias_ih = call.in[2].as<float>(), *bias_hh = call.in[3].as<float>();
+  if (const float* bias_ih = call.in[Recurrence::kBiasIH].as<float>()) {
+    const float* const bias_hh = call.in[Recurrence::kBiasHH].as<float>();
     for (int64_t block = 0; block < blocks; ++block) {
       for (int64_t v = 0; v < kN; ++v) {
         const auto [first, count] = units(block, v);
@@ -435,6 +435,10 @@ void run_forward(const KernelCall& call, const Recurrence& kind, Forward f) {
   for_row_chunks(f, Cell::kGates * h, [&](int64_t first, int64_t last) {
     for (int64_t t = 0; t < f.steps; ++t) run_step(f, kTiles, t, first, last, blocks);
   });
+  if (float* const c = call.out[Recurrence::kC].as<float>()) {
+    const int64_t count = f.batch * h;
+    std::copy_n(f.inner ? f.inner + (f.steps - 1) * count : f.cell, count, c);
+  }
 }
 
 void recurrent(const KernelCall& call) {
@@ -443,11 +447,8 @@ void recurrent(const KernelCall& call) {
   shape[2] /= kind.gates();
   Forward f(shape);
   f.x = call.in[0].as<float>();
-  if (kind.has_state) {
-    const size_t at = kind.has_bias ? 4 : 2;
-    f.h0 = call.in[at].as<float>();
-    if (kind.cell == Recurrence::kLSTM) f.c0 = call.in[at + 1].as<float>();
-  }
+  f.h0 = call.in[Recurrence::kH0].as<float>();
+  f.c0 = call.in[Recurrence::kC0].as<float>();
   f.gates = call.out[Recurrence::kGates].as<float>();
   f.y = call.out[Recurrence::kY].as<float>();
   f.inner = call.out[Recurrence::kInner].as<float>();
@@ -500,26 +501,25 @@ void run_backward(const KernelCall& call, Backward b) {
 
 void recurrent_backward(const KernelCall& call) {
   const Recurrence kind = call.attributes<Recurrence>();
-  Backward b(call.in[2].layout.shape);
-  b.gates = call.in[0].as<float>();
-  b.gy = call.in[2].as<float>();
-  b.dx = call.out[0].as<float>();
-  b.dh0 = call.out[1].as<float>();
+  using Slot = Recurrence::Backward;
+  const auto input = [&](int i) { return call.in[i].as<float>(); };
+  Backward b(call.in[Slot::kGy].layout.shape);
+  b.gates = input(Slot::kGates);
+  b.inner = input(Slot::kInner);
+  b.y = input(Slot::kY);
+  b.h0 = input(Slot::kH0);
+  b.c0 = input(Slot::kC0);
+  b.gy = input(Slot::kGy);
+  b.gc = input(Slot::kGc);
+  b.dx = call.out[Slot::kDx].as<float>();
+  b.dh0 = call.out[Slot::kDh0].as<float>();
   b.relu = kind.cell == Recurrence::kReLU;
-  size_t next = 3;
-  const auto input = [&] { return call.in[next++].as<float>(); };
   switch (kind.cell) {
     case Recurrence::kLSTM:
-      b.inner = input();
-      if (kind.has_inner_gradient) b.gc = input();
-      if (kind.has_state) b.c0 = input();
-      b.carry = call.out[2].as<float>();
+      b.carry = call.out[Slot::kDc0].as<float>();
       return run_backward<LstmBackward>(call, b);
     case Recurrence::kGRU:
-      b.inner = input();
-      b.y = input();
-      if (kind.has_state) b.h0 = input();
-      b.products = call.out[2].as<float>();
+      b.products = call.out[Slot::kDproducts].as<float>();
       return run_backward<GruBackward>(call, b);
     default:
       return run_backward<RnnBackward>(call, b);
