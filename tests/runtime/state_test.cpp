@@ -227,8 +227,8 @@ TEST(Messages, OfAnOptimizersStepNameItsLine) {
   Parameter w = ones({2});
   optim::SGD optimizer(list_of({&w}), {.lr = 0.1});
   const auto said = [](auto&& f) { return message_of<Error>(f); };
-  for (const std::string& text :
-       {said([&] { optimizer.step({}); }), said([&] { optimizer.step({ones({3})}); })}) {
+  for (const std::string& text : {said([&] { optimizer.step(std::vector<Tensor>{}); }),
+                                  said([&] { optimizer.step({ones({3})}); })}) {
     EXPECT_TRUE(contains(text, "sgd: ") && contains(text, " at state_test.cpp:")) << text;
   }
 }
