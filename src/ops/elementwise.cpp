@@ -371,6 +371,7 @@ const RegisterOp registered_clamp(kClamp);
 }  // namespace
 
 Tensor clamp(const Operand& x, const Operand& low, const Operand& high) {
+  if (!x.is_scalar()) glia::require_defined("clamp", x.tensor(), x.where());
   if (x.is_scalar() || !low.is_scalar() || !high.is_scalar() || !is_float(x.tensor().dtype()))
     return minimum(maximum(x, low), high);
   const Tensor& t = x.tensor();

@@ -27,7 +27,8 @@ enum Option {
 std::vector<double> values(const LBFGSOptions& o) {
   return {o.lr,
           static_cast<double>(o.max_iter),
-          static_cast<double>(o.max_eval ? *o.max_eval : o.max_iter * 5 / 4),
+          o.max_eval ? static_cast<double>(*o.max_eval)
+                     : std::floor(static_cast<double>(o.max_iter) * 1.25),
           o.tolerance_grad,
           o.tolerance_change,
           static_cast<double>(o.history_size),

@@ -208,6 +208,14 @@ void optimize(Hostile& h, const Options& options) {
   h.use(model.parameters());
 }
 
+// The same by steps that ask for the loss themselves.
+void minimize(Hostile& h, const optim::LBFGSOptions& options) {
+  const nn::Linear model(3, 2);
+  optim::LBFGS optimizer(model.parameters(), options);
+  for (int i = 0; i < 2; ++i) optimizer.step([&] { return mean(square(model(ones({4, 3})) - 1)); });
+  h.use(model.parameters());
+}
+
 const std::map<std::string, Call>& calls() {
 #define USE(...) [](Hostile& h) { h.use(__VA_ARGS__); }
 #define DO(...) [](Hostile& h) { __VA_ARGS__; }
@@ -505,6 +513,25 @@ const std::map<std::string, Call>& calls() {
                                                   .eps = h.rate()}))},
       {"SparseAdam", DO(optimize<optim::SparseAdam>(
                          h, optim::SparseAdamOptions{.lr = h.rate(), .betas = {h.rate(), h.rate()}, .eps = h.rate()}))},
+      {"Muon", DO(optimize<optim::Muon>(h, optim::MuonOptions{.lr = h.rate(),
+                                            .weight_decay = h.rate(),
+                                            .momentum = h.rate(),
+                                            .ns_coefficients = {h.rate(), h.rate(), h.rate()},
+                                            .eps = h.rate(),
+                                            .ns_steps = h.count()}))},
+      {"Adafactor", DO(optimize<optim::Adafactor>(h, optim::AdafactorOptions{.lr = h.rate(),
+                                                      .beta2_decay = -h.rate(),
+                                                      .eps = {h.rate(), h.rate()},
+                                                      .d = h.rate(),
+                                                      .weight_decay = h.rate()}))},
+      {"LBFGS", DO(minimize(h, optim::LBFGSOptions{.lr = h.rate(),
+                                   .max_iter = h.count(),
+                                   .max_eval = h.count(),
+                                   .tolerance_grad = h.rate(),
+                                   .tolerance_change = h.rate(),
+                                   .history_size = h.count(),
+                                   .line_search_fn = h.yes() ? optim::LineSearch::kNone
+                                                             : optim::LineSearch::kStrongWolfe}))},
       {"clip_grad_norm",
        USE(optim::clip_grad_norm({h.tensor(), h.tensor()}, h.real(), h.real()).gradients)},
       {"clip_grad_value", USE(optim::clip_grad_value({h.tensor()}, h.real()))},
@@ -593,6 +620,7 @@ TEST(Hostile, KnowsEveryFunctionOfTheHeaders) {
                                        "L1Loss",      "MSELoss",
                                        "NLLLoss",     "BCEWithLogitsLoss",
                                        "Sequential",  "Recurrent",
+                                       "Elementwise", "Wrapper",
                                        "zeros_",      "ones_",
                                        "visit_field", "visit_each_field",
                                        "Activation"};
