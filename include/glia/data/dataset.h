@@ -158,6 +158,14 @@ class Samples : public Stages<Samples> {
   static Sample pack(Sample sample) { return sample; }
 };
 
+namespace detail {
+template <size_t M>
+Sample unpack(std::array<Tensor, M> value) {
+  return Sample(std::vector<Value>(std::make_move_iterator(value.begin()),
+                                   std::make_move_iterator(value.end())));
+}
+}  // namespace detail
+
 // A pipeline whose samples are N tensors: `for (auto [x, y] : dataset)`.
 template <size_t N>
 class Dataset : public Stages<Dataset<N>> {
@@ -181,7 +189,8 @@ class Dataset : public Stages<Dataset<N>> {
   auto map(F f) const {
     using Result = decltype(std::apply(f, std::declval<Value>()));
     return Dataset<std::tuple_size_v<Result>>(
-        mapped(this->source_, [f](Sample s) { return unpack(std::apply(f, pack(std::move(s)))); }),
+        mapped(this->source_,
+               [f](Sample s) { return detail::unpack(std::apply(f, pack(std::move(s)))); }),
         this->prefetch_, this->workers_);
   }
   // The same for f(random, tensor, ...) with numbers that depend on the seed, the epoch and the
@@ -193,7 +202,7 @@ class Dataset : public Stages<Dataset<N>> {
     return Dataset<std::tuple_size_v<Result>>(
         augmented(this->source_, seed,
                   [f](Random& random, Sample s) {
-                    return unpack(std::apply(
+                    return detail::unpack(std::apply(
                         f, std::tuple_cat(std::tuple<Random&>(random), pack(std::move(s)))));
                   }),
         this->prefetch_, this->workers_);
@@ -206,13 +215,6 @@ class Dataset : public Stages<Dataset<N>> {
     Value value;
     for (size_t i = 0; i < N; ++i) value[i] = sample.at(i);
     return value;
-  }
-
- private:
-  template <size_t M>
-  static Sample unpack(std::array<Tensor, M> value) {
-    return Sample(std::vector<data::Value>(std::make_move_iterator(value.begin()),
-                                           std::make_move_iterator(value.end())));
   }
 };
 

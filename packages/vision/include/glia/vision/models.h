@@ -80,11 +80,20 @@ struct BasicBlock : nn::Module {
   GLIA_FIELDS(conv1, bn1, conv2, bn2)
 };
 
+namespace detail {
+// Three blocks, the first of which halves the image where the channels change.
+inline std::vector<BasicBlock> resnet20_layer(int64_t in, int64_t out) {
+  return {{in, out, out == in ? 1 : 2}, {out, out, 1}, {out, out, 1}};
+}
+}  // namespace detail
+
 // ResNet-20 for small images (He et al. 2016), for any size.
 struct ResNet20 : nn::Module {
   nn::Conv2d conv1;
   nn::BatchNorm2d bn1{16};
-  std::vector<BasicBlock> layer1 = layer(16, 16), layer2 = layer(16, 32), layer3 = layer(32, 64);
+  std::vector<BasicBlock> layer1 = detail::resnet20_layer(16, 16);
+  std::vector<BasicBlock> layer2 = detail::resnet20_layer(16, 32);
+  std::vector<BasicBlock> layer3 = detail::resnet20_layer(32, 64);
   nn::Linear fc;
 
   explicit ResNet20(int64_t channels = 3, int64_t classes = 10)
@@ -96,11 +105,6 @@ struct ResNet20 : nn::Module {
     return fc(mean(h, {1, 2}));
   }
   GLIA_FIELDS(conv1, bn1, layer1, layer2, layer3, fc)
-
- private:
-  static std::vector<BasicBlock> layer(int64_t in, int64_t out) {
-    return {{in, out, out == in ? 1 : 2}, {out, out, 1}, {out, out, 1}};
-  }
 };
 
 }  // namespace glia::vision
