@@ -9,48 +9,12 @@
 #include "glia/autodiff.h"
 #include "glia/optim.h"
 #include "glia/random.h"
+#include "tests/support/modules.h"
 
 namespace glia {
 namespace {
 
-using Numbers = std::vector<double>;
-using Names = std::vector<std::string>;
-
-Numbers numbers(const Tensor& t) { return t.to_vector<double>(); }
-
-void expect_text(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), text.npos) << text;
-}
-
-void expect_near(const Tensor& actual, const std::vector<double>& expected, double tolerance) {
-  const std::vector<double> values = numbers(actual);
-  ASSERT_EQ(values.size(), expected.size());
-  for (size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], expected[i], tolerance) << i;
-}
-
-std::vector<std::string> keys(const StateDict& values) {
-  std::vector<std::string> out;
-  for (const auto& [name, value] : values) out.push_back(name);
-  return out;
-}
-
-// The message of the exception that f throws.
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
-
-struct Net : nn::Module {
-  nn::Linear fc1{4, 8}, fc2{8, 3};
-  Tensor operator()(const Tensor& x) const { return fc2(relu(fc1(x))); }
-  GLIA_FIELDS(fc1, fc2)
-};
+using namespace modules;
 
 // ---- Layers -------------------------------------------------------------------------------------
 
