@@ -127,6 +127,15 @@ const Op kExpand{.name = "expand",
                  .batch = batch_expand,
                  .broadcasts = true};
 
+// Of views along one axis, which the examples' axis moves on by one.
+template <Attributes A>
+Tensor batch_along_axis(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
+                        int64_t size) {
+  A attributes = node.attributes<A>();
+  ++attributes.axis;
+  return view_again(node, inputs[0], size, attributes);
+}
+
 // ---- slice ----
 
 struct SliceAttributes {
@@ -150,18 +159,12 @@ void vjp_slice(Vjp& v) {
   steps[axis] = step;
   v.set(0, embed(v.g(), shape, starts, steps, 0, v.node().where));
 }
-Tensor batch_slice(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
-                   int64_t size) {
-  SliceAttributes attributes = node.attributes<SliceAttributes>();
-  ++attributes.axis;
-  return view_again(node, inputs[0], size, attributes);
-}
 const Op kSlice{.name = "slice",
                 .kind = Kind::kView,
                 .attributes = kAttributeFields<SliceAttributes>,
                 .vjp = vjp_slice,
                 .view = view_slice,
-                .batch = batch_slice};
+                .batch = batch_along_axis<SliceAttributes>};
 
 // ---- select ----
 
@@ -185,18 +188,12 @@ void vjp_select(Vjp& v) {
   const Tensor part = unsqueeze(v.g(), static_cast<int>(axis), v.where());
   v.set(0, embed(part, shape, starts, steps, 0, v.node().where));
 }
-Tensor batch_select(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
-                    int64_t size) {
-  SelectAttributes attributes = node.attributes<SelectAttributes>();
-  ++attributes.axis;
-  return view_again(node, inputs[0], size, attributes);
-}
 const Op kSelect{.name = "select",
                  .kind = Kind::kView,
                  .attributes = kAttributeFields<SelectAttributes>,
                  .vjp = vjp_select,
                  .view = view_select,
-                 .batch = batch_select};
+                 .batch = batch_along_axis<SelectAttributes>};
 
 // ---- flip ----
 
