@@ -405,11 +405,13 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   node->large = bytes >= Node::kLargeBytes || (view && of_large);
   const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
                         state.pending_bytes > bytes_limit;
+  const bool small_of_large = of_large && !node->large;
+  if (!(too_much || small_of_large || eager())) return result;
   const bool single = op.outputs == 1 && op.kind != Kind::kOutput && !op.deferred;
   if (single && !state.symbolic) {
     if (too_much || eager())
       evaluate({&node, 1});
-    else if (of_large && !node->large) [[unlikely]]
+    else
       note_pending(node);
   }
   return result;

@@ -503,27 +503,25 @@ void compute_pieces(const std::vector<std::vector<Node*>>& pieces, History histo
 
 namespace {
 
-// Lists what is below `first`, then what is below the roots; returns the effects that are there.
-std::vector<Node*> visit(PendingGraph* graph, const std::vector<Node*>& first) {
+// Lists what is below these nodes; returns the effects that are there.
+std::vector<Node*> visit(PendingGraph* graph, std::span<Node* const> roots) {
   std::vector<Node*> effects;
   const uint64_t mark = next_mark();
   auto& stack = evaluator().stack;
   stack.clear();
-  const auto leave = [&](Node* node) {
+  const auto list = [&](Node* node) {
     node->index = static_cast<uint32_t>(graph->nodes.size());
     graph->nodes.push_back(node);
-    if (node->op->effect && !is_leaf(*node)) [[unlikely]]
-      effects.push_back(node);
   };
   const auto enter = [&](Node* node) {
     node->mark = mark;
     node->uses = 0;
     if (is_leaf(*node))
-      leave(node);
+      list(node);
     else
       stack.emplace_back(node, 0);
   };
-  const auto descend = [&](Node* root) {
+  for (Node* root : roots) {
     if (root->mark != mark) enter(root);
     while (!stack.empty()) {
       auto& [node, next] = stack.back();
@@ -532,13 +530,13 @@ std::vector<Node*> visit(PendingGraph* graph, const std::vector<Node*>& first) {
         if (in->mark != mark) enter(in);
         ++in->uses;
       } else {
-        leave(node);
+        list(node);
+        if (node->op->effect) [[unlikely]]
+          effects.push_back(node);
         stack.pop_back();
       }
     }
-  };
-  std::ranges::for_each(first, descend);
-  std::ranges::for_each(graph->roots, descend);
+  }
   return effects;
 }
 
@@ -546,11 +544,12 @@ std::vector<Node*> visit(PendingGraph* graph, const std::vector<Node*>& first) {
 
 // Without recursion. Effects come in the order of recording, and with it stand in a plan's key.
 void walk(PendingGraph* graph) {
-  std::vector<Node*> effects = visit(graph, {});
-  if (std::ranges::is_sorted(effects, {}, &Node::sequence)) return;
-  std::ranges::sort(effects, {}, &Node::sequence);
+  std::vector<Node*> first = visit(graph, graph->roots);
+  if (std::ranges::is_sorted(first, {}, &Node::sequence)) return;
+  std::ranges::sort(first, {}, &Node::sequence);
+  first.insert(first.end(), graph->roots.begin(), graph->roots.end());
   graph->nodes.clear();
-  visit(graph, effects);
+  visit(graph, first);
 }
 
 void force_hash_collisions(bool on) {

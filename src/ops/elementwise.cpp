@@ -122,12 +122,12 @@ DType scalar_dtype(const Operand& x) { return x.number().is_integer() ? x.number
 int category(DType t) { return t == kBool ? 0 : is_integer(t) ? 1 : 2; }
 
 // The dtype of an operation on both, a host number adopting the tensor's where it fits.
-inline DType common(const Operand& a, const Operand& b) {
-  if (a.is_scalar() && b.is_scalar()) return promote(scalar_dtype(a), scalar_dtype(b));
+[[gnu::always_inline]] inline DType common(const Operand& a, const Operand& b) {
   if (!a.is_scalar() && !b.is_scalar()) {
     const DType s = a.tensor().node()->dtype, t = b.tensor().node()->dtype;
     return s == t ? s : promote(s, t);
   }
+  if (a.is_scalar() && b.is_scalar()) return promote(scalar_dtype(a), scalar_dtype(b));
   const DType tensor = (a.is_scalar() ? b : a).tensor().dtype();
   const DType number = scalar_dtype(a.is_scalar() ? a : b);
   return category(number) > category(tensor) ? number : tensor;

@@ -23,27 +23,22 @@ struct Elementwise::Batch {
   std::optional<RowSparse> rows;  // of its one gradient, if that is row-sparse
 };
 
-// Keeps other threads from reading and setting a batch's parameters; its states are the
-// optimizer's own. Whoever holds several holds the graph's lock before, so that no two wait for
-// each other.
+// Keeps other threads from reading and setting parameters; their states are the optimizer's own.
+// Whoever holds several holds the graph's lock before, so that no two wait for each other.
 class Elementwise::Exclusive {
  public:
-  explicit Exclusive(const Batch& batch) : graph_(graph_lock()) {
-    cells_.reserve(batch.slots.size());
-    for (const Slot* slot : batch.slots) {
-      cells_.push_back(slot->parameter.cell());
-      cells_.back()->lock.lock();
-    }
+  explicit Exclusive(Slots slots) : graph_(graph_lock()), slots_(slots) {
+    for (const Slot* slot : slots_) slot->parameter.cell()->lock.lock();
   }
   ~Exclusive() {
-    for (Variable::Cell* cell : cells_) cell->lock.unlock();
+    for (const Slot* slot : slots_) slot->parameter.cell()->lock.unlock();
   }
   Exclusive(const Exclusive&) = delete;
   Exclusive& operator=(const Exclusive&) = delete;
 
  private:
   std::lock_guard<std::recursive_mutex> graph_;
-  std::vector<Variable::Cell*> cells_;
+  const Slots slots_;
 };
 
 std::vector<Optimizer::State> Elementwise::states(const Options& options,
@@ -54,8 +49,9 @@ std::vector<Optimizer::State> Elementwise::states(const Options& options,
   return out;
 }
 
-// As the general one does it, without asking for names and shapes of each parameter.
-void Elementwise::prepare(Slots slots) const {
+// As the general one does it, without asking for names and shapes of each parameter, each of which
+// takes a lock: whether gradients fit is seen in update().
+void Elementwise::prepare(Slots slots, std::span<const Tensor>, const Where&) const {
   constexpr size_t kUnknown = SIZE_MAX;
   std::vector<size_t> counts(group_count(), kUnknown);
   for (Slot* slot : slots) {
@@ -98,38 +94,50 @@ std::vector<Elementwise::Batch> Elementwise::batches(Slots slots, std::span<cons
   return out;
 }
 
-void Elementwise::record(const Batch& batch, const Where& where) const {
+// Empty if the new values are in place already.
+std::vector<Tensor> Elementwise::results_of(const Batch& batch, const Where& where) const {
   const Slot& any = *batch.slots[0];
   const Formula f = formula(options(any), any.steps + 1);
   const size_t operands = 2 + any.state.size();
-  std::vector<Tensor> results;
-  if (batch.rows) {
-    const std::vector<Tensor> state(any.state.begin(), any.state.end());
-    results = foreach_rows(name(), f.rule, any.parameter, *batch.rows, state, f.scalars);
-  } else {
-    const Exclusive held(batch);
-    std::vector<Node*> nodes;
-    nodes.reserve(batch.slots.size() * operands);
-    for (size_t j = 0; j < batch.slots.size(); ++j) {
-      const Slot& slot = *batch.slots[j];
-      nodes.push_back(slot.parameter.cell()->value.node());
-      nodes.push_back(batch.gradients[j]->node());
-      for (const Variable& state : slot.state) nodes.push_back(state.cell()->value.node());
-    }
-    if (!steps_are_deferred() &&
-        foreach_in_place(name(), f.rule, operands, nodes, f.scalars, where))
-      return;
-    results = foreach (name(), f.rule, operands, nodes, f.scalars, where);
+  std::vector<Node*> nodes;
+  nodes.reserve(batch.slots.size() * operands);
+  for (size_t j = 0; j < batch.slots.size(); ++j) {
+    const Slot& slot = *batch.slots[j];
+    nodes.push_back(slot.parameter.cell()->value.node());
+    nodes.push_back(batch.gradients[j]->node());
+    for (const Variable& state : slot.state) nodes.push_back(state.cell()->value.node());
   }
-  auto next = results.begin();
-  for (const Slot* slot : batch.slots) {
-    slot->parameter.set(std::move(*next++), where);
-    for (const Variable& state : slot->state) state.set(std::move(*next++), where);
-  }
+  if (!steps_are_deferred() && foreach_in_place(name(), f.rule, operands, nodes, f.scalars, where))
+    return {};
+  return foreach (name(), f.rule, operands, nodes, f.scalars, where);
+}
+
+std::vector<Tensor> Elementwise::results_of_rows(const Batch& batch, const Where& where) const {
+  const Slot& slot = *batch.slots[0];
+  const Formula f = formula(options(slot), slot.steps + 1);
+  const std::vector<Tensor> state(slot.state.begin(), slot.state.end());
+  return foreach_rows(name(), f.rule, slot.parameter, *batch.rows, state, f.scalars);
 }
 
 void Elementwise::update(Slots slots, std::span<const Tensor> gradients, const Where& where) {
-  for (const Batch& batch : batches(slots, gradients, where)) record(batch, where);
+  const std::vector<Batch> all = batches(slots, gradients, where);
+  std::vector<std::vector<Tensor>> results(all.size());
+  {
+    const Exclusive held(slots);
+    for (size_t i = 0; i < slots.size(); ++i)
+      require_fit(*slots[i], slots[i]->parameter.cell()->value, gradients[i], where);
+    for (size_t b = 0; b < all.size(); ++b)
+      if (!all[b].rows) results[b] = results_of(all[b], where);
+  }
+  for (size_t b = 0; b < all.size(); ++b) {
+    if (all[b].rows) results[b] = results_of_rows(all[b], where);
+    if (results[b].empty()) continue;
+    auto next = results[b].begin();
+    for (const Slot* slot : all[b].slots) {
+      slot->parameter.set(std::move(*next++), where);
+      for (const Variable& state : slot->state) state.set(std::move(*next++), where);
+    }
+  }
 }
 
 }  // namespace glia::optim

@@ -139,7 +139,19 @@ Tensor Optimizer::update(const Loss&, const Where& where) {
   throw Error(fmt::format("{}: has no update by the loss", name_), where);
 }
 
-void Optimizer::prepare(Slots slots) const {
+void Optimizer::require_fit(const Slot& slot, const Tensor& value, const Tensor& gradient,
+                            const Where& where) const {
+  if (gradient.shape() == value.shape() && gradient.dtype() == value.dtype()) return;
+  throw ShapeError(fmt::format("{}: the gradient of parameter {} is {} {}, not {} {}", name_,
+                               &slot - slots_.data(), glia::name(gradient.dtype()),
+                               gradient.shape().str(), glia::name(value.dtype()),
+                               value.shape().str()),
+                   where);
+}
+
+void Optimizer::prepare(Slots slots, std::span<const Tensor> gradients, const Where& where) const {
+  for (size_t i = 0; i < slots.size(); ++i)
+    require_fit(*slots[i], slots[i]->parameter.tensor(where), gradients[i], where);
   for (Slot* slot : slots) {
     const Tensor value = slot->parameter.tensor();
     const std::vector<State> wanted = states(groups_[slot->group], value.shape());
@@ -168,19 +180,12 @@ std::vector<Optimizer::Slot*> Optimizer::slots_of(std::vector<Tensor>* gradients
   out.reserve(trainable);
   size_t next = 0;
   for (Slot& slot : slots_) {
-    const Variable& p = slot.parameter;
-    if (!p.trainable()) {
+    if (!slot.parameter.trainable()) {
       next += for_all;
       continue;
     }
     Tensor& gradient = (*gradients)[next++];
     if (!gradient.defined()) continue;
-    const Tensor value = p.tensor(where);
-    if (gradient.shape() != value.shape() || gradient.dtype() != value.dtype())
-      throw ShapeError(fmt::format("{}: gradient {} is {} {}, its parameter {} {}", name_, next - 1,
-                                   glia::name(gradient.dtype()), gradient.shape().str(),
-                                   glia::name(value.dtype()), value.shape().str()),
-                       where);
     if (&(*gradients)[out.size()] != &gradient) (*gradients)[out.size()] = std::move(gradient);
     out.push_back(&slot);
   }
@@ -192,7 +197,7 @@ void Optimizer::step(std::vector<Tensor> gradients, Where where) {
   const NoGrad off;
   follow_schedules();
   std::vector<Slot*> changing = slots_of(&gradients, where);
-  prepare(changing);
+  prepare(changing, gradients, where);
   update(changing, gradients, where);
   forget_cast_parameters();
   gradients.clear();  // values that nobody holds any more give their memory to the new ones

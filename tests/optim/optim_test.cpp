@@ -268,8 +268,8 @@ TEST(Optimizers, WhatDoesNotFitIsRefused) {
     EXPECT_TRUE(text.starts_with(why + " at optim_test.cpp:")) << text;
   };
   refused({ones({2})}, "sgd: 1 gradients for 2 parameters, of which 2 are trainable");
-  refused({ones({2}), ones({2})}, "sgd: gradient 1 is f32 (2,), its parameter f32 (3,)");
-  refused({ones({2}), ones({3}, kF64)}, "sgd: gradient 1 is f64 (3,), its parameter f32 (3,)");
+  refused({ones({2}), ones({2})}, "sgd: the gradient of parameter 1 is f32 (2,), not f32 (3,)");
+  refused({ones({2}), ones({3}, kF64)}, "sgd: the gradient of parameter 1 is f64 (3,), not f32 (3,)");
   EXPECT_EQ(numbers(p[0]), (Numbers{1, 1}));
   EXPECT_EQ(sgd.steps(), 0);
 

@@ -45,11 +45,12 @@ class Elementwise : public Optimizer {
   class Exclusive;
 
   std::vector<State> states(const Options& options, const Shape& shape) const override;
-  void prepare(Slots slots) const override;
+  void prepare(Slots slots, std::span<const Tensor> gradients, const Where& where) const override;
   void update(Slots slots, std::span<const Tensor> gradients, const Where& where) override;
   std::vector<Batch> batches(Slots slots, std::span<const Tensor> gradients,
                              const Where& where) const;
-  void record(const Batch& batch, const Where& where) const;
+  std::vector<Tensor> results_of(const Batch& batch, const Where& where) const;
+  std::vector<Tensor> results_of_rows(const Batch& batch, const Where& where) const;
 };
 
 struct SGDOptions {

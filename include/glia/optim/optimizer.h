@@ -108,8 +108,11 @@ class Optimizer {
   const char* name() const { return name_; }
   std::span<Slot> slots() { return slots_; }
   const Options& options(const Slot& slot) const { return groups_[slot.group]; }
-  // Gives each slot the state that it shall have, if it has another one.
-  virtual void prepare(Slots slots) const;
+  // Before an update: gives each slot the state that it shall have, if it has another one. Throws
+  // ShapeError where a gradient does not fit.
+  virtual void prepare(Slots slots, std::span<const Tensor> gradients, const Where& where) const;
+  void require_fit(const Slot& slot, const Tensor& value, const Tensor& gradient,
+                   const Where& where) const;
 
  private:
   void follow_schedules();
