@@ -31,6 +31,17 @@ void normalize(const uint8_t* __restrict from, const float* __restrict scale,
   for (int64_t i = 0; i < kBlock; ++i) to[i] = static_cast<float>(from[i]) * scale[i] + shift[i];
 }
 
+// So many bytes of pixels, from the last pixel to the first. `kChannels` 0: any number.
+template <int64_t kChannels>
+void mirrored(const uint8_t* from, int64_t count, int64_t any_channels, uint8_t* to) {
+  const int64_t channels = kChannels > 0 ? kChannels : any_channels;
+  to += count;
+  for (int64_t i = 0; i < count; i += channels) {
+    to -= channels;
+    for (int64_t c = 0; c < channels; ++c) to[c] = from[i + c];
+  }
+}
+
 // `mirror` has room for a row.
 void transform(const Rows& rows, const Draw& draw, const uint8_t* in, uint8_t* mirror, float* out) {
   const int64_t width = rows.width, channels = rows.channels, length = width * channels;
@@ -49,11 +60,8 @@ void transform(const Rows& rows, const Draw& draw, const uint8_t* in, uint8_t* m
     }
     const uint8_t* from = in + (row * width + offset + first) * channels;
     if (draw.mirrored) {
-      uint8_t* to = mirror + count;
-      for (int64_t i = 0; i < count; i += channels) {
-        to -= channels;
-        for (int64_t c = 0; c < channels; ++c) to[c] = from[i + c];
-      }
+      (channels == 3 ? mirrored<3> : channels == 1 ? mirrored<1> : mirrored<0>)(from, count,
+                                                                                channels, mirror);
       from = mirror;
     }
     std::copy_n(shift, start, out);
