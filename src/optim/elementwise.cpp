@@ -70,7 +70,7 @@ std::vector<Elementwise::Batch> Elementwise::batches(Slots slots, std::span<cons
   std::vector<Batch> out;
   for (size_t i = 0; i < slots.size(); ++i) {
     Slot& slot = *slots[i];
-    const DType dtype = gradients[i].dtype();
+    const DType dtype = gradients[i].node()->dtype;
     const SparseRows wanted = sparse_rows(options(slot));
     auto rows = wanted == SparseRows::kDensified ? std::nullopt : row_sparse(gradients[i]);
     if (wanted == SparseRows::kRequired && !rows)
@@ -124,8 +124,12 @@ void Elementwise::update(Slots slots, std::span<const Tensor> gradients, const W
   std::vector<std::vector<Tensor>> results(all.size());
   {
     const Exclusive held(slots);
-    for (size_t i = 0; i < slots.size(); ++i)
-      require_fit(*slots[i], slots[i]->parameter.cell()->value, gradients[i], where);
+    for (size_t i = 0; i < slots.size(); ++i) {
+      const Tensor& value = slots[i]->parameter.cell()->value;
+      const Node &has = *value.node(), &given = *gradients[i].node();
+      if (given.shape != has.shape || given.dtype != has.dtype)
+        require_fit(*slots[i], value, gradients[i], where);
+    }
     for (size_t b = 0; b < all.size(); ++b)
       if (!all[b].rows) results[b] = results_of(all[b], where);
   }
