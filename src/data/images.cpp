@@ -60,8 +60,9 @@ void transform(const Rows& rows, const Draw& draw, const uint8_t* in, uint8_t* m
     }
     const uint8_t* from = in + (row * width + offset + first) * channels;
     if (draw.mirrored) {
-      (channels == 3 ? mirrored<3> : channels == 1 ? mirrored<1> : mirrored<0>)(from, count,
-                                                                                channels, mirror);
+      (channels == 3   ? mirrored<3>
+       : channels == 1 ? mirrored<1>
+                       : mirrored<0>)(from, count, channels, mirror);
       from = mirror;
     }
     std::copy_n(shift, start, out);

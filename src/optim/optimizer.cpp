@@ -142,11 +142,11 @@ Tensor Optimizer::update(const Loss&, const Where& where) {
 void Optimizer::require_fit(const Slot& slot, const Tensor& value, const Tensor& gradient,
                             const Where& where) const {
   if (gradient.shape() == value.shape() && gradient.dtype() == value.dtype()) return;
-  throw ShapeError(fmt::format("{}: the gradient of parameter {} is {} {}, not {} {}", name_,
-                               &slot - slots_.data(), glia::name(gradient.dtype()),
-                               gradient.shape().str(), glia::name(value.dtype()),
-                               value.shape().str()),
-                   where);
+  throw ShapeError(
+      fmt::format("{}: the gradient of parameter {} is {} {}, not {} {}", name_,
+                  &slot - slots_.data(), glia::name(gradient.dtype()), gradient.shape().str(),
+                  glia::name(value.dtype()), value.shape().str()),
+      where);
 }
 
 void Optimizer::prepare(Slots slots, std::span<const Tensor> gradients, const Where& where) const {

@@ -269,7 +269,8 @@ TEST(Optimizers, WhatDoesNotFitIsRefused) {
   };
   refused({ones({2})}, "sgd: 1 gradients for 2 parameters, of which 2 are trainable");
   refused({ones({2}), ones({2})}, "sgd: the gradient of parameter 1 is f32 (2,), not f32 (3,)");
-  refused({ones({2}), ones({3}, kF64)}, "sgd: the gradient of parameter 1 is f64 (3,), not f32 (3,)");
+  refused({ones({2}), ones({3}, kF64)},
+          "sgd: the gradient of parameter 1 is f64 (3,), not f32 (3,)");
   EXPECT_EQ(numbers(p[0]), (Numbers{1, 1}));
   EXPECT_EQ(sgd.steps(), 0);
 
