@@ -228,10 +228,9 @@ const RegisterOp registered[] = {RegisterOp(kConv2d), RegisterOp(kBackwardData),
 
 }  // namespace
 
-ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
+ConvShape conv_shape(DType dtype, const Shape& xs, const Shape& ws, const Shape& ys,
                      const ConvAttributes& attributes) {
-  const Shape &xs = x.layout.shape, &ws = w.layout.shape, &ys = y.layout.shape;
-  return {.dtype = x.dtype,
+  return {.dtype = dtype,
           .n = xs[0],
           .h = xs[1],
           .w = xs[2],

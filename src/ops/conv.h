@@ -25,7 +25,11 @@ struct ConvShape {
 };
 
 // From the three arrays of a recorded convolution, whichever of them is the result.
-ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
+ConvShape conv_shape(DType dtype, const Shape& x, const Shape& w, const Shape& y,
                      const ConvAttributes& attributes);
+inline ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
+                            const ConvAttributes& attributes) {
+  return conv_shape(x.dtype, x.layout.shape, w.layout.shape, y.layout.shape, attributes);
+}
 
 }  // namespace glia

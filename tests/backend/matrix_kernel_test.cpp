@@ -22,22 +22,37 @@ namespace {
 using cpu::MatmulShape;
 using test::Numbers;
 
+template <class F>
+decltype(auto) with_type(DType dtype, F&& f) {
+  switch (dtype) {
+    case kF64:
+      return f(double{});
+    case kI32:
+      return f(int32_t{});
+    case kBF16:
+      return f(bfloat16{});
+    default:
+      return f(float{});
+  }
+}
+
 // Values as a dtype stores them, with their exact doubles beside.
 struct Values {
-  Values(Numbers& numbers, int64_t n, DType dtype) : exact(n), f32(n), bf16(n), dtype(dtype) {
-    for (int64_t i = 0; i < n; ++i) {
-      f32[i] = static_cast<float>(numbers.value());
-      bf16[i] = bfloat16(f32[i]);
-      exact[i] = dtype == kF32 ? f32[i] : static_cast<float>(bf16[i]);
-    }
+  Values(Numbers& numbers, int64_t n, DType dtype) : exact(n), bytes(n * size_of(dtype)) {
+    with_type(dtype, [&]<class T>(T) {
+      for (int64_t i = 0; i < n; ++i) {
+        const double value = numbers.value() * (dtype == kI32 ? 100 : 1);
+        const T stored =
+            std::is_same_v<T, bfloat16> ? T(static_cast<float>(value)) : static_cast<T>(value);
+        std::memcpy(&bytes[i * sizeof(T)], &stored, sizeof(T));
+        exact[i] =
+            std::is_same_v<T, bfloat16> ? static_cast<float>(stored) : static_cast<double>(stored);
+      }
+    });
   }
-  const void* data() const {
-    return dtype == kF32 ? static_cast<const void*>(f32.data()) : bf16.data();
-  }
+  const void* data() const { return bytes.data(); }
   std::vector<double> exact;
-  std::vector<float> f32;
-  std::vector<bfloat16> bf16;
-  DType dtype;
+  std::vector<char> bytes;
 };
 
 // What a kernel wrote; starts as NaN so that an element left out shows.
@@ -45,14 +60,13 @@ struct Output {
   Output(int64_t n, DType dtype) : bytes(n * size_of(dtype), char(0xff)), n(n), dtype(dtype) {}
   void* data() { return bytes.data(); }
   double operator[](int64_t i) const {
-    if (dtype == kF32) {
-      float x;
-      std::memcpy(&x, &bytes[i * 4], 4);
-      return x;
-    }
-    bfloat16 x;
-    std::memcpy(&x, &bytes[i * 2], 2);
-    return static_cast<float>(x);
+    return with_type(dtype, [&]<class T>(T x) {
+      std::memcpy(&x, &bytes[i * sizeof(T)], sizeof(T));
+      if constexpr (std::is_same_v<T, bfloat16>)
+        return static_cast<double>(static_cast<float>(x));
+      else
+        return static_cast<double>(x);
+    });
   }
   std::vector<char> bytes;
   int64_t n;
@@ -60,13 +74,15 @@ struct Output {
 };
 
 // `terms`: how many products an element sums.
-void expect_near(const Output& got, const std::vector<double>& want, int64_t terms,
+void expect_near(const Output& got, const std::vector<long double>& want, int64_t terms,
                  const std::string& what) {
   ASSERT_EQ(got.n, static_cast<int64_t>(want.size())) << what;
-  const double tolerance = 1e-6 * (2 + std::sqrt(static_cast<double>(terms)) * 2);
+  const double unit = got.dtype == kI32 ? 0 : got.dtype == kF64 ? 2e-15 : 1e-6;
+  const double tolerance = unit * (2 + std::sqrt(static_cast<double>(terms)) * 2);
   for (int64_t i = 0; i < got.n; ++i) {
-    const double rounding = got.dtype == kBF16 ? std::abs(want[i]) / 250 : 0;
-    ASSERT_NEAR(got[i], want[i], tolerance + rounding) << what << ", element " << i;
+    const auto exact = static_cast<double>(want[i]);
+    const double rounding = got.dtype == kBF16 ? std::abs(exact) / 250 : 0;
+    ASSERT_NEAR(got[i], exact, tolerance + rounding) << what << ", element " << i;
   }
 }
 
@@ -108,6 +124,7 @@ void lay_out(bool transposed, int64_t gap, int64_t rows, int64_t cols, int64_t* 
 
 void check_matmul(DType dtype, int64_t batch, int64_t m, int64_t n, int64_t k, bool ta, bool tb,
                   int64_t gap, bool share_b, uint64_t seed) {
+  if ((dtype == kF64 || dtype == kI32) && !cpu::has_own(dtype)) return;
   MatmulShape s{.dtype = dtype, .m = m, .n = n, .k = k};
   lay_out(ta, gap, m, k, &s.a_row, &s.a_col);
   lay_out(tb, gap, k, n, &s.b_row, &s.b_col);
@@ -120,7 +137,7 @@ void check_matmul(DType dtype, int64_t batch, int64_t m, int64_t n, int64_t k, b
     a_offsets.push_back(i * a_size);
     b_offsets.push_back(share_b ? 0 : (batch - 1 - i) * b_size);
   }
-  std::vector<double> want(batch * m * n, 0);
+  std::vector<long double> want(batch * m * n, 0);  // more than what f64 keeps
   for (int64_t p = 0; p < batch; ++p)
     for (int64_t i = 0; i < m; ++i)
       for (int64_t l = 0; l < k; ++l)
@@ -166,13 +183,14 @@ TEST_P(MatmulKernel, MatchesNaiveOnRandomShapes) {
   for (int i = 0; i < 150; ++i) {
     const int64_t limit = i % 3 == 0 ? 9 : i % 3 == 1 ? 70 : 190;
     const int64_t m = numbers.size(1, limit), n = numbers.size(1, limit);
-    check_matmul(i % 4 == 3 ? kBF16 : kF32, numbers.size(1, 3), m, n, numbers.size(1, limit),
+    constexpr DType kDTypes[] = {kF32, kF64, kBF16, kF32, kI32};
+    check_matmul(kDTypes[i % 5], numbers.size(1, 3), m, n, numbers.size(1, limit),
                  numbers.next() % 2, numbers.next() % 2, numbers.size(0, 2), numbers.next() % 2, i);
   }
 }
 
 TEST_P(MatmulKernel, CutsEachWay) {
-  for (DType dtype : {kF32, kBF16})
+  for (DType dtype : {kF32, kF64, kI32, kBF16})
     for (bool ta : {false, true})
       for (bool tb : {false, true}) {
         check_matmul(dtype, 1, 300, 200, 90, ta, tb, 0, false, 1);  // blocks of rows and columns
@@ -186,7 +204,7 @@ TEST_P(MatmulKernel, CutsEachWay) {
 }
 
 TEST_P(MatmulKernel, EmptySizes) {
-  for (DType dtype : {kF32, kBF16}) {
+  for (DType dtype : {kF32, kF64, kBF16}) {
     check_matmul(dtype, 1, 0, 5, 3, false, false, 0, false, 1);
     check_matmul(dtype, 1, 5, 0, 3, false, false, 0, false, 1);
     check_matmul(dtype, 2, 5, 4, 0, false, false, 0, false, 1);
@@ -201,11 +219,13 @@ TEST_P(MatmulKernel, Tails) {
       for (int64_t m : {1, 2, 7, 13, 14, 15, 29})
         for (int64_t n : {1, 5, 8, 16, 17, 33, 63})
           check_matmul(kF32, 1, m, n, 1 + m * n % 7, ta, tb, m % 2, false, m + n);
-      check_matmul(kF32, 1, 40, 70, 1024, ta, tb, 0, false, 1);
-      check_matmul(kF32, 1, 512, 70, 33, ta, tb, 0, false, 2);
-      check_matmul(kF32, 1, 60, 1300, 40, ta, tb, 0, false, 3);
-      check_matmul(kF32, 1, 3, 70, 2000, ta, tb, 0, false, 4);
-      check_matmul(kF32, 1, 70, 3, 2000, ta, tb, 0, false, 5);
+      for (DType dtype : {kF32, kF64}) {
+        check_matmul(dtype, 1, 40, 70, 1024, ta, tb, 0, false, 1);
+        check_matmul(dtype, 1, 512, 70, 33, ta, tb, 0, false, 2);
+        check_matmul(dtype, 1, 60, 1300, 40, ta, tb, 0, false, 3);
+        check_matmul(dtype, 1, 3, 70, 2000, ta, tb, 0, false, 4);
+        check_matmul(dtype, 1, 70, 3, 2000, ta, tb, 0, false, 5);
+      }
     }
 }
 
@@ -332,24 +352,28 @@ void check_conv(const ConvShape& s, uint64_t seed) {
   const Values x(numbers, s.n * s.h * s.w * s.c, s.dtype);
   const Values w(numbers, s.o * s.kh * s.kw * (s.c / s.groups), s.dtype);
   const Values dy(numbers, s.n * s.oh * s.ow * s.o, s.dtype);
-  std::vector<double> y(dy.exact.size(), 0), dx(x.exact.size(), 0), dw(w.exact.size(), 0);
+  std::vector<long double> y(dy.exact.size(), 0), dx(x.exact.size(), 0), dw(w.exact.size(), 0);
   each_product(s, [&](int64_t i, int64_t j, int64_t k) {
     y[k] += x.exact[i] * w.exact[j];
     dx[i] += w.exact[j] * dy.exact[k];
     dw[j] += x.exact[i] * dy.exact[k];
   });
   const int64_t window = s.kh * s.kw;
-  expect_near(same_for_all_threads(y.size(), s.dtype, "forward " + what,
-                                   [&](void* out) { cpu::conv2d(s, x.data(), w.data(), out); }),
-              y, window * s.c, "forward " + what);
-  expect_near(same_for_all_threads(
-                  dx.size(), s.dtype, "data " + what,
-                  [&](void* out) { cpu::conv2d_backward_data(s, dy.data(), w.data(), out); }),
-              dx, window * s.o, "data " + what);
-  expect_near(same_for_all_threads(
-                  dw.size(), s.dtype, "weight " + what,
-                  [&](void* out) { cpu::conv2d_backward_weight(s, x.data(), dy.data(), out); }),
-              dw, s.n * s.oh * s.ow, "weight " + what);
+  const auto can = [&](cpu::Pass pass) { return s.dtype != kF64 || cpu::has_own(s, pass); };
+  if (can(cpu::Pass::kForward))
+    expect_near(same_for_all_threads(y.size(), s.dtype, "forward " + what,
+                                     [&](void* out) { cpu::conv2d(s, x.data(), w.data(), out); }),
+                y, window * s.c, "forward " + what);
+  if (can(cpu::Pass::kData))
+    expect_near(same_for_all_threads(
+                    dx.size(), s.dtype, "data " + what,
+                    [&](void* out) { cpu::conv2d_backward_data(s, dy.data(), w.data(), out); }),
+                dx, window * s.o, "data " + what);
+  if (can(cpu::Pass::kWeight))
+    expect_near(same_for_all_threads(
+                    dw.size(), s.dtype, "weight " + what,
+                    [&](void* out) { cpu::conv2d_backward_weight(s, x.data(), dy.data(), out); }),
+                dw, s.n * s.oh * s.ow, "weight " + what);
 }
 
 TEST_P(ConvKernel, MatchesNaiveOnRandomShapes) {
@@ -360,7 +384,8 @@ TEST_P(ConvKernel, MatchesNaiveOnRandomShapes) {
     const int64_t o = groups * numbers.size(1, i % 2 ? 18 : 5);
     const int64_t kh = numbers.size(1, 4), kw = numbers.size(1, 4), dilation = numbers.size(1, 2);
     const int64_t least = std::max(kh, kw) * dilation;
-    check_conv(conv_shape(i % 4 == 3 ? kBF16 : kF32, numbers.size(1, 5), numbers.size(least, 20),
+    constexpr DType kDTypes[] = {kF32, kF64, kBF16, kF32, kF64};
+    check_conv(conv_shape(kDTypes[i % 5], numbers.size(1, 5), numbers.size(least, 20),
                           numbers.size(least, 20), c, o, kh, kw, numbers.size(1, 3),
                           numbers.size(0, 2), dilation, groups),
                i);
@@ -445,13 +470,21 @@ TEST_P(ConvKernel, DepthwiseAndFirstLayers) {
 }
 
 TEST_P(ConvKernel, FewImagesAreCutIntoRows) {
-  for (DType dtype : {kF32, kBF16})
+  for (DType dtype : {kF32, kF64, kBF16})
     for (int64_t stride : {1, 2, 3})
       for (int64_t kernel : {1, 3, 5}) {
         check_conv(conv_shape(dtype, 1, 61, 47, 16, 24, kernel, kernel, stride, kernel / 2, 1, 1),
                    1);
         check_conv(conv_shape(dtype, 2, 50, 40, 16, 24, kernel, 3, stride, 0, 2, 1), 2);
       }
+}
+
+TEST_P(ConvKernel, LargeKernels) {
+  for (DType dtype : {kF32, kF64}) {
+    check_conv(conv_shape(dtype, 1, 20, 21, 3, 5, 15, 15, 1, 7, 1, 1), 1);
+    check_conv(conv_shape(dtype, 2, 9, 40, 4, 6, 1, 31, 1, 15, 1, 1), 2);
+    check_conv(conv_shape(dtype, 1, 33, 32, 2, 3, 16, 14, 3, 4, 1, 1), 3);
+  }
 }
 
 TEST_P(ConvKernel, PaddingBeyondTheKernel) {

@@ -20,7 +20,48 @@ bool own(const Shape& shape, More more) {
   return carrier == Carrier::kOwn || gemm::pays(shape, more);
 }
 
+template <class T>
+void own_matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
+                std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
+                Epilogue* epilogue) {
+  const auto batch = static_cast<int64_t>(a_offsets.size());
+  const bool inside = batch == 1 && shape.n > 1;
+  gemm::matmul(*gemm::kernels<T>(), shape, a_offsets, b_offsets, static_cast<const T*>(a),
+               static_cast<const T*>(b), static_cast<T*>(out), inside ? epilogue : nullptr);
+  if (!inside) hand_on(epilogue, batch * shape.m, shape.n);
+}
+
+template <class T>
+void own_conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilogue* epilogue,
+                MemoryRef* kept) {
+  gemm::conv2d(*gemm::kernels<T>(), shape, static_cast<const T*>(x), static_cast<const T*>(w),
+               static_cast<T*>(y), epilogue, kept);
+}
+
+template <class T>
+void own_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx,
+                       Epilogue* epilogue) {
+  gemm::conv2d_backward_data(*gemm::kernels<T>(), shape, static_cast<const T*>(dy),
+                             static_cast<const T*>(w), static_cast<T*>(dx), epilogue);
+}
+
+template <class T>
+void own_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw) {
+  gemm::conv2d_backward_weight(shape, static_cast<const T*>(x), static_cast<const T*>(dy),
+                               static_cast<T*>(dw));
+}
+
 }  // namespace
+
+bool has_own(DType dtype) {
+  return dtype == kF64   ? gemm::kernels<double>() != nullptr
+         : dtype == kI32 ? gemm::kernels<int32_t>() != nullptr
+                         : false;
+}
+
+bool has_own(const ConvShape& shape, Pass pass) {
+  return has_own(shape.dtype) && gemm::can(shape, pass);
+}
 
 bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col) {
   const auto contiguous = [](int64_t rows, int64_t cols, int64_t row, int64_t col) {
@@ -45,14 +86,14 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
             Epilogue* epilogue) {
   const auto batch = static_cast<int64_t>(a_offsets.size());
+  if (shape.dtype == kF64)
+    return own_matmul<double>(shape, a_offsets, b_offsets, a, b, out, epilogue);
+  if (shape.dtype == kI32)
+    return own_matmul<int32_t>(shape, a_offsets, b_offsets, a, b, out, epilogue);
   const bool mine = own(shape, batch);
-  if (mine && shape.dtype == kF32) {
-    const bool inside = batch == 1 && shape.n > 1;
-    gemm::matmul(*gemm::kernels(), shape, a_offsets, b_offsets, static_cast<const float*>(a),
-                 static_cast<const float*>(b), static_cast<float*>(out),
-                 inside ? epilogue : nullptr);
-    if (inside) return;
-  } else if (mine) {
+  if (mine && shape.dtype == kF32)
+    return own_matmul<float>(shape, a_offsets, b_offsets, a, b, out, epilogue);
+  if (mine) {
     gemm::matmul(shape, a_offsets, b_offsets, static_cast<const bfloat16*>(a),
                  static_cast<const bfloat16*>(b), static_cast<bfloat16*>(out));
   } else {
@@ -63,11 +104,9 @@ void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
 
 void conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilogue* epilogue,
             MemoryRef* kept) {
-  const bool mine = own(shape, gemm::Pass::kForward);
-  if (mine && shape.dtype == kF32) {
-    return gemm::conv2d(*gemm::kernels(), shape, static_cast<const float*>(x),
-                        static_cast<const float*>(w), static_cast<float*>(y), epilogue, kept);
-  }
+  if (shape.dtype == kF64) return own_conv2d<double>(shape, x, w, y, epilogue, kept);
+  const bool mine = own(shape, Pass::kForward);
+  if (mine && shape.dtype == kF32) return own_conv2d<float>(shape, x, w, y, epilogue, kept);
   if (mine) {
     gemm::conv2d(shape, static_cast<const bfloat16*>(x), static_cast<const bfloat16*>(w),
                  static_cast<bfloat16*>(y));
@@ -79,12 +118,9 @@ void conv2d(const ConvShape& shape, const void* x, const void* w, void* y, Epilo
 
 void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w, void* dx,
                           Epilogue* epilogue) {
-  const bool mine = own(shape, gemm::Pass::kData);
-  if (mine && shape.dtype == kF32) {
-    return gemm::conv2d_backward_data(*gemm::kernels(), shape, static_cast<const float*>(dy),
-                                      static_cast<const float*>(w), static_cast<float*>(dx),
-                                      epilogue);
-  }
+  if (shape.dtype == kF64) return own_backward_data<double>(shape, dy, w, dx, epilogue);
+  const bool mine = own(shape, Pass::kData);
+  if (mine && shape.dtype == kF32) return own_backward_data<float>(shape, dy, w, dx, epilogue);
   if (mine) {
     gemm::conv2d_backward_data(shape, static_cast<const bfloat16*>(dy),
                                static_cast<const bfloat16*>(w), static_cast<bfloat16*>(dx));
@@ -95,9 +131,9 @@ void conv2d_backward_data(const ConvShape& shape, const void* dy, const void* w,
 }
 
 void conv2d_backward_weight(const ConvShape& shape, const void* x, const void* dy, void* dw) {
-  if (!own(shape, gemm::Pass::kWeight)) return onednn::conv2d_backward_weight(shape, x, dy, dw);
-  gemm::conv2d_backward_weight(shape, static_cast<const float*>(x), static_cast<const float*>(dy),
-                               static_cast<float*>(dw));
+  if (shape.dtype == kF64) return own_backward_weight<double>(shape, x, dy, dw);
+  if (!own(shape, Pass::kWeight)) return onednn::conv2d_backward_weight(shape, x, dy, dw);
+  own_backward_weight<float>(shape, x, dy, dw);
 }
 
 void trim_matrix_cache() { onednn::trim(); }

@@ -1,7 +1,6 @@
-// Matrix products and convolutions in f32 and bf16, behind one interface: carried by the own matrix
-// kernel (gemm/) or, where that is slower or cannot, by oneDNN.
-// All are bit-identical for any number of threads: work is cut by shape and each piece computed
-// by one thread.
+// Matrix products and convolutions behind one interface: carried by the own matrix kernel (gemm/)
+// or, in f32 and bf16 where that is slower or cannot, by oneDNN. All are bit-identical for any
+// number of threads: work is cut by shape and each piece computed by one thread.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +15,7 @@ namespace glia::cpu {
 // Products of a (m, k) and b (k, n), all of one shape. Strides are the elements between
 // neighbours: a[i * a_row + j * a_col]; fits() says which can be used.
 struct MatmulShape {
-  DType dtype = kF32;  // of a, b and the output; kF32 or kBF16
+  DType dtype = kF32;  // of a, b and the output; kF32, kBF16, or what has_own() says
   int64_t m = 0, n = 0, k = 0;
   int64_t a_row = 0, a_col = 1;
   int64_t b_row = 0, b_col = 1;
@@ -30,6 +29,11 @@ bool fits(int64_t rows, int64_t cols, int64_t row, int64_t col);
 void matmul(const MatmulShape& shape, std::span<const int64_t> a_offsets,
             std::span<const int64_t> b_offsets, const void* a, const void* b, void* out,
             Epilogue* epilogue = nullptr);
+
+// Whether there are products of f64 or i32 on this processor, and this convolution in f64.
+bool has_own(DType dtype);
+enum class Pass : uint8_t { kForward, kData, kWeight };
+bool has_own(const ConvShape& shape, Pass pass);
 
 // Rows of an epilogue: the positions of all images. Columns: the channels. `kept`: see KernelCall.
 void conv2d(const ConvShape& shape, const void* x, const void* w, void* y,

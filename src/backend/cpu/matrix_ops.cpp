@@ -68,14 +68,41 @@ void run_backward_weight(const KernelCall& call) {
                               dy.data, dw.data);
 }
 
+// Of f64 and i32, which oneDNN does not know.
+bool is_own(const Recorded& node) { return cpu::has_own(node.dtype()); }
+// The places of x, w and y among the inputs; -1: the result.
+template <int kX, int kW, int kY, cpu::Pass kPass>
+bool is_own_conv(const Recorded& node) {
+  const auto shape = [&](int i) { return i < 0 ? node.shape() : node.in_shape(i); };
+  return cpu::has_own(
+      conv_shape(node.dtype(), shape(kX), shape(kW), shape(kY), node.attributes<ConvAttributes>()),
+      kPass);
+}
+
 const RegisterKernel kernels[] = {
     {{"matmul", {kF32}, [] { return run_matmul; }, true}},
     {{"matmul", {kBF16}, [] { return run_matmul; }}},
+    {{"matmul", {kF64, kI32}, [] { return run_matmul; }, false, is_own}},
     {{"conv2d", {kF32}, [] { return run_conv2d; }, true}},
     {{"conv2d", {kBF16}, [] { return run_conv2d; }}},
     {{"conv2d_backward_data", {kF32}, [] { return run_backward_data; }, true}},
     {{"conv2d_backward_data", {kBF16}, [] { return run_backward_data; }}},
     {{"conv2d_backward_weight", {kF32, kBF16}, [] { return run_backward_weight; }}},
+    {{"conv2d",
+      {kF64},
+      [] { return run_conv2d; },
+      false,
+      is_own_conv<0, 1, -1, cpu::Pass::kForward>}},
+    {{"conv2d_backward_data",
+      {kF64},
+      [] { return run_backward_data; },
+      false,
+      is_own_conv<-1, 1, 0, cpu::Pass::kData>}},
+    {{"conv2d_backward_weight",
+      {kF64},
+      [] { return run_backward_weight; },
+      false,
+      is_own_conv<0, -1, 1, cpu::Pass::kWeight>}},
 };
 
 }  // namespace

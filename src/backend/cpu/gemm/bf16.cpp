@@ -17,7 +17,7 @@ namespace {
 // out[l * columns + j] = the pair of in[2 l * row + j] and in[(2 l + 1) * row + j], zero beyond k.
 void interleave(const bfloat16* in, int64_t row, int64_t k, int64_t columns, float* out) {
   constexpr int64_t kPiece = 1 << 14;  // words that one thread writes at a time, about
-  const InterleaveFunction pairs = pair_kernels()->interleave;
+  const InterleaveFunction pairs = interleave_pairs();
   const int64_t words = divide_up(k, 2), step = std::max<int64_t>(1, kPiece / columns);
   const std::vector<uint16_t> zeros(k % 2 == 0 ? 0 : columns);
   parallel_for(divide_up(words, step), [&](int64_t piece) {

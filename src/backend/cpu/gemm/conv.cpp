@@ -15,6 +15,7 @@ namespace {
 constexpr int64_t kNearFloats = 1 << 13;     // of an image's rows that a thread works on at a time
 constexpr int64_t kFewPositions = 1 << 9;    // whose products take as long as a call into oneDNN
 constexpr int64_t kManyPositions = 1 << 12;  // beside which preparing weights is little
+constexpr int64_t kLargeKernel = 14;         // for which oneDNN has no fast code
 constexpr double kLeast = 1e6;               // operations that one call of a thread's has, at least
 
 // The output rows of all images in runs, as large as their padded input rows stay in cache.
@@ -27,10 +28,10 @@ struct Runs {
         of_image(divide_up(s.oh, rows)),
         count(s.n * of_image) {}
 
-  int64_t width, line;    // of a padded row: pixels, floats
+  int64_t width, line;    // of a padded row: pixels, elements
   int64_t rows, in_rows;  // of a run
   int64_t of_image, count;
-  int64_t floats() const { return in_rows * line + 16; }  // and a vector that may be read beyond
+  int64_t elements() const { return in_rows * line + 16; }  // and a vector that may be read beyond
 };
 
 struct Run {
@@ -52,7 +53,8 @@ Range inside(int64_t start, int64_t step, int64_t count, int64_t size) {
 }
 
 // The input rows that a run sees, with the zeros about them.
-void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const float* x, float* out) {
+template <class T>
+void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const T* x, T* out) {
   const int64_t top = run.first * s.stride_h - s.pad_h;
   const int64_t rows = (run.rows - 1) * s.stride_h + s.kh;
   const int64_t left = std::min(s.pad_w, runs.width);
@@ -60,15 +62,14 @@ void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const flo
   for (int64_t r = 0; r < rows; ++r, out += runs.line) {
     const int64_t h = top + r;
     if (h < 0 || h >= s.h) {
-      std::fill_n(out, runs.line, 0.0f);
+      std::fill_n(out, runs.line, T{0});
       continue;
     }
-    std::fill_n(out, left * s.c, 0.0f);
-    std::memcpy(out + left * s.c, x + (run.image * s.h + h) * s.w * s.c,
-                pixels * s.c * sizeof(float));
-    std::fill(out + (left + pixels) * s.c, out + runs.line, 0.0f);
+    std::fill_n(out, left * s.c, T{0});
+    std::memcpy(out + left * s.c, x + (run.image * s.h + h) * s.w * s.c, pixels * s.c * sizeof(T));
+    std::fill(out + (left + pixels) * s.c, out + runs.line, T{0});
   }
-  std::fill_n(out, 16, 0.0f);
+  std::fill_n(out, 16, T{0});
 }
 
 bool by_tiles(const ConvShape& s, bool gradient) {
@@ -90,20 +91,21 @@ int64_t pieces_of(const ConvShape& s) {
   return std::clamp<int64_t>(static_cast<int64_t>(operations(s) / kLeast), 1, 8);
 }
 
-// weights: (kH kW C, O) as pack_columns leaves them. Positions of y lie y_row floats apart.
-void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* weights,
-               float* y, int64_t y_row, Epilogue* epilogue) {
+// weights: (kH kW C, O) as pack_columns leaves them. Positions of y lie y_row elements apart.
+template <class T>
+void correlate(const Kernels<T>& kernels, const ConvShape& s, const T* x, const T* weights, T* y,
+               int64_t y_row, Epilogue* epilogue) {
   const Runs runs(s);
   if (epilogue) epilogue->begin(runs.count);
   const int64_t group = std::clamp<int64_t>(
       static_cast<int64_t>(kLeast / (operations(s) / runs.count)), 1, runs.count);
   parallel_for(divide_up(runs.count, group), [&](int64_t piece) {
-    float* const padded = workspace(runs.floats());
+    T* const padded = workspace<T>(runs.elements());
     for (int64_t i = piece * group; i < std::min(runs.count, (piece + 1) * group); ++i) {
       const Run run = run_at(s, runs, i);
       copy_padded(s, runs, run, x, padded);
       const int64_t first = (run.image * s.oh + run.first) * s.ow;
-      Block block{.rows = s.ow, .columns = s.o, .k = s.kw * s.c};
+      Block<T> block{.rows = s.ow, .columns = s.o, .k = s.kw * s.c};
       block.a_row = s.stride_w * s.c;
       block.a_batch = runs.line;
       block.b_row = kernels.lanes;
@@ -127,26 +129,32 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
 }
 
 // pack(first, columns, out) puts a vector of columns of the weights in order.
-template <class Pack>
-void convolve(const Kernels& kernels, const ConvShape& s, const float* x, float* y,
-              Epilogue* epilogue, MemoryRef* kept, const Pack& pack) {
+template <class T, class Pack>
+void convolve(const Kernels<T>& kernels, const ConvShape& s, const T* x, T* y, Epilogue* epilogue,
+              MemoryRef* kept, const Pack& pack) {
   const int64_t lanes = kernels.lanes, panels = divide_up(s.o, lanes);
   const int64_t positions = s.n * s.oh * s.ow, window = s.kh * s.kw, size = window * s.c * lanes;
-  const bool tiles = !kernels.pairs && by_tiles(s, false);
+  const bool tiles = std::is_same_v<T, float> && !kernels.pairs && by_tiles(s, false);
   const auto prepare = [&](int64_t begin, int64_t end) {
-    MemoryRef packed = allocate((end - begin) * size);
+    MemoryRef packed = allocate<T>((end - begin) * size);
     parallel_pack((end - begin) * size, end - begin, [&](int64_t i) {
       const int64_t first = (begin + i) * lanes;
-      pack(first, std::min(lanes, s.o - first), floats(packed) + i * size);
+      pack(first, std::min(lanes, s.o - first), elements<T>(packed) + i * size);
     });
-    if (!tiles) return packed;
-    return winograd::transform_weights(kernels, s.c, (end - begin) * lanes, floats(packed));
+    if constexpr (std::is_same_v<T, float>) {
+      if (tiles)
+        return winograd::transform_weights(kernels, s.c, (end - begin) * lanes, floats(packed));
+    }
+    return packed;
   };
   // The channels of `part`; weights of `all` panels were prepared together.
-  const auto run = [&](const ConvShape& part, const float* weights, int64_t all, float* to,
+  const auto run = [&](const ConvShape& part, const T* weights, [[maybe_unused]] int64_t all, T* to,
                        Epilogue* then) {
-    if (!tiles) return correlate(kernels, part, x, weights, to, s.o, then);
-    winograd::correlate(kernels, part, x, weights, all * s.c * lanes, to, s.o, then);
+    if constexpr (std::is_same_v<T, float>) {
+      if (tiles)
+        return winograd::correlate(kernels, part, x, weights, all * s.c * lanes, to, s.o, then);
+    }
+    correlate(kernels, part, x, weights, to, s.o, then);
   };
 
   const int64_t pieces = std::min(pieces_of(s), panels / 2);
@@ -155,17 +163,18 @@ void convolve(const Kernels& kernels, const ConvShape& s, const float* x, float*
   MemoryRef weights = kept ? *kept : MemoryRef();
   if (!weights && (kept || !apart)) weights = prepare(0, panels);
   if (kept) *kept = weights;
-  if (!apart) return run(s, floats(weights), panels, y, epilogue);
+  if (!apart) return run(s, elements<T>(weights), panels, y, epilogue);
   // Many weights to a position: each thread computes some channels.
   parallel_for(pieces, [&](int64_t piece) {
     const int64_t begin = piece * panels / pieces, end = (piece + 1) * panels / pieces;
     ConvShape part = s;
     part.o = std::min(s.o, end * lanes) - begin * lanes;
-    float* const to = y + begin * lanes;
+    T* const to = y + begin * lanes;
     if (weights)
-      return run(part, floats(weights) + begin * (tiles ? s.c * lanes : size), panels, to, nullptr);
+      return run(part, elements<T>(weights) + begin * (tiles ? s.c * lanes : size), panels, to,
+                 nullptr);
     const MemoryRef own = prepare(begin, end);
-    run(part, floats(own), end - begin, to, nullptr);
+    run(part, elements<T>(own), end - begin, to, nullptr);
   });
   hand_on(epilogue, positions, s.o);
 }
@@ -177,7 +186,7 @@ bool empty(const ConvShape& s) {
 }  // namespace
 
 bool can(const ConvShape& s, Pass pass) {
-  if (!kernels() || s.groups != 1 || empty(s)) return false;
+  if (!kernels<float>() || s.groups != 1 || empty(s)) return false;
   if (s.dtype == kBF16) {  // pairs of what is summed over
     const int64_t inner = pass == Pass::kForward ? s.c : s.o;
     if (!pair_kernels() || pass == Pass::kWeight || inner % 2 != 0) return false;
@@ -199,6 +208,7 @@ bool pays_in_bf16(const ConvShape& s, Pass pass) {
 // few positions.
 bool pays(const ConvShape& s, Pass pass) {
   if (s.dtype == kBF16) return pays_in_bf16(s, pass);
+  if (std::max(s.kh, s.kw) >= kLargeKernel) return true;
   const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
   if (stride == 1 && by_tiles(pass == Pass::kData ? turned(s) : s, pass == Pass::kWeight))
     return true;
@@ -207,22 +217,24 @@ bool pays(const ConvShape& s, Pass pass) {
   if (stride > 1) return s.n * s.oh * s.ow <= kFewPositions;
   if (s.c < 32) return false;
   if (s.ow >= 8) return true;
-  return pass == Pass::kWeight && (kernels()->lanes < 16 || s.n * s.oh * s.ow < 128);
+  return pass == Pass::kWeight && (kernels<float>()->lanes < 16 || s.n * s.oh * s.ow < 128);
 }
 
-void conv2d(const Kernels& kernels, const ConvShape& s, const float* x, const float* w, float* y,
+template <class T>
+void conv2d(const Kernels<T>& kernels, const ConvShape& s, const T* x, const T* w, T* y,
             Epilogue* epilogue, MemoryRef* kept) {
   const int64_t k = s.kh * s.kw * s.c;
-  convolve(kernels, s, x, y, epilogue, kept, [&](int64_t first, int64_t columns, float* out) {
+  convolve(kernels, s, x, y, epilogue, kept, [&](int64_t first, int64_t columns, T* out) {
     pack_columns(kernels, w + first * k, 1, k, k, columns, out);
   });
 }
 
 // A convolution of dy with the kernel turned about.
-void conv2d_backward_data(const Kernels& kernels, const ConvShape& s, const float* dy,
-                          const float* w, float* dx, Epilogue* epilogue) {
+template <class T>
+void conv2d_backward_data(const Kernels<T>& kernels, const ConvShape& s, const T* dy, const T* w,
+                          T* dx, Epilogue* epilogue) {
   const int64_t window = s.kh * s.kw;
-  const auto pack = [&](int64_t first, int64_t columns, float* out) {
+  const auto pack = [&](int64_t first, int64_t columns, T* out) {
     for (int64_t p = window - 1; p >= 0; --p, out += s.o * kernels.lanes)
       pack_columns(kernels, w + p * s.c + first, window * s.c, 1, s.o, columns, out);
   };
@@ -231,22 +243,25 @@ void conv2d_backward_data(const Kernels& kernels, const ConvShape& s, const floa
 
 // For each row of the kernel, dy^T (O, positions) times the image's (positions, kW C); partial sums
 // over as many runs of positions as the shape has pieces.
-void conv2d_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
-  const Kernels& kernels = *gemm::kernels();
-  if (by_tiles(s, true)) return winograd::weight_gradient(kernels, s, x, dy, dw);
+template <class T>
+void conv2d_backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
+  const Kernels<T>& kernels = *gemm::kernels<T>();
+  if constexpr (std::is_same_v<T, float>) {
+    if (by_tiles(s, true)) return winograd::weight_gradient(kernels, s, x, dy, dw);
+  }
   const Runs runs(s);
   const int64_t size = s.o * s.kh * s.kw * s.c;
   const int64_t pieces = std::min(pieces_of(s), runs.count);
-  const MemoryRef partials = allocate(pieces * size);
+  const MemoryRef partials = allocate<T>(pieces * size);
   parallel_for(pieces, [&](int64_t piece) {
-    float* const padded = workspace(runs.floats());
-    float* const sum = floats(partials) + piece * size;
+    T* const padded = workspace<T>(runs.elements());
+    T* const sum = elements<T>(partials) + piece * size;
     const int64_t begin = piece * runs.count / pieces, end = (piece + 1) * runs.count / pieces;
     for (int64_t i = begin; i < end; ++i) {
       const Run run = run_at(s, runs, i);
       copy_padded(s, runs, run, x, padded);
-      Block block{.rows = s.o, .columns = s.kw * s.c, .k = s.ow};
-      const float* const first = dy + (run.image * s.oh + run.first) * s.ow * s.o;
+      Block<T> block{.rows = s.o, .columns = s.kw * s.c, .k = s.ow};
+      const T* const first = dy + (run.image * s.oh + run.first) * s.ow * s.o;
       block.a_row = 1;
       block.a_col = s.o;
       block.a_batch = s.ow * s.o;
@@ -267,7 +282,17 @@ void conv2d_backward_weight(const ConvShape& s, const float* x, const float* dy,
       }
     }
   });
-  add_partials(floats(partials), pieces, size, dw, size);
+  add_partials(elements<T>(partials), pieces, size, dw, size);
 }
+
+#define GLIA_INSTANTIATE(T)                                                                       \
+  template void conv2d(const Kernels<T>&, const ConvShape&, const T*, const T*, T*, Epilogue*,    \
+                       MemoryRef*);                                                               \
+  template void conv2d_backward_data(const Kernels<T>&, const ConvShape&, const T*, const T*, T*, \
+                                     Epilogue*);                                                  \
+  template void conv2d_backward_weight(const ConvShape&, const T*, const T*, T*);
+GLIA_INSTANTIATE(float)
+GLIA_INSTANTIATE(double)
+#undef GLIA_INSTANTIATE
 
 }  // namespace glia::cpu::gemm

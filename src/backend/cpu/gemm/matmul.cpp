@@ -24,19 +24,21 @@ constexpr int64_t kShared = 1 << 18;  // elements of B that are packed for all p
 constexpr int64_t kStreamed = 1 << 17;  // elements of B that no cache keeps until they come again
 
 // c (m, n), rows `c_row` apart, = a (m, k) b (k, n); if b_panel is not 0, b is as pack_columns
-// leaves it, its panels so many floats apart.
+// leaves it, its panels so many elements apart.
+template <class T>
 struct Product {
   int64_t m = 0, n = 0, k = 0;
-  const float* a = nullptr;
+  const T* a = nullptr;
   int64_t a_row = 0, a_col = 1;
-  const float* b = nullptr;
+  const T* b = nullptr;
   int64_t b_row = 0, b_col = 1, b_panel = 0;
-  float* c = nullptr;
+  T* c = nullptr;
   int64_t c_row = 0;
 };
 
 // Whether rows of B are read where they lie.
-bool is_direct(const Kernels& kernels, const Product& p) {
+template <class T>
+bool is_direct(const Kernels<T>& kernels, const Product<T>& p) {
   return p.b_col == 1 && (p.m <= 2 * kernels.rows || p.b_row <= kNear);
 }
 
@@ -54,13 +56,15 @@ struct Finish {
 };
 
 // Both matrices with contiguous rows of k, one of them with few.
-bool dots_fit(const Product& p) {
+template <class T>
+bool dots_fit(const Product<T>& p) {
   if (p.k < kDotDepth || std::min(p.m, p.n) >= kThin) return false;
-  return p.m < kThin ? p.b_row == 1 && p.b_col != 1 : p.a_col == 1;
+  return p.m < kThin ? p.b_row == 1 && (p.b_col != 1 || p.n == 1) : p.a_col == 1;
 }
 
-void multiply_by_dots(const Kernels& kernels, const Product& p, const Finish& finish) {
-  Dots d{.thin = p.m, .wide = p.n, .k = p.k, .x = p.a, .x_row = p.a_row, .y = p.b};
+template <class T>
+void multiply_by_dots(const Kernels<T>& kernels, const Product<T>& p, const Finish& finish) {
+  Dots<T> d{.thin = p.m, .wide = p.n, .k = p.k, .x = p.a, .x_row = p.a_row, .y = p.b};
   d.y_row = p.b_col;
   d.c = p.c;
   d.c_thin = p.c_row;
@@ -75,7 +79,7 @@ void multiply_by_dots(const Kernels& kernels, const Product& p, const Finish& fi
     x_col = p.b_row;
   }
   if (x_col != 1) {
-    float* const copy = workspace(d.thin * d.k);
+    T* const copy = workspace<T>(d.thin * d.k);
     for (int64_t t = 0; t < d.thin; ++t)
       for (int64_t l = 0; l < d.k; ++l) copy[t * d.k + l] = d.x[t * d.x_row + l * x_col];
     d.x = copy;
@@ -86,13 +90,17 @@ void multiply_by_dots(const Kernels& kernels, const Product& p, const Finish& fi
 }
 
 // Blocks of k outermost, then of rows, then of columns.
-void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& finish) {
+template <class T>
+void multiply_by_blocks(const Kernels<T>& kernels, const Product<T>& p, const Finish& finish) {
   const int64_t lanes = kernels.lanes;
   const bool direct = p.b_panel != 0 || is_direct(kernels, p);
   const bool streamed = direct && p.m < kThin && p.k * p.n > kStreamed;
   const int64_t depth = streamed ? 16 : divide_up(p.k, divide_up(p.k, kDepth));
-  // Along rows, A is read line by line; across them a tile needs part of a line, which must last.
-  const bool compact = p.a_col != 1 && rows_collide(p.a_col) && p.m > 1 && p.n > 2 * lanes;
+  // A tile needs a line of each of its rows of A, or across them part of a line of each of k, and
+  // the lines must last: where they push each other out, A is copied.
+  const bool across = p.a_col != 1;
+  const bool compact = rows_collide<T>(across ? p.a_col : p.a_row) && p.m > 1 &&
+                       p.n > (across ? 2 : 4) * lanes;
   int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
   int64_t height = compact ? round_up(divide_up(p.m, divide_up(p.m, kHeight)), kernels.rows) : p.m;
   if (finish.epilogue) {
@@ -101,12 +109,13 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
   }
 
   const int64_t packed_b = direct ? 0 : depth * round_up(width, lanes);
-  const int64_t a_line = round_up(height, 16) + 16, packed_a = compact ? depth * a_line : 0;
-  float* const to_b = packed_a + packed_b > 0 ? workspace(packed_a + packed_b) : nullptr;
-  float* const to_a = to_b + packed_b;
+  const int64_t a_line = apart<T>(across ? height : depth);
+  const int64_t packed_a = compact ? (across ? depth : height) * a_line : 0;
+  T* const to_b = packed_a + packed_b > 0 ? workspace<T>(packed_a + packed_b) : nullptr;
+  T* const to_a = to_b + packed_b;
 
   for (int64_t l = 0; l < p.k; l += depth) {
-    Block block{.k = std::min(depth, p.k - l)};
+    Block<T> block{.k = std::min(depth, p.k - l)};
     block.add = l > 0;
     block.c_row = p.c_row;
     for (int64_t i = 0; i < p.m; i += height) {
@@ -115,8 +124,9 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
       block.a_row = p.a_row;
       block.a_col = p.a_col;
       if (compact) {
-        copy_rows(to_a, a_line, block.a, p.a_col, block.k, block.rows);
-        block.a_col = a_line;
+        across ? copy_rows(to_a, a_line, block.a, p.a_col, block.k, block.rows)
+               : copy_rows(to_a, a_line, block.a, p.a_row, block.rows, block.k);
+        (across ? block.a_col : block.a_row) = a_line;
         block.a = to_a;
       }
       for (int64_t j = 0; j < p.n; j += width) {
@@ -146,7 +156,8 @@ void multiply_by_blocks(const Kernels& kernels, const Product& p, const Finish& 
   }
 }
 
-void multiply(const Kernels& kernels, const Product& p, const Finish& finish) {
+template <class T>
+void multiply(const Kernels<T>& kernels, const Product<T>& p, const Finish& finish) {
   p.b_panel == 0 && dots_fit(p) ? multiply_by_dots(kernels, p, finish)
                                 : multiply_by_blocks(kernels, p, finish);
 }
@@ -169,7 +180,8 @@ struct Cut {
   Axis m, n, k;
 };
 
-Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows) {
+template <class T>
+Cut cut(const Kernels<T>& kernels, const Product<T>& p, int64_t batch, bool whole_rows) {
   // Operations of a piece: of eight, and of more. Columns of A are read best by large pieces.
   constexpr double kLeast = 1e6;
   const double large = p.a_col == 1 ? 1.6e7 : 1e9;
@@ -210,8 +222,8 @@ Cut cut(const Kernels& kernels, const Product& p, int64_t batch, bool whole_rows
 }
 
 // out = the sum of the partial outputs, in parts of whole rows or of one row.
-void add_up(const float* partials, int64_t count, int64_t m, int64_t n, float* out,
-            const Finish& finish) {
+template <class T>
+void add_up(const T* partials, int64_t count, int64_t m, int64_t n, T* out, const Finish& finish) {
   const int64_t columns = finish.whole_rows ? n : std::min(n, kPart);
   const int64_t rows = std::max<int64_t>(1, kPart / n), across = divide_up(n, columns);
   if (finish.epilogue) finish.epilogue->begin(divide_up(m, rows));
@@ -225,7 +237,9 @@ void add_up(const float* partials, int64_t count, int64_t m, int64_t n, float* o
 
 }  // namespace
 
-bool can(const MatmulShape& s, int64_t) { return s.dtype == kBF16 ? pair_kernels() : kernels(); }
+bool can(const MatmulShape& s, int64_t) {
+  return s.dtype == kBF16 ? pair_kernels() != nullptr : kernels<float>() != nullptr;
+}
 
 // In bf16 oneDNN is ahead where much is to be put in pairs for little work, where the last vectors
 // are not filled, and in large products.
@@ -253,12 +267,14 @@ bool pays(const MatmulShape& s, int64_t batch) {
   return s.m * s.n * s.k < kHuge;
 }
 
-void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_t> a_offsets,
-            std::span<const int64_t> b_offsets, const float* a, const float* b, float* out,
+template <class T>
+void matmul(const Kernels<T>& kernels, const MatmulShape& s, std::span<const int64_t> a_offsets,
+            std::span<const int64_t> b_offsets, const T* a, const T* b, T* out,
             Epilogue* epilogue) {
   const int64_t batch = static_cast<int64_t>(a_offsets.size()), size = s.m * s.n;
   if (batch * size == 0) return;
-  Product whole{.m = s.m, .n = s.n, .k = s.k, .a = a, .a_row = s.a_row, .a_col = s.a_col, .b = b};
+  Product<T> whole{
+      .m = s.m, .n = s.n, .k = s.k, .a = a, .a_row = s.a_row, .a_col = s.a_col, .b = b};
   whole.b_row = s.b_row;
   whole.b_col = s.b_col;
   whole.c_row = s.n;
@@ -278,7 +294,7 @@ void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_
   if (whole.m == 1 && whole.a_col != 1) whole.a_row = 1;
 
   if (whole.k == 0) {
-    std::memset(out, 0, batch * size * sizeof(float));
+    std::memset(out, 0, batch * size * sizeof(T));
     if (epilogue) epilogue->begin(1);
     return Finish{.epilogue = epilogue}(0, 0, s.m, 0, s.n);
   }
@@ -295,7 +311,7 @@ void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_
     return parallel_for(divide_up(batch, c.group), [&](int64_t piece) {
       const int64_t end = std::min(batch, (piece + 1) * c.group);
       for (int64_t i = piece * c.group; i < end; ++i) {
-        Product p = whole;
+        Product<T> p = whole;
         p.a += a_offsets[i];
         p.b += b_offsets[i];
         p.c = out + i * size;
@@ -306,34 +322,34 @@ void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_
 
   // What every row of pieces would pack for itself is packed once, unless it outgrows the cache.
   MemoryRef packed;
-  Product piece_of_rows = whole;
+  Product<T> piece_of_rows = whole;
   piece_of_rows.m = std::min(c.m.step, whole.m);
   if (batch == 1 && c.m.count > 1 && whole.k * whole.n <= kShared && !dots_fit(piece_of_rows) &&
       !is_direct(kernels, piece_of_rows)) {
     const int64_t lanes = kernels.lanes, size = whole.k * lanes, panels = divide_up(whole.n, lanes);
-    packed = allocate(panels * size);
-    const float* const from = whole.b + b_offsets[0];
+    packed = allocate<T>(panels * size);
+    const T* const from = whole.b + b_offsets[0];
     parallel_pack(panels * size, panels, [&](int64_t i) {
       pack_columns(kernels, from + i * lanes * whole.b_col, whole.b_row, whole.b_col, whole.k,
-                   std::min(lanes, whole.n - i * lanes), floats(packed) + i * size);
+                   std::min(lanes, whole.n - i * lanes), elements<T>(packed) + i * size);
     });
     whole.b_panel = size;
   }
 
   MemoryRef partials;  // (k pieces, batch, m, n)
-  if (c.k.count > 1) partials = allocate(c.k.count * batch * size);
-  float* const to = partials ? floats(partials) : out;
+  if (c.k.count > 1) partials = allocate<T>(c.k.count * batch * size);
+  T* const to = partials ? elements<T>(partials) : out;
   parallel_for(batch * blocks, [&](int64_t piece) {
     const int64_t slot = piece / (c.n.count * c.m.count), product = slot % batch;
     const int64_t i = piece / c.n.count % c.m.count * c.m.step;
     const int64_t j = piece % c.n.count * c.n.step;
     const int64_t l = slot / batch * c.k.step;
-    Product p = whole;
+    Product<T> p = whole;
     p.m = std::min(c.m.step, whole.m - i);
     p.n = std::min(c.n.step, whole.n - j);
     p.k = std::min(c.k.step, whole.k - l);
     p.a += a_offsets[product] + i * whole.a_row + l * whole.a_col;
-    p.b = packed ? floats(packed) + l * kernels.lanes + j / kernels.lanes * whole.b_panel
+    p.b = packed ? elements<T>(packed) + l * kernels.lanes + j / kernels.lanes * whole.b_panel
                  : whole.b + b_offsets[product] + l * whole.b_row + j * whole.b_col;
     p.c = to + slot * size + i * whole.c_row + j;
     Finish part = finish;
@@ -344,7 +360,15 @@ void matmul(const Kernels& kernels, const MatmulShape& s, std::span<const int64_
     multiply(kernels, p, part);
   });
   if (!partials) return;
-  add_up(floats(partials), c.k.count, batch * whole.m, whole.n, out, finish);
+  add_up(elements<T>(partials), c.k.count, batch * whole.m, whole.n, out, finish);
 }
+
+#define GLIA_INSTANTIATE(T)                                                             \
+  template void matmul(const Kernels<T>&, const MatmulShape&, std::span<const int64_t>, \
+                       std::span<const int64_t>, const T*, const T*, T*, Epilogue*);
+GLIA_INSTANTIATE(float)
+GLIA_INSTANTIATE(double)
+GLIA_INSTANTIATE(int32_t)
+#undef GLIA_INSTANTIATE
 
 }  // namespace glia::cpu::gemm

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <new>
 
@@ -12,29 +11,29 @@ namespace glia::cpu::gemm {
 namespace {
 
 struct Free {
-  void operator()(float* p) const { std::free(p); }
+  void operator()(void* p) const { std::free(p); }
 };
 
 // Rows into vectors: reads each row once, from its start to its end.
-template <int64_t kLanes>
-void pack_rows(const float* b, int64_t b_row, int64_t k, int64_t vectors, float* out) {
+template <int64_t kLanes, class T>
+void pack_rows(const T* b, int64_t b_row, int64_t k, int64_t vectors, T* out) {
   for (int64_t l = 0; l < k; ++l) {
-    const float* from = b + l * b_row;
-    float* to = out + l * kLanes;
+    const T* from = b + l * b_row;
+    T* to = out + l * kLanes;
     for (int64_t v = 0; v < vectors; ++v, from += kLanes, to += k * kLanes)
-      std::memcpy(to, from, kLanes * sizeof(float));
+      std::memcpy(to, from, kLanes * sizeof(T));
   }
 }
 
 }  // namespace
 
-float* workspace(int64_t floats) {
-  thread_local std::unique_ptr<float, Free> memory;
-  thread_local int64_t size = 0;
-  if (floats > size) {
+void* workspace_bytes(size_t bytes) {
+  thread_local std::unique_ptr<void, Free> memory;
+  thread_local size_t size = 0;
+  if (bytes > size) {
     memory.reset();
-    size = round_up(std::max<int64_t>(floats, 1 << 14), 16);
-    memory.reset(static_cast<float*>(std::aligned_alloc(64, size * sizeof(float))));
+    size = (std::max<size_t>(bytes, 1 << 16) + 63) / 64 * 64;
+    memory.reset(std::aligned_alloc(64, size));
     if (!memory) {
       size = 0;
       throw std::bad_alloc();
@@ -43,14 +42,16 @@ float* workspace(int64_t floats) {
   return memory.get();
 }
 
-void pack_columns(const Kernels& kernels, const float* b, int64_t b_row, int64_t b_col, int64_t k,
-                  int64_t columns, float* out) {
+template <class T>
+void pack_columns(const Kernels<T>& kernels, const T* b, int64_t b_row, int64_t b_col, int64_t k,
+                  int64_t columns, T* out) {
   const int64_t lanes = kernels.lanes, vectors = columns / lanes, left = columns % lanes;
-  float* const last = out + vectors * k * lanes;
-  if (left > 0) std::fill_n(last, k * lanes, 0.0f);
+  constexpr int64_t kMost = 64 / sizeof(T);
+  T* const last = out + vectors * k * lanes;
+  if (left > 0) std::fill_n(last, k * lanes, T{0});
   if (b_col == 1) {
-    lanes == 16 ? pack_rows<16>(b, b_row, k, vectors, out)
-                : pack_rows<8>(b, b_row, k, vectors, out);
+    lanes == kMost ? pack_rows<kMost>(b, b_row, k, vectors, out)
+                   : pack_rows<kMost / 2>(b, b_row, k, vectors, out);
     copy_rows(last, lanes, b + vectors * lanes, b_row, k, left);
     return;
   }
@@ -59,17 +60,19 @@ void pack_columns(const Kernels& kernels, const float* b, int64_t b_row, int64_t
   if (left > 0) kernels.transpose(last, lanes, b + vectors * lanes * b_col, b_col, k, left);
 }
 
-void copy_rows(float* out, int64_t out_row, const float* in, int64_t in_row, int64_t rows,
-               int64_t columns) {
-  if (columns == 0) return;
-  for (int64_t r = 0; r < rows; ++r)
-    std::memcpy(out + r * out_row, in + r * in_row, columns * sizeof(float));
-}
-
-void add_partials(const float* partials, int64_t count, int64_t stride, float* out, int64_t n) {
-  const TileFunction add = tile_function(Code::kAdd, kF32);
-  std::memcpy(out, partials, n * sizeof(float));
+template <class T>
+void add_partials(const T* partials, int64_t count, int64_t stride, T* out, int64_t n) {
+  const TileFunction add = tile_function(Code::kAdd, dtype_of<T>);
+  std::memcpy(out, partials, n * sizeof(T));
   for (int64_t i = 1; i < count; ++i) add(out, out, partials + i * stride, nullptr, n);
 }
+
+#define GLIA_INSTANTIATE(T)                                                                        \
+  template void pack_columns(const Kernels<T>&, const T*, int64_t, int64_t, int64_t, int64_t, T*); \
+  template void add_partials(const T*, int64_t, int64_t, T*, int64_t);
+GLIA_INSTANTIATE(float)
+GLIA_INSTANTIATE(double)
+GLIA_INSTANTIATE(int32_t)
+#undef GLIA_INSTANTIATE
 
 }  // namespace glia::cpu::gemm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "backend/cpu/gemm/kernel.h"
 #include "core/node.h"
@@ -12,34 +13,62 @@ namespace glia::cpu::gemm {
 constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
 
-inline MemoryRef allocate(int64_t floats) {
-  return MemoryRef(allocate_memory(static_cast<size_t>(floats) * sizeof(float)));
+template <class T = float>
+MemoryRef allocate(int64_t count) {
+  return MemoryRef(allocate_memory(static_cast<size_t>(count) * sizeof(T)));
 }
-inline float* floats(const MemoryRef& memory) { return static_cast<float*>(memory->data); }
+template <class T>
+T* elements(const MemoryRef& memory) {
+  return static_cast<T*>(memory->data);
+}
+inline float* floats(const MemoryRef& memory) { return elements<float>(memory); }
 
 // Memory of the calling thread, valid until its next call here; aligned to 64 bytes.
-float* workspace(int64_t floats);
+void* workspace_bytes(size_t bytes);
+template <class T = float>
+T* workspace(int64_t count) {
+  return static_cast<T*>(workspace_bytes(static_cast<size_t>(count) * sizeof(T)));
+}
 
-// f(i) for i < count, which write so many floats: in order where waking a thread takes longer.
+// f(i) for i < count, which write so many elements: in order where waking a thread takes longer.
 template <class F>
-void parallel_pack(int64_t floats, int64_t count, F&& f) {
-  if (floats >= 1 << 16) return parallel_for(count, f);
+void parallel_pack(int64_t elements, int64_t count, F&& f) {
+  if (elements >= 1 << 16) return parallel_for(count, f);
   for (int64_t i = 0; i < count; ++i) f(i);
 }
 
-// Whether rows so many floats apart fall into so few sets of a cache that they push each other out.
-inline bool rows_collide(int64_t stride) { return stride >= 512 && stride % 256 == 0; }
+// Whether rows so many elements apart fall into so few sets of a cache that they push each other
+// out.
+template <class T = float>
+bool rows_collide(int64_t stride) {
+  const int64_t bytes = stride * static_cast<int64_t>(sizeof(T));
+  return bytes >= 2048 && bytes % 1024 == 0;
+}
+
+// A distance for rows of so many elements that spreads them over all sets: an odd number of lines.
+template <class T>
+int64_t apart(int64_t columns) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  return (divide_up(columns, kLine) | 1) * kLine;
+}
 
 // b (k, columns), of which a row or a column is contiguous, as vectors of columns:
 // out[j / W][l][j % W] = b[l * b_row + j * b_col], the last vector filled with zeros.
-void pack_columns(const Kernels& kernels, const float* b, int64_t b_row, int64_t b_col, int64_t k,
-                  int64_t columns, float* out);
+template <class T>
+void pack_columns(const Kernels<T>& kernels, const T* b, int64_t b_row, int64_t b_col, int64_t k,
+                  int64_t columns, T* out);
 
 // out[r * out_row + c] = in[r * in_row + c].
-void copy_rows(float* out, int64_t out_row, const float* in, int64_t in_row, int64_t rows,
-               int64_t columns);
+template <class T>
+void copy_rows(T* out, int64_t out_row, const T* in, int64_t in_row, int64_t rows,
+               int64_t columns) {
+  if (columns == 0) return;
+  for (int64_t r = 0; r < rows; ++r)
+    std::memcpy(out + r * out_row, in + r * in_row, columns * sizeof(T));
+}
 
 // out[i] = partials[0][i] + partials[1][i] + ..., each `stride` apart, for i < n.
-void add_partials(const float* partials, int64_t count, int64_t stride, float* out, int64_t n);
+template <class T>
+void add_partials(const T* partials, int64_t count, int64_t stride, T* out, int64_t n);
 
 }  // namespace glia::cpu::gemm

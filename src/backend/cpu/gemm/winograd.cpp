@@ -299,7 +299,8 @@ bool pays(const ConvShape& s, bool gradient) {
   return tiles >= 64 && s.c >= 16 && s.c * s.o <= 1 << 15;
 }
 
-MemoryRef transform_weights(const Kernels& kernels, int64_t c, int64_t o, const float* packed) {
+MemoryRef transform_weights(const Kernels<float>& kernels, int64_t c, int64_t o,
+                            const float* packed) {
   const Transforms& transforms = winograd::transforms();
   constexpr int64_t kRows = 16;
   const int64_t panels = divide_up(o, kernels.lanes), size = c * kernels.lanes;
@@ -327,8 +328,8 @@ MemoryRef transform_weights(const Kernels& kernels, int64_t c, int64_t o, const 
   return memory;
 }
 
-void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const float* matrices,
-               int64_t matrix, float* y, int64_t y_row, Epilogue* epilogue) {
+void correlate(const Kernels<float>& kernels, const ConvShape& s, const float* x,
+               const float* matrices, int64_t matrix, float* y, int64_t y_row, Epilogue* epilogue) {
   const Transforms& transforms = winograd::transforms();
   const Grid grid(s, std::max(s.c, s.o));
   const int64_t slot = grid.slot();
@@ -342,7 +343,7 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
     std::fill_n(work.spare, s.w * s.c, 0.0f);
     transform_image(transforms, s, grid, begin, end, x, work.spare, work.middle, products + slot);
 
-    Block block{.rows = (end - begin) * grid.across, .columns = s.o};
+    Block<float> block{.rows = (end - begin) * grid.across, .columns = s.o};
     block.a_row = grid.pitch;
     block.b_row = kernels.lanes;
     block.b_panel = s.c * kernels.lanes;
@@ -395,8 +396,8 @@ void correlate(const Kernels& kernels, const ConvShape& s, const float* x, const
   });
 }
 
-void weight_gradient(const Kernels& kernels, const ConvShape& s, const float* x, const float* dy,
-                     float* dw) {
+void weight_gradient(const Kernels<float>& kernels, const ConvShape& s, const float* x,
+                     const float* dy, float* dw) {
   const Transforms& transforms = winograd::transforms();
   const Grid grid(s, std::max(s.c, s.o));
   const int64_t slot = grid.slot(), size = s.o * s.c, pieces = std::min(kPieces, grid.runs);
@@ -419,7 +420,7 @@ void weight_gradient(const Kernels& kernels, const ConvShape& s, const float* x,
         to_tiles(transforms.spread, columns, kTile * s.o, s.o, kTile, grid,
                  spread + (i - begin) * grid.across * grid.pitch);
       }
-      Block block{.rows = s.o, .columns = s.c, .k = (end - begin) * grid.across};
+      Block<float> block{.rows = s.o, .columns = s.c, .k = (end - begin) * grid.across};
       block.a_row = 1;
       block.a_col = grid.pitch;
       block.b_row = grid.pitch;
