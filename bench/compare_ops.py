@@ -172,7 +172,7 @@ def proof(options, op, folder):
     for i, want in enumerate(wants):
         name = f"grad{op.wanted()[i - 1]}" if i else "value"
         got, want = tensor(ours[name]), call.returned(want).detach()
-        if op.random:
+        if op.varies:
             if (got.shape, got.dtype) != (want.shape, want.dtype):
                 wrong.append(f"{name}: {got.dtype} {tuple(got.shape)}")
             continue

@@ -258,7 +258,7 @@ def attention():
     value("attention key padding", [*usual, above(-1, 4, 1, 1, 512)], attend)
     grad("attention causal fwd+bwd", usual, causal)
     grad("attention dropout fwd+bwd", shorter, lambda q, k, v: attend(q, k, v, dropout_p=0.1),
-         random=True)
+         varies=True)
     seen = Input((256, 256), bool_, lambda s, d: torch.ones(s, dtype=d).tril())
     grad("attention fwd+bwd mask", [*shorter, seen], attend)
     grad("attention fwd+bwd bf16", qkv(4, 8, 256, 256, 64, bf16), attend)
@@ -317,7 +317,7 @@ def compositions():
     value("cosine similarity (100000,64)", 2 * [numbers(100000, 64)], F.cosine_similarity)
     value("horner 20 terms 4M", [numbers(4000000)], horner)
     value("gumbel argmax (4096,1000)", [numbers(4096, 1000)],
-          lambda x: (x - torch.log(-torch.log(torch.rand_like(x) + 1e-9))).argmax(1), random=True)
+          lambda x: (x - torch.log(-torch.log(torch.rand_like(x) + 1e-9))).argmax(1), varies=True)
     value("histogram by compare (1e6, 20 bins)", [numbers(1000000, 1)],
           lambda x: torch.histc(x, 20, -3, 3))
     value("box iou 1000x1000", [numbers(1000, 1, 4), numbers(1, 1000, 4)], intersections)

@@ -82,7 +82,7 @@ class Op:
     inputs: list
     function: Callable
     layouts: tuple = ()   # memory formats; not empty: arrays of rank 4 are images or kernels
-    random: bool = False  # its results cannot be compared
+    varies: bool = False  # from run to run: its results cannot be compared
 
     def wanted(self):
         """Numbers of the inputs that gradients are asked for."""
