@@ -41,11 +41,6 @@ class Side:
         return json.loads(answer)
 
 
-def fault(answer):
-    """Why there are no times, or nothing."""
-    return "no such operation yet" if "missing" in answer else answer.get("error", "")
-
-
 def timed(options, names):
     """A row for each name: name, PyTorch's ms, Glia's ms, ratio, or name and what is wrong."""
     more = ["--gradients-only"] if options.gradients_only else []
@@ -54,8 +49,8 @@ def timed(options, names):
     rows, facts = [], {}
     for name in names:
         pairs = [(ours.time(name), theirs.time(name)) for _ in range(options.rounds)]
-        wrong = next((f"{who}: {fault(answer)}" for pair in pairs
-                      for who, answer in zip(("Glia", "PyTorch"), pair) if fault(answer)), None)
+        wrong = next((f"{who}: {answer['error']}" for pair in pairs
+                      for who, answer in zip(("Glia", "PyTorch"), pair) if "error" in answer), "")
         if wrong:
             rows.append((name, wrong))
         else:

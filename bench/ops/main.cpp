@@ -2,9 +2,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <iomanip>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "glia/runtime.h"
@@ -22,48 +23,56 @@ struct Options {
   int threads = 0;
 };
 
-// What is printed of an operation: its times, or why there are none.
+// Times operations and prints each one's times, or why there are none.
 class Runner {
  public:
   explicit Runner(const Options& options) : options_(options) {}
 
-  // Whether it could be timed or is known to be missing.
+  // Whether nothing went wrong.
   bool run(const Op& op) {
-    nlohmann::ordered_json line{{"name", op.name}};
-    if (!op.function) {
-      line["missing"] = true;
-    } else {
-      try {
-        if (!bench_ || last_ != &op) {
-          bench_.reset();  // before there are new inputs
-          bench_ =
-              std::make_unique<bench::Bench>(op, options_.gradients_only, options_.once ? 1 : 2);
-          last_ = &op;
-        }
-        const bench::Timing t = bench_->time(options_.once);
-        line.update({{"ms", t.ms}, {"least", t.least}, {"calls", t.calls}});
-      } catch (const std::exception& error) {
-        bench_.reset();
-        line["error"] = error.what();
+    try {
+      if (!bench_ || last_ != &op) {
+        bench_.reset();  // before there are new inputs
+        bench_ = std::make_unique<bench::Bench>(op, options_.gradients_only, options_.once ? 1 : 2);
+        last_ = &op;
       }
+      print(op, bench_->time(options_.once));
+      return true;
+    } catch (const std::exception& error) {
+      bench_.reset();
+      print(op, error.what());
+      return false;
     }
-    print(line);
-    return !line.contains("error");
   }
 
  private:
-  void print(nlohmann::ordered_json& line) const {
-    if (options_.json || options_.serve) {
-      line.update({{"threads", num_threads()}, {"cpu", cpu_level()}});
-      std::puts(line.dump().c_str());
-    } else if (line.contains("ms")) {
-      std::printf("%s\t%.5f\t%.5f\n", line["name"].get<std::string>().c_str(),
-                  line["ms"].get<double>(), line["least"].get<double>());
+  bool json() const { return options_.json || options_.serve; }
+
+  static std::string quoted(const std::string& text) {
+    std::ostringstream out;
+    out << std::quoted(text);
+    return out.str();
+  }
+
+  void print(const Op& op, const bench::Timing& t) const {
+    if (json()) {
+      std::printf(
+          "{\"name\": %s, \"ms\": %.6g, \"least\": %.6g, \"calls\": %d, \"threads\": %d, "
+          "\"cpu\": \"%s\"}\n",
+          quoted(op.name).c_str(), t.ms, t.least, static_cast<int>(t.calls), num_threads(),
+          cpu_level().c_str());
     } else {
-      std::printf("%s\t%s\n", line["name"].get<std::string>().c_str(),
-                  line.contains("missing")
-                      ? "missing"
-                      : ("error\t" + line["error"].get<std::string>()).c_str());
+      std::printf("%s\t%.5f\t%.5f\n", op.name.c_str(), t.ms, t.least);
+    }
+    std::fflush(stdout);
+  }
+
+  void print(const Op& op, const std::string& error) const {
+    if (json()) {
+      std::printf("{\"name\": %s, \"error\": %s}\n", quoted(op.name).c_str(),
+                  quoted(error).c_str());
+    } else {
+      std::printf("%s\terror\t%s\n", op.name.c_str(), error.c_str());
     }
     std::fflush(stdout);
   }
@@ -78,7 +87,6 @@ int run(const Options& options) {
   if (options.threads > 0) set_num_threads(options.threads);
   if (!options.prove.empty()) {
     const Op& op = table.find(options.filter);
-    if (!op.function) throw Error(op.name + ": there is no such operation yet");
     bench::prove(op, options.prove[0], options.prove[1]);
     return 0;
   }

@@ -72,8 +72,6 @@ class Table {
   void grad(std::string name, std::vector<Input> inputs, Function f) {
     add({std::move(name), Kind::kGradient, std::move(inputs), std::move(f)});
   }
-  // What there is no operation for yet: reported, not timed.
-  void missing(std::string name) { add({std::move(name), Kind::kValue, {}, nullptr}); }
 
   const std::vector<Op>& ops() const { return ops_; }
   const Op& find(std::string_view name) const;  // throws Error if there is none
