@@ -18,7 +18,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string where(const data::Entry& set) {
-  return data::available(set) ? data::find(set) : "not here";
+  if (!data::available(set)) return "not here";
+  const data::Found at = data::find_any(set);
+  return at.form ? at.folder + ", " + at.form->difference : at.folder;
 }
 
 Json as_json(const data::Entry& set) {
@@ -30,6 +32,7 @@ Json as_json(const data::Entry& set) {
                      {"bytes", known(file.bytes, file.bytes > 0)},
                      {"sha256", known(file.sha256, !file.sha256.empty())}});
   const bool here = data::available(set);
+  const data::Found at = here ? data::find_any(set) : data::Found{};
   return {{"name", set.name},
           {"title", set.title},
           {"task", set.task},
@@ -38,7 +41,8 @@ Json as_json(const data::Entry& set) {
           {"classes", set.classes},
           {"package", known(set.package, !set.package.empty())},
           {"places", data::places(set)},
-          {"folder", here ? Json(data::find(set)) : Json()},
+          {"folder", known(at.folder, here)},
+          {"form", at.form ? Json(at.form->difference) : Json()},
           {"get", data::how_to_get(set)},
           {"files", files}};
 }
@@ -61,7 +65,8 @@ void print_set(const data::Entry& set) {
   row("folder", where(set));
   for (const std::string& place : data::places(set)) row("looked for in", " " + place);
   row("to get it", data::how_to_get(set));
-  for (const data::DataFile& file : set.files) {
+  const data::Form* form = data::available(set) ? data::find_any(set).form : nullptr;
+  for (const data::DataFile& file : form ? form->files : set.files) {
     row("file", file.name);
     row("  from", file.url);
     if (file.bytes > 0) row("  bytes", fmt::format("{}", file.bytes));
@@ -71,7 +76,7 @@ void print_set(const data::Entry& set) {
 
 void fetch(const data::Entry& set, const std::function<bool()>& interrupted) {
   if (data::available(set)) {
-    fmt::print("{}: is in {}\n", set.title, data::find(set));
+    fmt::print("{}: is in {}\n", set.title, where(set));
     return;
   }
   const bool terminal = isatty(STDERR_FILENO) == 1;

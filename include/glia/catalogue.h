@@ -49,6 +49,26 @@ struct Entry {
 std::vector<const Entry*> catalogue();
 const Entry& entry(const std::string& name);
 
+// Another form in which a set of the catalogue may lie: other files, and what they differ in, as
+// people are told it behind the set's title: "re-encoded as JPEG". A package that reads it adds it.
+struct Form {
+  std::string set;  // the name of the entry
+  std::string difference;
+  std::vector<DataFile> files;
+  ReadLabelled labelled;
+};
+
+class RegisterForm {
+ public:
+  explicit RegisterForm(Form form);
+  ~RegisterForm();
+  RegisterForm(const RegisterForm&) = delete;
+  RegisterForm& operator=(const RegisterForm&) = delete;
+
+ private:
+  Form form_;
+};
+
 class RegisterEntry {
  public:
   explicit RegisterEntry(Entry entry);
@@ -70,8 +90,18 @@ std::string cache_folder(const Entry& set);
 // The first of these folders, or of `folder` alone if that is given, that holds any of the set's
 // files: all must come from one place. The IoError without one says how to get the set.
 std::string find(const Entry& set, const std::string& folder = "");
-// Whether there is such a folder, and it holds all of them.
+// The same of the set in any form.
+struct Found {
+  std::string folder;
+  const Form* form = nullptr;  // or nullptr: as the entry has it
+};
+Found find_any(const Entry& set, const std::string& folder = "");
+// Whether there is such a folder, and it holds all files of that form.
 bool available(const Entry& set);
+// The set's title, and what it differs in if it lies in another form.
+std::string title_of(const Entry& set, const std::string& folder = "");
+// The labelled samples, by the reader of the form that is there. Throws Error for a set without.
+Dataset<2> read_labelled(const Entry& set, Split split, const std::string& folder = "");
 // The path of a set's file in its folder, gzipped or not. Throws IoError if it is missing.
 std::string file_in(const std::string& folder, const std::string& name);
 // How to get the set, as a clause: "run `glia data fetch mnist`".
@@ -100,7 +130,8 @@ std::string fetch(const Entry& set, const FetchOptions& options = {});
 
 // MNIST (LeCun, Cortes, Burges): images (28, 28, 1) u8 and labels () i64, 60,000 or 10,000.
 Dataset<2> mnist(Split split, const std::string& folder = "");
-// CIFAR-10 (Krizhevsky 2009), the binary version: images (32, 32, 3) u8 and labels () i64, 50,000
+// CIFAR-10 (Krizhevsky 2009), the binary version (read_labelled() also takes archives of JPEG
+// pictures, with package vision): images (32, 32, 3) u8 and labels () i64, 50,000
 // or 10,000.
 Dataset<2> cifar10(Split split, const std::string& folder = "");
 // The 1,797 digits of scikit-learn (UCI): images (8, 8, 1) u8 of values up to 16, labels () i64.

@@ -1,4 +1,4 @@
-// Files: idx, PNG, safetensors, npy and npz, and TensorBoard's event files.
+// Files: idx, PNG, safetensors, npy and npz, tar, and TensorBoard's event files.
 //
 // Every failure is an IoError of one line, "FILE: fault". What a file claims about itself is
 // checked against the bytes it really has before any memory is asked for. Whatever is written
@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@ namespace glia::io {
 
 // Tensors in a file's order, each under its name.
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+// Adds tensors under their names behind a prefix; and those whose names have it, without it.
+void append(NamedTensors& to, const std::string& prefix, const NamedTensors& from);
+NamedTensors with_prefix(const NamedTensors& all, const std::string& prefix);
 // Free text of a safetensors file: keys, each once, and values; in the keys' order when read.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
@@ -47,6 +51,9 @@ void write_idx(const std::string& path, const Tensor& values);
 // a few bytes of a file may claim, and hold, very many.
 Tensor read_png(const std::string& path);
 Tensor read_png(const std::string& path, int64_t most_pixels);
+// The same of a file's bytes; `name` is what errors call it.
+Tensor decode_png(std::string_view bytes, int64_t most_pixels = int64_t{1} << 28,
+                  const std::string& name = "PNG");
 // `image` is u8: (H, W) or (H, W, C) with C from 1 to 4.
 void write_png(const std::string& path, const Tensor& image);
 // The bytes that write_png would write.
@@ -75,6 +82,15 @@ void write_npy(const std::string& path, const Tensor& values);
 NamedTensors read_npz(const std::string& path);
 // As np.savez does: not compressed.
 void write_npz(const std::string& path, const NamedTensors& tensors);
+
+// ---- tar, plain or gzipped ------------------------------------------------------------------
+
+// Calls `visit` with each file's name and bytes, in the archive's order; folders, links and devices
+// are passed over. One of more than `most` bytes is refused before it is read. Whatever visit()
+// throws goes through.
+void read_tar(const std::string& path,
+              const std::function<void(const std::string& name, std::string_view bytes)>& visit,
+              int64_t most = int64_t{1} << 32);
 
 // ---- TensorBoard ----------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ const data::Entry* known_set(const std::string& name) {
 
 // Values up to 16, as those of the digits, are spread over those of bytes, all alike.
 LabelledImages read_set(const data::Entry& set, data::Split split, int64_t size) {
-  data::Dataset<2> samples = set.labelled(split, "").batch(INT64_MAX);
+  data::Dataset<2> samples = data::read_labelled(set, split).batch(INT64_MAX);
   auto [images, labels] = *samples.begin();
   if (images.rank() != 4 || images.dtype() != kU8)
     throw Error(set.name + ": its samples are no images");
@@ -159,7 +159,7 @@ std::string ImageSource::name() const {
 
 std::string ImageSource::title() const {
   const data::Entry* set = known_set(data);
-  return set ? set->title : name();
+  return set ? data::title_of(*set) : name();
 }
 
 ImageSplits read_images(const ImageSource& source, int64_t size) {
@@ -195,6 +195,16 @@ LabelledImages read_images(const ImageSource& source, data::Split split, bool sp
     throw Error(fmt::format("--data {}: its images have {} channels, the model's {}", source.data,
                             out.images.size(3), form.channels));
   return out;
+}
+
+data::Dataset<2> batches(const LabelledImages& set, const ImageForm& form, int64_t count) {
+  constexpr int64_t kBatch = 500;
+  return data::from_tensors(set.images, set.labels)
+      .take(count > 0 ? count : INT64_MAX)
+      .batch(kBatch)
+      .map([form](const Tensor& x, const Tensor& y) {
+        return std::array{form.normalized(x), y};
+      });
 }
 
 }  // namespace glia::recipes

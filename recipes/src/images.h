@@ -51,5 +51,7 @@ ImageSplits read_images(const ImageSource& source, int64_t size);
 // Throws Error for other classes.
 LabelledImages read_images(const ImageSource& source, data::Split split, bool splits,
                            const ImageForm& form);
+// Batches of images, normalized, and labels: of the first `count`, or of all if it is 0.
+data::Dataset<2> batches(const LabelledImages& set, const ImageForm& form, int64_t count = 0);
 
 }  // namespace glia::recipes

@@ -14,6 +14,11 @@ std::vector<const Entry*>& registry() {
   return entries;
 }
 
+std::vector<const Form*>& forms() {
+  static std::vector<const Form*> all;
+  return all;
+}
+
 // The file, or the file with ".gz", in the folder; empty if it has neither.
 std::string either(const std::string& folder, const std::string& name) {
   const std::string plain = name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name;
@@ -25,12 +30,19 @@ std::string either(const std::string& folder, const std::string& name) {
   return "";
 }
 
-std::string first_with_any(const Entry& set, const std::vector<std::string>& folders) {
-  const auto found = std::ranges::find_if(folders, [&](const std::string& folder) {
-    return std::ranges::any_of(
-        set.files, [&](const DataFile& file) { return !either(folder, file.name).empty(); });
-  });
-  return found == folders.end() ? "" : *found;
+bool has_any(const std::string& folder, const std::vector<DataFile>& files) {
+  return std::ranges::any_of(files, [&](const auto& f) { return !either(folder, f.name).empty(); });
+}
+
+// The folder is empty if none has any file of the set.
+Found first_with_any(const Entry& set, const std::vector<std::string>& folders, bool any_form) {
+  for (const std::string& folder : folders) {
+    if (has_any(folder, set.files)) return {folder};
+    if (!any_form) continue;
+    for (const Form* form : forms())
+      if (form->set == set.name && has_any(folder, form->files)) return {folder, form};
+  }
+  return {};
 }
 
 // The words with commas between them and "or" before the last.
@@ -47,6 +59,10 @@ RegisterEntry::RegisterEntry(Entry entry) : entry_(std::move(entry)) {
   auto& all = registry();
   all.insert(std::ranges::upper_bound(all, entry_.name, {}, &Entry::name), &entry_);
 }
+
+RegisterForm::RegisterForm(Form form) : form_(std::move(form)) { forms().push_back(&form_); }
+
+RegisterForm::~RegisterForm() { std::erase(forms(), &form_); }
 
 RegisterEntry::~RegisterEntry() { std::erase(registry(), &entry_); }
 
@@ -93,20 +109,42 @@ std::string how_to_get(const Entry& set) {
   return any_of(ways);
 }
 
-std::string find(const Entry& set, const std::string& folder) {
+namespace {
+
+Found found(const Entry& set, const std::string& folder, bool any_form) {
   const std::vector<std::string> folders =
       folder.empty() ? places(set) : std::vector<std::string>{folder};
-  const std::string found = first_with_any(set, folders);
-  if (found.empty())
+  Found out = first_with_any(set, folders, any_form);
+  if (out.folder.empty())
     throw IoError(set.title + ": its files are not in " + any_of(folders) + "; " + how_to_get(set));
-  return found;
+  return out;
 }
 
+}  // namespace
+
+std::string find(const Entry& set, const std::string& folder) {
+  return found(set, folder, false).folder;
+}
+
+Found find_any(const Entry& set, const std::string& folder) { return found(set, folder, true); }
+
 bool available(const Entry& set) {
-  const std::string folder = first_with_any(set, places(set));
-  return !folder.empty() && std::ranges::none_of(set.files, [&](const DataFile& file) {
-    return either(folder, file.name).empty();
-  });
+  const auto [folder, form] = first_with_any(set, places(set), true);
+  return !folder.empty() &&
+         std::ranges::none_of(form ? form->files : set.files, [&](const DataFile& file) {
+           return either(folder, file.name).empty();
+         });
+}
+
+std::string title_of(const Entry& set, const std::string& folder) {
+  const Found at = find_any(set, folder);
+  return at.form ? set.title + ", " + at.form->difference : set.title;
+}
+
+Dataset<2> read_labelled(const Entry& set, Split split, const std::string& folder) {
+  if (!set.labelled) throw Error(set.title + ": has no labelled samples");
+  const Found at = find_any(set, folder);
+  return at.form ? at.form->labelled(split, at.folder) : set.labelled(split, at.folder);
 }
 
 std::string file_in(const std::string& folder, const std::string& name) {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "glia/io.h"
+
 namespace glia::io {
 namespace {
 
@@ -108,6 +110,17 @@ std::string swapped(Bytes bytes, int element_size) {
   std::string out(text_of(bytes));
   for (size_t at = 0; at < out.size(); at += element_size)
     std::reverse(out.begin() + at, out.begin() + at + element_size);
+  return out;
+}
+
+void append(NamedTensors& to, const std::string& prefix, const NamedTensors& from) {
+  for (const auto& [name, tensor] : from) to.emplace_back(prefix + name, tensor);
+}
+
+NamedTensors with_prefix(const NamedTensors& all, const std::string& prefix) {
+  NamedTensors out;
+  for (const auto& [name, tensor] : all)
+    if (name.starts_with(prefix)) out.emplace_back(name.substr(prefix.size()), tensor);
   return out;
 }
 

@@ -85,10 +85,13 @@ constexpr int kColorTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, P
 Tensor read_png(const std::string& path) { return read_png(path, int64_t{1} << 28); }
 
 Tensor read_png(const std::string& path, int64_t most_pixels) {
-  const Content file = load(path);
-  if (file.bytes.size() < 8) fail_short(path, file.bytes.size(), 8);
-  if (png_sig_cmp(file.bytes.data(), 0, 8) != 0) fail(path, "is no PNG file");
-  Session session(file.bytes);
+  return decode_png(text_of(load(path).bytes), most_pixels, path);
+}
+
+Tensor decode_png(std::string_view bytes, int64_t most_pixels, const std::string& path) {
+  if (bytes.size() < 8) fail_short(path, bytes.size(), 8);
+  if (png_sig_cmp(bytes_of(bytes).data(), 0, 8) != 0) fail(path, "is no PNG file");
+  Session session(bytes_of(bytes));
   if (!session.info) fail(path, "no memory to read it");
 
   uint64_t stored = 0;  // bytes of the pixels before libpng converts them
@@ -109,8 +112,7 @@ Tensor read_png(const std::string& path, int64_t most_pixels) {
   if (int64_t{header.width} * header.height > most_pixels)
     fail(path, claim + " are more than the " + grouped(most_pixels) + " that are read");
   // DEFLATE cannot shrink anything further than this.
-  if (stored / 1032 > file.bytes.size())
-    fail(path, "too short for the " + claim + " that it claims");
+  if (stored / 1032 > bytes.size()) fail(path, "too short for the " + claim + " that it claims");
 
   const size_t row_bytes = size_t{header.width} * header.channels;
   auto pixels = std::make_shared<std::vector<uint8_t>>(row_bytes * header.height);

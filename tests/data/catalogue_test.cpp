@@ -119,6 +119,43 @@ TEST_F(Catalogue, PlacesInOrder) {
             "GLIA_DATA is \"" + file("nowhere") + "\", which is no folder");
 }
 
+TEST_F(Catalogue, ASetMayLieInOtherForms) {
+  const auto reads = [](int64_t n) {
+    return [n](Split, const std::string&) { return from_tensors(zeros({n, 1}), zeros({n}, kI64)); };
+  };
+  const Entry set{.name = "set",
+                  .title = "Set",
+                  .files = {{"a"}, {"b"}},
+                  .package_folder = file("package"),
+                  .labelled = reads(1)};
+  setenv("GLIA_DATA", folder_.c_str(), 1);
+  setenv("XDG_CACHE_HOME", file("cache").c_str(), 1);
+  fs::create_directories(file("package"));
+  std::ofstream(file("package") + "/c") << "x";
+  EXPECT_THROW(find_any(set), IoError);
+  {
+    const RegisterForm form({"set", "smaller", {{"c"}, {"d"}}, reads(2)});
+    const RegisterForm other({"other", "larger", {{"c"}}, reads(3)});
+    EXPECT_EQ(find_any(set).folder, file("package"));
+    EXPECT_EQ(title_of(set), "Set, smaller");
+    EXPECT_EQ(read_labelled(set, Train).size(), 2);
+    EXPECT_FALSE(available(set)) << "d is missing";
+    std::ofstream(file("package") + "/d") << "x";
+    EXPECT_TRUE(available(set));
+    EXPECT_THROW(find(set), IoError) << "in its own form";
+    // The first place counts, in whichever form; in one place the set's own.
+    std::ofstream(file("package") + "/a") << "x";
+    EXPECT_EQ(read_labelled(set, Train).size(), 1);
+    EXPECT_FALSE(available(set)) << "b is missing";
+    fs::create_directories(file("set"));
+    std::ofstream(file("set") + "/c.gz") << "x";
+    EXPECT_EQ(find_any(set).folder, file("set"));
+    EXPECT_EQ(find_any(set).form->difference, "smaller");
+    EXPECT_THROW(read_labelled(entry("tinyshakespeare"), Train), Error);
+  }
+  EXPECT_EQ(title_of(set), "Set") << "the form is forgotten";
+}
+
 TEST_F(Catalogue, MissingSetsSayHowToGetThem) {
   setenv("GLIA_DATA", folder_.c_str(), 1);
   setenv("XDG_CACHE_HOME", folder_.c_str(), 1);

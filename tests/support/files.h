@@ -1,58 +1,30 @@
-// Files of a test: a folder of its own, and what a failure must say.
+// Tests of files: what Scratch has, a limit of their size, and PNG files of any kind.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <zlib.h>
 
-#include <algorithm>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <string>
 #include <string_view>
 
 #include "glia/io.h"
 #include "io/file.h"
+#include "tests/support/scratch.h"
 
 namespace glia::io {
 
 namespace fs = std::filesystem;
 
-// The message of the IoError that `action` must throw: one line that begins with the file.
-inline std::string fault(const std::string& path, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const IoError& error) {
-    const std::string message = error.what();
-    EXPECT_TRUE(message.starts_with(path)) << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    return message.substr(std::min(message.size(), path.size()));
-  }
-  ADD_FAILURE() << path << ": no IoError";
-  return "";
-}
+using test::fault;
 
-class Io : public testing::Test {
+class Io : public test::Scratch {
  protected:
-  Io() {
-    std::string name = (fs::temp_directory_path() / "glia-io-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~Io() override { fs::remove_all(folder_); }
-
-  std::string file(const std::string& name) const { return folder_ + "/" + name; }
-  std::string file(const std::string& name, std::string_view bytes) const {
-    fs::remove(file(name));  // some file systems wait for the disk when a file is overwritten
-    std::ofstream(file(name), std::ios::binary) << bytes;
-    return file(name);
-  }
   size_t files() const {
     return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
   }
-
-  std::string folder_;
 };
 
 // Lets files grow to `bytes` and no further while it lives.

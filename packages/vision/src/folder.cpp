@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
 
 #include "glia/data.h"
 #include "glia/error.h"
+#include "glia/io.h"
 #include "glia/ops.h"
 #include "glia/runtime.h"
 
@@ -100,13 +102,16 @@ SplitFolder split(const ImageFolder& folder, double share, uint64_t seed) {
   return out;
 }
 
-Tensor load_images(const std::vector<std::string>& files, const LoadOptions& options) {
+namespace {
+
+// image(i) of each, by several threads, as the options want it.
+Tensor load_all(int64_t count, const LoadOptions& options,
+                const std::function<Tensor(int64_t i)>& image_of) {
   const int64_t size = options.size, channels = options.channels == 1 ? 1 : 3;
   if (size < 1 || size > 65536 || options.channels < 0 || options.channels == 2 ||
       options.channels > 3)
     throw ValueError("load_images: a size of " + std::to_string(size) + ", or " +
                      std::to_string(options.channels) + " channels");
-  const auto count = static_cast<int64_t>(files.size());
   const double bytes = static_cast<double>(count) * static_cast<double>(size * size * channels);
   const double memory =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
@@ -114,7 +119,7 @@ Tensor load_images(const std::vector<std::string>& files, const LoadOptions& opt
     throw Error("load_images: " + std::to_string(count) + " pictures of " + std::to_string(size) +
                 " x " + std::to_string(size) + " would take more than half of the memory");
   const size_t each = static_cast<size_t>(size * size * channels);
-  std::vector<uint8_t> all(each * files.size());
+  std::vector<uint8_t> all(each * static_cast<size_t>(count));
   std::atomic<int64_t> next = 0, failed = count;
   std::atomic<bool> coloured = false;
   std::exception_ptr fault;
@@ -122,7 +127,7 @@ Tensor load_images(const std::vector<std::string>& files, const LoadOptions& opt
   const auto work = [&] {
     for (int64_t i; (i = next++) < failed.load();) {
       try {
-        const Tensor image = read_image(files[i], options.most_pixels);
+        const Tensor image = image_of(i);
         if (image.size(2) >= 3) coloured = true;
         const Tensor square = to_square(to_channels(image, channels), size, options.square);
         const auto pixels = square.data<uint8_t>();
@@ -147,6 +152,53 @@ Tensor load_images(const std::vector<std::string>& files, const LoadOptions& opt
   const Tensor grey = index(images, {Ellipsis, Slice{0, 1}}) + zeros({}, kU8);  // not the three
   eval(grey);
   return grey;
+}
+
+}  // namespace
+
+Tensor load_images(const std::vector<std::string>& files, const LoadOptions& options) {
+  return load_all(static_cast<int64_t>(files.size()), options, [&](int64_t i) {
+    return read_image(files[static_cast<size_t>(i)], options.most_pixels);
+  });
+}
+
+ImageArchive load_archive(const std::string& path, const LoadOptions& options,
+                          const std::vector<std::string>& classes) {
+  constexpr int64_t kMostBytes = int64_t{1} << 30;  // of one picture
+  std::map<std::string, std::string> files;         // by name
+  io::read_tar(
+      path,
+      [&](const std::string& name, std::string_view bytes) {
+        if (is_picture(name)) files[fs::path(name).lexically_normal().string()] = bytes;
+      },
+      kMostBytes);
+  if (files.empty()) throw IoError(path + ": holds no PNG or JPEG pictures");
+  const auto class_of = [](const std::string& name) {
+    return fs::path(name).parent_path().filename().string();
+  };
+  ImageArchive out{.classes = classes};
+  if (classes.empty()) {
+    for (const auto& [name, bytes] : files)
+      if (const std::string found = class_of(name);
+          std::ranges::find(out.classes, found) == out.classes.end())
+        out.classes.push_back(found);
+    out.classes = sorted(std::move(out.classes));
+  }
+  std::vector<int64_t> labels;
+  std::vector<const std::pair<const std::string, std::string>*> all;
+  for (const auto& file : files) {
+    const auto at = std::ranges::find(out.classes, class_of(file.first));
+    if (at == out.classes.end() || at->empty())
+      throw IoError(path + ": " + file.first + " is in none of the classes' folders");
+    labels.push_back(at - out.classes.begin());
+    all.push_back(&file);
+  }
+  out.labels = from_vector(labels, {static_cast<int64_t>(labels.size())});
+  out.images = load_all(static_cast<int64_t>(all.size()), options, [&](int64_t i) {
+    const auto& [name, bytes] = *all[static_cast<size_t>(i)];
+    return decode_image(bytes, options.most_pixels, path + ": " + name);
+  });
+  return out;
 }
 
 }  // namespace glia::vision

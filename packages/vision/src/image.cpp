@@ -52,10 +52,13 @@ std::vector<Taps> filter(int64_t start, int64_t length, int64_t size, int64_t ou
 }  // namespace
 
 Tensor read_image(const std::string& path, int64_t most_pixels) {
-  const std::string bytes = io::read_file(path);
-  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, most_pixels, path);
-  if (bytes.starts_with("\x89PNG")) return io::read_png(path, most_pixels);
-  throw IoError(path + ": is neither a PNG nor a JPEG file");
+  return decode_image(io::read_file(path), most_pixels, path);
+}
+
+Tensor decode_image(std::string_view bytes, int64_t most_pixels, const std::string& name) {
+  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, most_pixels, name);
+  if (bytes.starts_with("\x89PNG")) return io::decode_png(bytes, most_pixels, name);
+  throw IoError(name + ": is neither a PNG nor a JPEG file");
 }
 
 Tensor to_channels(const Tensor& image, int64_t channels, Where where) {

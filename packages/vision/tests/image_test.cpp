@@ -2,13 +2,14 @@
 #include "glia/vision/image.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <functional>
 
+#include "glia/catalogue.h"
 #include "glia/error.h"
 #include "glia/io.h"
 #include "glia/ops.h"
@@ -16,39 +17,16 @@
 #include "glia/runtime.h"
 #include "glia/vision/folder.h"
 #include "jpeg.h"
+#include "tests/support/scratch.h"
+#include "tests/support/tar.h"
 
 namespace glia::vision {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Vision : public testing::Test {
- protected:
-  Vision() {
-    std::string name = (fs::temp_directory_path() / "glia-vision-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~Vision() override { fs::remove_all(folder_); }
-  std::string file(const std::string& name) const { return folder_ + "/" + name; }
-  std::string file(const std::string& name, const std::string& bytes) const {
-    io::write_file_atomic(file(name), bytes);
-    return file(name);
-  }
-  // What the IoError that `action` must throw says of the file: one line.
-  static std::string fault(const std::string& path, const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const IoError& error) {
-      const std::string message = error.what();
-      EXPECT_TRUE(message.starts_with(path)) << message;
-      EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-      return message.substr(std::min(message.size(), path.size()));
-    }
-    ADD_FAILURE() << path << ": no IoError";
-    return "";
-  }
-  std::string folder_;
-};
+using Vision = test::Scratch;
+using test::fault;
 
 double worst(const Tensor& a, const Tensor& b) {
   return max(abs(cast(a, kF32) - cast(b, kF32))).item();
@@ -281,6 +259,62 @@ TEST_F(Folder, TheFirstBadFileIsNamed) {
   EXPECT_THROW(load_images(files, {.size = 0}), ValueError);
   EXPECT_THROW(load_images(files, {.size = 8, .channels = 2}), ValueError);
   EXPECT_THROW(load_images(std::vector<std::string>(1 << 20, files[0]), {.size = 65536}), Error);
+}
+
+TEST_F(Folder, ArchivesAreReadAsFolders) {
+  const auto jpeg = [](uint8_t value) { return encode_jpeg(full({32, 32, 3}, value, kU8), 95); };
+  const auto png = [](uint8_t value) { return io::encode_png(full({32, 32, 3}, value, kU8)); };
+  const std::string tar =
+      io::tar_entry("./set/b/", "", '5') + io::tar_entry("./set/b/2.jpg", jpeg(20)) +
+      io::tar_entry("set/a/9.png", png(90)) + io::tar_entry("set/a/note.txt", "x") +
+      io::tar_entry("./set/b/1.JPEG", jpeg(10)) + io::kTarEnd;
+  const LoadOptions options{.size = 32};
+  const ImageArchive read = load_archive(file("x", tar), options);
+  EXPECT_EQ(read.classes, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(read.labels.to_vector<int64_t>(), (std::vector<int64_t>{0, 1, 1}));
+  EXPECT_EQ(read.images.shape(), (Shape{3, 32, 32, 3}));
+  const auto pixels = read.images.to_vector<uint8_t>();
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(pixels[i * 3072], (std::array{90, 10, 20}[i]), 2) << i;
+  EXPECT_EQ(load_archive(file("x"), options, {"b", "c", "a"}).labels.to_vector<int64_t>(),
+            (std::vector<int64_t>{2, 0, 0}));
+  EXPECT_EQ(fault(file("x"), [&] { load_archive(file("x"), options, {"b"}); }),
+            ": set/a/9.png is in none of the classes' folders");
+  EXPECT_EQ(fault(file("x", io::kTarEnd), [&] { load_archive(file("x"), options); }),
+            ": holds no PNG or JPEG pictures");
+  file("x", io::tar_entry("1.png", png(1)) + io::kTarEnd);
+  EXPECT_EQ(fault(file("x"), [&] { load_archive(file("x"), options); }),
+            ": 1.png is in none of the classes' folders");
+  file("x", io::tar_entry("a/1.png", png(1)) + io::tar_entry("a/2.png", "text") + io::kTarEnd);
+  EXPECT_EQ(fault(file("x"), [&] { load_archive(file("x"), options); }),
+            ": a/2.png: is neither a PNG nor a JPEG file");
+}
+
+// The archives are found beside the binary form, and said to be what they are.
+TEST_F(Folder, Cifar10AsArchives) {
+  const auto& set = data::entry("cifar10");
+  const auto archive = [](int64_t each) {
+    std::string out;
+    for (const char* name : {"truck", "airplane"})
+      for (int64_t i = 0; i < each; ++i)
+        out += io::tar_entry(std::string(name) + "/" + std::to_string(i) + ".jpg",
+                             encode_jpeg(full({32, 32, 3}, 100, kU8)));
+    return out + io::kTarEnd;
+  };
+  file("train.tar.gz", archive(3));
+  EXPECT_EQ(data::read_labelled(set, data::Train, folder_).size(), 6);
+  EXPECT_EQ(fault(file("test.tar.gz"), [&] { data::read_labelled(set, data::Test, folder_); }),
+            ": is missing");
+  file("test.tar", archive(1));
+  fs::rename(file("test.tar"), file("test.tar.gz"));
+  auto [images, labels] = *data::read_labelled(set, data::Test, folder_).batch(9).begin();
+  EXPECT_EQ(images.shape(), (Shape{2, 32, 32, 3}));
+  EXPECT_EQ(labels.to_vector<int64_t>(), (std::vector<int64_t>{0, 9}));
+  EXPECT_EQ(data::title_of(set, folder_), "CIFAR-10, re-encoded as JPEG");
+  EXPECT_THROW(data::cifar10(data::Test, folder_), IoError) << "only the binary form";
+  // What was published comes first.
+  file("test_batch.bin", std::string(3073, '\1'));
+  EXPECT_EQ(data::title_of(set, folder_), "CIFAR-10");
+  EXPECT_EQ(data::read_labelled(set, data::Test, folder_).size(), 1);
 }
 
 TEST_F(Folder, SplitsAPartOfEachClass) {

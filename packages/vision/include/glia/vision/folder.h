@@ -41,4 +41,14 @@ struct LoadOptions {
 // first file that cannot be read, Error where they would not fit into half of the memory.
 Tensor load_images(const std::vector<std::string>& files, const LoadOptions& options);
 
+// The pictures .../CLASS/NAME of a tar, plain or gzipped, in the order of their names.
+struct ImageArchive {
+  std::vector<std::string> classes;  // sorted, or those that were given
+  Tensor images;                     // u8 (N, size, size, channels)
+  Tensor labels;                     // i64 (N): indices of `classes`
+};
+// Throws IoError as load_images() and image_folder() do. All compressed pictures are in memory.
+ImageArchive load_archive(const std::string& path, const LoadOptions& options,
+                          const std::vector<std::string>& classes = {});
+
 }  // namespace glia::vision

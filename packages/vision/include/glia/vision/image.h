@@ -13,6 +13,9 @@ namespace glia::vision {
 // 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. An EXIF orientation is applied; CMYK becomes RGB. One of
 // more than `most_pixels` is refused before it is decoded. Throws IoError, "FILE: fault".
 Tensor read_image(const std::string& path, int64_t most_pixels = int64_t{1} << 26);
+// The same of a file's bytes; `name` is what errors call it.
+Tensor decode_image(std::string_view bytes, int64_t most_pixels = int64_t{1} << 26,
+                    const std::string& name = "image");
 
 // The bytes of a JPEG file; `name` is what errors call it. Data that are missing are an error.
 Tensor decode_jpeg(std::string_view bytes, int64_t most_pixels = int64_t{1} << 26,
