@@ -47,7 +47,9 @@ class Amount {
 };
 
 // A sum, and how many things it is a sum over: samples, tokens, graphs, episodes. What is shown is
-// the sum of all sums by that of all counts.
+// the sum of all sums by that of all counts. If nothing was counted (no episode has ended) the
+// value is missing: NaN in an epoch's values, an empty cell in a table, a gap in a curve. Other
+// sums than 0 over nothing are an error.
 struct Metric {
   std::string name;
   Amount sum;
@@ -163,7 +165,7 @@ struct Epoch {
   int64_t step = 0;    // steps since the start
   double seconds = 0;  // of training since the start
   // "lr", or "PART_lr" for each of several optimizers; "train_loss", ...; "test_loss", ...; what
-  // evaluate() found.
+  // evaluate() found. NaN: missing.
   Values values;
 };
 
@@ -197,9 +199,9 @@ class Trainer {
   void add(Callback callback) { callbacks_.push_back(std::move(callback)); }
 
   // Trains until the last epoch or stop(). After each epoch `test`, if given, is measured, and the
-  // task evaluates. Throws ValueError when a mean of an epoch is not finite, nothing was counted
-  // for it or there are no samples, and IoError when a run that was loaded has gone on other data
-  // (see data::Source::fingerprint).
+  // task evaluates. Throws ValueError when a mean of an epoch is not finite or there are no
+  // samples, and IoError when a run that was loaded has gone on other data (see
+  // data::Source::fingerprint).
   void fit(data::Pipeline& training, data::Pipeline* test = nullptr) { run(&training, test); }
   // The same without training data, for Options::steps.
   void fit(data::Pipeline* test = nullptr) { run(nullptr, test); }
@@ -225,7 +227,7 @@ class Trainer {
   int64_t epochs() const;                        // of the whole run
   int64_t epoch() const { return epoch_; }       // the running one, from 0
   int64_t batch() const { return batch_; }       // of the running epoch: how many steps are done
-  int64_t batches() const;                       // steps of the epoch; known within fit()
+  int64_t batches() const;                       // in the epoch, within fit(); 0 if unsized
   int64_t step() const { return step_; }         // steps done since the start
   double seconds() const;                        // of training, over all resumptions
   const Means& means() const { return means_; }  // of the running epoch

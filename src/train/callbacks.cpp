@@ -61,15 +61,22 @@ class Progress {
     const std::vector<Means::Total> totals = t.means().totals();
     const bool counts = !unit_.empty() && !totals.empty();
     const double of_step = counts ? totals[0].count / static_cast<double>(t.batch()) : 1;
-    text += fmt::format("{:.0f} {}/s  {} left", of_step / per_step, counts ? unit_ : "steps",
-                        duration(per_step * static_cast<double>(all - t.step())));
-    const std::string epoch = place(t, t.epoch() + 1);
-    const double part = static_cast<double>(t.batch()) / static_cast<double>(t.batches());
-    if (!bar_) {
+    text += fmt::format("{:.0f} {}/s", of_step / per_step, counts ? unit_ : "steps");
+    std::string epoch = place(t, t.epoch() + 1);
+    const bool unsized = t.batches() == 0;  // nobody knows how far it is
+    if (!unsized)
+      text += fmt::format("  {} left", duration(per_step * static_cast<double>(all - t.step())));
+    else
+      epoch += fmt::format("  step {}", t.batch());
+    const double part =
+        unsized ? 0 : static_cast<double>(t.batch()) / static_cast<double>(t.batches());
+    if (!bar_ && unsized) {
+      fmt::print("{}  {}\n", epoch, text);
+    } else if (!bar_) {
       fmt::print("{}  {:3.0f} %  {}\n", epoch, 100 * part, text);
     } else {
       const int room = terminal_width() - static_cast<int>(epoch.size() + text.size()) - 5;
-      fmt::print("\r\x1b[K{}  {}{}", epoch, bar(part, std::min(room, 30)), text);
+      fmt::print("\r\x1b[K{}  {}{}", epoch, unsized ? "" : bar(part, std::min(room, 30)), text);
     }
     std::fflush(stdout);
   }
@@ -78,7 +85,7 @@ class Progress {
     const Epoch& done = t.history().back();
     std::string text = place(t, done.epoch);
     for (const auto& [name, value] : done.values)
-      if (!name.ends_with("lr"))
+      if (!name.ends_with("lr") && !std::isnan(value))
         text += fmt::format("  {} {}", with_spaces(name), shown(name, value));
     fmt::print("{}{}  {}\n", bar_ ? "\r\x1b[K" : "", text, duration(done.seconds));
     std::fflush(stdout);
@@ -126,7 +133,8 @@ Callback csv(const std::string& path) {
     for (const auto& [name, value] : t.history()[0].values) text += "," + name;
     for (const Epoch& e : t.history()) {
       text += fmt::format("\n{},{},{:.3f}", e.epoch, e.step, e.seconds);
-      for (const auto& [name, value] : e.values) text += fmt::format(",{}", value);
+      for (const auto& [name, value] : e.values)
+        text += std::isnan(value) ? "," : fmt::format(",{}", value);
     }
     io::write_file_atomic(path, text + "\n");
   };
@@ -145,6 +153,7 @@ class TensorBoard {
     const auto& history = t.history();
     for (; epochs_ < static_cast<int64_t>(history.size()); ++epochs_) {
       for (const auto& [name, value] : history[epochs_].values) {
+        if (std::isnan(value)) continue;
         // "test_loss" is shown as "loss/test", beside "loss/train".
         const size_t cut = name.find('_');
         const std::string tag =
@@ -256,24 +265,14 @@ struct Judge {
 // The states of all models, as "PART.NAME", and back.
 StateDict states_of_models(const Trainer& t) {
   StateDict out;
-  for (const Part& part : t.parts()) {
-    if (!part.module()) continue;
-    for (const auto& [name, value] : part.state_dict()) {
-      eval(value);
-      out.emplace_back(part.name() + "." + name, value);
-    }
-  }
+  for (const Part& part : t.parts())
+    if (part.module()) io::append(out, part.name() + ".", part.state_dict());
+  for (const auto& [name, value] : out) eval(value);
   return out;
 }
 void load_models(const Trainer& t, const StateDict& states) {
-  for (const Part& part : t.parts()) {
-    if (!part.module()) continue;
-    StateDict its;
-    const std::string prefix = part.name() + ".";
-    for (const auto& [name, value] : states)
-      if (name.starts_with(prefix)) its.emplace_back(name.substr(prefix.size()), value);
-    part.load_state_dict(its);
-  }
+  for (const Part& part : t.parts())
+    if (part.module()) part.load_state_dict(io::with_prefix(states, part.name() + "."));
 }
 
 }  // namespace

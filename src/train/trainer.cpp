@@ -53,18 +53,6 @@ Epoch epoch_of(const Json& json) {
   return e;
 }
 
-void append(io::NamedTensors& to, const std::string& prefix, const io::NamedTensors& from) {
-  for (const auto& [name, tensor] : from) to.emplace_back(prefix + name, tensor);
-}
-
-// Those whose names start with the prefix, without it.
-io::NamedTensors with_prefix(const io::NamedTensors& all, const std::string& prefix) {
-  io::NamedTensors out;
-  for (const auto& [name, tensor] : all)
-    if (name.starts_with(prefix)) out.emplace_back(name.substr(prefix.size()), tensor);
-  return out;
-}
-
 Json checkpoint_facts(const std::string& path, const io::Metadata& metadata) {
   for (const auto& [key, value] : metadata)
     if (key == kMetadataKey) return Json::parse(value);
@@ -153,7 +141,7 @@ void load_parts(const std::vector<Part>& parts, std::vector<std::string> names,
   try {
     for (const Part& part : parts) {
       before.push_back(part.state_dict());
-      part.load_state_dict(with_prefix(tensors, part.name() + "."));
+      part.load_state_dict(io::with_prefix(tensors, part.name() + "."));
     }
   } catch (...) {
     for (size_t i = 0; i + 1 < before.size(); ++i) parts[i].load_state_dict(before[i]);
@@ -169,6 +157,14 @@ void check_names(const Values& values, const std::vector<Epoch>& history) {
   for (const auto& [name, value] : history.back().values)
     if (!names.erase(name)) throw Error("an epoch has no value '" + name + "', which others had");
   if (!names.empty()) throw Error("an epoch has a value '" + *names.begin() + "', others had none");
+}
+
+// NaN, a missing value, where nothing was counted.
+double mean_of(const Means::Total& total) {
+  if (total.count == 0 && total.sum != 0)
+    throw ValueError(
+        fmt::format("metric '{}': a sum of {}, and nothing was counted", total.name, total.sum));
+  return total.count == 0 ? NAN : total.sum / total.count;
 }
 
 }  // namespace
@@ -201,7 +197,7 @@ int64_t Trainer::epochs() const {
 }
 
 int64_t Trainer::batches() const {
-  if (options_.steps == 0) return training_.batches;
+  if (options_.steps == 0) return std::max<int64_t>(training_.batches, 0);
   if (options_.interval == 0) return options_.steps;
   return std::min(options_.interval, options_.steps - epoch_ * options_.interval);
 }
@@ -233,7 +229,7 @@ void Trainer::begin(data::Pipeline* training, data::Pipeline* test) {
   if (training) training->set_state(at_);  // or an error
   training_ = now;
   for (const auto& [key, callback] : named(callbacks_)) {
-    const StateDict state = with_prefix(loaded_states_, key);
+    const StateDict state = io::with_prefix(loaded_states_, key);
     if (callback->load_state && !state.empty()) callback->load_state(state);
   }
   loaded_.clear();
@@ -288,17 +284,14 @@ void Trainer::take_step(const data::Sample& batch) {
 
 void Trainer::finish_epoch(data::Pipeline* test) {
   Epoch done{epoch_ + 1, step_, 0, learning_rates(task_.parts)};
-  for (const auto& [name, sum, count] : means_.totals()) {
-    if (count == 0)
-      throw ValueError(
-          fmt::format("metric '{}': nothing was counted in epoch {}", name, done.epoch));
-    const double value = sum / count;
-    if (!std::isfinite(value))
+  for (const Means::Total& total : means_.totals()) {
+    const double value = mean_of(total);
+    if (total.count != 0 && !std::isfinite(value))
       throw ValueError(
           fmt::format("training diverged: the {} of epoch {} is {}; a lower learning "
                       "rate may help",
-                      name, done.epoch, value));
-    done.values.emplace_back("train_" + name, value);
+                      total.name, done.epoch, value));
+    done.values.emplace_back("train_" + total.name, value);
   }
   if (test)
     for (const auto& [name, value] : evaluate(*test))
@@ -329,9 +322,9 @@ Values Trainer::evaluate(data::Pipeline& samples) {
     means.add(task_.measure(batch));
     eval_variables();
   }
-  for (const auto& [name, sum, count] : means.totals())
-    if (count == 0) throw ValueError("metric '" + name + "': nothing was counted");
-  return means.values();
+  Values out;
+  for (const Means::Total& total : means.totals()) out.emplace_back(total.name, mean_of(total));
+  return out;
 }
 
 // ---- Checkpoints --------------------------------------------------------------------------------
@@ -341,7 +334,7 @@ StateDict Trainer::callback_states() const {
   if (!loaded_states_.empty()) return loaded_states_;
   StateDict states;
   for (const auto& [key, callback] : named(callbacks_))
-    if (callback->state) append(states, key, callback->state());
+    if (callback->state) io::append(states, key, callback->state());
   return states;
 }
 
@@ -365,11 +358,11 @@ void Trainer::save(const std::string& path) const {
                       {"history", history},
                       {"note", options_.note}};
   io::NamedTensors tensors;
-  for (const Part& part : task_.parts) append(tensors, part.name() + ".", part.state_dict());
+  for (const Part& part : task_.parts) io::append(tensors, part.name() + ".", part.state_dict());
   for (const auto& [name, sum, count] : means_.entries_)
     tensors.emplace_back(kMetrics + "." + name,
                          tensor({sum.known, sum.of_tensors(), count.known, count.of_tensors()}));
-  append(tensors, kCallbacks + ".", callback_states());
+  io::append(tensors, kCallbacks + ".", callback_states());
   io::write_safetensors(path, tensors, {{kMetadataKey, facts.dump()}});
 }
 
@@ -381,7 +374,7 @@ void Trainer::load(const std::string& path) {
     std::vector<Epoch> history;
     for (const Json& e : facts.at("history")) history.push_back(epoch_of(e));
     Means means;
-    for (const auto& [name, value] : with_prefix(tensors, kMetrics + ".")) {
+    for (const auto& [name, value] : io::with_prefix(tensors, kMetrics + ".")) {
       if (value.shape() != Shape{4} || value.dtype() != kF64)
         throw Error(kMetrics + "." + name + " is no sum and count");
       const auto v = value.to_vector<double>();
@@ -395,7 +388,8 @@ void Trainer::load(const std::string& path) {
     const double seconds = number(facts.at("seconds"));
     const auto origin = [&](const char* which) -> Origin {
       const Json& o = data.at(which);
-      return {count(o.at(0)), o.at(1)};
+      const bool unsized = o.at(0) == data::Source::kUnsized;
+      return {unsized ? data::Source::kUnsized : count(o.at(0)), o.at(1)};
     };
     const Origin training = origin("training"), test = origin("test");
     if (training.batches > 0 && at.position > training.batches)
@@ -416,7 +410,7 @@ void Trainer::load(const std::string& path) {
     training_ = training;
     test_ = test;
     loaded_ = path;
-    loaded_states_ = with_prefix(tensors, kCallbacks + ".");
+    loaded_states_ = io::with_prefix(tensors, kCallbacks + ".");
     at_ = at;
     epoch_ = epoch;
     batch_ = batch;

@@ -8,6 +8,7 @@
 #include "glia/ops.h"
 #include "glia/random.h"
 #include "glia/train.h"
+#include "tests/support/scratch.h"
 
 namespace glia::training {
 
@@ -74,15 +75,6 @@ inline Callback overwrite(const std::string& name, const std::vector<double>& va
   }};
 }
 
-class Training : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = fs::temp_directory_path() / "glia-train-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string file(const std::string& name) const { return folder_ + "/" + name; }
-  std::string folder_;
-};
+using Training = test::Scratch;
 
 }  // namespace glia::training

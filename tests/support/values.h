@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 #include <vector>
 
+#include "glia/error.h"
 #include "glia/tensor.h"
 
 namespace glia::test {
@@ -37,7 +39,7 @@ inline Tensor numbers(const Shape& shape, double phase = 0) {
 }
 
 // What the exception that f throws says; empty if it throws none of this type.
-template <class E, class F>
+template <class E = Error, class F>
 std::string message_of(F&& f) {
   try {
     f();

@@ -2,27 +2,23 @@
 // any kind, each of which goes on to the same bits when it is killed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "glia/autodiff.h"
 #include "glia/io.h"
 #include "glia/runtime.h"
 #include "tests/support/experiment.h"
+#include "tests/support/values.h"
 
 namespace glia::training {
 namespace {
 
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
+using test::message_of;
 
 // Every number that a run has come to.
 using Numbers = std::vector<std::pair<std::string, std::vector<double>>>;
@@ -274,6 +270,35 @@ TEST_F(Training, StepsGoOnThroughTheData) {
   EXPECT_EQ(run.training.state(), (data::State{5, 3}));  // 4 batches a pass
 }
 
+// Data whose end is known only to who gets there: 9 batches in an epoch.
+struct Unending : Kind {
+  data::Samples training =
+      data::from_generator([](int64_t epoch, int64_t position) -> std::optional<data::Sample> {
+        if (position == 36) return {};
+        data::Random random(1, epoch, position);
+        return data::Sample{{"x", full({4}, random.uniform())}, {"y", position % 3}};
+      }).batch(4);
+  Net net = (manual_seed(3), Net());
+  optim::SGD optimizer{net.parameters(), {.lr = 0.1}};
+  Trainer made{supervised(net, optimizer,
+                          [this](const data::Sample& b) -> Outcome {
+                            return {cross_entropy(net(b["x"]), b["y"])};
+                          }),
+               {.epochs = 3}};
+  Trainer& trainer() override { return made; }
+  void fit() override { made.fit(training); }
+};
+
+TEST_F(Training, EpochsOfDataThatHaveNoSize) {
+  Unending whole;
+  EXPECT_EQ(whole.training.size(), data::Source::kUnsized);
+  whole.trainer().add({.on_step = [](Trainer& t) { EXPECT_EQ(t.batches(), 0); }});
+  whole.trainer().add(progress());
+  whole.fit();
+  EXPECT_EQ(whole.trainer().step(), 27);
+  expect_same_bits_after_a_kill<Unending>(file("checkpoint"), {1, 8, 9, 10, 26});
+}
+
 TEST_F(Training, MeansAreSumsByCounts) {
   Means means;
   means.add({{"loss", tensor(6.0f), tensor<int64_t>(3)}, {"reward", 2}});
@@ -281,18 +306,18 @@ TEST_F(Training, MeansAreSumsByCounts) {
   const Values values = means.values();
   EXPECT_DOUBLE_EQ(value_of(values, "loss"), 7 / 3.5);
   EXPECT_DOUBLE_EQ(value_of(values, "reward"), 3.5);
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message_of([&] {
               means.add({{"loss", 1}});
             }),
             "the metrics of this step are loss, those of the steps before loss, reward");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message_of([&] {
               means.add({{"reward", 1}, {"loss", 1}});
             }),
             "the metrics of this step are reward, loss, those of the steps before loss, reward");
-  EXPECT_EQ(error_of([] { Means().add({{"a", 1}, {"a", 1}}); }), "two metrics are named 'a'");
-  EXPECT_EQ(error_of([] { Means().add({{"a"}}); }), "metric 'a' has no sum");
-  EXPECT_EQ(error_of([] { Means().add({{"", 1}}); }), "a metric has no name");
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message_of([] { Means().add({{"a", 1}, {"a", 1}}); }), "two metrics are named 'a'");
+  EXPECT_EQ(message_of([] { Means().add({{"a"}}); }), "metric 'a' has no sum");
+  EXPECT_EQ(message_of([] { Means().add({{"", 1}}); }), "a metric has no name");
+  EXPECT_EQ(message_of([] {
               Means().add({{"a", zeros({2})}});
             }),
             "metric 'a' is (2,), not one number");
@@ -352,11 +377,83 @@ TEST_F(Training, TheBestEpochHasACheckpoint) {
   EXPECT_EQ(of("again"), std::pair(int64_t{5}, after[4]));
 }
 
+// Episodes of 5 steps: an interval of 2 steps has the end of one, or of none.
+struct Episodes : Kind {
+  int64_t count = 0;
+  double sum = 0;
+  Trainer made{{.parts = {{"episodes",
+                           [this]() -> StateDict {
+                             return {{"count", tensor(count)}, {"sum", tensor(sum)}};
+                           },
+                           [this](const StateDict& s) {
+                             count = s[0].second.item<int64_t>();
+                             sum = s[1].second.item();
+                           }}},
+                .step = [this](const data::Sample&) -> Metrics {
+                  const bool ends = ++count % 5 == 0;
+                  sum += count;
+                  const double of_episode = ends ? std::exchange(sum, 0) : 0;
+                  return {{"return", of_episode, ends}, {"steps", 1}};
+                },
+                .evaluate = [this]() -> Values {
+                  return {{"found", count < 8 ? NAN : 1.5}};
+                }},
+               {.steps = 10, .interval = 2}};
+  Trainer& trainer() override { return made; }
+};
+
+TEST_F(Training, WhatNothingWasCountedForIsMissing) {
+  Episodes e;
+  e.trainer().add(csv(file("metrics.csv")));
+  e.trainer().add(tensorboard(file("events")));
+  e.trainer().add(progress(""));
+  e.trainer().add(best_checkpoint(file("best"), "train_return", Better::kHigher));
+  testing::internal::CaptureStdout();
+  e.fit();
+  const std::string said = testing::internal::GetCapturedStdout();
+  EXPECT_EQ(said.find("nan"), std::string::npos) << said;
+  EXPECT_NE(said.find("train return 40"), std::string::npos) << said;
+
+  std::vector<std::string> want = {",,1,", ",,1,", ",15,1,", ",,1,1.5", ",40,1,1.5"};
+  std::ifstream table(file("metrics.csv"));
+  std::string line;
+  std::getline(table, line);
+  EXPECT_EQ(line, "epoch,step,seconds,train_return,train_steps,found");
+  for (const std::string& end : want) {
+    std::getline(table, line);
+    EXPECT_TRUE(line.ends_with(end)) << line;
+    EXPECT_EQ(std::ranges::count(line, ','), 5);
+  }
+  const auto& history = e.trainer().history();
+  EXPECT_TRUE(std::isnan(value_of(history[0].values, "train_return")));
+  EXPECT_EQ(value_of(history[2].values, "train_return"), 15);
+  const std::string events = io::read_file(fs::directory_iterator(file("events"))->path());
+  int shown = 0;
+  for (size_t at = 0; (at = events.find("return/train", at)) != std::string::npos; ++at) ++shown;
+  EXPECT_EQ(shown, 2);
+  // Numbers are better than none, and missing values go through a checkpoint.
+  Episodes best;
+  best.trainer().load(file("best"));
+  EXPECT_EQ(best.trainer().step(), 10);
+  EXPECT_TRUE(std::isnan(value_of(best.trainer().history()[3].values, "train_return")));
+
+  // Of test data, too.
+  auto data = points().batch(8);
+  Trainer measuring({.step = [](const data::Sample&) -> Metrics {
+                       return {{"x", 1}};
+                     },
+                     .measure = [](const data::Sample&) -> Metrics {
+                       return {{"none", 0, 0}};
+                     }},
+                    {.epochs = 1});
+  EXPECT_TRUE(std::isnan(value_of(measuring.evaluate(data), "none")));
+}
+
 TEST_F(Training, WrongUseIsOneClearError) {
   nn::Linear a(2, 2), b(2, 2);
   const auto step = [](const data::Sample&) { return Metrics{{"x", 1, 0}}; };
   const auto made = [&](std::vector<Part> parts, Options options = {}) {
-    return error_of([&] { Trainer({.parts = parts, .step = step}, options); });
+    return message_of([&] { Trainer({.parts = parts, .step = step}, options); });
   };
   EXPECT_EQ(made({{"a", a}, {"a", b}}), "Trainer: two parts are named \"a\"");
   EXPECT_EQ(made({{"", a}}), "Trainer: a part is named \"\": empty, or with a dot");
@@ -365,22 +462,23 @@ TEST_F(Training, WrongUseIsOneClearError) {
   EXPECT_EQ(made({}, {.steps = -1}), "Trainer: epochs 1, steps -1, interval 0");
   EXPECT_EQ(made({}, {.interval = 5}),
             "Trainer: epochs 1, steps 0, interval 5: an interval is of steps");
-  EXPECT_EQ(error_of([] { Trainer({}, {}); }), "Trainer: the task has no step");
+  EXPECT_EQ(message_of([] { Trainer({}, {}); }), "Trainer: the task has no step");
   Trainer none({.step = step}, {});
-  EXPECT_EQ(error_of([&] { none.fit(); }),
+  EXPECT_EQ(message_of([&] { none.fit(); }),
             "fit: without training data, Options::steps says how long");
   auto data = points().batch(8);
-  EXPECT_EQ(error_of([&] { none.fit(data, &data); }),
+  EXPECT_EQ(message_of([&] { none.fit(data, &data); }),
             "fit: test data, and the task measures nothing");
-  EXPECT_EQ(error_of([&] { none.fit(data); }), "metric 'x': nothing was counted in epoch 1");
-  EXPECT_EQ(error_of([&] { none.evaluate(data); }), "evaluate: the task measures nothing");
+  EXPECT_EQ(message_of([&] { none.fit(data); }),
+            "metric 'x': a sum of 13, and nothing was counted");
+  EXPECT_EQ(message_of([&] { none.evaluate(data); }), "evaluate: the task measures nothing");
 
   int64_t turn = 0;
   Trainer changing({.step = [&](const data::Sample&) -> Metrics {
                      return {{turn++ ? "b" : "a", 1}};
                    }},
                    {.steps = 2});
-  EXPECT_EQ(error_of([&] { changing.fit(); }),
+  EXPECT_EQ(message_of([&] { changing.fit(); }),
             "the metrics of this step are b, those of the steps before a");
   Trainer between({.step = [&](const data::Sample&) -> Metrics {
                      return {{"a", 1}};
@@ -389,7 +487,7 @@ TEST_F(Training, WrongUseIsOneClearError) {
                      return {{turn++ == 2 ? "b" : "c", 1}};
                    }},
                   {.steps = 2, .interval = 1});
-  EXPECT_EQ(error_of([&] { between.fit(); }), "an epoch has no value 'b', which others had");
+  EXPECT_EQ(message_of([&] { between.fit(); }), "an epoch has no value 'b', which others had");
 
   optim::SGD optimizer(a.parameters());
   const auto forward = [](const data::Sample&) { return Outcome(); };
@@ -408,7 +506,7 @@ TEST_F(Training, PartsOfACheckpointAreThoseOfTheRun) {
   };
   trainer({{"a", a}, {"b", b}}).save(file("both"));
   const auto fault = [&](std::vector<Part> parts) {
-    return error_of([&] { trainer(parts).load(file("both")); });
+    return message_of([&] { trainer(parts).load(file("both")); });
   };
   const std::string start = file("both") + ": does not fit this run: ";
   EXPECT_EQ(fault({{"a", a}, {"b", b}, {"c", b}}), start + "it has no part 'c'");
