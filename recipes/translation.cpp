@@ -26,8 +26,7 @@ struct TranslationSettings : TrainingSettings {
   void declare(Fields& f) override {
     f(data, "data", "dates",
       "Dates in ten formats, to be ISO's, or a file with SOURCE TAB TARGET or SOURCE,TARGET in "
-      "each "
-      "line.",
+      "each line.",
       {{"dates"}, "FILE"});
     f(count, "count", 30000, "Dates to train on.", {1, 10000000});
     f(test_share, "test-share", 0.1, "Part of a file's sources that is left for the test.", {0, 1});
@@ -95,7 +94,7 @@ class Use : public Predictor {
   Use(const Saved& saved, const TranslationSettings& s)
       : settings_(s),
         t_(text::Vocabulary(saved.texts("source-characters")),
-           text::Vocabulary(saved.texts("target-characters")), longest_of(saved),
+           text::Vocabulary(saved.texts("target-characters")), saved.whole("longest", 1, 100000),
            {.hidden = s.hidden}) {
     t_.model.load_state_dict(saved.weights);
     t_.model.eval();
@@ -105,16 +104,7 @@ class Use : public Predictor {
   Results answer(const Input& input) const override {
     const auto* source = std::get_if<std::string>(&input);
     if (!source || source->empty()) throw ValueError("there is no text to translate");
-    const auto found = t_.translate(*source, settings_.beam);
-    report::Table others{{{"translation"}, {"log-probability"}}, {}};
-    for (const text::Translation& one : found)
-      others.rows.push_back({t_.target.decode(one.tokens), one.log_probability});
-    Results results{{"translation", t_.target.decode(found.at(0).tokens)},
-                    {"log_probability", found[0].log_probability},
-                    {"alternatives", others}};
-    if (std::ranges::count(t_.source.encode(*source), text::Vocabulary::kUnknown) > 0)
-      results.push_back({"note", std::string("has characters that were not trained on")});
-    return results;
+    return results_of(t_, *source, settings_.beam);
   }
   Results score(const Evaluation& what) const override {
     const bool other = !what.data.empty() && what.data != settings_.data && what.data != "dates";
@@ -130,12 +120,6 @@ class Use : public Predictor {
   }
 
  private:
-  static int64_t longest_of(const Saved& saved) {
-    const double n = saved.numbers("longest")[0];
-    if (!(n >= 1 && n <= 100000))
-      throw IoError(saved.path + ": writes " + fmt::format("{}", n) + " characters");
-    return static_cast<int64_t>(n);
-  }
   const TranslationSettings settings_;
   Translator t_;
 };
@@ -153,9 +137,7 @@ const Register<TranslationSettings> translation({
       return {{"test_exact", 0.995, "the mark, for 2,000 dates that were not trained on"}};
     },
     .train = train,
-    .load = [](const Saved& saved, const TranslationSettings& s) -> std::unique_ptr<Predictor> {
-      return std::make_unique<Use>(saved, s);
-    },
+    .load = make_predictor<Use, TranslationSettings>,
     .input = "TEXT",
     .input_help = "A text, such as \"3 May 1979\".",
     .predict_help = "Prints the likeliest translation that a beam search finds, and the next ones.",

@@ -1,5 +1,7 @@
 #include "classification.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -33,19 +35,29 @@ Results Verdict::results(const std::string& unit) const {
           {"classes", table}};
 }
 
-std::vector<report::Section> Verdict::sections() const {
+std::vector<report::Section> Verdict::sections(const Tensor& images) const {
   const auto size = static_cast<int64_t>(classes.size());
   report::Bars bars{.percent = true};
   for (int64_t k = 0; k < size; ++k) bars.bars.push_back({classes[k], accuracy_of(k)});
-  return {{"Confusion matrix",
-           report::Matrix{.rows = classes,
-                          .columns = classes,
-                          .values = from_vector(confusion, {size, size}),
-                          .confusion = true,
-                          .row_name = "truth",
-                          .column_name = "guess"},
-           "Rows are true classes, columns what the model said; test data."},
-          {"Accuracy of each class", bars}};
+  std::vector<report::Section> out = {
+      {"Confusion matrix",
+       report::Matrix{.rows = classes,
+                      .columns = classes,
+                      .values = from_vector(confusion, {size, size}),
+                      .confusion = true,
+                      .row_name = "truth",
+                      .column_name = "guess"},
+       "Rows are true classes, columns what the model said; test data."},
+      {"Accuracy of each class", bars}};
+  if (!images.defined() || mistakes.empty()) return out;
+  report::Images::Group pictures;
+  for (const auto& [position, truth, guess, probability] : mistakes)
+    pictures.pictures.push_back(
+        {index(images, {position}), classes[guess],
+         fmt::format("{:.1f}\u00a0% sure, is {}", 100 * probability, classes[truth])});
+  out.push_back({"Worst mistakes", report::Images{{pictures}},
+                 "Test images on which the model was most certain of a wrong class.", true});
+  return out;
 }
 
 Verdict examine(const std::function<Tensor(const Tensor&)>& logits, data::Dataset<2> batches,

@@ -26,8 +26,9 @@ struct Verdict {
   double accuracy_of(int64_t truth) const;
   // Accuracy, loss, the number of `unit`, and a table of the classes.
   Results results(const std::string& unit) const;
-  // The confusion matrix and each class's accuracy.
-  std::vector<report::Section> sections() const;
+  // The confusion matrix, each class's accuracy and, given all images (N, H, W, C), the worst
+  // mistakes.
+  std::vector<report::Section> sections(const Tensor& images = {}) const;
 };
 
 // Goes over batches (x, label i64); logits(x) is (N, classes). Without gradients.

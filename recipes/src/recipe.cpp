@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 
@@ -148,6 +149,15 @@ const std::vector<std::string>& Saved::texts(const std::string& name) const {
 }
 const std::vector<double>& Saved::numbers(const std::string& name) const {
   return fact<std::vector<double>>(*this, name);
+}
+int64_t Saved::whole(const std::string& name, int64_t low, int64_t high) const {
+  const std::vector<double>& all = numbers(name);
+  const double value = all[0];
+  if (all.size() != 1 || value != std::floor(value) || value < static_cast<double>(low) ||
+      value > static_cast<double>(high))
+    throw IoError(fmt::format("{}: its {} is {}, not a whole number from {} to {}", path, name,
+                              fmt::join(all, ", "), low, high));
+  return static_cast<int64_t>(value);
 }
 
 namespace detail {

@@ -240,6 +240,12 @@ std::vector<double> over_epochs(const training::Trainer& trainer, const std::str
   return out;
 }
 
+report::Section curve(const training::Trainer& trainer, const std::string& title,
+                      const std::string& name, const report::Axis& x, const report::Axis& y,
+                      const std::vector<double>& at) {
+  return {title, report::Curves{.series = {{"", over_epochs(trainer, name), at}}, .x = x, .y = y}};
+}
+
 report::Section curves(const training::Trainer& trainer, const std::string& title,
                        const std::string& name, bool percent) {
   return {title, report::Curves{.series = {{"training", over_epochs(trainer, "train_" + name)},

@@ -128,4 +128,28 @@ std::vector<double> numbers_of(const std::string& text, int64_t count) {
   return out;
 }
 
+std::vector<double> numbers_of(const Input& input, int64_t count, const std::string& what) {
+  if (const auto* text = std::get_if<std::string>(&input)) return numbers_of(*text, count);
+  const Tensor& tensor = std::get<Tensor>(input);
+  if (tensor.numel() != count) throw ValueError(fmt::format("{} has {} numbers", what, count));
+  return tensor.to_vector<double>();
+}
+
+int64_t whole_number_of(const Input& input, const std::string& what, int64_t most) {
+  const double n = numbers_of(input, 1, what)[0];
+  if (!(n >= 1 && n <= static_cast<double>(most)) || n != std::floor(n))
+    throw ValueError(fmt::format("{} is no {} from 1 to {}", n, what, most));
+  return static_cast<int64_t>(n);
+}
+
+std::vector<std::string> rows_of(const std::string& path) {
+  const NumberTable table = read_table(path);
+  const auto values = table.values.to_vector<double>();
+  const auto columns = static_cast<std::ptrdiff_t>(table.names.size());
+  std::vector<std::string> rows;
+  for (auto at = values.begin(); at != values.end(); at += columns)
+    rows.push_back(fmt::format("{}", fmt::join(at, at + columns, ", ")));
+  return rows;
+}
+
 }  // namespace glia::recipes

@@ -6,6 +6,19 @@
 
 namespace glia::recipes {
 
+Results results_of(const text::Translator& t, const std::string& source, int64_t beam) {
+  const auto found = t.translate(source, beam);
+  report::Table all{{{"translation"}, {"log-probability"}}, {}};
+  for (const text::Translation& one : found)
+    all.rows.push_back({t.target.decode(one.tokens), one.log_probability});
+  Results results{{"translation", t.target.decode(found.at(0).tokens)},
+                  {"log_probability", found[0].log_probability},
+                  {"alternatives", all}};
+  if (std::ranges::count(t.source.encode(source), text::Vocabulary::kUnknown) > 0)
+    results.push_back({"note", std::string("has characters that were not trained on")});
+  return results;
+}
+
 report::Table table_of(std::vector<text::Judged> all) {
   std::ranges::stable_partition(all,
                                 [](const text::Judged& j) { return j.translation != j.wanted; });

@@ -22,6 +22,15 @@ TEST_F(DqnTest, LearnsToBalance) {
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 
+// Acrobot's episodes have up to 500 steps.
+TEST_F(DqnTest, NoEpisodeNeedsToEnd) {
+  const Trained run = train(
+      "dqn",
+      {.given = {{"env", "Acrobot-v1"}, {"steps", 200}, {"learning-starts", 100}, {"batch", 8}}});
+  EXPECT_EQ(run.results.at(0).name, "greedy_return");
+  EXPECT_NE(io::read_file(run.folder + "/metrics.csv").find(",,"), std::string::npos);
+}
+
 TEST_F(DqnTest, GoesOnToTheSameBits) {
   train("dqn", job("whole"));
   for (const int stop : {1, 2, 90}) {

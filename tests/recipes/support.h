@@ -2,28 +2,19 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <string>
 
 #include "glia/recipes/recipe.h"
+#include "tests/support/scratch.h"
 
 namespace glia::recipes {
 
 namespace fs = std::filesystem;
 
-class RecipeTest : public testing::Test {
+class RecipeTest : public test::ScratchWorkingFolder {
  protected:
-  RecipeTest() {
-    std::string pattern = (fs::temp_directory_path() / "glia-recipe-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    fs::current_path(folder_);
-  }
-  ~RecipeTest() override {
-    fs::current_path("/");
-    fs::remove_all(folder_);
-  }
   template <class F>
   static std::string fault(F&& f) {
     try {
@@ -48,7 +39,6 @@ class RecipeTest : public testing::Test {
       if (result.name == name) return std::get<T>(result.value);
     throw Error("no result " + name);
   }
-  std::string folder_;
 };
 
 }  // namespace glia::recipes

@@ -126,6 +126,8 @@ struct Saved {
   const std::string& text(const std::string& name) const;
   const std::vector<std::string>& texts(const std::string& name) const;
   const std::vector<double>& numbers(const std::string& name) const;
+  // One whole number, from `low` to `high`.
+  int64_t whole(const std::string& name, int64_t low, int64_t high) const;
 };
 
 // S is derived from Settings.
@@ -141,6 +143,12 @@ struct Definition {
   std::string input = "FILE", input_help, predict_help, evaluate_help;
   bool resumes = true;
 };
+
+// For Definition::load: a predictor P that is made of the file and the settings.
+template <class P, class S>
+std::unique_ptr<Predictor> make_predictor(const Saved& saved, const S& settings) {
+  return std::make_unique<P>(saved, settings);
+}
 
 namespace detail {
 // A Definition whose type of settings is forgotten.

@@ -59,7 +59,11 @@ class Run {
 
 // The values of an epoch's name over all epochs, for curves.
 std::vector<double> over_epochs(const training::Trainer& trainer, const std::string& name);
-// A curve of "train_NAME" and "test_NAME".
+// Its curve, over 1, 2, 3, ... or what `at` has for each epoch.
+report::Section curve(const training::Trainer& trainer, const std::string& title,
+                      const std::string& name, const report::Axis& x = {"epoch"},
+                      const report::Axis& y = {}, const std::vector<double>& at = {});
+// Curves of "train_NAME" and "test_NAME".
 report::Section curves(const training::Trainer& trainer, const std::string& title,
                        const std::string& name, bool percent = false);
 // "1 min 20 s".

@@ -2,6 +2,10 @@
 // (N, classes).
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "glia/nn.h"
@@ -106,5 +110,14 @@ struct ResNet20 : nn::Module {
   }
   GLIA_FIELDS(conv1, bn1, layer1, layer2, layer3, fc)
 };
+
+// A network whose kind is known at run time only.
+struct Classifier {
+  std::shared_ptr<nn::Module> module;
+  std::function<Tensor(const Tensor&)> logits;  // (N, size, size, channels) -> (N, classes)
+};
+// "mlp", "cnn" or "resnet20". Throws Error for another name.
+Classifier make_classifier(const std::string& name, int64_t size, int64_t channels,
+                           int64_t classes);
 
 }  // namespace glia::vision

@@ -1,0 +1,68 @@
+// Generative adversarial networks: what a critic and a generator are trained by. A critic gives a
+// number for each sample, the higher the likelier that it is real.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+#include "glia/nn.h"
+#include "glia/optim.h"
+#include "glia/train.h"
+
+namespace glia::generative {
+
+enum class GanLoss {
+  kNonSaturating,  // the cross-entropy of logits (Goodfellow et al. 2014)
+  kWasserstein,    // the difference of means (Arjovsky et al. 2017), with gradient_penalty()
+};
+
+// Of what the critic says of real samples and of made ones, each of any shape: one number, to be
+// made small by the critic, and by the generator.
+Tensor critic_loss(GanLoss loss, const Tensor& real, const Tensor& fake);
+Tensor generator_loss(GanLoss loss, const Tensor& fake);
+
+// How far the critic's slope is from 1 (Gulrajani et al. 2017, WGAN-GP): the mean of
+// (|slope| - 1)^2 at a random point between each real sample (N, ...) and a made one, which is
+// added to the critic's loss 10 times, or 0.1 times for points in the plane. Its own gradient is a
+// second derivative. Throws ShapeError unless the samples are (N, ...) of one shape.
+Tensor gradient_penalty(const std::function<Tensor(const Tensor&)>& critic, const Tensor& real,
+                        const Tensor& fake, Where where = Where::current());
+
+struct GanOptions {
+  GanLoss loss = GanLoss::kNonSaturating;
+  double penalty = 10;       // how often gradient_penalty() counts, with kWasserstein
+  int64_t noise = 2;         // numbers of which the generator makes a sample
+  int64_t batch_size = 256;  // samples in each step
+  int64_t critic_steps = 1;  // steps of the critic for each of the generator
+  double lr = 5e-4;          // of Adam, for both, at the start;
+  int64_t total_steps = 0;   // it falls to 0 along a cosine in so many steps; 0: it stays
+  std::pair<double, double> betas = {0.5, 0.9};
+  double ema_decay = 0.99;  // of the average of the generator's weights that samples are made by
+};
+
+// A generator (N, noise) -> (N, ...) and a critic (N, ...) -> (N, 1) that train each other.
+class Gan {
+ public:
+  Gan(nn::Sequential generator, nn::Sequential critic, const GanOptions& options);
+  Gan(const Gan&) = delete;
+  Gan& operator=(const Gan&) = delete;
+
+  // For a Trainer by steps of the generator; `real` draws n real samples. Metrics "critic_loss" and
+  // "generator_loss".
+  training::Task task(std::function<Tensor(int64_t n)> real);
+  // Makes n samples by the averaged weights, without gradients; and these weights.
+  Tensor sample(int64_t n);
+  StateDict averaged_weights();
+
+ private:
+  Tensor made(int64_t n) const;
+  Tensor loss_of_critic(const Tensor& real) const;
+
+  const GanOptions options_;
+  nn::Sequential generator_, critic_;
+  optim::Adam generator_optimizer_, critic_optimizer_;
+  optim::AveragedParameters average_;
+};
+
+}  // namespace glia::generative

@@ -1,0 +1,49 @@
+#include "image_predictor.h"
+
+#include <filesystem>
+
+#include "classification.h"
+#include "glia/error.h"
+#include "glia/ops.h"
+#include "glia/vision/folder.h"
+
+namespace glia::recipes {
+
+ImagePredictor::ImagePredictor(const Saved& saved, const ImageSource& source, const ImageForm& form,
+                               const vision::Classifier& model)
+    : path_(saved.path), source_(source), form_(form), model_(model) {
+  model_.module->load_state_dict(saved.weights);
+  model_.module->eval();
+}
+
+std::vector<std::string> ImagePredictor::inputs(const std::string& text) const {
+  if (std::filesystem::is_directory(text)) return vision::list_images(text);
+  return {text};
+}
+
+Results ImagePredictor::answer(const Input& input) const {
+  const auto* file = std::get_if<std::string>(&input);
+  const Tensor image = file ? vision::read_image(*file) : std::get<Tensor>(input);
+  std::string note;
+  const Tensor x = form_.normalized(form_.prepared(image, note));
+  try {
+    Results results = ranked(softmax(model_.logits(x)).to_vector<double>(), form_.classes);
+    if (!note.empty()) results.push_back({"note", note});
+    return results;
+  } catch (const ValueError&) {
+    throw IoError(path_ + ": gives no numbers for " + (file ? *file : "an image") +
+                  ": its weights are broken");
+  }
+}
+
+Results ImagePredictor::score(const Evaluation& what) const {
+  const bool own = what.data.empty() || what.data == source_.data;
+  ImageSource source = source_;
+  if (!own) source.data = what.data;
+  const data::Split split = what.split == "train" ? data::Train : data::Test;
+  const LabelledImages images = read_images(source, split, own, form_);
+  return examine(model_.logits, batches(images, form_, what.count), form_.classes)
+      .results("images");
+}
+
+}  // namespace glia::recipes
