@@ -309,6 +309,39 @@ inline OpCase slice_case() {
   return c;
 }
 
+// One position along an axis, which goes.
+inline OpCase select_case() {
+  OpCase c = movement_case("select");
+  struct Call {
+    Shape from;
+    int axis;
+    int64_t position;
+  };
+  const std::vector<Call> calls{
+      {{7}, 0, 2},     {{1}, 0, -1},      {{3, 4}, 0, 1},
+      {{3, 4}, 1, -4}, {{2, 0, 3}, 2, 1}, {{2, 3, 4}, 1, -1},
+      {kLarge, 0, 7},  {kLarge, 1, 256},  {{2, 1, 2, 1, 3, 1, 2, 2}, 4, 2}};
+  for (const Call& call : calls) {
+    Shape to = call.from;
+    to.erase(call.axis);
+    const int64_t size = call.from[call.axis];
+    c.forms.push_back(moved(
+        call.from.str() + " axis " + std::to_string(call.axis) + " at " +
+            std::to_string(call.position),
+        call.from, to,
+        [call](const Tensor& x) {
+          std::vector<Index> at(static_cast<size_t>(call.axis), Slice{});
+          at.push_back(call.position);
+          return index(x, at);
+        },
+        [call, size](std::vector<int64_t> at) {
+          at.insert(at.begin() + call.axis, (call.position + size) % size);
+          return at;
+        }));
+  }
+  return c;
+}
+
 inline OpCase flip_case() {
   OpCase c = movement_case("flip");
   const std::vector<std::pair<Shape, Axes>> calls{
@@ -402,13 +435,50 @@ inline OpCase write_box_case() {
   return c;
 }
 
+inline OpCase write_slice_case() {
+  OpCase c = movement_case("write_slice");
+  struct Call {
+    Shape base, part;
+    int axis;
+    int64_t start;
+  };
+  const std::vector<Call> calls{{{6}, {3}, 0, 1},
+                                {{6}, {6}, 0, 0},
+                                {{4, 5}, {4, 2}, 1, 3},
+                                {{4, 5}, {1, 5}, -2, 2},
+                                {{2, 3, 4}, {2, 1, 4}, 1, 2},
+                                {{3, 2}, {0, 2}, 0, 3},
+                                {{3, 0}, {2, 0}, 0, 1},
+                                {kLarge, {300, 100}, 1, 150},
+                                {{2, 1, 2, 1, 3, 1, 2, 2}, {2, 1, 2, 1, 2, 1, 2, 2}, 4, 1}};
+  for (const Call& call : calls)
+    c.forms.push_back(
+        {.what = call.part.str() + " into " + call.base.str() + " axis " +
+                 std::to_string(call.axis) + " at " + std::to_string(call.start),
+         .inputs = random_inputs({call.base, call.part}, -9, 9),
+         .apply =
+             [call](const auto& t) { return slice_scatter(t[0], t[1], call.axis, call.start); },
+         .reference =
+             [call](const std::vector<Host>& in) {
+               Host out = in[0];
+               const int axis = call.axis < 0 ? call.axis + call.base.rank() : call.axis;
+               int64_t i = 0;
+               for_each_index(in[1].shape, [&](std::vector<int64_t> index) {
+                 index[static_cast<size_t>(axis)] += call.start;
+                 out[position(out.shape, index)] = in[1][i++];
+               });
+               return out;
+             }});
+  return c;
+}
+
 inline void add_arrays(std::vector<OpCase>* cases) {
   cases->push_back(reduce_case("sum", sum, fold_sum, -4, 4));
   cases->push_back(reduce_case("prod", prod, fold_prod, 0.8, 1.25));
   cases->push_back(reduce_case("max", max, fold_max, -4, 4));
   cases->push_back(reduce_case("min", min, fold_min, -4, 4));
-  for (auto* make : {alias_case, reshape_case, permute_case, expand_case, slice_case, flip_case,
-                     concat_case, write_box_case})
+  for (auto* make : {alias_case, reshape_case, permute_case, expand_case, slice_case, select_case,
+                     flip_case, concat_case, write_box_case, write_slice_case})
     cases->push_back(make());
 }
 
