@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <thread>
 
 #include "core/op.h"
@@ -16,6 +17,8 @@
 #include "glia/ops.h"
 #include "glia/optim.h"
 #include "glia/runtime.h"
+#include "runtime/backend.h"
+#include "tests/support/macro_cases.h"
 #include "tests/support/values.h"
 
 namespace glia {
@@ -74,6 +77,29 @@ std::vector<KeptCase> kept_cases() {
                      return matmul(numbers({4, 16}), numbers({16, 16}) * cast(p > 0, kF32));
                    }});
   return cases;
+}
+
+// Each input of every macro op whose numbers may be any, which its kernel, if it has one, reads.
+std::vector<KeptCase> macro_cases() {
+  std::vector<KeptCase> out;
+  for (const test::MacroCase& c : test::macro_cases()) {
+    int at = -1;
+    for (const test::MacroInput& in : c.inputs) {
+      at += in.given;
+      if (!in.given || !in.values.empty() || in.shift != 0 || in.shape.rank() == 0 ||
+          in.shape[0] < 2)
+        continue;
+      out.push_back({c.op + " " + c.what + ", input " + std::to_string(at), c.op, in.shape,
+                     [c, at](const Tensor& place) {
+                       std::vector<Tensor> all = test::given(c, kF32), flat;
+                       all[static_cast<size_t>(at)] = place;
+                       for (const Tensor& r : test::record_case(c, all).results)
+                         flat.push_back(reshape(r, {-1}));
+                       return concat(flat);
+                     }});
+    }
+  }
+  return out;
 }
 
 // The result from the place's values alone, as eager mode has it.
@@ -218,6 +244,27 @@ TEST(Kept, NothingOutlivesTheValueThatItWasMadeOf) {
         all[second].change(p, ++phase / 16);
         read(c, p.value, change.what + ", " + all[second].what);
       }
+    }
+  }
+}
+
+TEST(Kept, MacroOpsSeeEveryChange) {
+  std::set<std::string> met;
+  for (const KeptCase& c : macro_cases()) {
+    met.insert(c.op);
+    Place p;
+    double phase = 1;
+    p.value = numbers(c.shape, phase);
+    read(c, p.value, "the start");
+    for (const NamedChange& change : changes()) {
+      change.change(p, ++phase / 16);
+      read(c, p.value, change.what);
+      if (HasFailure()) return;
+    }
+  }
+  for (const Op* op : all_ops()) {
+    if (op->kind == Kind::kMacro && find_kernel(*op, kF32)) {
+      EXPECT_TRUE(met.contains(op->name)) << op->name;
     }
   }
 }

@@ -1,4 +1,4 @@
-// Inputs for every macro op, recorded as it is, without the function that users call.
+// Every macro op with inputs for it, recorded as it is, without the function that users call.
 #pragma once
 
 #include <bit>
@@ -214,6 +214,75 @@ inline std::vector<MacroCase> macro_cases() {
        ~0u,
        2});
   return all;
+}
+
+// The inputs of a case that are given.
+inline std::vector<Tensor> given(const MacroCase& c, DType dtype, double phase = 0) {
+  std::vector<Tensor> out;
+  for (const MacroInput& in : c.inputs) {
+    ++phase;
+    if (!in.given) continue;
+    if (in.values.empty()) {
+      out.push_back(cast(numbers(in.shape, phase) * in.scale + in.shift, dtype));
+    } else {
+      const Tensor t = from_vector(in.values, in.shape);
+      out.push_back(cast(t, is_float(in.dtype) ? dtype : in.dtype));
+    }
+    eval({out.back()});
+  }
+  return out;
+}
+inline std::vector<int> differentiable(const MacroCase& c) {
+  std::vector<int> out;
+  int at = 0;
+  for (const MacroInput& in : c.inputs) {
+    if (in.given && in.differentiable) out.push_back(at);
+    at += in.given;
+  }
+  return out;
+}
+inline std::vector<Tensor> with_absent(const MacroCase& c, const std::vector<Tensor>& in) {
+  std::vector<Tensor> out;
+  size_t next = 0;
+  for (const MacroInput& x : c.inputs) out.push_back(x.given ? in[next++] : Tensor());
+  return out;
+}
+
+// The op itself, and its results that the case is about.
+struct Recorded {
+  Tensor node;
+  std::vector<Tensor> results;
+};
+inline Recorded record_case(const MacroCase& c, const std::vector<Tensor>& in) {
+  const Op& op = *find_op(c.op);
+  std::vector<Node*> nodes;
+  const std::vector<Tensor> all = with_absent(c, in);
+  DType dtype = kF32;
+  for (const Tensor& t : all) {
+    nodes.push_back(t.node());
+    if (t.defined() && is_float(t.dtype())) dtype = t.dtype();
+  }
+  const bool several = op.outputs > 1;
+  Recorded r{record(op, nodes, several ? Shape() : c.results[0], dtype,
+                    AttributeWords(c.attributes), Where::current()),
+             {}};
+  if (!several) return {r.node, {r.node}};
+  // What a gradient rule needs comes first, and is kept with the rest.
+  std::vector<Tensor> outs(op.outputs);
+  for (int i = static_cast<int>(c.results.size()) - 1; i >= 0; --i) {
+    const bool none = c.op.starts_with("recurrent") && c.results[i].rank() == 0;
+    if (none) continue;
+    if (c.op == "recurrent" && i < 2 && outs[2].defined())
+      outs[i] = output(r.node, i, c.results[i], dtype, {outs[2], outs[3]});
+    else if (c.op == "attention" && i == 0)
+      outs[i] = output(r.node, i, c.results[i], dtype, {outs[1]});
+    else
+      outs[i] = output(r.node, i, c.results[i], dtype);
+  }
+  for (size_t i = 0; i < c.results.size(); ++i) {
+    if (c.weighted >> i & 1 && outs[i].defined()) r.results.push_back(outs[i]);
+  }
+  return r;
 }
 
 }  // namespace glia::test
