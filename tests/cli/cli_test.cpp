@@ -7,8 +7,6 @@
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -26,21 +24,14 @@ struct Output {
   std::string out, err;
 };
 
-class Cli : public testing::Test {
+class Cli : public test::ScratchWorkingFolder {
  protected:
   void SetUp() override {
-    std::string pattern = fs::temp_directory_path() / "glia-cli-XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-    fs::current_path(folder_);
     const std::string data = folder_ + "/data/fashion-mnist";
     fs::create_directories(data);
     write_set(data + "/train", 400, false);
     write_set(data + "/t10k", 100, true);
     setenv("GLIA_DATA", (folder_ + "/data").c_str(), 1);
-  }
-  void TearDown() override {
-    fs::current_path("/");
-    fs::remove_all(folder_);
   }
 
   // Images that can be learnt: class k has its bright bar in rows 2k + 4 and 2k + 5. One label of
@@ -93,7 +84,6 @@ class Cli : public testing::Test {
 
   const std::string kTrain = "train fashion-mnist --model mlp --batch 50 ";
   const std::string kQuick = kTrain + "--epochs 2 ";
-  std::string folder_;
 };
 
 TEST_F(Cli, HelpIsComplete) {

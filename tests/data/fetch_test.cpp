@@ -121,17 +121,12 @@ class Server {
 constexpr const char* kTen = "0123456789";
 constexpr const char* kSum = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
 
-class Fetch : public testing::Test {
+class Fetch : public test::Scratch {
  protected:
   void SetUp() override {
     for (const char* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}) unsetenv(name);
     if (!can_fetch(set())) GTEST_SKIP() << "built without libcurl";
-    std::string pattern = fs::temp_directory_path() / "glia-fetch-XXXXXX";
-    root_ = mkdtemp(pattern.data());
-    options_ = {.folder = root_ + "/set", .stall_seconds = 20, .most_bytes = 1000};
-  }
-  void TearDown() override {
-    if (!root_.empty()) fs::remove_all(root_);
+    options_ = {.folder = file("set"), .stall_seconds = 20, .most_bytes = 1000};
   }
   Entry set() const {
     return {.name = "set",
@@ -166,7 +161,6 @@ class Fetch : public testing::Test {
 
   Server server_;
   FetchOptions options_;
-  std::string root_;
 };
 
 TEST_F(Fetch, WholeAndOnce) {
@@ -260,8 +254,8 @@ TEST_F(Fetch, Redirects) {
   server_.put("file", redirect(server_.url("file")));
   EXPECT_NE(fault(), "");
   EXPECT_EQ(server_.requests().size(), 2u + 6u);
-  write(root_ + "/secret", kTen);
-  server_.put("file", redirect("file://" + root_ + "/secret"));
+  write(folder_ + "/secret", kTen);
+  server_.put("file", redirect("file://" + folder_ + "/secret"));
   EXPECT_NE(fault(), "");
 }
 
@@ -325,11 +319,11 @@ TEST_F(Fetch, TwoAtOnceDoNotMix) {
 
 TEST_F(Fetch, GoesToTheUsersCache) {
   server_.put("file", {kTen});
-  setenv("XDG_CACHE_HOME", root_.c_str(), 1);
+  setenv("XDG_CACHE_HOME", folder_.c_str(), 1);
   options_.folder = "";
-  EXPECT_EQ(fetch(set(), options_), root_ + "/glia/set");
+  EXPECT_EQ(fetch(set(), options_), folder_ + "/glia/set");
   EXPECT_TRUE(available(set()));
-  EXPECT_EQ(find(set()), root_ + "/glia/set");
+  EXPECT_EQ(find(set()), folder_ + "/glia/set");
   unsetenv("XDG_CACHE_HOME");
 }
 

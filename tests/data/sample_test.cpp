@@ -6,21 +6,14 @@
 
 #include "glia/data.h"
 #include "glia/ops.h"
+#include "tests/support/values.h"
 
 namespace glia::data {
 namespace {
 
-using Numbers = std::vector<int64_t>;
+using test::message_of;
 
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
+using Numbers = std::vector<int64_t>;
 
 // Sentences of 1, 2, ... n tokens.
 std::vector<Sample> sentences(int64_t n) {
@@ -52,15 +45,18 @@ TEST(Sample, FieldsAreFoundByNameAndPlace) {
 TEST(Sample, AWrongFieldIsSaidWithThoseThereAre) {
   const Sample s{{"tokens", arange(3)}, {"text", "abc"}, {"n", 7}};
   const std::string has = "; it has tokens: i64 (3,), text: text, n: integer";
-  EXPECT_EQ(error_of([&] { s["token"]; }), "sample: there is no field \"token\"" + has);
-  EXPECT_EQ(error_of([&] { s[3]; }), "sample: there is no field #3" + has);
-  EXPECT_EQ(error_of([&] { s["text"]; }), "sample: \"text\" is no tensor" + has);
-  EXPECT_EQ(error_of([&] { s.text("n"); }), "sample: \"n\" is no text" + has);
-  EXPECT_EQ(error_of([&] { s.integer("text"); }), "sample: \"text\" is no integer" + has);
-  EXPECT_EQ(error_of([&] { Sample{arange(2)}["x"]; }),
+  EXPECT_EQ(message_of([&] { s["token"]; }), "sample: there is no field \"token\"" + has);
+  EXPECT_EQ(message_of([&] { s[3]; }), "sample: there is no field #3" + has);
+  EXPECT_EQ(message_of([&] { s["text"]; }), "sample: \"text\" is no tensor" + has);
+  EXPECT_EQ(message_of([&] { s.text("n"); }), "sample: \"n\" is no text" + has);
+  EXPECT_EQ(message_of([&] { s.integer("text"); }), "sample: \"text\" is no integer" + has);
+  EXPECT_EQ(message_of([&] { Sample{arange(2)}["x"]; }),
             "sample: there is no field \"x\"; it has #0: i64 (2,)");
-  EXPECT_EQ(error_of([&] { Sample()[0]; }), "sample: there is no field #0; it has nothing");
-  EXPECT_EQ(error_of([] { Sample({{"a", 1}, {"a", 2}}); }), "sample: two fields are called \"a\"");
+  EXPECT_EQ(message_of([&] { Sample()[0]; }), "sample: there is no field #0; it has nothing");
+  EXPECT_EQ(message_of([] {
+              Sample({{"a", 1}, {"a", 2}});
+            }),
+            "sample: two fields are called \"a\"");
   EXPECT_THROW(Value(UINT64_MAX), ValueError);
 }
 
@@ -91,12 +87,13 @@ TEST(Collate, StacksTensorsAndNumbersAndKeepsTexts) {
   EXPECT_EQ(batch["number"].to_vector<double>(), (std::vector<double>{0, 0.25, 2}));
   samples[1].set("number", 1);
   EXPECT_EQ(collate(samples)["number"].dtype(), kI64);
-  EXPECT_EQ(error_of([] { collate(sentences(2)); }),
+  EXPECT_EQ(message_of([] { collate(sentences(2)); }),
             "batch: samples differ: tokens i64 (1,) and i64 (2,)");
   samples[2].set("number", "two");
-  EXPECT_EQ(error_of([&] { collate(samples); }), "batch: samples differ: number integer and text");
+  EXPECT_EQ(message_of([&] { collate(samples); }),
+            "batch: samples differ: number integer and text");
   samples[2].set("more", 1);
-  EXPECT_EQ(error_of([&] { collate(samples); }),
+  EXPECT_EQ(message_of([&] { collate(samples); }),
             "batch: samples differ: text: text, number: integer, weight: number and text: text, "
             "number: text, weight: number, more: integer");
   EXPECT_THROW(collate({collate(sentences(1)), collate(sentences(1))}), ShapeError);
@@ -166,7 +163,7 @@ TEST(Samples, PipelinesOfNamedFields) {
   std::ranges::sort(seen);
   EXPECT_EQ(seen, (Numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
   for (const Sample& s : samples.take(1)) EXPECT_EQ(s.text("text"), "t");
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message_of([] {
               from_columns({{"x", arange(3)}, {"t", Texts(2)}});
             }),
             "from_tensors: axis 0 differs: i64 (3,) and 2 texts");

@@ -12,9 +12,12 @@
 #include "glia/data.h"
 #include "glia/io.h"
 #include "glia/ops.h"
+#include "tests/support/values.h"
 
 namespace glia::data {
 namespace {
+
+using test::message_of;
 
 using Numbers = std::vector<int64_t>;
 
@@ -65,16 +68,6 @@ Numbers all_of(Samples samples, const char* field = "n", State from = {}) {
 
 Numbers range(int64_t from, int64_t to) { return arange(from, to).to_vector<int64_t>(); }
 
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
-
 // ---- Several sources --------------------------------------------------------------------------
 
 TEST(Stages, ZipJoinsFields) {
@@ -89,7 +82,7 @@ TEST(Stages, ZipJoinsFields) {
     EXPECT_EQ(b.item(), 2 * a.item());
     EXPECT_EQ(c.item(), 3 * a.item());
   }
-  EXPECT_EQ(error_of([] { zip(numbered(3), numbered(4)); }),
+  EXPECT_EQ(message_of([] { zip(numbered(3), numbered(4)); }),
             "zip: one has 3 samples and another 4");
   EXPECT_THROW(all_of(zip(numbered(3), numbered(3))), Error) << "both have n";
   auto ended = zip(numbered(3), from_tensors(arange(9))
@@ -143,9 +136,9 @@ TEST(Stages, FilterKeepsTheOrder) {
 TEST(Stages, FilterBoundsItsWork) {
   const auto none = [](const Sample&) { return false; };
   EXPECT_EQ(numbered(5).filter(none).size(), 0);
-  EXPECT_EQ(error_of([&] { numbered(5).filter(none, 5).size(); }),
+  EXPECT_EQ(message_of([&] { numbered(5).filter(none, 5).size(); }),
             "filter: rejects 5 samples in a row");
-  EXPECT_EQ(error_of([&] { all_of(generated_up_to(INT64_MAX).filter(none, 1000)); }),
+  EXPECT_EQ(message_of([&] { all_of(generated_up_to(INT64_MAX).filter(none, 1000)); }),
             "filter: rejects 1000 samples in a row (epoch 0, position 0)");
   EXPECT_THROW(numbered(5).filter(none, 0), Error);
   // Each sample is looked at once, in whatever order they are asked for.
@@ -215,7 +208,7 @@ TEST(Stages, BucketsKeepToABudgetOfTokens) {
   }
   EXPECT_EQ(samples, 1000);
   EXPECT_EQ(most, 50) << "of the shortest, which become 8 long";
-  EXPECT_EQ(error_of([] { sentences(9).bucket({.field = "tokens", .tokens = 30}).size(); }),
+  EXPECT_EQ(message_of([] { sentences(9).bucket({.field = "tokens", .tokens = 30}).size(); }),
             "bucket: sample 4, filled up to 32, is more than 30 tokens");
   // Given lengths, so that nothing need be read.
   const Numbers lengths{5, 1, 5, 1};
@@ -279,7 +272,7 @@ TEST(Stages, WeightedWithoutReplacementDrawsInOrder) {
   EXPECT_NEAR(firsts[3], 5000, 260);
   EXPECT_NEAR(seconds[0], firsts[3] / 3.0, 220) << "the rest goes by the weights that are left";
   const auto error = [](std::vector<double> w, WeightedOptions o) {
-    return error_of([&] { numbered(4).weighted(w, o); });
+    return message_of([&] { numbered(4).weighted(w, o); });
   };
   EXPECT_EQ(error(weights, {.count = 4, .replacement = false}),
             "weighted: of 3 samples with a weight 4 cannot be drawn");
@@ -343,7 +336,7 @@ TEST(Stages, UnsizedSourcesEndWhereTheyEnd) {
     for (const Sample& one : s) EXPECT_LT(one.integer("n"), 3);
     EXPECT_EQ(s.state(), (State{epoch, 0}));
   }
-  EXPECT_EQ(error_of([] { generated_up_to(3).shuffle(1); }),
+  EXPECT_EQ(message_of([] { generated_up_to(3).shuffle(1); }),
             "shuffle: needs to know how many samples there are");
   EXPECT_THROW(generated_up_to(3).repeat(2), Error);
   EXPECT_THROW(generated_up_to(3).source()->get(0, 3), Error);

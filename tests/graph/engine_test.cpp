@@ -16,9 +16,12 @@
 #include "glia/runtime.h"
 #include "graph/plan.h"
 #include "runtime/threads.h"
+#include "tests/support/values.h"
 
 namespace glia {
 namespace {
+
+using test::message_of;
 
 constexpr int kMillion = 1'000'000;
 
@@ -33,17 +36,6 @@ int64_t kernels_run_by(F&& f) {
   const int64_t before = graph_stats().kernels_run;
   f();
   return graph_stats().kernels_run - before;
-}
-
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
 }
 
 std::vector<double> numbers(const Tensor& t) { return t.to_vector<double>(); }

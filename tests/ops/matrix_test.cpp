@@ -16,9 +16,12 @@
 #include "ops/pool.h"
 #include "runtime/backend.h"
 #include "tests/support/generator.h"
+#include "tests/support/values.h"
 
 namespace glia {
 namespace {
+
+using test::message_of;
 
 using test::Numbers;
 
@@ -43,16 +46,6 @@ double difference(const Tensor& a, const Tensor& b) {
   EXPECT_EQ(a.shape(), b.shape());
   if (a.numel() == 0) return 0;
   return max(abs(cast(a, kF64) - cast(b, kF64))).item();
-}
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const ShapeError& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 // Sums of products over a broadcast inner axis: matmul from elementwise operations alone.
@@ -116,22 +109,26 @@ TEST(Matmul, PromotesLikeNumpy) {
 
 TEST(Matmul, ErrorsNameShapes) {
   const Tensor a = ones({128, 784}), b = ones({512, 10});
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(message_of<ShapeError>([&] {
               matmul(a, b);
             }).rfind("matmul: inner sizes differ: (128, 784) x (512, 10) at ", 0),
             0u);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] {
               matmul(ones({2, 3, 4}), ones({3, 4, 5}));
             }).find("do not broadcast"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { matmul(ones({}), ones({3})); }).find("no axes"), std::string::npos);
-  EXPECT_NE(message_of([&] { linear(a, b); }).find("(128, 784) does not fit weight (512, 10)"),
+  EXPECT_NE(message_of<ShapeError>([&] { matmul(ones({}), ones({3})); }).find("no axes"),
             std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] {
+              linear(a, b);
+            }).find("(128, 784) does not fit weight (512, 10)"),
+            std::string::npos);
+  EXPECT_NE(message_of<ShapeError>([&] {
               linear(a, ones({5, 784}), ones({4}));
             }).find("bias (4,)"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { matmul(Tensor(), a); }).find("not defined"), std::string::npos);
+  EXPECT_NE(message_of<ShapeError>([&] { matmul(Tensor(), a); }).find("not defined"),
+            std::string::npos);
 }
 
 TEST(Matmul, Gradients) {
@@ -268,25 +265,27 @@ TEST(Conv2d, EmptyImages) {
 
 TEST(Conv2d, ErrorsNameShapes) {
   const Tensor x = ones({2, 8, 8, 3}), w = ones({4, 3, 3, 3});
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] {
               conv2d(x, ones({4, 3, 3, 2}));
             }).find("channels do not fit with groups 1: x (2, 8, 8, 3), weight (4, 3, 3, 2)"),
             std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] {
               conv2d(ones({2, 2, 8, 3}), w);
             }).find("does not fit"),
             std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] {
               conv2d(ones({8, 8, 3}), w);
             }).find("C / groups): x (8, 8, 3)"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { conv2d(x, w, ones({3})); }).find("bias (3,)"), std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] { conv2d(x, w, ones({3})); }).find("bias (3,)"),
+            std::string::npos);
+  EXPECT_NE(message_of<ShapeError>([&] {
               conv2d(x, w, {}, {.stride = {0, 1}});
             }).find("out of range"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { conv2d(cast(x, kI32), cast(w, kI32)); }).find("needs floats"),
-            std::string::npos);
+  EXPECT_NE(
+      message_of<ShapeError>([&] { conv2d(cast(x, kI32), cast(w, kI32)); }).find("needs floats"),
+      std::string::npos);
 }
 
 struct PoolCase {
@@ -388,19 +387,19 @@ TEST(Pool2d, VmapEqualsALoop) {
 
 TEST(Pool2d, ErrorsNameShapes) {
   const Tensor x = ones({2, 4, 4, 3});
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] {
               max_pool2d(x, 5);
             }).find("does not fit into the image: x (2, 4, 4, 3), window (5, 5)"),
             std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] {
               avg_pool2d(ones({4, 4, 3}), 2);
             }).find("got (4, 4, 3)"),
             std::string::npos);
-  EXPECT_NE(message_of([&] {
+  EXPECT_NE(message_of<ShapeError>([&] {
               max_pool2d(x, {2, 2}, {.padding = {2, 0}});
             }).find("half the window"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { max_pool2d(cast(x, kI64), 2); }).find("needs floats"),
+  EXPECT_NE(message_of<ShapeError>([&] { max_pool2d(cast(x, kI64), 2); }).find("needs floats"),
             std::string::npos);
   EXPECT_EQ(max_pool2d(ones({0, 4, 4, 3}), 2).shape(), Shape({0, 2, 2, 3}));
 }

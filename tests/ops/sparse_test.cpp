@@ -12,9 +12,12 @@
 #include "glia/random.h"
 #include "glia/runtime.h"
 #include "ops/rows.h"
+#include "tests/support/values.h"
 
 namespace glia {
 namespace {
+
+using test::message_of;
 
 using Numbers = std::vector<double>;
 
@@ -25,17 +28,6 @@ void expect_near(const Tensor& a, const Tensor& b, double tolerance) {
   const Numbers x = numbers(a), y = numbers(b);
   for (size_t i = 0; i < x.size(); ++i)
     ASSERT_NEAR(x[i], y[i], tolerance * std::max(1.0, std::abs(y[i]))) << "element " << i;
-}
-
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
 }
 
 BagOptions bag(BagMode mode, bool sparse = false) {

@@ -11,9 +11,12 @@
 #include "glia/optim.h"
 #include "glia/random.h"
 #include "tests/support/experiment.h"
+#include "tests/support/values.h"
 
 namespace glia::optim {
 namespace {
+
+using test::message_of;
 
 using Numbers = std::vector<double>;
 
@@ -23,17 +26,6 @@ Numbers numbers(const StateDict& state) {
   for (const auto& [name, value] : state)
     for (const double x : numbers(value)) out.push_back(x);
   return out;
-}
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
 }
 
 // A matrix, row by row.
@@ -127,7 +119,7 @@ TEST(GeneralOptimizers, MuonIsItsFormula) {
     }
   }
   nn::Linear net(2, 2);
-  EXPECT_EQ(error_of([&] { Muon(net.parameters()); }), "muon: a parameter (2,) is no matrix");
+  EXPECT_EQ(message_of([&] { Muon(net.parameters()); }), "muon: a parameter (2,) is no matrix");
 }
 
 TEST(GeneralOptimizers, AdafactorIsItsFormula) {
@@ -257,7 +249,7 @@ TEST(GeneralOptimizers, LbfgsGoesOnToTheSameBits) {
 TEST(GeneralOptimizers, LbfgsThatFailsLeavesTheStart) {
   Valley valley;
   LBFGS optimizer(valley.list(), {.line_search_fn = LineSearch::kStrongWolfe});
-  EXPECT_TRUE(error_of([&] { optimizer.step({ones({2}, kF64)}); })
+  EXPECT_TRUE(message_of([&] { optimizer.step({ones({2}, kF64)}); })
                   .starts_with("lbfgs: gradients are not enough: step(loss) with the loss as a "
                                "function at general_test.cpp:"));
   const Numbers before = numbers(valley.x);
@@ -302,7 +294,7 @@ TEST(GeneralOptimizers, LookaheadIsItsFormula) {
   EXPECT_THROW(Lookahead(base, {.alpha = 1.5}), ValueError);
   EXPECT_THROW(Lookahead(base, {.k = 0}), ValueError);
   LBFGS lbfgs(b.parameters());
-  EXPECT_EQ(error_of([&] { Lookahead wrong(lbfgs); }),
+  EXPECT_EQ(message_of([&] { Lookahead wrong(lbfgs); }),
             "lookahead: around an optimizer that needs the loss itself");
 }
 

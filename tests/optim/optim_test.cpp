@@ -13,24 +13,16 @@
 #include "glia/ops.h"
 #include "glia/random.h"
 #include "glia/runtime.h"
+#include "tests/support/values.h"
 
 namespace glia {
 namespace {
 
+using test::message_of;
+
 using Numbers = std::vector<double>;
 
 Numbers numbers(const Tensor& t) { return t.to_vector<double>(); }
-
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
 
 ParameterList list_of(const std::vector<Parameter>& parameters) {
   ParameterList list;

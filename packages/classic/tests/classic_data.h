@@ -1,11 +1,6 @@
 // Data that the tests of this package share.
 #pragma once
 
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <string>
 #include <vector>
 
 #include "glia/data.h"
@@ -45,14 +40,5 @@ inline Blobs blobs(int64_t n, int64_t d, int64_t k, double apart, DType dtype = 
   b.centers = as(centers, {k, d});
   return b;
 }
-
-// The path of an empty file, which goes with it.
-struct TemporaryFile {
-  TemporaryFile() { ::close(::mkstemp(path.data())); }
-  ~TemporaryFile() { std::filesystem::remove(path); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  std::string path = std::filesystem::temp_directory_path() / "glia-classic-XXXXXX";
-};
 
 }  // namespace glia::classic::test

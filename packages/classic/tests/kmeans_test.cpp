@@ -12,6 +12,7 @@
 #include "glia/io.h"
 #include "glia/ops.h"
 #include "glia/runtime.h"
+#include "tests/support/scratch.h"
 #include "tests/support/values.h"
 
 namespace glia::classic {
@@ -328,13 +329,14 @@ TEST(KMeans, SaysWhatIsWrong) {
   EXPECT_EQ(kmeans.inertia, inertia);
 }
 
-TEST(KMeans, IsSavedAndLoaded) {
+using KMeansFile = glia::test::Scratch;
+
+TEST_F(KMeansFile, IsSavedAndLoaded) {
   const Tensor x = blobs(60, 3, 4, 5, kF32).x;
   const KMeans kmeans = KMeans({.n_clusters = 4}).fit(x);
-  const test::TemporaryFile file;
-  io::write_safetensors(file.path, kmeans.state_dict());
+  io::write_safetensors(file("kmeans"), kmeans.state_dict());
   KMeans loaded({.n_clusters = 4});
-  loaded.load_state_dict(io::read_safetensors(file.path));
+  loaded.load_state_dict(io::read_safetensors(file("kmeans")));
   EXPECT_TRUE(same_bits<float>(loaded.cluster_centers, kmeans.cluster_centers));
   EXPECT_TRUE(same_bits<int64_t>(loaded.labels, kmeans.labels));
   EXPECT_EQ(loaded.inertia, kmeans.inertia);

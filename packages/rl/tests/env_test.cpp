@@ -8,9 +8,12 @@
 #include <thread>
 
 #include "gymnasium_facts.h"
+#include "tests/support/values.h"
 
 namespace glia::rl {
 namespace {
+
+using test::message_of;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -47,16 +50,6 @@ std::vector<double> run(Env& env, int64_t steps, std::vector<float>& seen) {
     if (step.terminated || step.truncated) env.reset(seen);
   }
   return all;
-}
-
-template <class E, class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "no error of the kind";
 }
 
 TEST(Env, GivesWhatGymnasiumGives) {
@@ -247,7 +240,7 @@ TEST(Env, RefusesStatesOfOthersAndStaysAsItIs) {
   EXPECT_THROW(env->set_state(std::vector<double>{0, 0.08}), ValueError);
   EXPECT_THROW(make("Pendulum-v1")->set_state(std::vector<double>{kInfinity, 0}), ValueError);
   EXPECT_EQ(std::vector<double>(env->state().begin(), env->state().end()), before);
-  EXPECT_EQ(error_of<ValueError>([&] {
+  EXPECT_EQ(message_of<ValueError>([&] {
               env->set_state(std::vector<double>{-2, 0.5});
             }),
             "MountainCar-v0: {-2, 0.5} is no state of 2 numbers within its bounds");
@@ -256,16 +249,16 @@ TEST(Env, RefusesStatesOfOthersAndStaysAsItIs) {
 TEST(Env, RefusesActions) {
   const auto cart = make("CartPole-v1"), pendulum = make("Pendulum-v1");
   std::vector<float> four(4), three(3);
-  EXPECT_EQ(error_of<Error>([&] { cart->step(0, four); }), "CartPole-v1: step() before reset()");
+  EXPECT_EQ(message_of<Error>([&] { cart->step(0, four); }), "CartPole-v1: step() before reset()");
   cart->reset(four, 1);
   pendulum->reset(three, 1);
   const std::vector<double> before(cart->state().begin(), cart->state().end());
-  EXPECT_EQ(error_of<ValueError>([&] { cart->step(2, four); }),
+  EXPECT_EQ(message_of<ValueError>([&] { cart->step(2, four); }),
             "CartPole-v1: action 2 is not in Discrete(2)");
   EXPECT_THROW(cart->step(-1, four), ValueError);
   EXPECT_THROW(cart->step({0.5f}, four), ValueError);
   EXPECT_THROW(pendulum->step(1, three), ValueError);
-  EXPECT_EQ(error_of<ValueError>([&] { pendulum->step({kNan}, three); }),
+  EXPECT_EQ(message_of<ValueError>([&] { pendulum->step({kNan}, three); }),
             "Pendulum-v1: the action has the value nan");
   EXPECT_THROW(pendulum->step({kInfinity}, three), ValueError);
   EXPECT_THROW(pendulum->step({1.0f, 1.0f}, three), ShapeError);
@@ -311,9 +304,9 @@ TEST(Env, MayBeAUsersOwn) {
   const int64_t first = seen[0];
   EXPECT_EQ(env->step(1, seen).reward, 0.5);
   EXPECT_EQ(seen[0], first + 1);
-  EXPECT_EQ(error_of<ValueError>([&] { env->step(2, seen); }),
+  EXPECT_EQ(message_of<ValueError>([&] { env->step(2, seen); }),
             "Counter-v0: step 2 gives a reward or a state that is not finite");
-  const std::string error = error_of<Error>([] { make("CartPole-v9"); });
+  const std::string error = message_of<Error>([] { make("CartPole-v9"); });
   EXPECT_NE(
       error.find("there is no environment \"CartPole-v9\"; there are Acrobot-v1, CartPole-v1"),
       std::string::npos)

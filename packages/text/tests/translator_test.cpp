@@ -2,36 +2,23 @@
 #include "glia/text/translator.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-
-#include <filesystem>
 
 #include "glia/io.h"
 #include "glia/optim.h"
 #include "glia/random.h"
+#include "tests/support/scratch.h"
 
 namespace glia::text {
 namespace {
 
-class PairFiles : public testing::Test {
+class PairFiles : public test::Scratch {
  protected:
-  void TearDown() override { std::filesystem::remove(path_); }
-  Pairs read(const std::string& text) {
-    io::write_file_atomic(path_, text);
-    return read_pairs(path_);
-  }
+  Pairs read(const std::string& text) { return read_pairs(file("pairs", text)); }
   std::string fault(const std::string& text) {
-    try {
-      read(text);
-    } catch (const IoError& e) {
-      return std::string(e.what()).substr(path_.size());
-    }
-    return "none";
+    return test::fault(file("pairs"), [&] { read(text); });
   }
-  const std::string path_ =
-      std::filesystem::temp_directory_path() / ("glia-pairs-" + std::to_string(getpid()));
 };
 
 TEST_F(PairFiles, TabsOrCommas) {
@@ -51,7 +38,7 @@ TEST_F(PairFiles, FaultsNameTheLine) {
   EXPECT_EQ(fault("a,b\n\"c,d\n"), ": line 2: a quote is not closed");
   EXPECT_EQ(fault("a,b\n,d\n"), ": line 2: the source is empty");
   EXPECT_EQ(fault("a," + std::string(2001, 'b')), ": line 1: is longer than 2000 bytes");
-  EXPECT_THROW(read_pairs(path_ + "-none"), IoError);
+  EXPECT_THROW(read_pairs(file("none")), IoError);
 }
 
 TEST(Pairs, SplitKeepsASourceOnOneSide) {
