@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Holds the estimators against scikit-learn, live: digits and random problems.
 
-usage: classic.py FOLDER    a scratch folder; GLIA_BUILD names the build
+Run by tests/parity/run.
 """
-import os
 import pathlib
 import subprocess
-import sys
 import warnings
 
-try:
+from package import WORK, compiled, peers
+
+with peers():
     import numpy as np
     import sklearn
     from sklearn import metrics
@@ -17,23 +17,9 @@ try:
     from sklearn.datasets import load_digits
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import StandardScaler, scale
-except ImportError as missing:
-    print(f"SKIPPED: {missing}")
-    sys.exit(0)
 
-ROOT = pathlib.Path(__file__).resolve().parents[4]
-BUILD = pathlib.Path(os.environ.get("GLIA_BUILD", ROOT / "build")).resolve()
-WORK = pathlib.Path(sys.argv[1])
-PROGRAM = WORK / "classic"
+PROGRAM = compiled(pathlib.Path(__file__).with_name("classic.cpp"))
 checked = 0
-
-
-def compile_program():
-    subprocess.run(
-        ["g++", "-std=c++20", "-O1", f"-I{ROOT / 'include'}",
-         f"-I{ROOT / 'packages/classic/include'}", str(ROOT / "packages/classic/tests/parity/classic.cpp"),
-         f"-L{BUILD}", "-lglia_classic", "-lglia_train", "-lglia", f"-Wl,-rpath,{BUILD}",
-         "-o", str(PROGRAM)], check=True)
 
 
 def glia(estimator, **arrays):
@@ -143,7 +129,6 @@ def scores():
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
-    compile_program()
     digits = load_digits().data
     kmeans(digits)
     others(digits)

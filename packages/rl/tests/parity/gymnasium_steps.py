@@ -1,22 +1,18 @@
 """Steps Gymnasium's environments and Glia's from the same states with the same actions, and compares
 states, observations, rewards and flags bit for bit.
 
-usage: gymnasium_steps.py FOLDER    a scratch folder; GLIA_BUILD is the build
+Run by tests/parity/run.
 """
-import os
 import pathlib
 import subprocess
 import sys
 
-try:
-    import gymnasium
-except ImportError as error:
-    print(f"SKIPPED: {sys.executable} has no gymnasium: {error}")
-    sys.exit(0)
-import numpy as np
+from package import compiled, peers
 
-ROOT = pathlib.Path(__file__).resolve().parents[4]
-BUILD = pathlib.Path(os.environ.get("GLIA_BUILD", ROOT / "build"))
+with peers():
+    import gymnasium
+    import numpy as np
+
 EPISODES, STEPS = 40, 1050
 
 # The state as Gymnasium keeps it and as Glia does, and where episodes of the comparison start.
@@ -76,13 +72,7 @@ def episode(name, random):
 
 
 def main():
-    program = pathlib.Path(sys.argv[1]) / "rl_steps"
-    subprocess.run([ROOT / "scripts/build", "glia_rl"], check=True, stdout=subprocess.DEVNULL,
-                   env={**os.environ, "GLIA_BUILD": str(BUILD)})
-    subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", f"-I{ROOT}/include",
-                    f"-I{ROOT}/packages/rl/include", pathlib.Path(__file__).parent / "steps.cpp",
-                    "-o", program, f"-L{BUILD}", "-lglia_rl", "-lglia_train", "-lglia",
-                    f"-Wl,-rpath,{BUILD}"], check=True)
+    program = compiled(pathlib.Path(__file__).with_name("steps.cpp"))
     gymnasium.logger.min_level = gymnasium.logger.ERROR
     failed = False
     for number, name in enumerate(ENVS):

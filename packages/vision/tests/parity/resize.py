@@ -1,30 +1,19 @@
 #!/usr/bin/env python3
 """Holds resize() against PyTorch's antialiased bilinear interpolation, live.
 
-usage: resize.py FOLDER    a scratch folder; GLIA_BUILD names the build
+Run by tests/parity/run.
 """
-import os
 import pathlib
 import subprocess
 import sys
 
-try:
+from package import WORK, compiled, peers
+
+with peers():
     import numpy as np
     import torch
-except ImportError as missing:
-    print(f"SKIPPED: {missing}")
-    sys.exit(0)
 
-ROOT = pathlib.Path(__file__).resolve().parents[4]
-BUILD = pathlib.Path(os.environ.get("GLIA_BUILD", ROOT / "build")).resolve()
-WORK = pathlib.Path(sys.argv[1])
-PROGRAM = WORK / "resize"
-
-subprocess.run(["g++", "-std=c++20", "-O1", f"-I{ROOT / 'include'}",
-                f"-I{ROOT / 'packages/vision/include'}",
-                str(ROOT / "packages/vision/tests/parity/resize.cpp"), f"-L{BUILD}",
-                "-lglia_vision", "-lglia_train", "-lglia", f"-Wl,-rpath,{BUILD}",
-                "-o", str(PROGRAM)], check=True)
+PROGRAM = compiled(pathlib.Path(__file__).with_name("resize.cpp"))
 rng = np.random.default_rng(0)
 checked = 0
 for height, width, channels in [(28, 28, 1), (97, 61, 3), (7, 5, 4), (300, 11, 3), (1, 40, 1)]:

@@ -1,0 +1,35 @@
+"""What the parity scripts of packages share: tests/parity/run has it on the path of modules, gives a
+scratch folder as argument and the build in GLIA_BUILD.
+"""
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("GLIA_BUILD", ROOT / "build")).resolve()
+WORK = pathlib.Path(sys.argv[1])
+
+
+@contextlib.contextmanager
+def peers():
+    """Says so and ends where a library is not installed."""
+    try:
+        yield
+    except ImportError as missing:
+        print(f"SKIPPED: {sys.executable}: {missing}")
+        sys.exit(0)
+
+
+def compiled(source):
+    """The program made of a source beside the script, which uses the script's package."""
+    package = source.resolve().relative_to(ROOT / "packages").parts[0]
+    subprocess.run([ROOT / "scripts/build", f"glia_{package}"], check=True,
+                   stdout=subprocess.DEVNULL, env={**os.environ, "GLIA_BUILD": str(BUILD)})
+    program = WORK / f"{package}_{source.stem}"
+    subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", f"-I{ROOT}/include",
+                    f"-I{ROOT}/packages/{package}/include", source, "-o", program, f"-L{BUILD}",
+                    f"-lglia_{package}", "-lglia_train", "-lglia", f"-Wl,-rpath,{BUILD}"],
+                   check=True)
+    return program
