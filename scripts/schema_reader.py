@@ -1,5 +1,10 @@
 """A public header as scripts/schema sees it: tokens, brackets, comments and sections."""
+import pathlib
 import re
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Where the public headers are: those of the library, of each package, and of recipes.
+INCLUDES = [ROOT / "include", *sorted(ROOT.glob("packages/*/include")), ROOT / "recipes/include"]
 
 # ">" stands alone, since it may close template arguments.
 TOKEN = re.compile(r"""
@@ -29,6 +34,21 @@ class Fault(Exception):
 class Token:
     def __init__(self, kind, text, line, gap=""):
         self.kind, self.text, self.line, self.gap = kind, text, line, gap
+
+
+def scan(source):
+    """(kind, text, line, position) of all that stands in a source, space and comments too. What is
+    no token has the kind None, and nothing follows it."""
+    at, line = 0, 1
+    while at < len(source):
+        match = TOKEN.match(source, at)
+        if not match:
+            yield None, source[at:at + 20].splitlines()[0], line, at
+            return
+        kind, text = match.lastgroup, match.group()
+        yield "text" if kind == "tag" else kind, text, line, at
+        line += text.count("\n")
+        at = match.end()
 
 
 class Comment:
@@ -114,13 +134,10 @@ class Reader:
         raise Fault(f"{self.shown}:{line}: {why}")
 
     def read(self, source):
-        at, line, start, gap = 0, 1, 0, ""
-        while at < len(source):
-            match = TOKEN.match(source, at)
-            if not match:
-                self.fail(f"unexpected text: {source[at:at + 20].splitlines()[0]}", line)
-            kind, text = match.lastgroup, match.group()
-            kind = "text" if kind == "tag" else kind
+        start, gap, line = 0, "", 1
+        for kind, text, line, at in scan(source):
+            if kind is None:
+                self.fail(f"unexpected text: {text}", line)
             own = not source[start:at].strip()
             if kind == "comment":
                 self.add_comment(text[2:].removeprefix(" "), line, at - start, own)
@@ -132,7 +149,6 @@ class Reader:
             line += text.count("\n")
             if "\n" in text:
                 start = at + text.rindex("\n") + 1
-            at = match.end()
         self.end = Token("end", "the end of the file", line)
         self.tokens.append(self.end)
 
