@@ -20,6 +20,7 @@ struct Arguments {
   int64_t row, row_end, column, column_end;
   char* kept;  // room for values that a row keeps from one of its loops to the next
   void* const* arrays;
+  int64_t block = 0, block_end = 0;  // rows, for the code itself
 };
 using Function = void (*)(Arguments*);
 

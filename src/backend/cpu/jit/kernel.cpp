@@ -18,7 +18,8 @@ using Sink = Program::Sink;
 constexpr int64_t kChunkElements = 1 << 15;  // the least that is worth a thread's while
 constexpr int64_t kMaxChunks = 64;
 constexpr int64_t kMadeElements = 4096;  // of an array made for a part of the space
-constexpr int64_t kWideColumns = 4096;   // columns that are cut rather than rows
+constexpr int64_t kWideColumns = 4096;   // columns that are cut rather than rows,
+constexpr int64_t kManyRows = 64;        // unless a chunk has so many of these
 constexpr int64_t kAlignment = 64;       // elements; columns are cut at multiples
 
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -167,7 +168,8 @@ class Generated final : public FusedKernel {
       chunk_rows = 1;
       chunk_cols = std::max(divide_up(cols, wanted), kChunkElements);
     } else if (!resident() &&
-               (reduces(Sink::kReduceColumns) ? cols >= kWideColumns : rows < wanted)) {
+               (reduces(Sink::kReduceColumns) ? cols >= kWideColumns && rows < kManyRows * wanted
+                                              : rows < wanted)) {
       chunk_rows = rows;
       chunk_cols = divide_up(cols, wanted);
     }

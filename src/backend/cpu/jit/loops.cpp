@@ -16,6 +16,9 @@ using Sink = Program::Sink;
 
 constexpr int64_t kRunningSums = 64, kFewRunningSums = 16;  // elements of a row summed apart
 constexpr int64_t kPassesInF32 = 8;                         // a power of two
+// Rows whose columns are summed before the sums are put aside: of few, memory is read along them.
+constexpr int64_t kRowsInF32 = 8, kRowsInF64 = 16;
+constexpr int64_t kShortSum = 64;  // of so many rows' columns, all is in f64
 constexpr int64_t kShortestRow = 4;
 constexpr int64_t kShortRow = 64, kRowsAtOnce = 4;  // of short rows
 constexpr int kCheap = 8;         // instructions that are repeated rather than their result kept
@@ -43,18 +46,21 @@ class Generator {
     if (!choose_kind() || !find_levels()) return nullptr;
     choose_kept();
     find_leaving();
+    find_grouped_columns();
     if (!choose_running() || !write_bodies()) return nullptr;
     Emitter::Needs needs{.avx512 = avx512_,
                          .running = running_,
                          .row_slots = static_cast<int>(slots_.size()),
                          .arrays = arrays() + static_cast<int>(loops_->made.size()),
                          .kept_bytes = kept_stride()};
-    loops_->kept_bytes = kept_stride() * static_cast<int64_t>(kept_.size());
+    loops_->kept_bytes = kept_stride() * (static_cast<int64_t>(kept_.size()) + kept_sums_);
     std::vector<const Body*> bodies;
     for (const Stage& s : stages_) {
       for (const Body* b : {&s.rows, &s.whole, &s.part}) bodies.push_back(b);
     }
-    for (const Body& b : put_aside_) bodies.push_back(&b);
+    for (const auto* more : {&put_aside_, &start_kept_}) {
+      for (const Body& b : *more) bodies.push_back(&b);
+    }
     loops_->emitter = std::make_unique<Emitter>(needs, bodies);
     emit();
     return std::move(loops_);
@@ -246,14 +252,24 @@ class Generator {
   }
 
   static int registers_of(ReduceCode code) { return is_wide(code) ? 2 : 1; }
+  int registers_of_column(size_t o) const {
+    return grouped_columns_[o] ? 1 : registers_of(program_.outputs[o].reduce);
+  }
+  bool any_in_f32() const {
+    for (size_t o = 0; o < grouped_columns_.size(); ++o) {
+      if (grouped_columns_[o] && in_registers_[o]) return true;
+    }
+    return false;
+  }
 
   // How many running reductions there are, and how many vectors a loop goes forward at once.
   bool choose_running() {
     const int most = avx512_ ? 16 : 8;
     if (loops_->kind == Loops::Kind::kColumns) {
-      for (const auto& output : program_.outputs) {
-        const int more = registers_of(output.reduce);
-        in_registers_.push_back(output.sink == Sink::kReduceColumns && column_sums_ + more <= most);
+      for (size_t o = 0; o < program_.outputs.size(); ++o) {
+        const int more = registers_of_column(o);
+        in_registers_.push_back(program_.outputs[o].sink == Sink::kReduceColumns &&
+                                column_sums_ + more <= most);
         if (in_registers_.back()) column_sums_ += more;
       }
       const int64_t vectors = (loops_->cols + lanes_ - 1) / lanes_;
@@ -267,6 +283,10 @@ class Generator {
             static_cast<uint64_t>(std::min(kRowsAtOnce, most / (column_sums_ * copies))));
       running_ = static_cast<int>(copies * rows_at_once_) * column_sums_;
       loops_->column_tile = copies * lanes_;
+      if (any_in_f32())
+        block_rows_ = kRowsInF32 * rows_at_once_;
+      else if (copies < vectors)
+        block_rows_ = kRowsInF64;
       return true;
     }
     for (size_t s = 0; s < stages_.size(); ++s) {
@@ -353,7 +373,7 @@ class Generator {
         if (b->unsupported || b->code.size() > kLongestBody) return false;
       }
     }
-    if (loops_->kind == Loops::Kind::kColumns) write_put_aside();
+    write_put_aside();
     fetch_next_row();
     // Row inputs are loaded once, before the first stage.
     std::vector<int>& first = stages_[0].slots_read;
@@ -420,7 +440,7 @@ class Generator {
     }
     for (auto& r : stages_[stage].reduced) {
       const int x = lower(&body, r.value, stage, false);
-      r.grouped = passes_in_f32(r, stages_[stage], body, x);
+      r.grouped = passes_in_f32(r, stages_[stage]);
       if (r.grouped == 0) {
         reduce(r.code, r.value, r.running);
         continue;
@@ -435,12 +455,27 @@ class Generator {
     for (size_t o = 0; o < program_.outputs.size(); ++o) {
       const auto& output = program_.outputs[o];
       if (stored_at_[o] != stage || output.sink != Sink::kReduceColumns) continue;
-      if (!resident() && in_registers_[o]) {
+      const bool in_register = !resident() && in_registers_[o];
+      if (in_register && !grouped_columns_[o]) {
         reduce(output.reduce, output.value, running);
-        running += registers_of(output.reduce);
+        running += registers_of_column(o);
         continue;
       }
       const int x = lower(&body, output.value, stage, false);
+      if (in_register) {
+        const int before = body.add({.what = Do::kRunning, .index = running});
+        body.add({.what = Do::kSetRunning,
+                  .a = append_reduction(&body, output.reduce, before, inside(output.reduce, x)),
+                  .index = running++});
+        continue;
+      }
+      if (resident() && grouped_columns_[o]) {
+        const int before = body.add({.what = Do::kLoadKept, .index = kept_sum_[o]});
+        body.add({.what = Do::kKeep,
+                  .a = append_reduction(&body, output.reduce, before, inside(output.reduce, x)),
+                  .index = kept_sum_[o]});
+        continue;
+      }
       if (is_wide(output.reduce)) {
         reduce_wide(&body, output.reduce, x, part, false, output_array(o));
         continue;
@@ -470,13 +505,31 @@ class Generator {
 
   // Sums that do not leave the row serve other numbers, each rounded; and numbers that are none
   // that are given, nor differences of such ones or their squares, have been rounded themselves.
-  int64_t passes_in_f32(const Stage::Reduced& r, const Stage& stage, const Body& body,
-                        int x) const {
+  int64_t passes_in_f32(const Stage::Reduced& r, const Stage& stage) const {
     if (r.code != ReduceCode::kSum || stage.copies == 1) return 0;
     if (r.to >= 0 && !leaves_[r.to]) return kPassesInF32;
-    const Instruction* i = &body.code[x];
-    if (i->what == Do::kMul && i->a == i->b) i = &body.code[i->a];
-    return i->what == Do::kSub || (i->what == Do::kLoad && i->type == kF32) ? 0 : 1;
+    return is_unrounded(r.value) ? 0 : 1;
+  }
+  bool is_unrounded(int v) const {
+    const auto computes = [&](int x, Code code) {
+      return value(x).action == Action::kCompute && value(x).code == code;
+    };
+    if (computes(v, Code::kSquare) || (computes(v, Code::kMul) && value(v).a == value(v).b))
+      v = value(v).a;
+    return computes(v, Code::kSub) || (value(v).action == Action::kInput && value(v).dtype == kF32);
+  }
+
+  // Columns of many rows whose sums are kept in f32 for a few rows before they are put aside: in
+  // registers, or beside what rows keep.
+  void find_grouped_columns() {
+    for (const auto& output : program_.outputs) {
+      const bool grouped = output.sink == Sink::kReduceColumns &&
+                           output.reduce == ReduceCode::kSum && !is_unrounded(output.value) &&
+                           program_.rows / output.segments > kShortSum;
+      grouped_columns_.push_back(grouped);
+      kept_sum_.push_back(static_cast<int>(kept_.size()) + kept_sums_);
+      kept_sums_ += grouped && resident();
+    }
   }
 
   // Which row values are stored, or serve row values that are.
@@ -524,25 +577,39 @@ class Generator {
     }
   }
 
-  // What running reductions of columns hold goes into the outputs.
+  // What running reductions of columns hold goes into the outputs, and so do kept sums.
   void write_put_aside() {
     int running = 0;
     for (size_t o = 0; o < program_.outputs.size(); ++o) {
-      if (!in_registers_[o]) continue;
+      const bool kept = resident() && grouped_columns_[o];
+      if (!kept && (loops_->kind != Loops::Kind::kColumns || !in_registers_[o])) continue;
       Body body;
       body.has_scale = avx512_;
       const ReduceCode code = program_.outputs[o].reduce;
-      const int more = body.add({.what = Do::kRunning, .index = running++});
+      const int more = kept ? body.add({.what = Do::kLoadKept, .index = kept_sum_[o]})
+                            : body.add({.what = Do::kRunning, .index = running});
       if (is_wide(code)) {
-        const int high = body.add({.what = Do::kRunning, .index = running++});
+        const auto half_of = [&](uint32_t half) {
+          if (grouped_columns_[o])
+            return body.add({.what = Do::kWiden, .a = more, .bits = half});
+          return half ? body.add({.what = Do::kRunning, .index = running + 1}) : more;
+        };
         const Do what = code == ReduceCode::kProd ? Do::kMulColumn : Do::kAddColumn;
         for (uint32_t half : {0u, 1u})
-          body.add({.what = what, .a = half ? high : more, .index = output_array(o), .bits = half});
+          body.add({.what = what, .a = half_of(half), .index = output_array(o), .bits = half});
       } else {
         const int before = body.add({.what = Do::kLoadColumn, .index = output_array(o)});
         body.add({.what = Do::kStoreColumn,
                   .a = append_reduction(&body, code, before, more),
                   .index = output_array(o)});
+      }
+      if (kept) {
+        body.add({.what = Do::kKeep, .a = body.constant(0), .index = kept_sum_[o]});
+        Body start;
+        start.add({.what = Do::kKeep, .a = start.constant(0), .index = kept_sum_[o]});
+        start_kept_.push_back(std::move(start));
+      } else {
+        running += registers_of_column(o);
       }
       put_aside_.push_back(std::move(body));
     }
@@ -588,6 +655,8 @@ class Generator {
     Emitter& e = *loops_->emitter;
     e.begin();
     e.mov(e.column_end, e.ptr[e.arguments + offsetof(Arguments, column_end)]);
+    e.mov(e.temporary, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
+    e.mov(e.ptr[e.arguments + offsetof(Arguments, block_end)], e.temporary);
     Label aside, end;
     e.xor_(e.temporary2.cvt32(), e.temporary2.cvt32());
     for (size_t o = 0; o < program_.outputs.size(); ++o) {
@@ -618,30 +687,72 @@ class Generator {
       emit_rows();
   }
 
+  // f() for blocks of so many rows, or for all if that is 0.
+  template <class F>
+  void each_block(int64_t rows, F f) {
+    Emitter& e = *loops_->emitter;
+    const auto argument = [&](size_t at) { return e.ptr[e.arguments + static_cast<int>(at)]; };
+    const Xbyak::Address block = argument(offsetof(Arguments, block)),
+                         block_end = argument(offsetof(Arguments, block_end)),
+                         row_end = argument(offsetof(Arguments, row_end));
+    Label next;
+    e.mov(e.temporary, argument(offsetof(Arguments, row)));
+    e.L(next);
+    e.mov(block, e.temporary);
+    if (rows > 0) {
+      e.add(e.temporary, static_cast<int>(rows));
+      e.mov(e.temporary2, row_end);
+      e.cmp(e.temporary, e.temporary2);
+      e.cmovg(e.temporary, e.temporary2);
+      e.mov(block_end, e.temporary);
+    }
+    f();
+    if (rows == 0) return;
+    e.mov(e.temporary, block_end);
+    e.cmp(e.temporary, row_end);
+    e.jl(next, Xbyak::CodeGenerator::T_NEAR);
+  }
+
   void emit_rows() {
     Emitter& e = *loops_->emitter;
-    Label next_row;
     if (resident() && loops_->cols % lanes_ != 0) e.set_part(loops_->cols % lanes_);
     const bool reduces = !resident() && !stages_[0].reduced.empty();
-    e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
-    if (reduces) start_running(stages_[0]);
-    e.L(next_row);
-    for (size_t s = 0; s < stages_.size(); ++s) {
-      Stage& stage = stages_[s];
-      for (int v : stage.slots_read) e.load_row_slot(slot(v), value(v).slot, value(v).dtype);
-      e.emit(stage.rows, {});
-      if (is_empty(stage)) continue;
-      if (resident()) {
-        emit_whole_row(stage);
-      } else {
-        emit_range(stage);
+    if (!start_kept_.empty()) emit_along_columns(start_kept_);
+    each_block(start_kept_.empty() ? 0 : kRowsInF32, [&] {
+      Label next_row;
+      e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, block)]);
+      if (reduces) start_running(stages_[0]);
+      e.L(next_row);
+      for (size_t s = 0; s < stages_.size(); ++s) {
+        Stage& stage = stages_[s];
+        for (int v : stage.slots_read) e.load_row_slot(slot(v), value(v).slot, value(v).dtype);
+        e.emit(stage.rows, {});
+        if (is_empty(stage)) continue;
+        if (resident()) {
+          emit_whole_row(stage);
+        } else {
+          emit_range(stage);
+        }
       }
-    }
-    store_rows();
-    e.inc(e.row);
-    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
-    e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
-    if (reduces) finish_running(stages_[0]);
+      store_rows();
+      e.inc(e.row);
+      e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, block_end)]);
+      e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
+      if (reduces) finish_running(stages_[0]);
+      if (!start_kept_.empty()) emit_along_columns(put_aside_);
+    });
+  }
+
+  // Bodies of what lies beside the columns of a row.
+  void emit_along_columns(const std::vector<Body>& bodies) {
+    Emitter& e = *loops_->emitter;
+    Label loop;
+    e.xor_(e.column.cvt32(), e.column.cvt32());
+    e.L(loop);
+    for (const Body& body : bodies) e.emit(body, {});
+    e.add(e.column, lanes_);
+    e.cmp(e.column, static_cast<int>(loops_->cols));
+    e.jl(loop, Xbyak::CodeGenerator::T_NEAR);
   }
 
   void store_rows() {
@@ -664,11 +775,11 @@ class Generator {
   void each_row(int64_t at_once, F f) {
     Emitter& e = *loops_->emitter;
     Label several, one, end;
-    const Xbyak::Address row_end = e.ptr[e.arguments + offsetof(Arguments, row_end)];
+    const Xbyak::Address end_of_rows = e.ptr[e.arguments + offsetof(Arguments, block_end)];
     const auto loop_of = [&](int64_t rows, Label& begin, Label& next) {
       e.L(begin);
       e.lea(e.temporary, e.ptr[e.row + static_cast<int>(rows)]);
-      e.cmp(e.temporary, row_end);
+      e.cmp(e.temporary, end_of_rows);
       e.jg(next, Xbyak::CodeGenerator::T_NEAR);
       f(rows);
       e.add(e.element, static_cast<int>(rows * loops_->cols));
@@ -850,30 +961,32 @@ class Generator {
     e.L(none);
   }
 
-  // Tiles of columns, each down the rows with its running reductions in registers.
+  // Tiles of columns, each down a block of rows with its running reductions in registers.
   void emit_column_tiles() {
     Emitter& e = *loops_->emitter;
     const Stage& stage = stages_[0];
     const int64_t tile = loops_->column_tile, left = loops_->cols % tile;
     if (left % lanes_ != 0) e.set_part(left % lanes_);
-    e.mov(e.column, e.ptr[e.arguments + offsetof(Arguments, column)]);
-    Label loop, rest, end;
-    if (loops_->cols >= tile) {
-      e.L(loop);
-      e.lea(e.temporary, e.ptr[e.column + static_cast<int>(tile)]);
-      e.cmp(e.temporary, e.column_end);
-      e.jg(rest, Xbyak::CodeGenerator::T_NEAR);
-      emit_tile(stage.copies, false);
-      e.add(e.column, static_cast<int>(tile));
-      e.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
-    }
-    e.L(rest);
-    if (left != 0) {
-      e.cmp(e.column, e.column_end);
-      e.jge(end, Xbyak::CodeGenerator::T_NEAR);
-      emit_tile(left / lanes_, left % lanes_ != 0);
-    }
-    e.L(end);
+    each_block(block_rows_, [&] {
+      Label loop, rest, end;
+      e.mov(e.column, e.ptr[e.arguments + offsetof(Arguments, column)]);
+      if (loops_->cols >= tile) {
+        e.L(loop);
+        e.lea(e.temporary, e.ptr[e.column + static_cast<int>(tile)]);
+        e.cmp(e.temporary, e.column_end);
+        e.jg(rest, Xbyak::CodeGenerator::T_NEAR);
+        emit_tile(stage.copies, false);
+        e.add(e.column, static_cast<int>(tile));
+        e.jmp(loop, Xbyak::CodeGenerator::T_NEAR);
+      }
+      e.L(rest);
+      if (left != 0) {
+        e.cmp(e.column, e.column_end);
+        e.jge(end, Xbyak::CodeGenerator::T_NEAR);
+        emit_tile(left / lanes_, left % lanes_ != 0);
+      }
+      e.L(end);
+    });
   }
 
   void emit_tile(int64_t whole, bool part) {
@@ -890,9 +1003,9 @@ class Generator {
     const auto start = [&] {
       int running = 0;
       for (size_t o = 0; o < program_.outputs.size(); ++o) {
-        const ReduceCode code = program_.outputs[o].reduce;
         if (!in_registers_[o]) continue;
-        for (int64_t k = 0; k < stride * registers_of(code); ++k) e.start(code, running++);
+        for (int64_t k = 0; k < stride * registers_of_column(o); ++k)
+          e.start(program_.outputs[o].reduce, running++);
       }
     };
     const auto put_aside = [&] {
@@ -901,10 +1014,11 @@ class Generator {
       for (size_t o = 0; o < program_.outputs.size(); ++o) {
         if (!in_registers_[o]) continue;
         const ReduceCode code = program_.outputs[o].reduce;
-        for (int half = 0; half < registers_of(code); ++half) {
+        for (int half = 0; half < registers_of_column(o); ++half) {
           for (int64_t k = stage.copies; k < stride; ++k) {
-            const Xbyak::Xmm sum = e.running(running + static_cast<int>(k % stage.copies));
-            e.reduce(code, sum, sum, e.running(running + static_cast<int>(k)));
+            const Xbyak::Xmm sum = e.running(running + static_cast<int>(k % stage.copies)),
+                             more = e.running(running + static_cast<int>(k));
+            grouped_columns_[o] ? e.vaddps(sum, sum, more) : e.reduce(code, sum, sum, more);
           }
           running += static_cast<int>(stride);
         }
@@ -912,7 +1026,7 @@ class Generator {
         ++sink;
       }
     };
-    e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, row)]);
+    e.mov(e.row, e.ptr[e.arguments + offsetof(Arguments, block)]);
     locate_element();
     start();
     if (rows_at_once_ > 1) {
@@ -947,7 +1061,7 @@ class Generator {
       e.emit(k == whole ? stage.part : stage.whole, place(stage, k, k == whole));
     e.add(e.element, static_cast<int>(loops_->cols));
     e.inc(e.row);
-    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, row_end)]);
+    e.cmp(e.row, e.ptr[e.arguments + offsetof(Arguments, block_end)]);
     e.jl(next_row, Xbyak::CodeGenerator::T_NEAR);
   }
 
@@ -968,6 +1082,12 @@ class Generator {
   std::vector<bool> in_registers_;
   int column_sums_ = 0;
   std::vector<Body> put_aside_;
+  // Outputs that are summed in f32 for some rows; of kResident, where, and what that begins with.
+  std::vector<bool> grouped_columns_;
+  std::vector<int> kept_sum_;
+  int kept_sums_ = 0;
+  std::vector<Body> start_kept_;
+  int64_t block_rows_ = 0;  // of kColumns: rows of a tile before the next one; 0: all
   int running_ = 0;
   int64_t rows_at_once_ = 1;  // of kColumns, each with its own running reductions
   // While a body is written.
