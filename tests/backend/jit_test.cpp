@@ -388,6 +388,52 @@ TEST_F(JitTest, Reductions) {
   });
 }
 
+// Columns that are summed in f32 for a few rows and in f64 from these on, in tiles, with one or
+// several rows at once, beside rows that stay in cache; and given numbers, in f64 alone.
+TEST_F(JitTest, ColumnsOfManyRows) {
+  at_each_level([] {
+    for (int64_t rows : {64, 65, 72, 501}) {
+      for (int64_t cols : {1, 4, 5, 16, 33, 64, 65, 130, 300, 1000, 4100}) {
+        SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(cols));
+        for (int sums : {1, 2, 5, 9}) {
+          Builder b(rows, cols);
+          const int x = b.input(kF32), y = b.input(kF32), row = b.input(kF32, Extent::kRow);
+          for (int i = 0; i < sums; ++i) {
+            const int value = i % 3 == 0   ? b.compute(Code::kMul, kF32, x, i % 2 ? y : row)
+                              : i % 3 == 1 ? b.compute(Code::kSub, kF32, x, y)
+                                           : x;
+            b.output(value, Sink::kReduceColumns);
+          }
+          b.output(b.compute(Code::kAdd, kF32, x, y), Sink::kReduceColumns, ReduceCode::kMax);
+          check(b.program, kSummands);
+        }
+        if (cols < 4) continue;
+        Builder b(rows, cols);
+        const int x = b.input(kF32), top = b.reduce_row(ReduceCode::kMax, x);
+        const int y = b.compute(Code::kMul, kF32, x, top);
+        b.output(y);
+        b.output(y, Sink::kReduceColumns);
+        b.output(x, Sink::kReduceColumns);
+        b.output(b.compute(Code::kAdd, kF32, x, top), Sink::kReduceColumns);
+        check(b.program, kSummands);
+      }
+    }
+  });
+}
+
+// Sums of arrays that are fetched ahead.
+TEST_F(JitTest, SumsOfLargeArrays) {
+  at_each_level([] {
+    for (int64_t cols : {64, 65, 1 << 20, 1 << 24}) {
+      for (Sink sink : {Sink::kReduceAll, Sink::kReduceColumns}) {
+        Builder b((int64_t{1} << 24) / cols + 1, cols);
+        b.output(b.input(kF32), sink);
+        check(b.program, kSummands);
+      }
+    }
+  });
+}
+
 // Arrays so large that what is stored goes past the caches; also where it may not, by address.
 TEST_F(JitTest, LargeArrays) {
   at_each_level([] {

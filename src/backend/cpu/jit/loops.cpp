@@ -32,6 +32,7 @@ constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
 constexpr int64_t kStreamedBytes = int64_t{64} << 20;
 constexpr int kAlignment = 64;              // bytes, of what may be streamed
 constexpr int64_t kFetchedBytes = 1 << 16;  // of a row, of all arrays
+constexpr int64_t kFetchedAhead = 4096;     // bytes
 
 bool has_code(DType t) {
   return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32 || t == kU8;
@@ -375,6 +376,7 @@ class Generator {
     }
     write_put_aside();
     fetch_next_row();
+    fetch_ahead();
     // Row inputs are loaded once, before the first stage.
     std::vector<int>& first = stages_[0].slots_read;
     for (size_t s = 1; s < stages_.size(); ++s) {
@@ -405,6 +407,25 @@ class Generator {
     const auto longest = std::ranges::max_element(
         stages_, {}, [](const Stage& stage) { return stage.whole.code.size(); });
     for (const Instruction& fetch : fetches) longest->whole.add(fetch);
+  }
+
+  // What is only summed and lies in one piece comes faster than the processor itself would fetch
+  // it, which ends with each page.
+  void fetch_ahead() {
+    if (resident() || !are_large_ || !reduces_only()) return;
+    for (int v = 0; v < values(); ++v) {
+      const Program::Value& x = value(v);
+      if (x.action != Action::kInput || x.extent != Extent::kFull || is_made(v)) continue;
+      const auto size = static_cast<int64_t>(size_of(x.dtype));
+      stages_[0].whole.add({.what = Do::kFetch,
+                            .type = x.dtype,
+                            .index = x.slot,
+                            .bits = static_cast<uint32_t>(kFetchedAhead / size)});
+    }
+  }
+  bool reduces_only() const {
+    return std::ranges::none_of(program_.outputs,
+                                [](const auto& o) { return o.sink == Sink::kStore; });
   }
 
   void write_rows(int stage) {
@@ -590,8 +611,7 @@ class Generator {
                             : body.add({.what = Do::kRunning, .index = running});
       if (is_wide(code)) {
         const auto half_of = [&](uint32_t half) {
-          if (grouped_columns_[o])
-            return body.add({.what = Do::kWiden, .a = more, .bits = half});
+          if (grouped_columns_[o]) return body.add({.what = Do::kWiden, .a = more, .bits = half});
           return half ? body.add({.what = Do::kRunning, .index = running + 1}) : more;
         };
         const Do what = code == ReduceCode::kProd ? Do::kMulColumn : Do::kAddColumn;
