@@ -328,7 +328,8 @@ EXACT_PRODUCTS = {
     "exact_cumprod": lambda x: x.cumprod(0),
 }
 # Both sides round several times on the way, and which is nearer is chance: to a tenth.
-ROUNDED_ON_THE_WAY = {"exact_softmax", "exact_cross_entropy", "exact_layer_norm"}
+ROUNDED_ON_THE_WAY = {"exact_softmax", "exact_log_softmax", "exact_cross_entropy",
+                      "exact_cross_entropy_mean", "exact_layer_norm", "exact_batch_norm"}
 # What lies near the mean is as far off as the mean is rounded: relative to the largest value.
 OF_LARGEST = {"exact_layer_norm", "exact_batch_norm"}
 OF_CLASSES = {"exact_cross_entropy", "exact_cross_entropy_mean", "exact_nll_loss"}
