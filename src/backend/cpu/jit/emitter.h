@@ -88,6 +88,9 @@ class Emitter : public Xbyak::CodeGenerator {
     int uses = 0, reg = -1, slot = -1;
   };
   enum { kPartMask = 1, kFirstMask = 2, kMasks = 8 };
+  static constexpr int kSpills = 48, kVectorBytes = 64;
+  // Of a random key in memory: counters, multipliers, then the key of each round.
+  static constexpr int kRounds = 10, kKeyVectors = 2 + kRounds;
 
   Fixed* fixed(const Instruction& i);
   bool is_fixed(const Instruction& i) { return fixed(i) || i.what == Do::kRunning || in_slot(i); }
@@ -108,6 +111,9 @@ class Emitter : public Xbyak::CodeGenerator {
   void slow_routine();
   void start_random(int array, int slot);
   void store(const Instruction& i);
+  // An element that lies at `from`, in all lanes of vector 0: a bool as all bits of its lane.
+  void broadcast_element(const Xbyak::Address& from, DType type);
+  Xbyak::Address element_at(const Xbyak::RegExp& at, DType type);
   bool is_mask(int v) const { return needs_.avx512 && body_->is_mask(v); }
   std::vector<int>& users(bool mask) { return mask ? mask_user_ : vector_user_; }
   std::vector<bool>& locked(bool mask) { return mask ? mask_locked_ : vector_locked_; }
