@@ -266,6 +266,7 @@ TEST(Errors, AtRecordTimeLeaveEverythingUsable) {
 }
 
 TEST(Errors, AtRunTimeSayWhatAndLeaveEveryTensorUsable) {
+  if (eager()) GTEST_SKIP() << "thrown when it is recorded";
   Tensor x = ramp({5, 2}) + 1;
   eval(x);
   const auto before = numbers(x);
@@ -313,6 +314,7 @@ TEST(Errors, AnOpWithoutAGradientIsNamed) {
 // ---- Shapes -----------------------------------------------------------------------------------
 
 TEST(Shapes, MoreThanTwoToTheThirtyFirstElements) {
+  if (eager()) GTEST_SKIP() << "views are written out in eager mode";
   const Tensor x = zeros({1 << 20, 1 << 12}, kU8);
   EXPECT_EQ(x.numel(), int64_t{1} << 32);
   const Tensor y = permute(reshape(x, {1 << 10, 1 << 10, 1 << 12}), {2, 0, 1});
@@ -322,6 +324,7 @@ TEST(Shapes, MoreThanTwoToTheThirtyFirstElements) {
 }
 
 TEST(Shapes, APieceOfAHugeViewIsCheap) {
+  if (eager()) GTEST_SKIP() << "views are written out in eager mode";
   const int64_t huge = int64_t{1} << 40;
   const Tensor x = expand(ramp({3, 1}), {3, huge});
   const int64_t before = memory_stats().in_use;
@@ -334,6 +337,7 @@ TEST(Shapes, APieceOfAHugeViewIsCheap) {
 }
 
 TEST(Shapes, AHeldRepetitionIsNeverWrittenOut) {
+  if (eager()) GTEST_SKIP() << "views are written out in eager mode";
   const Tensor row = ramp({3}) * 2, huge = expand(row, {int64_t{1} << 30, 3});
   const Tensor more = expand(unsqueeze(huge, 0), {1 << 10, int64_t{1} << 30, 3});
   const int64_t before = memory_stats().in_use;

@@ -156,6 +156,7 @@ TEST(Plans, DropoutMakesNoNewPlanAndNewNumbers) {
 }
 
 TEST(Plans, TheLastSmallerBatchMakesOneMore) {
+  if (eager()) GTEST_SKIP() << "each operation has a plan of its own in eager mode";
   const TwoLayers net;
   const auto step = [&](int64_t rows) {
     const Tensor loss = mean(square(matmul(tanh(matmul(ramp({rows, 6}), net.w1)), net.w2)));
@@ -186,6 +187,7 @@ TEST(Plans, VaryingLengthsKeepTheCacheBounded) {
 }
 
 TEST(Plans, PlanningAThousandNodesIsCounted) {
+  if (eager()) GTEST_SKIP() << "nothing is pending in eager mode";
   // The goal is 20 ms; a machine may be busy, so this prints it.
   Tensor x = ramp({32, 31});
   for (int i = 0; i < 125; ++i) {
@@ -253,6 +255,7 @@ int64_t kernels_of_scaled_product(const Tensor& x, const Tensor& v, double eps, 
 }
 
 TEST(Steady, IsComputedAgainOnlyWhenWhatItIsMadeOfChanges) {
+  if (eager()) GTEST_SKIP() << "each operation has a plan of its own in eager mode";
   Tensor v = square(ramp({8})) + 1;
   const Tensor w = ramp({8, 4});
   eval({v, w});
