@@ -99,8 +99,8 @@ void multiply_by_blocks(const Kernels<T>& kernels, const Product<T>& p, const Fi
   // A tile needs a line of each of its rows of A, or across them part of a line of each of k, and
   // the lines must last: where they push each other out, A is copied.
   const bool across = p.a_col != 1;
-  const bool compact = rows_collide<T>(across ? p.a_col : p.a_row) && p.m > 1 &&
-                       p.n > (across ? 2 : 4) * lanes;
+  const bool compact =
+      rows_collide<T>(across ? p.a_col : p.a_row) && p.m > 1 && p.n > (across ? 2 : 4) * lanes;
   int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
   int64_t height = compact ? round_up(divide_up(p.m, divide_up(p.m, kHeight)), kernels.rows) : p.m;
   if (finish.epilogue) {
