@@ -26,6 +26,7 @@ struct Value {
   friend bool operator!=(Value a, Value b) { return a.v != b.v; }
   friend Value operator+(Value a, Value b) { return Value(a.v + b.v); }
   friend Value operator*(Value a, Value b) { return Value(a.v * b.v); }
+  friend Value operator/(Value a, Value b) { return Value(a.v / b.v); }
   friend Value select(bool mask, Value a, Value b) { return mask ? a : b; }
 };
 

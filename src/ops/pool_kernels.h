@@ -3,8 +3,8 @@
 // <cstdint>, ops/pool.h and runtime/threads.h come first.
 //
 // What Value<T> must offer: T as Element, kLanes, load and store; a < b, a == b and a != b, giving
-// a mask with & and |; select(mask, a, b), a + b, a * b; Value<T>(double); and where kLanes > 1,
-// load_first and store_first, which touch only the first n lanes.
+// a mask with & and |; select(mask, a, b), a + b, a * b, a / b; Value<T>(double); and where kLanes
+// > 1, load_first and store_first, which touch only the first n lanes.
 
 // The part of a window that lies inside the image: rows [top, bottom), columns [left, right).
 struct Window {
@@ -157,12 +157,16 @@ void max_pool_gather(const PoolShape& s, const T* x, const T* u, T* y) {
 template <class T>
 void avg_pool(const PoolShape& s, const T* x, T* y) {
   using V = Value<T>;
-  const double scale = 1.0 / static_cast<double>(s.window_h * s.window_w);
+  const auto count = static_cast<double>(s.window_h * s.window_w);
   pool(s, y, [=, &s](int64_t image, const Window& at, int64_t channels) {
     V sum(0);
-    each_pixel(s, at,
-               [&](int64_t offset, int) { sum = sum + load<V>(x + image + offset, channels); });
-    return sum * V(scale);
+    for (int64_t h = at.top; h < at.bottom; ++h) {  // each row for itself: fewer roundings
+      V row(0);
+      for (int64_t w = at.left; w < at.right; ++w)
+        row = row + load<V>(x + image + (h * s.w + w) * s.c, channels);
+      sum = sum + row;
+    }
+    return sum / V(count);
   });
 }
 

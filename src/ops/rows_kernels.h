@@ -7,6 +7,8 @@
 
 // How many rows ahead memory is asked for.
 constexpr int64_t kAhead = 12;
+// So many entries are summed one after the other; of more, halves are summed apart.
+constexpr int64_t kInOrder = 64;
 
 inline void prefetch_row(const void* row, int64_t bytes) {
   for (int64_t b = 0; b < std::min<int64_t>(bytes, 512); b += 64)
@@ -51,14 +53,12 @@ void copy_row(const typename V::Element* from, typename V::Element* to, int64_t 
 
 // Columns [c, c + kVectors * kLanes) of the sum of entries [first, last), in their order.
 template <class V, int kVectors, bool kWeighted, class I>
-[[gnu::always_inline]] inline void sum_block(const Entries<typename V::Element, I>& e,
-                                             int64_t first, int64_t last, int64_t c,
-                                             typename V::Element* out) {
+[[gnu::always_inline]] inline void sum_in_order(const Entries<typename V::Element, I>& e,
+                                                int64_t first, int64_t last, int64_t c,
+                                                int64_t columns, V* sums) {
   using T = typename V::Element;
-  V sums[kVectors];
 #pragma GCC unroll 8
   for (int k = 0; k < kVectors; ++k) sums[k] = V(0);
-  const int64_t columns = kVectors == 1 ? std::min(V::kLanes, e.width - c) : V::kLanes;
   for (int64_t j = first; j < last; ++j) {
     if (c == 0 && j + kAhead < e.count) {
       const auto next = static_cast<uint64_t>(e.cols[j + kAhead]);
@@ -79,6 +79,31 @@ template <class V, int kVectors, bool kWeighted, class I>
         sums[k] = sums[k] + x;
     }
   }
+}
+
+// The same of many: halves, each summed for itself.
+template <class V, int kVectors, bool kWeighted, class I>
+void sum_pairwise(const Entries<typename V::Element, I>& e, int64_t first, int64_t last, int64_t c,
+                  int64_t columns, V* sums) {
+  if (last - first <= kInOrder)
+    return sum_in_order<V, kVectors, kWeighted>(e, first, last, c, columns, sums);
+  const int64_t middle = first + (last - first) / 2;
+  V more[kVectors];
+  sum_pairwise<V, kVectors, kWeighted>(e, first, middle, c, columns, sums);
+  sum_pairwise<V, kVectors, kWeighted>(e, middle, last, c, columns, more);
+  for (int k = 0; k < kVectors; ++k) sums[k] = sums[k] + more[k];
+}
+
+template <class V, int kVectors, bool kWeighted, class I>
+[[gnu::always_inline]] inline void sum_block(const Entries<typename V::Element, I>& e,
+                                             int64_t first, int64_t last, int64_t c,
+                                             typename V::Element* out) {
+  V sums[kVectors];
+  const int64_t columns = kVectors == 1 ? std::min(V::kLanes, e.width - c) : V::kLanes;
+  if (last - first <= kInOrder)
+    sum_in_order<V, kVectors, kWeighted>(e, first, last, c, columns, sums);
+  else
+    sum_pairwise<V, kVectors, kWeighted>(e, first, last, c, columns, sums);
 #pragma GCC unroll 8
   for (int k = 0; k < kVectors; ++k) store_part(sums[k], columns, out + c + k * V::kLanes);
 }
@@ -181,6 +206,10 @@ void run_sum_rows(const KernelCall& call) {
 template <class V>
 typename V::Element dot(const typename V::Element* a, const typename V::Element* b, int64_t n) {
   using T = typename V::Element;
+  if (n > kInOrder * V::kLanes) {
+    const int64_t half = n / 2 / V::kLanes * V::kLanes;
+    return dot<V>(a, b, half) + dot<V>(a + half, b + half, n - half);
+  }
   V sum(0);
   for (int64_t c = 0; c < n; c += V::kLanes) {
     const int64_t columns = std::min(V::kLanes, n - c);

@@ -17,6 +17,7 @@
 #include "glia/ops.h"
 #include "glia/optim.h"
 #include "glia/runtime.h"
+#include "glia/sparse.h"
 #include "tests/support/host.h"
 #include "tests/support/numerics_cases.h"
 #include "tests/support/values.h"
@@ -151,6 +152,33 @@ TEST(Numerics, HasACaseForEveryReductionScanNormAndLoss) {
 TEST(Numerics, TheMillionthSumIsNoWorseThanTheFirst) {
   EXPECT_EQ(index(cumsum(full({1000000}, 0.1), 0), {-1}).item(),
             static_cast<float>(1e6 * static_cast<double>(0.1f)));
+}
+
+// Sums of a kernel of their own, too, do not lose more with each number: of as many as there are in
+// order at a time, each may be rounded, and so may be the sums of these.
+TEST(Numerics, BagsWindowsAndIndicesKeepTheirSums) {
+  const auto roundings = [](const Tensor& got, double want) {
+    return max(abs(cast(got, kF64) - want)).item() / (want * unit(kF32));
+  };
+  constexpr int64_t kMany = 100000;
+  BagOptions summed;
+  summed.mode = BagMode::kSum;
+  const Tensor first = zeros({kMany}, kI64), start = tensor<int64_t>({0});
+  for (double value : {0.1, 0.3, 0.7, 1000.1}) {
+    const double number = static_cast<float>(value);
+    for (int64_t width : {1, 20, 300}) {
+      const Tensor weight = full({1, width}, value);
+      EXPECT_LE(roundings(embedding_bag(first, weight, start, {}, summed), kMany * number), 64 + 11)
+          << value << " " << width;
+    }
+    for (int64_t side : {3, 7, 64})
+      EXPECT_LE(roundings(avg_pool2d(full({1, side, side, 20}, value), side), number), 2 * side)
+          << value << " " << side;
+  }
+  // Of 16 bits: one more, of hundreds, would be rounded away.
+  const Tensor target = zeros({2}, kBF16), ones_of = ones({1000}, kBF16);
+  EXPECT_EQ(index(index_add(target, zeros({1000}, kI64), ones_of), {0}).item(), 1000);
+  EXPECT_EQ(index(scatter_add(target, zeros({1000}, kI64), ones_of, 0), {0}).item(), 1000);
 }
 
 TEST(Numerics, OfEqualNumbersANormLeavesNothing) {
