@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "glia/nn.h"
+#include "tests/support/values.h"
 
 namespace glia::modules {
 
@@ -32,17 +33,7 @@ inline std::vector<std::string> keys(const StateDict& values) {
   return out;
 }
 
-// The message of the exception that f throws.
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
+using test::message_of;
 
 struct Net : nn::Module {
   nn::Linear fc1{4, 8}, fc2{8, 3};
