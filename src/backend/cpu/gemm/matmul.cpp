@@ -264,7 +264,10 @@ bool pays(const MatmulShape& s, int64_t batch) {
   if (s.m < kThin && s.b_col != 1) return s.n * s.k < kVector;
   if (std::min(s.m, s.n) < kThin) return std::max(s.m, s.n) * s.k < kLong;
   if (s.k < 16 && s.m * s.n > kOuter) return false;
-  return s.m * s.n * s.k < kHuge;
+  // On AVX2 oneDNN reads rows that collide where they lie, up to eight times this.
+  const bool collide =
+      kernels<float>()->lanes == 8 && (rows_collide(s.a_row) || rows_collide(s.b_row));
+  return s.m * s.n * s.k < (collide ? 8 * kHuge : kHuge);
 }
 
 template <class T>

@@ -1,6 +1,6 @@
-// The matrix kernel on f32 and on pairs of bf16.
+// The matrix kernel on pairs of bf16, and how they are put together.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backend/cpu/gemm/kernel.cpp"
+#define HWY_TARGET_INCLUDE "backend/cpu/gemm/kernel_pairs.cpp"
 #include "backend/cpu/simd/targets.h"
 
 #include "backend/cpu/gemm/kernel-inl.h"
@@ -8,14 +8,18 @@
 HWY_BEFORE_NAMESPACE();
 namespace glia::cpu::HWY_NAMESPACE {
 
+// Only AVX-512 has the instruction.
+const gemm::Kernels<float>* pair_table() {
+#if HWY_TARGET == HWY_AVX3
+  static const bool can = __builtin_cpu_supports("avx512bf16");
+  if (can) return &kKernels<float, true>;
+#endif
+  return nullptr;
+}
+
 #if HWY_TARGET == HWY_SCALAR
-
-const gemm::Kernels<float>* f32_table() { return nullptr; }
-const gemm::Kernels<float>* pair_table() { return nullptr; }
 void interleave(const uint16_t*, const uint16_t*, int64_t, uint32_t*) {}
-
 #else
-
 void interleave(const uint16_t* a, const uint16_t* b, int64_t n, uint32_t* out) {
   const hn::ScalableTag<uint32_t> words;
   constexpr int64_t kWords = hn::MaxLanes(words);
@@ -28,17 +32,6 @@ void interleave(const uint16_t* a, const uint16_t* b, int64_t n, uint32_t* out) 
   }
   for (; j < n; ++j) out[j] = a[j] | uint32_t{b[j]} << 16;
 }
-
-const gemm::Kernels<float>* f32_table() { return &kKernels<float, false>; }
-
-const gemm::Kernels<float>* pair_table() {
-#if HWY_TARGET == HWY_AVX3
-  static const bool can = __builtin_cpu_supports("avx512bf16");
-  if (can) return &kKernels<float, true>;
-#endif
-  return nullptr;
-}
-
 #endif
 
 }  // namespace glia::cpu::HWY_NAMESPACE
@@ -47,14 +40,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 
-HWY_EXPORT(f32_table);
 HWY_EXPORT(pair_table);
 HWY_EXPORT(interleave);
 
-template <>
-const gemm::Kernels<float>* gemm::kernels() {
-  return GLIA_DISPATCH(f32_table)();
-}
 const gemm::Kernels<float>* gemm::pair_kernels() { return GLIA_DISPATCH(pair_table)(); }
 gemm::InterleaveFunction gemm::interleave_pairs() { return GLIA_DISPATCH(interleave); }
 
