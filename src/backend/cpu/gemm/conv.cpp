@@ -1,5 +1,7 @@
 // Convolutions on NHWC data: a row of the output is a sum over the kernel's rows of products, whose
 // left matrix is a row of the image, each of its rows starting a stride later than the one before.
+// Where the pixels of a kernel's row lie apart, by dilation or by groups of channels, the sum goes
+// over those too.
 #include <algorithm>
 #include <cstring>
 
@@ -21,10 +23,10 @@ constexpr double kLeast = 1e6;               // operations that one call of a th
 // The output rows of all images in runs, as large as their padded input rows stay in cache.
 struct Runs {
   explicit Runs(const ConvShape& s)
-      : width((s.ow - 1) * s.stride_w + s.kw),
+      : width((s.ow - 1) * s.stride_w + (s.kw - 1) * s.dilation_w + 1),
         line(width * s.c),
         rows(std::clamp<int64_t>(kNearFloats / (line * s.stride_h), 1, s.oh)),
-        in_rows((rows - 1) * s.stride_h + s.kh),
+        in_rows((rows - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1),
         of_image(divide_up(s.oh, rows)),
         count(s.n * of_image) {}
 
@@ -56,7 +58,7 @@ Range inside(int64_t start, int64_t step, int64_t count, int64_t size) {
 template <class T>
 void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const T* x, T* out) {
   const int64_t top = run.first * s.stride_h - s.pad_h;
-  const int64_t rows = (run.rows - 1) * s.stride_h + s.kh;
+  const int64_t rows = (run.rows - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1;
   const int64_t left = std::min(s.pad_w, runs.width);
   const int64_t pixels = std::clamp<int64_t>(s.w, 0, runs.width - left);
   for (int64_t r = 0; r < rows; ++r, out += runs.line) {
@@ -72,8 +74,11 @@ void copy_padded(const ConvShape& s, const Runs& runs, const Run& run, const T* 
   std::fill_n(out, 16, T{0});
 }
 
+// Whether a row of the kernel sees pixels that are neighbours, and all of their channels.
+bool is_dense(const ConvShape& s) { return s.groups == 1 && s.dilation_w == 1; }
+
 bool by_tiles(const ConvShape& s, bool gradient) {
-  return winograd::can(s) && winograd::pays(s, gradient);
+  return is_dense(s) && s.dilation_h == 1 && winograd::can(s) && winograd::pays(s, gradient);
 }
 
 // The convolution of dy that gives dx, at strides of 1; its kernel is turned about.
@@ -81,47 +86,71 @@ ConvShape turned(const ConvShape& s) {
   ConvShape back{.n = s.n, .h = s.oh, .w = s.ow, .c = s.o, .o = s.c, .kh = s.kh, .kw = s.kw};
   back.oh = s.h;
   back.ow = s.w;
-  back.pad_h = s.kh - 1 - s.pad_h;
-  back.pad_w = s.kw - 1 - s.pad_w;
+  back.dilation_h = s.dilation_h;
+  back.dilation_w = s.dilation_w;
+  back.groups = s.groups;
+  back.pad_h = (s.kh - 1) * s.dilation_h - s.pad_h;
+  back.pad_w = (s.kw - 1) * s.dilation_w - s.pad_w;
   return back;
 }
 
-double operations(const ConvShape& s) { return 2.0 * s.n * s.oh * s.ow * s.o * s.c * s.kh * s.kw; }
+double operations(const ConvShape& s) {
+  return 2.0 * s.n * s.oh * s.ow * s.o * (s.c / s.groups) * s.kh * s.kw;
+}
 int64_t pieces_of(const ConvShape& s) {
   return std::clamp<int64_t>(static_cast<int64_t>(operations(s) / kLeast), 1, 8);
 }
 
-// weights: (kH kW C, O) as pack_columns leaves them. Positions of y lie y_row elements apart.
+// weights: (kH kW C, O) as pack_columns leaves them, those of each group after those of the one
+// before. Positions of y lie y_row elements apart.
 template <class T>
 void correlate(const Kernels<T>& kernels, const ConvShape& s, const T* x, const T* weights, T* y,
                int64_t y_row, Epilogue* epilogue) {
   const Runs runs(s);
   if (epilogue) epilogue->begin(runs.count);
+  const int64_t cg = s.c / s.groups, og = s.o / s.groups;
+  const bool dense = is_dense(s);
   const int64_t group = std::clamp<int64_t>(
       static_cast<int64_t>(kLeast / (operations(s) / runs.count)), 1, runs.count);
+  Block<T> each{.rows = s.ow, .columns = og, .k = dense ? s.kw * s.c : cg};
+  each.a_row = s.stride_w * s.c;
+  each.a_batch = dense ? runs.line * s.dilation_h : s.dilation_w * s.c;
+  each.b_row = kernels.lanes;
+  each.b_panel = s.kh * s.kw * cg * kernels.lanes;
+  each.b_batch = each.k * kernels.lanes;
+  each.padded = true;
+  each.c_row = y_row;
+  const int64_t of_group = divide_up(og, kernels.lanes) * each.b_panel;
+  const int64_t of_row = s.kw * cg * kernels.lanes;
   parallel_for(divide_up(runs.count, group), [&](int64_t piece) {
+    Block<T> block = each;
     T* const padded = workspace<T>(runs.elements());
     for (int64_t i = piece * group; i < std::min(runs.count, (piece + 1) * group); ++i) {
       const Run run = run_at(s, runs, i);
       copy_padded(s, runs, run, x, padded);
       const int64_t first = (run.image * s.oh + run.first) * s.ow;
-      Block<T> block{.rows = s.ow, .columns = s.o, .k = s.kw * s.c};
-      block.a_row = s.stride_w * s.c;
-      block.a_batch = runs.line;
-      block.b_row = kernels.lanes;
-      block.b_panel = s.kh * s.kw * s.c * kernels.lanes;
-      block.b_batch = s.kw * s.c * kernels.lanes;
-      block.padded = true;
-      block.c_row = y_row;
       for (int64_t r = 0; r < run.rows; ++r) {
         // Rows of the kernel that lie beyond the image add nothing.
         const int64_t top = (run.first + r) * s.stride_h - s.pad_h;
-        const Range seen = inside(top, 1, s.kh, s.h);
-        block.batch = seen.end - seen.begin;
-        block.a = padded + (r * s.stride_h + seen.begin) * runs.line;
-        block.b = weights + seen.begin * block.b_batch;
-        block.c = y + (first + r * s.ow) * y_row;
-        kernels.block(block);
+        const Range seen = inside(top, s.dilation_h, s.kh, s.h);
+        for (int64_t g = 0; g < s.groups; ++g) {
+          block.c = y + (first + r * s.ow) * y_row + g * og;
+          const auto row = [&](int64_t p) {
+            block.a = padded + (r * s.stride_h + p * s.dilation_h) * runs.line + g * cg;
+            block.b = weights + g * of_group + p * of_row;
+            kernels.block(block);
+          };
+          block.batch = dense ? seen.end - seen.begin : s.kw;
+          block.add = false;
+          if (dense) {
+            row(seen.begin);
+            continue;
+          }
+          if (seen.begin == seen.end) block.batch = 0;
+          row(seen.begin);
+          block.add = true;
+          for (int64_t p = seen.begin + 1; p < seen.end; ++p) row(p);
+        }
       }
       if (epilogue) epilogue->run({i, first, run.rows * s.ow, 0, s.o});
     }
@@ -132,14 +161,16 @@ void correlate(const Kernels<T>& kernels, const ConvShape& s, const T* x, const 
 template <class T, class Pack>
 void convolve(const Kernels<T>& kernels, const ConvShape& s, const T* x, T* y, Epilogue* epilogue,
               MemoryRef* kept, const Pack& pack) {
-  const int64_t lanes = kernels.lanes, panels = divide_up(s.o, lanes);
-  const int64_t positions = s.n * s.oh * s.ow, window = s.kh * s.kw, size = window * s.c * lanes;
+  const int64_t lanes = kernels.lanes, cg = s.c / s.groups, og = s.o / s.groups;
+  const int64_t panels_of_group = divide_up(og, lanes), panels = s.groups * panels_of_group;
+  const int64_t positions = s.n * s.oh * s.ow, window = s.kh * s.kw, size = window * cg * lanes;
   const bool tiles = std::is_same_v<T, float> && !kernels.pairs && by_tiles(s, false);
   const auto prepare = [&](int64_t begin, int64_t end) {
     MemoryRef packed = allocate<T>((end - begin) * size);
     parallel_pack((end - begin) * size, end - begin, [&](int64_t i) {
-      const int64_t first = (begin + i) * lanes;
-      pack(first, std::min(lanes, s.o - first), elements<T>(packed) + i * size);
+      const int64_t g = (begin + i) / panels_of_group;
+      const int64_t first = (begin + i) % panels_of_group * lanes;
+      pack(g * og + first, std::min(lanes, og - first), elements<T>(packed) + i * size);
     });
     if constexpr (std::is_same_v<T, float>) {
       if (tiles)
@@ -157,7 +188,7 @@ void convolve(const Kernels<T>& kernels, const ConvShape& s, const T* x, T* y, E
     correlate(kernels, part, x, weights, to, s.o, then);
   };
 
-  const int64_t pieces = std::min(pieces_of(s), panels / 2);
+  const int64_t pieces = s.groups > 1 ? 1 : std::min(pieces_of(s), panels / 2);
   const bool apart = pieces > 1 && positions < (tiles ? 1024 : window * s.o / 4);
   if (positions > kManyPositions) kept = nullptr;
   MemoryRef weights = kept ? *kept : MemoryRef();
@@ -186,14 +217,15 @@ bool empty(const ConvShape& s) {
 }  // namespace
 
 bool can(const ConvShape& s, Pass pass) {
-  if (!kernels<float>() || s.groups != 1 || empty(s)) return false;
+  if (!kernels<float>() || empty(s)) return false;
   if (s.dtype == kBF16) {  // pairs of what is summed over
     const int64_t inner = pass == Pass::kForward ? s.c : s.o;
     if (!pair_kernels() || pass == Pass::kWeight || inner % 2 != 0) return false;
   }
-  if (s.dilation_h != 1 || s.dilation_w != 1) return false;
+  if (s.dtype == kBF16 && (!is_dense(s) || s.dilation_h != 1)) return false;
   if (pass != Pass::kData) return true;
-  return s.stride_h == 1 && s.stride_w == 1 && s.pad_h < s.kh && s.pad_w < s.kw;
+  return s.stride_h == 1 && s.stride_w == 1 && s.pad_h <= (s.kh - 1) * s.dilation_h &&
+         s.pad_w <= (s.kw - 1) * s.dilation_w;
 }
 
 // In bf16 only small ones, whose calls into oneDNN cost as much as their work.
@@ -204,26 +236,34 @@ bool pays_in_bf16(const ConvShape& s, Pass pass) {
 }
 
 // oneDNN is ahead where the output has few channels, where weights outgrow the cache beside the
-// rows of an image, in gradients where rows are short, and in those of weights at strides, but for
-// few positions.
+// rows of an image, in gradients where rows are short, in those of weights at strides, but for few
+// positions, and with groups; dilated ones only along one axis.
 bool pays(const ConvShape& s, Pass pass) {
   if (s.dtype == kBF16) return pays_in_bf16(s, pass);
-  if (std::max(s.kh, s.kw) >= kLargeKernel) return true;
+  if (s.groups == 1 && std::max(s.kh, s.kw) >= kLargeKernel) return true;
+  const bool avx2 = kernels<float>()->lanes < 16;
+  if (s.groups > 1) {
+    const int64_t inner = s.c / s.groups;
+    return avx2 && pass == Pass::kForward && inner > 1 && inner <= 8;
+  }
+  if (std::max(s.dilation_h, s.dilation_w) > 1) return s.kh == 1 || (avx2 && pass == Pass::kWeight);
   const int64_t weights = s.o * s.kh * s.kw * s.c, stride = std::max(s.stride_h, s.stride_w);
   if (stride == 1 && by_tiles(pass == Pass::kData ? turned(s) : s, pass == Pass::kWeight))
     return true;
-  if (pass == Pass::kForward) return s.c <= 4 || (s.kh * s.kw > 1 && weights <= 1 << 17);
+  if (pass == Pass::kForward)
+    return s.c <= 4 ? avx2 || s.o > 4 : s.kh * s.kw > 1 && weights <= 1 << 17;
+  if (pass == Pass::kWeight && s.c <= 4 && stride == 1 && s.ow >= 256) return true;
   if (weights > 3 << 16) return false;
   if (stride > 1) return s.n * s.oh * s.ow <= kFewPositions;
   if (s.c < 32) return false;
   if (s.ow >= 8) return true;
-  return pass == Pass::kWeight && (kernels<float>()->lanes < 16 || s.n * s.oh * s.ow < 128);
+  return pass == Pass::kWeight && (avx2 || s.n * s.oh * s.ow < 128);
 }
 
 template <class T>
 void conv2d(const Kernels<T>& kernels, const ConvShape& s, const T* x, const T* w, T* y,
             Epilogue* epilogue, MemoryRef* kept) {
-  const int64_t k = s.kh * s.kw * s.c;
+  const int64_t k = s.kh * s.kw * (s.c / s.groups);
   convolve(kernels, s, x, y, epilogue, kept, [&](int64_t first, int64_t columns, T* out) {
     pack_columns(kernels, w + first * k, 1, k, k, columns, out);
   });
@@ -233,10 +273,11 @@ void conv2d(const Kernels<T>& kernels, const ConvShape& s, const T* x, const T* 
 template <class T>
 void conv2d_backward_data(const Kernels<T>& kernels, const ConvShape& s, const T* dy, const T* w,
                           T* dx, Epilogue* epilogue) {
-  const int64_t window = s.kh * s.kw;
+  const int64_t window = s.kh * s.kw, cg = s.c / s.groups, og = s.o / s.groups;
   const auto pack = [&](int64_t first, int64_t columns, T* out) {
-    for (int64_t p = window - 1; p >= 0; --p, out += s.o * kernels.lanes)
-      pack_columns(kernels, w + p * s.c + first, window * s.c, 1, s.o, columns, out);
+    const T* const from = w + first / cg * og * window * cg + first % cg;
+    for (int64_t p = window - 1; p >= 0; --p, out += og * kernels.lanes)
+      pack_columns(kernels, from + p * cg, window * cg, 1, og, columns, out);
   };
   convolve(kernels, turned(s), dy, dx, epilogue, nullptr, pack);
 }
@@ -250,7 +291,9 @@ void conv2d_backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) 
     if (by_tiles(s, true)) return winograd::weight_gradient(kernels, s, x, dy, dw);
   }
   const Runs runs(s);
-  const int64_t size = s.o * s.kh * s.kw * s.c;
+  const int64_t cg = s.c / s.groups, og = s.o / s.groups, window = s.kh * s.kw;
+  const int64_t size = s.o * window * cg;
+  const bool dense = is_dense(s);
   const int64_t pieces = std::min(pieces_of(s), runs.count);
   const MemoryRef partials = allocate<T>(pieces * size);
   parallel_for(pieces, [&](int64_t piece) {
@@ -260,7 +303,7 @@ void conv2d_backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) 
     for (int64_t i = begin; i < end; ++i) {
       const Run run = run_at(s, runs, i);
       copy_padded(s, runs, run, x, padded);
-      Block<T> block{.rows = s.o, .columns = s.kw * s.c, .k = s.ow};
+      Block<T> block{.rows = og, .columns = dense ? s.kw * s.c : cg, .k = s.ow};
       const T* const first = dy + (run.image * s.oh + run.first) * s.ow * s.o;
       block.a_row = 1;
       block.a_col = s.o;
@@ -268,17 +311,22 @@ void conv2d_backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) 
       block.b_row = s.stride_w * s.c;
       block.b_panel = kernels.lanes;
       block.b_batch = s.stride_h * runs.line;
-      block.c_row = s.kh * s.kw * s.c;
+      block.c_row = window * cg;
       block.add = i > begin;
       block.padded = true;
       for (int64_t p = 0; p < s.kh; ++p) {
-        const int64_t top = run.first * s.stride_h - s.pad_h + p;
+        const int64_t top = run.first * s.stride_h - s.pad_h + p * s.dilation_h;
         const Range seen = inside(top, s.stride_h, run.rows, s.h);
         block.batch = seen.end - seen.begin;
-        block.a = first + seen.begin * block.a_batch;
-        block.b = padded + (p + seen.begin * s.stride_h) * runs.line;
-        block.c = sum + p * s.kw * s.c;
-        kernels.block(block);
+        for (int64_t g = 0; g < s.groups; ++g) {
+          block.a = first + seen.begin * block.a_batch + g * og;
+          for (int64_t q = 0; q < (dense ? 1 : s.kw); ++q) {
+            block.b = padded + (p * s.dilation_h + seen.begin * s.stride_h) * runs.line +
+                      q * s.dilation_w * s.c + g * cg;
+            block.c = sum + (g * og * window + p * s.kw + q) * cg;
+            kernels.block(block);
+          }
+        }
       }
     }
   });
