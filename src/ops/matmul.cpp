@@ -107,6 +107,19 @@ Tensor product(const Tensor& a, const Tensor& b, MatmulAttributes stored, const 
   }
   Shape leading_a(a.shape().span().first(ra - 2)), leading_b(b.shape().span().first(rb - 2));
   Shape shape = broadcast(leading_a, leading_b);
+  // Many short rows times columns: sums of products, without a call for each.
+  constexpr int64_t kMany = 64, kShort = 512;
+  const int64_t k = a.shape()[ra - (ta ? 2 : 1)];
+  if ((a.dtype() == kF32 || a.dtype() == kF64) && a.shape()[ra - (ta ? 1 : 2)] == 1 &&
+      b.shape()[rb - (tb ? 2 : 1)] == 1 && k <= kShort && shape.numel() >= kMany) {
+    leading_a.push_back(k);
+    leading_b.push_back(k);
+    shape.push_back(1);
+    shape.push_back(1);
+    const Tensor products =
+        Operand(reshape(a, leading_a, where), where) * Operand(reshape(b, leading_b, where), where);
+    return reshape(sum(products, {-1}, false, where), shape, where);
+  }
   shape.push_back(a.shape()[ra - (ta ? 1 : 2)]);
   shape.push_back(b.shape()[rb - (tb ? 2 : 1)]);
   return record(kMatmul, {a.node(), b.node()}, shape, a.dtype(), stored, where);
