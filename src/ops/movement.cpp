@@ -344,6 +344,23 @@ Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads
   return to == x.shape() ? x : embed(x, to, starts, steps, value, where);
 }
 
+namespace {
+// Part of a computed value that lies in one piece is a value over the same bytes, without a node of
+// an operation: where it begins is then no part of a plan's key, so that a loop over the rows or
+// the batches of a data set plans nothing anew. Undefined where that can't be.
+Tensor piece_of(const Tensor& x, int axis, int64_t start, int64_t step, const Shape& to) {
+  const Node& node = *x.node();
+  if (!node.is_computed() || !node.memory || (node.needs_grad && grad_enabled())) return {};
+  if (symbolic() || composing() || step != 1 || to.numel() == 0) return {};
+  int64_t stride = static_cast<int64_t>(size_of(node.dtype));
+  for (int i = 0; i < node.shape.rank(); ++i) {
+    if (i < axis && node.shape[i] != 1) return {};
+    if (i > axis) stride *= node.shape[i];
+  }
+  return leaf(node.memory, node.offset + start * stride, to, node.dtype);
+}
+}  // namespace
+
 Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
   require_defined("slice", x, where);
   const int i = checked_axis("slice", axis, x.rank(), where);
@@ -353,7 +370,9 @@ Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
   if (r.count != x.shape()[i]) {
     Shape to = x.shape();
     to[i] = r.count;
-    part = record(kSlice, {x.node()}, to, x.dtype(), SliceAttributes{i, r.start, r.step}, where);
+    part = piece_of(x, i, r.start, r.step, to);
+    if (!part.defined())
+      part = record(kSlice, {x.node()}, to, x.dtype(), SliceAttributes{i, r.start, r.step}, where);
   }
   return r.flipped && r.count > 1 ? flip(part, {i}, where) : part;
 }
@@ -382,6 +401,7 @@ Range resolve(const Slice& s, int64_t size) {
 Tensor select_position(const Tensor& x, int axis, int64_t position, const Where& where) {
   Shape to = x.shape();
   to.erase(axis);
+  if (Tensor piece = piece_of(x, axis, position, 1, to); piece.defined()) return piece;
   return record(kSelect, {x.node()}, to, x.dtype(), SelectAttributes{axis, position}, where);
 }
 

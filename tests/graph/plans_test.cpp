@@ -387,5 +387,46 @@ TEST(MacroOps, ErrorsAtRunTimeNameTheLine) {
   EXPECT_NE(message_of<ValueError>([&] { eval(y); }).find(line), std::string::npos);
 }
 
+// ---- Pieces -----------------------------------------------------------------------------------
+
+TEST(Pieces, BatchesAndRowsThatAreCutPlanNothingAnew) {
+  const Tensor x = ramp({640, 6});
+  eval(x);
+  const auto batch = [&](int i) { return sum(square(slice(x, 0, {i, i + 10}))).item(); };
+  const auto row = [&](int i) { return sum(index(x, {i}) * 2).item(); };
+  double want = 0;
+  for (double v : numbers(take(x, arange(7, 17), 0))) want += v * v;
+  EXPECT_NEAR(batch(7), want, 1e-6 * want);
+  row(0);
+  EXPECT_EQ(plans_built_by([&] {
+              for (int i = 0; i < 600; ++i) {
+                batch(i);
+                row(i);
+              }
+            }),
+            0);
+  EXPECT_EQ(numbers(index(x, {639})), numbers(slice(x, 0, {639, 640})));
+}
+
+TEST(Pieces, StayWhatTheyAreWhenTheWholeIsStepped) {
+  Parameter p(ramp({8, 3}));
+  ParameterList list;
+  list.push_back(p);
+  optim::SGD sgd(list, {.lr = 1});
+  Tensor piece;
+  {
+    const NoGrad off;
+    piece = slice(p.tensor(), 0, {2, 4});
+  }
+  const std::vector<double> before = numbers(piece);
+  const Tensor ones_like = ones({8, 3});
+  eval(ones_like);
+  for (int i = 0; i < 3; ++i) sgd.step({ones_like});
+  EXPECT_EQ(numbers(piece), before);
+  EXPECT_NEAR(numbers(slice(p.tensor(), 0, {2, 4}))[0], before[0] - 3, 1e-6);
+  EXPECT_FALSE(piece.requires_grad());
+  EXPECT_TRUE(slice(p.tensor(), 0, {2, 4}).requires_grad());
+}
+
 }  // namespace
 }  // namespace glia
