@@ -1,4 +1,4 @@
-// The one pool of threads that every operation shares, for kernels and loops of your own.
+// The threads that every operation shares, for kernels and loops of your own.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 namespace glia {
 
 // Calls body(context, i) once for each i < count, on up to num_threads() threads, the calling one
-// among them. Inside such a call, or while another thread uses the pool, it runs in order on the
-// calling thread. The first exception thrown is thrown again here.
+// among them, fewer while other threads of the program compute. Inside such a call, or if none is
+// left, it runs in order on the calling thread. The first exception thrown is thrown again here.
 void parallel_for(int64_t count, void (*body)(void* context, int64_t i), void* context);
 
 // body(i) likewise. Cut work by its size, never by the number of threads, and results do not depend

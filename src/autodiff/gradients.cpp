@@ -125,8 +125,16 @@ class Walk {
   // Lists the nodes below the root that may depend on one of sequence `oldest` or later, all if
   // that is 0, and gives the mark that they have then.
   uint64_t visit(std::span<Node* const> roots, uint64_t oldest) {
+    for (;;) {
+      const uint64_t mark = next_mark();
+      Node* const flying = list(roots, oldest, mark);
+      if (!flying) return mark;
+      wait_for(flying);
+    }
+  }
+  // Null, or a node that is in flight: then the list is not complete.
+  Node* list(std::span<Node* const> roots, uint64_t oldest, uint64_t mark) {
     nodes_.clear();
-    const uint64_t mark = next_mark();
     const auto too_old = [oldest](const Node* node) {
       return node->sequence < oldest && thread_of(node->sequence) == thread_of(oldest);
     };
@@ -144,12 +152,13 @@ class Walk {
           if (in->needs_grad && in->mark != mark && !too_old(in)) enter(in);
           continue;
         }
+        if (node->in_flight()) return node;
         node->index = static_cast<uint32_t>(nodes_.size());
         nodes_.push_back(node);
         stack.pop_back();
       }
     }
-    return mark;
+    return nullptr;
   }
 
   std::span<const int> inputs(int i) const {

@@ -28,7 +28,7 @@ class Grad {
 uint64_t sequence_now();
 
 // The nodes below the roots that were recorded after `start`, inputs first. Goes no further down
-// from nodes where stop(node) holds. Under graph_lock().
+// from nodes where stop(node) holds. Under graph_lock(), which others may have in between.
 template <class Stop>
 std::vector<Node*> recorded_since(uint64_t start, std::span<Node* const> roots, Stop&& stop) {
   const uint64_t mark = next_mark();
@@ -43,6 +43,10 @@ std::vector<Node*> recorded_since(uint64_t start, std::span<Node* const> roots, 
   while (!stack.empty()) {
     Node* node = stack.back();
     stack.pop_back();
+    if (node->in_flight()) {
+      wait_for(node);
+      return recorded_since(start, roots, stop);
+    }
     for (Node* in : node->input_span()) enter(in);
   }
   std::ranges::sort(found, {}, &Node::sequence);

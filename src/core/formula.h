@@ -1,6 +1,7 @@
 // Elementwise rules that some kernels apply, and what a backend makes of one.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "glia/tensor.h"
@@ -32,11 +33,14 @@ struct CompiledFormula {
   std::vector<Tensor> recorded;  // keeps the constants
 };
 
-// Implemented by src/graph: applies a formula at once and in place to computed values. Nodes are
-// the operands of each problem in turn: result 0 takes the place of operand 0, result k that of
-// operand k + 1, and operand 1 is only read. False, with nothing done, where somebody else can see
-// a value.
-bool apply_in_place(const Formula& formula, std::span<Node* const> nodes,
-                    const std::vector<double>& scalars);
+// Implemented by src/graph: what applies a formula at once and in place to computed values; null if
+// nothing can. Takes graph_lock().
+struct InPlace;
+const InPlace* in_place(const Formula& formula);
+// Nodes are the operands of each problem in turn: result 0 takes the place of operand 0, result k
+// that of operand k + 1, and operand 1 is only read. False, with nothing done, where a value is not
+// computed yet or somebody else can see it. In a Flight, with the places of the values locked.
+bool apply(const InPlace& in_place, std::span<Node* const> nodes,
+           const std::vector<double>& scalars);
 
 }  // namespace glia

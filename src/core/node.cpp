@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "core/op.h"
 #include "core/with_dtype.h"
@@ -179,8 +180,9 @@ void free_graph(Node* node) {
   }
 }
 
-// What the graph alone keeps in memory for the sake of these pending nodes. Under graph_lock().
+// What the graph alone keeps in memory for the sake of these pending nodes.
 int64_t bytes_held(std::span<Node* const> nodes) {
+  std::lock_guard hold(graph_lock());
   const uint64_t mark = next_mark();
   int64_t bytes = 0;
   std::vector<Node*> stack(nodes.begin(), nodes.end());
@@ -213,7 +215,6 @@ void note_pending(Node* node) {
   const auto thread = node->sequence >> kThreadShift;
   const Retained pending{
       pending_list.retained([&](const Node& n) { return n.sequence >> kThreadShift == thread; })};
-  std::lock_guard hold(graph_lock());
   if (bytes_held(pending.nodes) > kMaxHeldBytes / 2) evaluate(pending.nodes);
   std::lock_guard again(list_mutex);
   least = memory_in_use();
@@ -250,11 +251,6 @@ int64_t physical_memory() {
   static const int64_t bytes =
       static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
   return bytes;
-}
-
-std::recursive_mutex& graph_lock() {
-  static auto* lock = new std::recursive_mutex;  // outlives tensors of static storage
-  return *lock;
 }
 
 void hold_lists(bool on) { on ? list_mutex.lock() : list_mutex.unlock(); }
@@ -486,7 +482,7 @@ Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype) {
   node->memory = std::move(memory);
   node->offset = offset;
   node->large = node->bytes() >= Node::kLargeBytes;
-  node->computed.store(true, std::memory_order_release);
+  node->set_computed();
   return Tensor::adopt(node);
 }
 

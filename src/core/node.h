@@ -7,13 +7,13 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <source_location>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "core/count.h"
+#include "core/graph_lock.h"
 #include "glia/dtype.h"
 #include "glia/op.h"
 #include "glia/shape.h"
@@ -59,6 +59,9 @@ class MemoryRef {
 using CustomRule =
     std::function<std::vector<Tensor>(const std::vector<Tensor>&, const Tensor&, const Tensor&)>;
 
+// In flight: a thread is computing it; see core/graph_lock.h.
+enum class Progress : uint8_t { kPending, kInFlight, kComputed };
+
 // One operation's result, before and after it was computed; row-major and contiguous then.
 struct Node {
   static constexpr int kInline = 4;
@@ -87,7 +90,7 @@ struct Node {
   bool in_history = false;     // listed by keep_history()
   bool large = false;          // it, or what it is a view of, has kLargeBytes or more
   bool holds_large = false;    // listed while pending: itself small, made of something large
-  std::atomic<bool> computed{false};
+  std::atomic<Progress> progress{Progress::kPending};
   uint32_t depth = 0;  // uncomputed operations on the longest way here when recorded
   // The plan that computed through this node without keeping its value; 0: none.
   uint32_t plan_id = 0;
@@ -139,7 +142,18 @@ struct Node {
   A attributes() const {
     return words().as<A>();
   }
-  bool is_computed() const { return computed.load(std::memory_order_acquire); }
+  bool is_computed() const {
+    return progress.load(std::memory_order_acquire) == Progress::kComputed;
+  }
+  // Under graph_lock(); of a pending one the inputs stay as they are while that is held.
+  bool is_pending() const {
+    return progress.load(std::memory_order_relaxed) == Progress::kPending;
+  }
+  bool in_flight() const {
+    return progress.load(std::memory_order_relaxed) == Progress::kInFlight;
+  }
+  // After its memory was set.
+  void set_computed() { progress.store(Progress::kComputed, std::memory_order_release); }
   void* data() const { return static_cast<char*>(memory->data) + offset; }
   int64_t bytes() const { return shape.numel() * static_cast<int64_t>(size_of(dtype)); }
 };
@@ -171,7 +185,7 @@ Node* history_source(std::span<Node* const> nodes, History history);
 int64_t history_visits();
 // The node is computed now: it holds nothing large any more.
 void leave_pending(Node* node);
-// Its value was written in place: nothing that was kept of it is right. Under graph_lock().
+// Its value was written in place: nothing that was kept of it is right. Nobody else refers to it.
 void renew(Node* node);
 
 inline Tensor handle(Node* node) {
@@ -192,8 +206,6 @@ void require_fit(const char* op, const Number& number, DType dtype,
 // A computed leaf over existing bytes.
 Tensor leaf(MemoryRef memory, int64_t offset, const Shape& shape, DType dtype);
 
-// Held while the graph's structure is walked or changed, and while plans run.
-std::recursive_mutex& graph_lock();
 // Keeps other threads from changing lists of nodes, around a fork().
 void hold_lists(bool on);
 // A fresh value for Node::mark; under graph_lock().

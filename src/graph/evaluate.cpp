@@ -2,13 +2,14 @@
 #include <algorithm>
 #include <cstring>
 #include <list>
+#include <mutex>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "core/node.h"
 #include "core/op.h"
 #include "glia/runtime.h"
-#include "graph/plan.h"
+#include "graph/run.h"
 #include "runtime/clock.h"
 #include "runtime/profiler.h"
 
@@ -17,7 +18,6 @@ namespace {
 
 constexpr size_t kMaxPlans = 512;
 constexpr size_t kMaxPlanNodes = 1 << 20;  // over all cached plans
-constexpr size_t kMaxKept = 1 << 28;       // bytes of PlanKept of all plans
 
 bool hashes_collide = false;
 
@@ -25,7 +25,7 @@ struct Entry {
   uint32_t id = 0;
   uint64_t hash = 0;
   std::vector<uint64_t> structure;
-  std::unique_ptr<Plan> plan;
+  std::shared_ptr<Plan> plan;  // runs hold it too
   size_t nodes = 0;
   // Positions whose values gradients asked for afterwards: kept from the next time on.
   std::unordered_set<uint32_t> wanted;
@@ -64,14 +64,6 @@ class Cache {
     while (!recent_.empty()) forget_oldest();
   }
   size_t size() const { return recent_.size(); }
-  size_t bytes_kept() const {
-    size_t sum = 0;
-    for (const Entry& entry : recent_) {
-      for (const PlanStep& step : entry.plan->steps)
-        if (step.kept && step.kept->memory) sum += step.kept->memory->bytes;
-    }
-    return sum;
-  }
 
  private:
   void forget_oldest() {
@@ -137,16 +129,21 @@ void find_borders(PendingGraph* graph, History history) {
   };
   auto& leaves = evaluator().leaves;
   leaves.clear();
+  graph->reachable.clear();
   bool tuple_survives = false;
   for (Node* root : graph->roots) keep(root);
   for (Node* node : graph->nodes) {
     if (is_leaf(*node)) {
       leaves.push_back(node);
-    } else if (node->op->effect) {
+      continue;
+    }
+    const bool is_reachable = node->references() > node->uses;
+    if (is_reachable) graph->reachable.push_back(node);
+    if (node->op->effect) {
       keep(node);  // whoever needs it later finds it done
-    } else if (node->references() > node->uses && node->op->outputs > 1) {
+    } else if (is_reachable && node->op->outputs > 1) {
       tuple_survives = true;
-    } else if (node->references() > node->uses) {
+    } else if (is_reachable) {
       Node* kept = to_keep(node);
       if (is_leaf(*kept))
         --kept->uses;  // the view still reads it: not to be given away
@@ -203,210 +200,6 @@ uint64_t hash_of(std::span<const uint64_t> words) {
   return h;
 }
 
-// A fused kernel as the epilogue of another one.
-class PartByPart final : public Epilogue {
- public:
-  PartByPart(const FusedKernel& kernel, void* const* inputs, void* const* outputs)
-      : kernel_(kernel), run_{inputs, outputs} {
-    whole_rows = kernel.needs_whole_rows();
-  }
-  void begin(int64_t parts) override {
-    run_.parts = parts;
-    kernel_.begin_parts(&run_);
-  }
-  void run(const Part& part) override { kernel_.run_part(run_, part); }
-  void end() { kernel_.end_parts(run_); }
-
- private:
-  const FusedKernel& kernel_;
-  FusedKernel::PartsRun run_;
-};
-
-// The addresses of a plan's values for one run, and the memory that its results keep.
-class Run {
- public:
-  Run(Plan& plan, const PendingGraph& graph) : plan_(plan), graph_(graph) {
-    if (plan.arena_bytes) arena_ = allocate(plan.arena_bytes, plan.steps[plan.fullest_step].node);
-    if (plan.steady.bytes && !plan.steady.memory)
-      plan.steady.memory = allocate(plan.steady.bytes, plan.steps[0].node);
-    base_.resize(plan.values.size());
-    held_.resize(plan.values.size());
-    for (size_t v = 0; v < plan.values.size(); ++v) {
-      const PlanValue& value = plan.values[v];
-      switch (value.place) {
-        case PlanValue::Place::kLeaf:
-          base_[v] = leaf_data(value.source);
-          break;
-        case PlanValue::Place::kScalar:
-          base_[v] = graph.nodes[value.source]->first_word;
-          break;
-        case PlanValue::Place::kConstant:
-          base_[v] = const_cast<void*>(value.constant);
-          break;
-        case PlanValue::Place::kArena:
-          if (arena_) base_[v] = static_cast<char*>(arena_->data) + value.arena_offset;
-          break;
-        case PlanValue::Place::kSteady:
-          base_[v] = static_cast<char*>(plan.steady.memory->data) + value.arena_offset;
-          break;
-        case PlanValue::Place::kHeld:
-          held_[v] = value.source < 0 ? allocate(value.bytes, value.node) : held_[value.source];
-          base_[v] = held_[v]->data;
-          break;
-        case PlanValue::Place::kDonated:
-          held_[v] = graph.nodes[plan.values[value.source].source]->memory;
-          base_[v] = held_[v]->data;
-          break;
-      }
-    }
-  }
-
-  // Returns how many steps there were to compute.
-  int64_t compute() {
-    const Teamwork::Turn turn(&plan_.teamwork);
-    const int* sites = profiler::on() ? profile_sites(plan_, graph_).data() : nullptr;
-    const size_t first = steady_steps();
-    for (size_t s = first; s < plan_.steps.size(); ++s) {
-      PlanStep& step = plan_.steps[s];
-      try {
-        const profiler::KernelSpan span(sites ? sites[s] : -1);
-        compute(step);
-      } catch (const ValueError& error) {
-        throw ValueError(error.what(), origin(step.node).where);
-      } catch (const std::bad_alloc&) {
-        fail_for_memory(step.node, "out of memory");
-      }
-    }
-    PlanSteady& steady = plan_.steady;
-    steady.valid = std::exchange(steady.runs_again, true);
-    if (!steady.valid) steady.memory = MemoryRef();  // a plan that runs once keeps nothing
-    return static_cast<int64_t>(plan_.steps.size() - first);
-  }
-
-  // Gives the result's node its value.
-  void hand_out(const PlanResult& result) {
-    Node* node = graph_.nodes[result.node];
-    const PlanValue& value = plan_.values[result.value];
-    if (value.place == PlanValue::Place::kLeaf) {
-      const Node* source = graph_.nodes[value.source];
-      node->memory = source->memory;
-      node->offset = source->offset + result.byte_offset;
-    } else {
-      node->memory = held_[result.value];
-      node->offset = result.byte_offset;
-    }
-    node->computed.store(true, std::memory_order_release);
-  }
-
- private:
-  // The node of the program's graph that stands for one which the plan was made for.
-  const Node& origin(int node) const {
-    return *graph_.nodes[plan_.composed ? plan_.composed->origin[node] : node];
-  }
-  // For a value of this node.
-  MemoryRef allocate(int64_t bytes, int node) const {
-    try {
-      return MemoryRef(allocate_memory(bytes));
-    } catch (const Error& error) {
-      if (node < 0) throw;
-      fail_for_memory(node, error.what());
-    }
-  }
-  [[noreturn]] void fail_for_memory(int node, const std::string& what) const {
-    const Node& n = origin(node);
-    const std::string attributes = n.op->kind == Kind::kMacro ? "" : n.words().str(*n.op);
-    throw Error(std::string(n.op->name) + " " + n.shape.str() +
-                    (attributes.empty() ? "" : " with " + attributes) + ": " + what,
-                n.where);
-  }
-  void* leaf_data(int position) const { return graph_.nodes[position]->data(); }
-  void* address(const PlanArray& a) const {
-    return static_cast<char*>(base_[a.value]) + a.byte_offset;
-  }
-  // Null: an input that was not given, or an output that nobody asked for.
-  void* address_or_null(const PlanArray& a) const { return a.value < 0 ? nullptr : address(a); }
-
-  void compute(PlanStep& step) {
-    if (step.many) return compute_many(step);
-    if (!step.run) {
-      find_pointers(step);
-      return step.fused->run(pointers_.data(), pointers_.data() + step.inputs.size());
-    }
-    for (size_t i = 0; i < step.inputs.size(); ++i)
-      step.in_arrays[i].data = address_or_null(step.inputs[i]);
-    for (size_t i = 0; i < step.outputs.size(); ++i)
-      step.out_arrays[i].data = address_or_null(step.outputs[i]);
-    KernelCall call{.in = step.in_arrays,
-                    .out = step.out_arrays,
-                    .words = AttributeWords(step.words),
-                    .formula = step.formula.get(),
-                    .kept = step.kept ? kept(*step.kept) : nullptr};
-    PlanStep* const then = step.epilogue.get();
-    if (!then) return step.run(call);
-    if (!then->fused->runs_by_parts()) {
-      step.run(call);
-      return compute(*then);
-    }
-    find_pointers(*then);
-    PartByPart epilogue(*then->fused, pointers_.data(), pointers_.data() + then->inputs.size());
-    call.epilogue = &epilogue;
-    step.run(call);
-    epilogue.end();
-  }
-
-  // What was kept of the leaf, if it is the one of the last run.
-  MemoryRef* kept(PlanKept& kept) const {
-    const Given given(*graph_.nodes[kept.leaf]);
-    if (given.is_same(kept.given)) {
-      if (!kept.room) kept.room = evaluator().cache.bytes_kept() < kMaxKept;
-      return *kept.room ? &kept.memory : nullptr;
-    }
-    kept = {kept.leaf, given};
-    return nullptr;
-  }
-
-  // How many steps have nothing to do, because all that they depend on is as in the last run.
-  size_t steady_steps() {
-    PlanSteady& steady = plan_.steady;
-    bool same = std::exchange(steady.valid, false);
-    steady.given.resize(steady.sources.size());
-    for (size_t i = 0; i < steady.sources.size(); ++i) {
-      const Given given(*graph_.nodes[steady.sources[i]]);
-      same &= given.is_same(steady.given[i]);
-      steady.given[i] = given;
-    }
-    return same ? steady.steps : 0;
-  }
-
-  void find_pointers(const PlanStep& step) {
-    pointers_.clear();
-    for (const PlanArray& a : step.inputs) pointers_.push_back(address(a));
-    for (const PlanArray& a : step.outputs) pointers_.push_back(address(a));
-  }
-
-  // Inputs are laid out problem by problem, as are outputs.
-  void compute_many(const PlanStep& step) {
-    const auto& many = *step.many;
-    const size_t problems = many.counts.size();
-    const size_t ins = step.inputs.size() / problems, outs = step.outputs.size() / problems;
-    find_pointers(step);
-    rows_.clear();
-    for (size_t j = 0; j < problems; ++j) rows_.push_back(pointers_.data() + j * ins);
-    for (size_t j = 0; j < problems; ++j)
-      rows_.push_back(pointers_.data() + step.inputs.size() + j * outs);
-    step.fused->run_many(static_cast<int64_t>(problems), many.counts.data(), rows_.data(),
-                         rows_.data() + problems);
-  }
-
-  Plan& plan_;  // the addresses of its arrays are those of this run
-  const PendingGraph& graph_;
-  MemoryRef arena_;
-  std::vector<void*> base_;
-  std::vector<MemoryRef> held_;
-  std::vector<void*> pointers_;
-  std::vector<void* const*> rows_;
-};
-
 Entry* entry_for(PendingGraph* graph) {
   Evaluator& e = evaluator();
   const std::span<const uint64_t> structure = describe(*graph, &e.words);
@@ -438,7 +231,7 @@ void materialize_scalar(Node* node) {
   MemoryRef memory(allocate_memory(sizeof(int64_t)));
   std::memcpy(memory->data, node->first_word, sizeof(int64_t));
   node->memory = std::move(memory);
-  node->computed.store(true, std::memory_order_release);
+  node->set_computed();
 }
 
 // The node has its value. Its inputs go, unless somebody may ask for gradients through them.
@@ -452,60 +245,75 @@ void settle(Node* node, History history) {
 }
 
 // In eager mode a macro op without a kernel is computed by the operations that it stands for, one
-// after the other. False: there is none.
-bool compute_compositions(const PendingGraph& graph, History history) {
-  Retained held;
-  for (Node* node : graph.nodes) {
-    if (!is_composed(*node)) continue;
-    node->retain();
-    held.nodes.push_back(node);
-  }
-  const size_t count = held.nodes.size();
-  std::unordered_map<const Node*, std::vector<Node*>> results;
-  for (Node* node : graph.nodes) {
-    if (is_leaf(*node)) continue;
-    const bool one = node->op->kind == Kind::kOutput && is_composed(*node->inputs[0]);
-    if (!one && !(is_composed(*node) && node->op->outputs == 1)) continue;
-    results[one ? node->inputs[0] : node].push_back(node);
-    if (!one) continue;
-    node->retain();
-    held.nodes.push_back(node);
-  }
-  const NoGrad off;
-  for (size_t i = 0; i < count; ++i) {
-    const std::vector<Tensor> values = compose(*held.nodes[i], inputs_by_slot(*held.nodes[i]));
-    for (Node* node : results[held.nodes[i]]) {
-      const Tensor& value =
-          values[node->op->kind == Kind::kOutput ? node->attributes<OutputAttributes>().which : 0];
-      eval({value});
-      node->memory = value.node()->memory;
-      node->offset = value.node()->offset;
-      node->computed.store(true, std::memory_order_release);
-      settle(node, history);
+// after the other.
+class Compositions {
+ public:
+  explicit Compositions(const PendingGraph& graph) {
+    std::unordered_map<const Node*, size_t> known;
+    for (Node* node : graph.nodes) {
+      if (is_composed(*node)) {
+        known.emplace(node, all_.size());
+        const auto inputs = node->input_span();
+        all_.push_back({hold(node), {inputs.begin(), inputs.end()}, {}});
+        std::ranges::for_each(inputs, [&](Node* in) { hold(in); });
+        if (node->op->outputs == 1) all_.back().results.emplace_back(hold(node), 0);
+      } else if (!is_leaf(*node) && node->op->kind == Kind::kOutput) {
+        if (const auto at = known.find(node->inputs[0]); at != known.end())
+          all_[at->second].results.emplace_back(hold(node),
+                                                node->attributes<OutputAttributes>().which);
+      }
     }
   }
-  return count > 0;
-}
+  bool empty() const { return all_.empty(); }
 
-// One after the other.
-void compute_pieces(const std::vector<std::vector<Node*>>& pieces, History history) {
-  Retained held;
-  for (const auto& piece : pieces) {
-    for (Node* node : piece) {
-      node->retain();
-      held.nodes.push_back(node);
+  // Without graph_lock().
+  void compute(History history) const {
+    const NoGrad off;
+    for (const Composition& c : all_) {
+      const std::vector<Tensor> values = composed(c);
+      for (const auto& [node, which] : c.results) {
+        const Tensor& value = values[which];
+        eval({value});
+        std::lock_guard hold(graph_lock());
+        if (node->is_computed()) continue;  // by another thread
+        node->memory = value.node()->memory;
+        node->offset = value.node()->offset;
+        node->set_computed();
+        settle(node, history);
+      }
     }
   }
+
+ private:
+  struct Composition {
+    Node* macro;
+    std::vector<Node*> inputs;                    // others may drop them meanwhile
+    std::vector<std::pair<Node*, int>> results;  // and which of them
+  };
+
+  static std::vector<Tensor> composed(const Composition& c) {
+    std::vector<Tensor> given;
+    for (Node* in : c.inputs) given.push_back(handle(in));
+    return compose(*c.macro, by_slot(*c.macro, given));
+  }
+  Node* hold(Node* node) {
+    node->retain();
+    held_.nodes.push_back(node);
+    return node;
+  }
+
+  Retained held_;
+  std::vector<Composition> all_;
+};
+
+// One after the other. Without graph_lock(); the nodes are retained.
+void compute_pieces(const std::vector<std::vector<Node*>>& pieces, History history) {
   for (const auto& piece : pieces) evaluate(piece, history);
 }
 
-}  // namespace
-
-namespace {
-
-// Lists what is below these nodes; returns the effects that are there.
-std::vector<Node*> visit(PendingGraph* graph, std::span<Node* const> roots) {
-  std::vector<Node*> effects;
+// Lists what is below these nodes, and the effects that are there. Stops at a node that is in flight,
+// and returns it.
+Node* visit(PendingGraph* graph, std::span<Node* const> roots, std::vector<Node*>* effects) {
   const uint64_t mark = next_mark();
   auto& stack = evaluator().stack;
   stack.clear();
@@ -530,26 +338,31 @@ std::vector<Node*> visit(PendingGraph* graph, std::span<Node* const> roots) {
         if (in->mark != mark) enter(in);
         ++in->uses;
       } else {
+        if (node->in_flight()) [[unlikely]]
+          return node;
         list(node);
         if (node->op->effect) [[unlikely]]
-          effects.push_back(node);
+          effects->push_back(node);
         stack.pop_back();
       }
     }
   }
-  return effects;
+  return nullptr;
 }
 
 }  // namespace
 
 // Without recursion. Effects come in the order of recording, and with it stand in a plan's key.
-void walk(PendingGraph* graph) {
-  std::vector<Node*> first = visit(graph, graph->roots);
-  if (std::ranges::is_sorted(first, {}, &Node::sequence)) return;
+Node* walk(PendingGraph* graph) {
+  std::vector<Node*> first;
+  graph->nodes.clear();
+  if (Node* flying = visit(graph, graph->roots, &first)) return flying;
+  if (std::ranges::is_sorted(first, {}, &Node::sequence)) return nullptr;
   std::ranges::sort(first, {}, &Node::sequence);
   first.insert(first.end(), graph->roots.begin(), graph->roots.end());
   graph->nodes.clear();
-  visit(graph, first);
+  std::vector<Node*> again;
+  return visit(graph, first, &again);
 }
 
 void force_hash_collisions(bool on) {
@@ -565,58 +378,118 @@ void note_wanted(const Node& node) {
   if (entry && entry->wanted.insert(node.plan_index).second) entry->stale = true;
 }
 
-void evaluate(std::span<Node* const> asked, History history) {
-  reset_pending();
-  std::lock_guard hold(graph_lock());
-  Evaluator& e = evaluator();
-  PendingGraph graph;
-  if (!e.spare.empty()) {
-    graph = std::move(e.spare.back());
-    e.spare.pop_back();
-    graph.nodes.clear();
-    graph.roots.clear();
-  }
+namespace {
+
+// The roots that are not computed; host numbers are.
+void find_roots(std::span<Node* const> asked, PendingGraph* graph) {
+  graph->roots.clear();
   for (Node* node : asked) {
     if (node->is_computed()) continue;
     if (node->op->kind == Kind::kScalar)
       materialize_scalar(node);
     else
-      graph.roots.push_back(node);
+      graph->roots.push_back(node);
   }
+}
+
+// Computes with the lock let go of, unless a caller has it too.
+template <class F>
+void unlocked(std::unique_lock<GraphLock>* hold, F&& compute) {
+  hold->unlock();
+  compute();
+  hold->lock();
+}
+
+// Walks what is below the nodes, until nothing is in flight there. False: they are all computed.
+bool find_pending(std::span<Node* const> asked, History history, PendingGraph* graph,
+                  std::unique_lock<GraphLock>* hold) {
+  bool composed = !eager(), cut = false;
+  for (;;) {
+    let_fork_pass();
+    find_roots(asked, graph);
+    if (graph->roots.empty()) return false;
+    if (Node* const flying = walk(graph)) {
+      wait_for(flying);
+      continue;
+    }
+    if (!std::exchange(composed, true)) {
+      const Compositions compositions(*graph);
+      if (!compositions.empty()) {
+        unlocked(hold, [&] { compositions.compute(history); });
+        continue;
+      }
+    }
+    if (cut) return true;
+    const auto pieces = pieces_of(*graph);
+    if (pieces.empty()) return true;
+    Retained held;
+    for (const auto& piece : pieces) {
+      for (Node* node : piece) {
+        node->retain();
+        held.nodes.push_back(node);
+      }
+    }
+    unlocked(hold, [&] { compute_pieces(pieces, history); });
+    cut = true;
+  }
+}
+
+// Runs the plan and hands its results out. Returns how many steps that took.
+int64_t run(Plan* plan, const PendingGraph& graph, std::unique_lock<GraphLock>* hold) {
+  std::vector<int> sites;
+  if (profiler::on()) sites = profile_sites(*plan, graph);
+  std::unique_ptr<PlanRoom> room = Run::take_room(plan);
+  const Flight flight(graph.reachable);
+  hold->unlock();
+  int64_t steps = 0;
+  try {
+    Run run(*plan, graph, room.get(), std::move(sites));
+    steps = run.compute();
+    hold->lock();
+    for (const PlanResult& result : plan->results) run.hand_out(result);
+  } catch (...) {
+    hold->lock();
+    plan->rooms.push_back(std::move(room));
+    throw;
+  }
+  plan->rooms.push_back(std::move(room));
+  return steps;
+}
+
+}  // namespace
+
+void evaluate(std::span<Node* const> asked, History history) {
+  reset_pending();
+  std::unique_lock hold(graph_lock());
+  Evaluator& e = evaluator();
+  PendingGraph graph;
+  if (!e.spare.empty()) {
+    graph = std::move(e.spare.back());
+    e.spare.pop_back();
+  }
+  find_roots(asked, &graph);
   if (graph.roots.empty()) return e.spare.push_back(std::move(graph));
 
   profiler::Boundary boundary;
-  walk(&graph);
-  if (eager() && compute_compositions(graph, history)) {
-    graph.nodes.clear();
-    std::erase_if(graph.roots, [](const Node* root) { return root->is_computed(); });
-    walk(&graph);
-    if (graph.roots.empty()) return e.spare.push_back(std::move(graph));
-  }
-  if (const auto pieces = pieces_of(graph); !pieces.empty()) {
-    compute_pieces(pieces, history);
-    graph.nodes.clear();
-    walk(&graph);
-  }
+  if (!find_pending(asked, history, &graph, &hold)) return e.spare.push_back(std::move(graph));
   boundary.nodes = graph.nodes.size();
   find_borders(&graph, history);
-  Entry* entry = entry_for(&graph);
-  Plan& plan = *entry->plan;
-  {
-    Run run(plan, graph);
-    e.stats.kernels_run += run.compute();
-    for (const PlanResult& result : plan.results) {
-      graph.nodes[result.node]->retain();
-      run.hand_out(result);
-    }
+  const Entry& entry = *entry_for(&graph);
+  const std::shared_ptr<Plan> plan = entry.plan;
+  const uint32_t plan_id = entry.id;
+  Retained results;
+  for (const PlanResult& result : plan->results) {
+    results.nodes.push_back(graph.nodes[result.node]);
+    results.nodes.back()->retain();
   }
+  const int64_t steps = run(plan.get(), graph, &hold);
+  e.stats.kernels_run += steps;
   ++e.stats.plans_run;
-  e.stats.plan_bytes = plan.arena_bytes + plan.held_bytes;
-  e.stats.plan_bytes_least = plan.least_arena_bytes + plan.held_bytes;
+  e.stats.plan_bytes = plan->arena_bytes + plan->held_bytes;
+  e.stats.plan_bytes_least = plan->least_arena_bytes + plan->held_bytes;
 
   bool kept = false;
-  for (const PlanResult& result : plan.results) {
-    Node* node = graph.nodes[result.node];
+  for (Node* node : results.nodes) {
     if (node->holds_large) leave_pending(node);
     if (!graph.history_lives || !node->needs_grad || node->trainable) continue;
     if (Node* source = history_source({&node, 1}, history)) {
@@ -628,20 +501,16 @@ void evaluate(std::span<Node* const> asked, History history) {
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
       Node* node = graph.nodes[i];
       if (is_leaf(*node)) continue;
-      node->plan_id = entry->id;
+      node->plan_id = plan_id;
       node->plan_index = static_cast<uint32_t>(i);
     }
   }
-  std::vector<Node*> results;
-  for (const PlanResult& result : plan.results) results.push_back(graph.nodes[result.node]);
   graph.nodes.clear();
   e.spare.push_back(std::move(graph));
-  for (Node* node : results) {
-    if (!node->in_history) {
-      if (node->needs_grad && !node->trainable) node->history_ended = true;
-      drop_inputs(node);
-    }
-    release(node);
+  for (Node* node : results.nodes) {
+    if (node->in_history) continue;
+    if (node->needs_grad && !node->trainable) node->history_ended = true;
+    drop_inputs(node);
   }
 }
 

@@ -1,28 +1,33 @@
 // Optimizer steps on values that are all there: one kernel over their memory, without a graph.
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 
 #include "glia/runtime.h"
 #include "graph/plan.h"
+#include "runtime/threads.h"
 
 namespace glia {
-namespace {
-
 struct InPlace {
+  size_t operands = 0;
   CompiledFormula formula;
   std::unique_ptr<FusedKernel> kernel;  // null: results share an output
 };
 
-// Under graph_lock().
-const InPlace& in_place(const Formula& formula) {
-  static auto* known = new std::unordered_map<const Formula*, InPlace>;
-  const auto [at, added] = known->try_emplace(&formula);
-  InPlace& made = at->second;
-  if (!added) return made;
-  std::unique_ptr<Program> program = plan_formula(formula, &made.formula);
-  const auto& inputs = made.formula.inputs;
-  const auto& results = made.formula.results;
+namespace {
+
+bool is_ours_alone(const Node& node) {
+  return node.references() == 1 && node.offset == 0 && !node.memory->owner &&
+         node.memory->references.load() == 1;
+}
+
+std::unique_ptr<InPlace> make(const Formula& formula) {
+  auto made = std::make_unique<InPlace>();
+  made->operands = formula.operands.size();
+  std::unique_ptr<Program> program = plan_formula(formula, &made->formula);
+  const auto& inputs = made->formula.inputs;
+  const auto& results = made->formula.results;
   for (size_t r = 0; r < results.size(); ++r) {
     const int operand = r == 0 ? 0 : static_cast<int>(r) + 1;
     const auto slot = std::ranges::find(inputs, operand, &CompiledFormula::Slot::operand);
@@ -30,28 +35,28 @@ const InPlace& in_place(const Formula& formula) {
     if (slot == inputs.end() || overwrites >= 0) return made;
     overwrites = static_cast<int>(slot - inputs.begin());
   }
-  made.kernel = compile(*program);
+  made->kernel = compile(*program);
   return made;
-}
-
-bool is_ours_alone(const Node& node) {
-  return node.references() == 1 && node.offset == 0 && !node.memory->owner &&
-         node.memory->references.load() == 1;
 }
 
 }  // namespace
 
-bool apply_in_place(const Formula& formula, std::span<Node* const> nodes,
-                    const std::vector<double>& scalars) {
+const InPlace* in_place(const Formula& formula) {
+  std::lock_guard hold(graph_lock());
+  static auto* known = new std::unordered_map<const Formula*, std::unique_ptr<const InPlace>>;
+  auto& found = (*known)[&formula];
+  if (!found) found = make(formula);
+  return found->kernel ? found.get() : nullptr;
+}
+
+bool apply(const InPlace& made, std::span<Node* const> nodes, const std::vector<double>& scalars) {
   if (profiling()) return false;  // a plan's steps are what a profile shows
-  const size_t operands = formula.operands.size();
+  const size_t operands = made.operands;
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (i % operands != 1 && !is_ours_alone(*nodes[i])) return false;
+    if (!nodes[i]->is_computed() || (i % operands != 1 && !is_ours_alone(*nodes[i]))) return false;
   }
   const DType dtype = nodes[0]->dtype;
-  std::lock_guard hold(graph_lock());
-  const InPlace& made = in_place(formula);
-  if (!made.kernel) return false;
+  const Core core;
 
   std::vector<double> wide(scalars);
   std::vector<float> narrow(scalars.begin(), scalars.end());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,20 +18,22 @@
 namespace glia {
 
 // The pending graph below some roots: every node in an order in which inputs come first, leaves
-// included. Node::index is the position. Made under graph_lock() and valid while it is held.
+// included. Node::index is the position while graph_lock() is held, under which it is made.
 struct PendingGraph {
   std::vector<Node*> roots;
   std::vector<Node*> nodes;
   std::vector<uint8_t> wanted;     // held from outside: its value must be kept
   std::vector<uint8_t> donatable;  // a leaf that nothing else holds: its bytes may be reused
+  std::vector<Node*> reachable;    // not from the roots alone: what is in flight while it runs
   bool history_lives = false;      // gradients may be asked through a wanted node later
 };
 
 inline bool is_leaf(const Node& node) {
   return node.is_computed() || node.op->kind == Kind::kScalar;
 }
-// Fills in the nodes: everything uncomputed below the roots, and the leaves there.
-void walk(PendingGraph* graph);
+// Fills in the nodes: everything uncomputed below the roots, and the leaves there. Null, or a node
+// that is in flight: then they are not complete.
+Node* walk(PendingGraph* graph);
 
 // For a very large graph: what to compute before it, list after list, so that each plan is small.
 std::vector<std::vector<Node*>> pieces_of(const PendingGraph& graph);
@@ -96,12 +99,24 @@ class Given {
   bool known_ = false;
 };
 
-// What a kernel keeps of a leaf, as long as that is the same from run to run.
-struct PlanKept {
+// What a kernel keeps of a leaf, as long as that is the same from run to run; of all runs together.
+class PlanKept {
+ public:
+  explicit PlanKept(int leaf) : leaf(leaf) {}
+  ~PlanKept() { set({}); }
+  // Whether the kernel may keep something of this leaf; then what it kept, if it has.
+  bool get(const Given& given, MemoryRef* kept);
+  void put(const Given& given, MemoryRef kept);
+
   int leaf;  // position
-  Given given = {};
-  std::optional<bool> room = {};  // whether there was any for what is kept of it
-  MemoryRef memory = {};
+
+ private:
+  void set(MemoryRef memory);
+
+  std::mutex mutex_;
+  Given given_;
+  std::optional<bool> room_;  // whether there was any for what is kept of it
+  MemoryRef memory_;
 };
 
 // The first steps, whose results stay as long as what they were made of.
@@ -109,11 +124,6 @@ struct PlanSteady {
   size_t steps = 0;
   int64_t bytes = 0;
   std::vector<int> sources;  // positions of the leaves and numbers
-  bool runs_again = false;
-  // Of the last run, if that came to its end.
-  bool valid = false;
-  std::vector<Given> given;
-  MemoryRef memory;
 };
 
 struct PlanStep {
@@ -134,8 +144,8 @@ struct PlanStep {
   std::vector<int> members;    // positions of all it computes, for profiles
   Work work;                   // of `fused`, for profiles
   std::vector<PlanArray> inputs, outputs;
-  std::optional<PlanKept> kept;
-  // Of a kernel: ready but for the addresses.
+  std::unique_ptr<PlanKept> kept;
+  // Of a kernel: all but the addresses.
   std::vector<Array> in_arrays, out_arrays;
 };
 
@@ -143,6 +153,27 @@ struct PlanStep {
 struct PlanSites {
   uint64_t profile = 0;
   std::vector<int> of_step;
+};
+
+// What a run writes, but for results: one at a time has it.
+struct PlanRoom {
+  struct Arrays {
+    std::vector<Array> in, out;
+  };
+  std::vector<Arrays> arrays;  // of each step's kernel, ready but for the addresses
+  struct Steady {
+    bool runs_again = false;
+    // Of the last run, if that came to its end.
+    bool valid = false;
+    std::vector<Given> given;
+    MemoryRef memory;
+  } steady;
+  Teamwork teamwork;
+  // Of one run.
+  std::vector<void*> base;      // of each value
+  std::vector<MemoryRef> held;  // by results, and for the run
+  std::vector<void*> pointers;
+  std::vector<void* const*> rows;
 };
 
 struct PlanResult {
@@ -163,8 +194,9 @@ struct Plan {
   int64_t held_bytes = 0;         // of results that have memory of their own
   int64_t least_arena_bytes = 0;  // the most of the arena that is alive at one step,
   int fullest_step = 0;           // this one
+  // Under graph_lock().
   mutable PlanSites sites;
-  Teamwork teamwork;
+  std::vector<std::unique_ptr<PlanRoom>> rooms;  // that no run has
 };
 
 // Simplifies, groups, chooses kernels and lays out memory.

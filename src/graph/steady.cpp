@@ -1,6 +1,7 @@
 // What is the same from run to run, such as the scale that batch normalisation in evaluation makes
 // of its statistics, or a mask: computed again only when something that it depends on has changed.
 #include <algorithm>
+#include <atomic>
 
 #include "graph/plan.h"
 
@@ -8,6 +9,8 @@ namespace glia {
 namespace {
 
 constexpr int64_t kMostBytes = 1 << 12;  // of a step, since it is kept between runs
+constexpr int64_t kMaxKept = 1 << 28;    // bytes of PlanKept of all plans
+std::atomic<int64_t> bytes_kept{0};
 
 using Place = PlanValue::Place;
 
@@ -35,6 +38,31 @@ Given::Given(const Node& node) : known_(true) {
   } else {
     word_ = static_cast<uint64_t>(*node.first_word);
   }
+}
+
+bool PlanKept::get(const Given& given, MemoryRef* kept) {
+  std::lock_guard hold(mutex_);
+  if (!given.is_same(given_)) {
+    given_ = given;
+    room_.reset();
+    set({});
+    return false;
+  }
+  if (!room_) room_ = bytes_kept.load(std::memory_order_relaxed) < kMaxKept;
+  *kept = memory_;
+  return *room_;
+}
+
+void PlanKept::put(const Given& given, MemoryRef kept) {
+  std::lock_guard hold(mutex_);
+  if (!memory_ && given.is_same(given_)) set(std::move(kept));
+}
+
+void PlanKept::set(MemoryRef memory) {
+  const auto bytes = [](const MemoryRef& m) { return m ? static_cast<int64_t>(m->bytes) : 0; };
+  if (memory.get() != memory_.get())
+    bytes_kept.fetch_add(bytes(memory) - bytes(memory_), std::memory_order_relaxed);
+  memory_ = std::move(memory);
 }
 
 void find_steady(Plan* plan, const std::vector<uint8_t>& held) {

@@ -260,7 +260,7 @@ Tensor before_widening(const Tensor& t, DType dtype) {
   Node* const node = t.node();
   if (node->op != &entry(Code::kCast).op || !widens(dtype, node->dtype)) return {};
   std::lock_guard hold(graph_lock());
-  const bool same = !node->is_computed() && node->inputs[0]->dtype == dtype;
+  const bool same = node->is_pending() && node->inputs[0]->dtype == dtype;
   return same ? handle(node->inputs[0]) : Tensor();
 }
 

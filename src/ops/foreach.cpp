@@ -1,6 +1,7 @@
 #include "ops/foreach.h"
 
 #include <deque>
+#include <mutex>
 
 namespace glia {
 namespace {
@@ -32,7 +33,10 @@ const Op kForeachOp{.name = "foreach",
                     .formula = formula_of,
                     .last = true};
 
-const Formula& foreach_formula(int64_t index) { return formulas()[index]; }
+const Formula& foreach_formula(int64_t index) {
+  std::lock_guard hold(graph_lock());
+  return formulas()[index];
+}
 
 int64_t foreach_formula_index(const char* name, ForeachRule rule, DType dtype, size_t operands,
                               size_t scalars, const std::source_location& where) {
@@ -96,13 +100,11 @@ std::vector<Tensor> foreach (const char* name, ForeachRule rule, size_t operands
   return out;
 }
 
-bool foreach_in_place(const char* name, ForeachRule rule, size_t operands,
-                      std::span<Node* const> nodes, const std::vector<double>& scalars,
-                      std::source_location where) {
-  if (!std::ranges::all_of(nodes, [](const Node* n) { return n->is_computed(); })) return false;
-  const int64_t formula =
-      foreach_formula_index(name, rule, nodes[0]->dtype, operands, scalars.size(), where);
-  return apply_in_place(foreach_formula(formula), nodes, scalars);
+const InPlace* foreach_in_place(const char* name, ForeachRule rule, DType dtype, size_t operands,
+                                size_t scalars, std::source_location where) {
+  if (dtype != kF32 && dtype != kF64) return nullptr;
+  return in_place(
+      foreach_formula(foreach_formula_index(name, rule, dtype, operands, scalars, where)));
 }
 
 }  // namespace glia

@@ -18,12 +18,11 @@ std::vector<Tensor> foreach (const char* name, ForeachRule rule, size_t operands
                              std::span<Node* const> nodes, const std::vector<double>& scalars,
                              std::source_location where = std::source_location::current());
 
-// The same at once and in place, for an optimizer's step on gradients that are there: result 0 of a
-// problem takes the place of its operand 0, result k that of operand k + 1, and operand 1 is only
-// read. False, with nothing done, where a value is not computed yet or somebody else can see it.
-bool foreach_in_place(const char* name, ForeachRule rule, size_t operands,
-                      std::span<Node* const> nodes, const std::vector<double>& scalars,
-                      std::source_location where = std::source_location::current());
+// What does the same at once and in place, for an optimizer's step on gradients that are there; see
+// core/formula.h.
+const InPlace* foreach_in_place(const char* name, ForeachRule rule, DType dtype, size_t operands,
+                                size_t scalars,
+                                std::source_location where = std::source_location::current());
 
 // A node of this op has the inputs: scalars, then the operands of each problem in turn. Output r of
 // problem j is number j * results + r.

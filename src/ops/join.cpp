@@ -147,11 +147,11 @@ constexpr size_t kMaxParts = 256;  // all pairs are looked at
 
 // Under graph_lock(): whether the inputs of what this op made are still there.
 bool pending(const Tensor& t, const Op& op) {
-  return t.node()->op == &op && !t.node()->is_computed();
+  return t.node()->op == &op && t.node()->is_pending();
 }
 
 bool is_zero(const Node* node) {
-  while (node->op->broadcasts && !node->is_computed()) node = node->inputs[0];
+  while (node->op->broadcasts && node->is_pending()) node = node->inputs[0];
   return node->op->kind == Kind::kScalar && *node->first_word == 0;
 }
 

@@ -319,7 +319,7 @@ std::optional<RowSparse> row_sparse(const Tensor& gradient) {
   const Node& node = *gradient.node();
   if (node.op != &kSparseRows) return std::nullopt;
   std::lock_guard hold(graph_lock());  // another thread's evaluation may drop the inputs
-  if (node.is_computed()) return std::nullopt;
+  if (!node.is_pending()) return std::nullopt;
   const auto in = [&](int i) { return handle(node.inputs[i]); };
   return RowSparse{in(0),         in(1),     in(2), in(3), node.input_count > 4 ? in(4) : Tensor(),
                    node.shape[0], node.where};

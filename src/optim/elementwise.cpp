@@ -21,24 +21,36 @@ struct Elementwise::Batch {
   std::vector<Slot*> slots;
   std::vector<const Tensor*> gradients;
   std::optional<RowSparse> rows;  // of its one gradient, if that is row-sparse
+  const InPlace* in_place = nullptr;
+  bool done = false;
 };
 
-// Keeps other threads from reading and setting parameters; their states are the optimizer's own.
-// Whoever holds several holds the graph's lock before, so that no two wait for each other.
+// Keeps other threads from reading and setting parameters, and from forking; states are the
+// optimizer's own. Places are locked in their order, so that no two threads wait for each other.
 class Elementwise::Exclusive {
  public:
-  explicit Exclusive(Slots slots) : graph_(graph_lock()), slots_(slots) {
-    for (const Slot* slot : slots_) slot->parameter.cell()->lock.lock();
+  explicit Exclusive(Slots slots) {
+    for (const Slot* slot : slots) cells_.push_back(slot->parameter.cell());
+    if (!std::ranges::is_sorted(cells_, {}, &Variable::Cell::place))
+      std::ranges::sort(cells_, {}, &Variable::Cell::place);
+    {
+      std::lock_guard hold(graph_lock());
+      let_fork_pass();
+      flight_.emplace();
+    }
+    for (Variable::Cell* cell : cells_) cell->lock.lock();
   }
   ~Exclusive() {
-    for (const Slot* slot : slots_) slot->parameter.cell()->lock.unlock();
+    for (Variable::Cell* cell : cells_) cell->lock.unlock();
+    std::lock_guard hold(graph_lock());
+    flight_.reset();
   }
   Exclusive(const Exclusive&) = delete;
   Exclusive& operator=(const Exclusive&) = delete;
 
  private:
-  std::lock_guard<std::recursive_mutex> graph_;
-  const Slots slots_;
+  std::vector<Variable::Cell*> cells_;
+  std::optional<Flight> flight_;
 };
 
 std::vector<Optimizer::State> Elementwise::states(const Options& options,
@@ -94,21 +106,50 @@ std::vector<Elementwise::Batch> Elementwise::batches(Slots slots, std::span<cons
   return out;
 }
 
-// Empty if the new values are in place already.
-std::vector<Tensor> Elementwise::results_of(const Batch& batch, const Where& where) const {
-  const Slot& any = *batch.slots[0];
+// Whether there is a way to do the step in place, whoever can see the values.
+bool Elementwise::find_in_place(Batch* batch, const Where& where) const {
+  const auto computed = [](const Tensor* g) { return g->node()->is_computed(); };
+  if (batch->rows || steps_are_deferred() || !std::ranges::all_of(batch->gradients, computed))
+    return false;
+  const Slot& any = *batch->slots[0];
   const Formula f = formula(options(any), any.steps + 1);
-  const size_t operands = 2 + any.state.size();
+  batch->in_place = foreach_in_place(name(), f.rule, batch->dtype, 2 + any.state.size(),
+                                     f.scalars.size(), where);
+  return batch->in_place != nullptr;
+}
+
+// With the places locked. False, with nothing done, if somebody else can see a value.
+bool Elementwise::apply_in_place(const Batch& batch) const {
+  const Slot& any = *batch.slots[0];
   std::vector<Node*> nodes;
-  nodes.reserve(batch.slots.size() * operands);
+  nodes.reserve(batch.slots.size() * (2 + any.state.size()));
   for (size_t j = 0; j < batch.slots.size(); ++j) {
     const Slot& slot = *batch.slots[j];
     nodes.push_back(slot.parameter.cell()->value.node());
     nodes.push_back(batch.gradients[j]->node());
     for (const Variable& state : slot.state) nodes.push_back(state.cell()->value.node());
   }
-  if (!steps_are_deferred() && foreach_in_place(name(), f.rule, operands, nodes, f.scalars, where))
-    return {};
+  return apply(*batch.in_place, nodes, formula(options(any), any.steps + 1).scalars);
+}
+
+std::vector<Tensor> Elementwise::results_of(const Batch& batch, const Where& where) const {
+  const Slot& any = *batch.slots[0];
+  const Formula f = formula(options(any), any.steps + 1);
+  const size_t operands = 2 + any.state.size();
+  std::vector<Tensor> values;
+  std::vector<Node*> nodes;
+  values.reserve(batch.slots.size() * operands);
+  nodes.reserve(batch.slots.size() * operands);
+  const auto add = [&](const Variable& v) {
+    values.push_back(v.cell()->read());
+    nodes.push_back(values.back().node());
+  };
+  for (size_t j = 0; j < batch.slots.size(); ++j) {
+    const Slot& slot = *batch.slots[j];
+    add(slot.parameter);
+    nodes.push_back(batch.gradients[j]->node());
+    for (const Variable& state : slot.state) add(state);
+  }
   return foreach (name(), f.rule, operands, nodes, f.scalars, where);
 }
 
@@ -120,19 +161,26 @@ std::vector<Tensor> Elementwise::results_of_rows(const Batch& batch, const Where
 }
 
 void Elementwise::update(Slots slots, std::span<const Tensor> gradients, const Where& where) {
-  const std::vector<Batch> all = batches(slots, gradients, where);
-  std::vector<std::vector<Tensor>> results(all.size());
-  {
+  std::vector<Batch> all = batches(slots, gradients, where);
+  const auto require_same = [&](size_t i, const Tensor& value) {
+    const Node &has = *value.node(), &given = *gradients[i].node();
+    if (given.shape != has.shape || given.dtype != has.dtype)
+      require_fit(*slots[i], value, gradients[i], where);
+  };
+  bool any = false;
+  for (Batch& batch : all) any |= find_in_place(&batch, where);
+  if (any) {
     const Exclusive held(slots);
-    for (size_t i = 0; i < slots.size(); ++i) {
-      const Tensor& value = slots[i]->parameter.cell()->value;
-      const Node &has = *value.node(), &given = *gradients[i].node();
-      if (given.shape != has.shape || given.dtype != has.dtype)
-        require_fit(*slots[i], value, gradients[i], where);
-    }
-    for (size_t b = 0; b < all.size(); ++b)
-      if (!all[b].rows) results[b] = results_of(all[b], where);
+    for (size_t i = 0; i < slots.size(); ++i)
+      require_same(i, slots[i]->parameter.cell()->value);
+    for (Batch& batch : all) batch.done = batch.in_place && apply_in_place(batch);
+  } else {
+    for (size_t i = 0; i < slots.size(); ++i)
+      require_same(i, slots[i]->parameter.cell()->read());
   }
+  std::vector<std::vector<Tensor>> results(all.size());
+  for (size_t b = 0; b < all.size(); ++b)
+    if (!all[b].done && !all[b].rows) results[b] = results_of(all[b], where);
   for (size_t b = 0; b < all.size(); ++b) {
     if (all[b].rows) results[b] = results_of_rows(all[b], where);
     if (results[b].empty()) continue;

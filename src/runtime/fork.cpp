@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <atomic>
-#include <mutex>
 
 #include "core/count.h"
 #include "core/node.h"
@@ -18,9 +17,10 @@ std::atomic<uint32_t> process_generation{1};
 
 namespace {
 
-// Others neither change the graph nor hold a lock while the process is copied.
+// Others neither compute nor change the graph nor hold a lock while the process is copied.
 void before() {
   graph_lock().lock();
+  end_flights();
   hold_lists(true);
   hold_biases(true);
   hold_memory(true);
@@ -37,9 +37,11 @@ void in_parent() {
 void in_child() {
   process_generation.fetch_add(1, std::memory_order_relaxed);
   after();
-  ::new (&graph_lock()) std::recursive_mutex;  // its owner was known by another id
+  graph_lock().renew();
+  forget_waiters();
+  graph_lock().unlock();
   end_other_biases();
-  renew_pool();
+  renew_pools();
 }
 
 [[maybe_unused]] const int registered = pthread_atfork(before, in_parent, in_child);

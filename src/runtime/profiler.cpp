@@ -40,9 +40,9 @@ struct Totals {
 };
 
 struct State {
-  std::mutex mutex;  // of all below but `current`
+  std::mutex mutex;  // of all below
   ProfileOptions options;
-  uint64_t number = 0;
+  std::atomic<uint64_t> number{0};
   double start = 0;
   bool measured = false;
   bool unwritable = false;  // GLIA_PROFILE's file
@@ -50,8 +50,7 @@ struct State {
   std::vector<Event> events;
   std::vector<Totals> sites;
   std::unordered_map<std::string, int> known;
-  Profile result;                // its sums, while they grow
-  std::atomic<int> current{-1};  // the step that runs
+  Profile result;  // its sums, while they grow
 };
 State& state() {
   static auto* s = new State;  // used when the process ends
@@ -64,6 +63,7 @@ struct Thread {
   double idle_since = 0;  // the end of its last boundary
 };
 thread_local Thread this_thread;
+thread_local int current = -1;  // the step that this thread runs
 
 // Under the mutex.
 Thread& thread_of(State& s) {
@@ -71,6 +71,9 @@ Thread& thread_of(State& s) {
     this_thread = {.profile = s.number, .number = s.threads++, .idle_since = s.start};
   return this_thread;
 }
+
+// Whether that profile has not ended.
+bool is_running(const State& s, uint64_t profile) { return on() && s.number == profile; }
 
 void add_event(State& s, const Event& event) {
   if (static_cast<int64_t>(s.events.size()) < s.options.max_events)
@@ -365,6 +368,7 @@ void Boundary::begin() {
   if (s.unwritable) refuse_setting("GLIA_PROFILE", "the name of a file that can be written");
   measure(s);
   Thread& t = thread_of(s);
+  profile_ = s.number;
   start_ = milliseconds();
   const double since = std::max(t.idle_since, s.start);
   add_event(s, {since, start_ - since, 0, t.number, Kind::kRecord});
@@ -374,6 +378,7 @@ void Boundary::end() {
   const double now = milliseconds();
   State& s = state();
   std::lock_guard hold(s.mutex);
+  if (!is_running(s, profile_)) return;
   Thread& t = thread_of(s);
   add_event(s, {start_, now - start_, static_cast<int64_t>(nodes), t.number, Kind::kBoundary});
   s.result.boundaries_ms += now - start_;
@@ -390,16 +395,20 @@ void planned(double start) {
   ++s.result.plans_made;
 }
 
+int current_site() { return current; }
+
 void KernelSpan::begin() {
-  state().current.store(site_, std::memory_order_relaxed);
+  profile_ = profile_number();
+  current = site_;
   start_ = milliseconds();
 }
 
 void KernelSpan::end() {
   const double ms = milliseconds() - start_;
+  current = -1;
   State& s = state();
-  s.current.store(-1, std::memory_order_relaxed);
   std::lock_guard hold(s.mutex);
+  if (!is_running(s, profile_)) return;
   add_event(s, {start_, ms, site_, thread_of(s).number, Kind::kKernel});
   Totals& totals = s.sites[site_];
   ++totals.calls;
@@ -407,15 +416,17 @@ void KernelSpan::end() {
   s.result.kernels_ms += ms;
 }
 
-void WorkerSpan::begin() { start_ = milliseconds(); }
+void WorkerSpan::begin() {
+  profile_ = profile_number();
+  start_ = milliseconds();
+}
 
 void WorkerSpan::end() {
   const double ms = milliseconds() - start_;
   State& s = state();
-  const int site = s.current.load(std::memory_order_relaxed);
-  if (site < 0) return;  // work of no plan
   std::lock_guard hold(s.mutex);
-  if (on()) add_event(s, {start_, ms, site, kFirstWorker + worker_, Kind::kWorker});
+  if (is_running(s, profile_))
+    add_event(s, {start_, ms, site_, kFirstWorker + worker_, Kind::kWorker});
 }
 
 }  // namespace profiler
@@ -425,7 +436,7 @@ void WorkerSpan::end() {
 bool profiling() { return profiler::on(); }
 
 void profile_start(const ProfileOptions& options) {
-  std::lock_guard no_plan_runs(graph_lock());
+  std::lock_guard no_plan_begins(graph_lock());
   if (profiling()) throw Error("profile_start: a profile is running already");
   profiler::State& s = profiler::state();
   std::lock_guard hold(s.mutex);
@@ -442,7 +453,7 @@ void profile_start(const ProfileOptions& options) {
 }
 
 Profile profile_stop(const std::string& trace) {
-  std::lock_guard no_plan_runs(graph_lock());
+  std::lock_guard no_plan_begins(graph_lock());
   if (!profiling()) throw Error("profile_stop: no profile is running");
   profiler::State& s = profiler::state();
   std::lock_guard hold(s.mutex);

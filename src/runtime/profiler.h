@@ -27,7 +27,7 @@ struct Site {
 };
 // The number of a site; sites with equal names have one.
 int add_site(const Site& site);
-// Counts profiles, from 1.
+// Counts profiles, from 1. What a plan says of one that has ended since is forgotten.
 uint64_t profile_number();
 
 // The memory of a plan that runs: its bytes, its fullest step, and one value for each alive at it.
@@ -45,7 +45,7 @@ Work work_of(const Program& program, const std::vector<int64_t>& counts);
 std::string shown(const std::source_location& where);
 bool in_library(const std::source_location& where);
 
-// One evaluation, under graph_lock().
+// One evaluation.
 class Boundary {
  public:
   Boundary() {
@@ -61,6 +61,7 @@ class Boundary {
  private:
   void begin();
   void end();
+  uint64_t profile_ = 0;
   double start_ = 0;
 };
 
@@ -82,17 +83,20 @@ class KernelSpan {
   void begin();
   void end();
   int site_;
+  uint64_t profile_ = 0;
   double start_ = 0;
 };
+// The step that this thread runs, -1 if none.
+int current_site();
 
-// What a worker of the pool does for the step that runs.
+// What a worker of a pool does for a step; site -1: work of no plan.
 class WorkerSpan {
  public:
-  explicit WorkerSpan(int worker) : worker_(on() ? worker : -1) {
-    if (worker_ >= 0) begin();
+  WorkerSpan(int worker, int site) : worker_(worker), site_(site) {
+    if (site_ >= 0) begin();
   }
   ~WorkerSpan() {
-    if (worker_ >= 0) end();
+    if (site_ >= 0) end();
   }
   WorkerSpan(const WorkerSpan&) = delete;
   WorkerSpan& operator=(const WorkerSpan&) = delete;
@@ -100,7 +104,8 @@ class WorkerSpan {
  private:
   void begin();
   void end();
-  int worker_;
+  const int worker_, site_;
+  uint64_t profile_ = 0;
   double start_ = 0;
 };
 

@@ -41,7 +41,31 @@ std::atomic<int>& threads() {
 }
 
 thread_local bool in_parallel = false;
-thread_local int64_t jobs = 0;  // that this thread has given to the pool
+thread_local int64_t jobs = 0;  // that this thread has given to a pool
+thread_local int most = kMostThreads;
+thread_local int times_counted = 0;  // among those that compute
+
+// Threads that compute, and workers that help them.
+std::atomic<int> busy{0};
+
+// Cores that nobody uses, for the workers of one call.
+class Helpers {
+ public:
+  explicit Helpers(int wanted) {
+    int now = busy.load(std::memory_order_relaxed);
+    do {
+      count = std::clamp(threads().load(std::memory_order_relaxed) - now, 0, wanted);
+    } while (count > 0 &&
+             !busy.compare_exchange_weak(now, now + count, std::memory_order_relaxed));
+  }
+  ~Helpers() {
+    if (count > 0) busy.fetch_sub(count, std::memory_order_relaxed);
+  }
+  Helpers(const Helpers&) = delete;
+  Helpers& operator=(const Helpers&) = delete;
+
+  int count = 0;
+};
 
 // Workers wait for a ticket of a new round, spinning for a moment before they sleep. The caller
 // does whatever they have not taken, and waits only for what they have. A line of cache takes 100
@@ -51,7 +75,7 @@ thread_local int64_t jobs = 0;  // that this thread has given to the pool
 // follow it.
 class Pool {
  public:
-  // False if another thread is using the pool.
+  // False if another thread is using this pool.
   bool run(void (*body)(void*, int64_t), void* context, int64_t count, int helpers) {
     std::unique_lock use(in_use_, std::try_to_lock);
     if (!use) return false;
@@ -62,6 +86,7 @@ class Pool {
     context_.store(context, std::memory_order_relaxed);
     count_.store(count, std::memory_order_relaxed);
     helpers_.store(helpers, std::memory_order_relaxed);
+    site_.store(profiler::current_site(), std::memory_order_relaxed);
     // The first unit is the caller's.
     const auto units = static_cast<int>((count - 1) / job.unit + 1);
     Ticket ticket{ticket_.load(std::memory_order_relaxed).round + 1, 1, uint16_t(units - 1)};
@@ -134,12 +159,15 @@ class Pool {
   }
 
   void start_worker() {
+    static std::atomic<int> started{0};
     const int index = static_cast<int>(workers_.size());
-    workers_.emplace_back([this, index, round = ticket_.load().round] { serve(index, round); });
+    workers_.emplace_back([this, index, number = started.fetch_add(1),
+                           round = ticket_.load().round] { serve(index, number, round); });
     workers_.back().detach();
   }
 
-  void serve(int index, uint32_t round) {
+  // The worker's place among those of the pool, and its number among all.
+  void serve(int index, int number, uint32_t round) {
     for (;;) {
       Ticket ticket = wait_for_other_than(round);
       round = ticket.round;
@@ -150,7 +178,7 @@ class Pool {
       if (i < 0) continue;
       int64_t taken = 0;
       {
-        const profiler::WorkerSpan span(index);
+        const profiler::WorkerSpan span(number, site_.load(std::memory_order_relaxed));
         for (; i >= 0; i = take_last(round, &ticket), ++taken) do_unit(job, i);
       }
       done_.fetch_add(taken, std::memory_order_release);
@@ -179,6 +207,7 @@ class Pool {
   std::atomic<void*> context_{nullptr};
   std::atomic<int64_t> count_{0};
   std::atomic<int> helpers_{0};
+  std::atomic<int> site_{-1};  // of the plan's step that it is for
 
   alignas(kLine) std::atomic<int64_t> done_{0};  // units that workers have finished, of all rounds
 
@@ -191,14 +220,27 @@ class Pool {
   std::exception_ptr thrown_ = nullptr;
 };
 
-Pool*& pool() {
-  static auto* p = new Pool;  // its threads end with the process
-  return p;
+// One for each caller of a moment that has helpers; their threads end with the process.
+constexpr int kMostPools = 64;
+std::atomic<Pool*> pools[kMostPools];
+std::mutex new_pool;
+
+bool share(void (*body)(void*, int64_t), void* context, int64_t count, int helpers) {
+  for (std::atomic<Pool*>& place : pools) {
+    Pool* pool = place.load(std::memory_order_acquire);
+    if (!pool) {
+      std::lock_guard hold(new_pool);
+      pool = place.load(std::memory_order_relaxed);
+      if (!pool) place.store(pool = new Pool, std::memory_order_release);
+    }
+    if (pool->run(body, context, count, helpers)) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
-int num_threads() { return threads().load(std::memory_order_relaxed); }
+int num_threads() { return std::min(threads().load(std::memory_order_relaxed), most); }
 
 void set_num_threads(int n) {
   if (n < 1 || n > kMostThreads)
@@ -207,16 +249,37 @@ void set_num_threads(int n) {
   threads().store(n);
 }
 
+ThreadLimit::ThreadLimit(int threads) : before_(most) {
+  if (threads < 1)
+    throw Error("ThreadLimit: " + std::to_string(threads) + " is not 1 or more");
+  most = std::min(most, threads);
+}
+ThreadLimit::~ThreadLimit() { most = before_; }
+
 void parallel_for(int64_t count, void (*body)(void*, int64_t), void* context) {
   const auto team = std::min<int64_t>(num_threads(), count);
-  if (team > 1 && !in_parallel && pool()->run(body, context, count, static_cast<int>(team) - 1))
-    return;
+  if (team > 1 && !in_parallel) {
+    const Core mine;
+    const Helpers helpers(static_cast<int>(team) - 1);
+    if (helpers.count > 0 && share(body, context, count, helpers.count)) return;
+  }
   for (int64_t i = 0; i < count; ++i) body(context, i);
+}
+
+Core::Core() {
+  if (times_counted++ == 0) busy.fetch_add(1, std::memory_order_relaxed);
+}
+Core::~Core() {
+  if (--times_counted == 0) busy.fetch_sub(1, std::memory_order_relaxed);
 }
 
 int64_t jobs_shared() { return jobs; }
 
-void renew_pool() { pool() = new Pool; }
+void renew_pools() {
+  for (std::atomic<Pool*>& place : pools) place = nullptr;
+  ::new (&new_pool) std::mutex;
+  busy = times_counted > 0 ? 1 : 0;
+}
 
 Alone::Alone(bool alone) : before_(in_parallel) { in_parallel = in_parallel || alone; }
 Alone::~Alone() { in_parallel = before_; }

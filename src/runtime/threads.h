@@ -1,4 +1,4 @@
-// The pool of threads behind parallel_for.
+// The pools of threads behind parallel_for.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,19 @@
 
 namespace glia {
 
-// In a child process: the threads of the pool are not there.
-void renew_pool();
+// In a child process: the threads of the pools are not there.
+void renew_pools();
 
-// How often this thread's calls have been given to the pool.
+// While one lives, the calling thread counts as one that computes: so many cores are left to others.
+class Core {
+ public:
+  Core();
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+};
+
+// How often this thread's calls have been given to a pool.
 int64_t jobs_shared();
 
 // While it lives, if `alone`, the calling thread's parallel_for runs in order.

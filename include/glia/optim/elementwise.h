@@ -49,6 +49,8 @@ class Elementwise : public Optimizer {
   void update(Slots slots, std::span<const Tensor> gradients, const Where& where) override;
   std::vector<Batch> batches(Slots slots, std::span<const Tensor> gradients,
                              const Where& where) const;
+  bool find_in_place(Batch* batch, const Where& where) const;
+  bool apply_in_place(const Batch& batch) const;
   std::vector<Tensor> results_of(const Batch& batch, const Where& where) const;
   std::vector<Tensor> results_of_rows(const Batch& batch, const Where& where) const;
 };
