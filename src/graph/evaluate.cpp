@@ -311,9 +311,10 @@ void compute_pieces(const std::vector<std::vector<Node*>>& pieces, History histo
   for (const auto& piece : pieces) evaluate(piece, history);
 }
 
-// Lists what is below these nodes, and the effects that are there. Stops at a node that is in flight,
-// and returns it.
+// Lists what is below these nodes, and the effects that are there. Returns a node that is in flight,
+// if there is one.
 Node* visit(PendingGraph* graph, std::span<Node* const> roots, std::vector<Node*>* effects) {
+  Node* flying = nullptr;
   const uint64_t mark = next_mark();
   auto& stack = evaluator().stack;
   stack.clear();
@@ -339,7 +340,7 @@ Node* visit(PendingGraph* graph, std::span<Node* const> roots, std::vector<Node*
         ++in->uses;
       } else {
         if (node->in_flight()) [[unlikely]]
-          return node;
+          flying = node;
         list(node);
         if (node->op->effect) [[unlikely]]
           effects->push_back(node);
@@ -347,7 +348,7 @@ Node* visit(PendingGraph* graph, std::span<Node* const> roots, std::vector<Node*
       }
     }
   }
-  return nullptr;
+  return flying;
 }
 
 }  // namespace
