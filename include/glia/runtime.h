@@ -9,7 +9,8 @@ namespace glia {
 
 // Threads used by every operation; by default the processors there are, or GLIA_NUM_THREADS, or
 // OMP_NUM_THREADS. From 1 to 1024; results do not depend on it, bit for bit. Threads of the program
-// that compute at the same time share these: one takes what the others leave, and its own in any case.
+// that compute at the same time share these: one takes what the others leave, and its own in any
+// case.
 void set_num_threads(int threads);
 int num_threads();  // for the calling thread
 // While one lives, what its thread computes takes at most so many of them.

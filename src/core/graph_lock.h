@@ -1,13 +1,13 @@
 // The graph's lock, and what threads compute without it.
 //
-// A plan runs, and a step in place writes, in a Flight: under the lock it says which nodes others can
-// reach that are being computed, and then lets go of the lock. Whoever goes from such a node to its
-// inputs, which the flight may overwrite, waits until the node has its value, or is pending again
-// because the flight failed.
+// A plan runs, and a step in place writes, in a Flight: under the lock it says which nodes others
+// can reach that are being computed, and then lets go of the lock. Whoever goes from such a node to
+// its inputs, which the flight may overwrite, waits until the node has its value, or is pending
+// again because the flight failed.
 //
-// In which order locks are taken: the graph's, a variable's places (by Node::place), then those that
-// are held for moments and within which none is taken: lists of nodes, biases, memory, the profiler.
-// Neither is held while something runs, but for places that a step in place writes.
+// In which order locks are taken: the graph's, a variable's places (by Node::place), then those
+// that are held for moments and within which none is taken: lists of nodes, biases, memory, the
+// profiler. Neither is held while something runs, but for places that a step in place writes.
 #pragma once
 
 #include <atomic>
@@ -77,9 +77,9 @@ class Flight {
   Flight *next_, *previous_ = nullptr;
 };
 
-// All under graph_lock(). Waits until the node is not in flight any more; throws where it would wait
-// for itself, in an operation that evaluates. The graph may be another then: whoever walks it begins
-// anew.
+// All under graph_lock(). Waits until the node is not in flight any more; throws where it would
+// wait for itself, in an operation that evaluates. The graph may be another then: whoever walks it
+// begins anew.
 void wait_for(Node* node);
 // Before a flight is prepared: fork() waits for those that have begun, and these come after it.
 void let_fork_pass();

@@ -146,12 +146,8 @@ struct Node {
     return progress.load(std::memory_order_acquire) == Progress::kComputed;
   }
   // Under graph_lock(); of a pending one the inputs stay as they are while that is held.
-  bool is_pending() const {
-    return progress.load(std::memory_order_relaxed) == Progress::kPending;
-  }
-  bool in_flight() const {
-    return progress.load(std::memory_order_relaxed) == Progress::kInFlight;
-  }
+  bool is_pending() const { return progress.load(std::memory_order_relaxed) == Progress::kPending; }
+  bool in_flight() const { return progress.load(std::memory_order_relaxed) == Progress::kInFlight; }
   // After its memory was set.
   void set_computed() { progress.store(Progress::kComputed, std::memory_order_release); }
   void* data() const { return static_cast<char*>(memory->data) + offset; }

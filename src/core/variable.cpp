@@ -111,6 +111,10 @@ void restore(const std::vector<std::shared_ptr<Variable::Cell>>& cells) {
   while (!stack.empty()) {
     Node* node = stack.back();
     stack.pop_back();
+    if (node->in_flight()) {  // what it is made from may be overwritten now
+      wait_for(node);
+      return restore(cells);
+    }
     if (!alive.insert(node).second || node->is_computed()) continue;
     stack.insert(stack.end(), node->inputs, node->inputs + node->input_count);
   }

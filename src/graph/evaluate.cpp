@@ -287,7 +287,7 @@ class Compositions {
  private:
   struct Composition {
     Node* macro;
-    std::vector<Node*> inputs;                    // others may drop them meanwhile
+    std::vector<Node*> inputs;                   // others may drop them meanwhile
     std::vector<std::pair<Node*, int>> results;  // and which of them
   };
 
@@ -311,8 +311,8 @@ void compute_pieces(const std::vector<std::vector<Node*>>& pieces, History histo
   for (const auto& piece : pieces) evaluate(piece, history);
 }
 
-// Lists what is below these nodes, and the effects that are there. Returns a node that is in flight,
-// if there is one.
+// Lists what is below these nodes, and the effects that are there. Returns a node that is in
+// flight, if there is one.
 Node* visit(PendingGraph* graph, std::span<Node* const> roots, std::vector<Node*>* effects) {
   Node* flying = nullptr;
   const uint64_t mark = next_mark();

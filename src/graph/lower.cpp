@@ -113,7 +113,8 @@ void Lowering::emit_kernel(int i) {
   }
   if (me.op->keeps >= 0) {
     const PlanValue& value = plan_.values[step.inputs[me.op->keeps].value];
-    if (value.place == PlanValue::Place::kLeaf) step.kept = std::make_unique<PlanKept>(value.source);
+    if (value.place == PlanValue::Place::kLeaf)
+      step.kept = std::make_unique<PlanKept>(value.source);
   }
   if (me.op->outputs == 1) {
     const Located& to = locate(i);

@@ -57,8 +57,7 @@ Run::Run(const Plan& plan, const PendingGraph& graph, PlanRoom* room, std::vecto
 Run::~Run() { room_.held.clear(); }
 
 void Run::place() {
-  if (plan_.arena_bytes)
-    arena_ = allocate(plan_.arena_bytes, plan_.steps[plan_.fullest_step].node);
+  if (plan_.arena_bytes) arena_ = allocate(plan_.arena_bytes, plan_.steps[plan_.fullest_step].node);
   MemoryRef& steady = room_.steady.memory;
   if (plan_.steady.bytes && !steady) steady = allocate(plan_.steady.bytes, plan_.steps[0].node);
   std::vector<void*>& base = room_.base;
@@ -159,10 +158,8 @@ void Run::compute(size_t s) {
   auto& [in, out] = room_.arrays[s];
   for (size_t i = 0; i < in.size(); ++i) in[i].data = address_or_null(step.inputs[i]);
   for (size_t i = 0; i < out.size(); ++i) out[i].data = address_or_null(step.outputs[i]);
-  KernelCall call{.in = in,
-                  .out = out,
-                  .words = AttributeWords(step.words),
-                  .formula = step.formula.get()};
+  KernelCall call{
+      .in = in, .out = out, .words = AttributeWords(step.words), .formula = step.formula.get()};
   if (!step.kept) return run_kernel(step, &call);
   const Given given(*graph_.nodes[step.kept->leaf]);
   MemoryRef kept;

@@ -9,8 +9,9 @@
 
 namespace glia {
 
-// The addresses of a plan's values for one run, and the memory that its results keep. It is made and
-// computes without graph_lock(); the leaves of its graph have their values as long as that lives.
+// The addresses of a plan's values for one run, and the memory that its results keep. It is made
+// and computes without graph_lock(); the leaves of its graph have their values as long as that
+// lives.
 class Run {
  public:
   // `sites`: what the profiler calls the steps; empty: it is off.

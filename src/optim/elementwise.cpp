@@ -113,8 +113,8 @@ bool Elementwise::find_in_place(Batch* batch, const Where& where) const {
     return false;
   const Slot& any = *batch->slots[0];
   const Formula f = formula(options(any), any.steps + 1);
-  batch->in_place = foreach_in_place(name(), f.rule, batch->dtype, 2 + any.state.size(),
-                                     f.scalars.size(), where);
+  batch->in_place =
+      foreach_in_place(name(), f.rule, batch->dtype, 2 + any.state.size(), f.scalars.size(), where);
   return batch->in_place != nullptr;
 }
 
@@ -171,12 +171,10 @@ void Elementwise::update(Slots slots, std::span<const Tensor> gradients, const W
   for (Batch& batch : all) any |= find_in_place(&batch, where);
   if (any) {
     const Exclusive held(slots);
-    for (size_t i = 0; i < slots.size(); ++i)
-      require_same(i, slots[i]->parameter.cell()->value);
+    for (size_t i = 0; i < slots.size(); ++i) require_same(i, slots[i]->parameter.cell()->value);
     for (Batch& batch : all) batch.done = batch.in_place && apply_in_place(batch);
   } else {
-    for (size_t i = 0; i < slots.size(); ++i)
-      require_same(i, slots[i]->parameter.cell()->read());
+    for (size_t i = 0; i < slots.size(); ++i) require_same(i, slots[i]->parameter.cell()->read());
   }
   std::vector<std::vector<Tensor>> results(all.size());
   for (size_t b = 0; b < all.size(); ++b)

@@ -1,5 +1,6 @@
 #include "runtime/settings.h"
 
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
@@ -10,8 +11,8 @@
 namespace glia {
 namespace {
 
-bool& eager_mode() {
-  static bool on = whole_setting("GLIA_EAGER", 0, 1).value_or(0) != 0;
+std::atomic<bool>& eager_mode() {
+  static std::atomic<bool> on = whole_setting("GLIA_EAGER", 0, 1).value_or(0) != 0;
   return on;
 }
 
@@ -39,7 +40,7 @@ void refuse_setting(const char* name, const std::string& allowed) {
   throw Error(std::string(name) + " is \"" + std::getenv(name) + "\"; it may be " + allowed);
 }
 
-bool eager() { return eager_mode(); }
+bool eager() { return eager_mode().load(std::memory_order_relaxed); }
 void set_eager(bool on) { eager_mode() = on; }
 const char* version() { return "Glia " GLIA_VERSION; }
 

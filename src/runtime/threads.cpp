@@ -55,8 +55,7 @@ class Helpers {
     int now = busy.load(std::memory_order_relaxed);
     do {
       count = std::clamp(threads().load(std::memory_order_relaxed) - now, 0, wanted);
-    } while (count > 0 &&
-             !busy.compare_exchange_weak(now, now + count, std::memory_order_relaxed));
+    } while (count > 0 && !busy.compare_exchange_weak(now, now + count, std::memory_order_relaxed));
   }
   ~Helpers() {
     if (count > 0) busy.fetch_sub(count, std::memory_order_relaxed);
@@ -250,8 +249,7 @@ void set_num_threads(int n) {
 }
 
 ThreadLimit::ThreadLimit(int threads) : before_(most) {
-  if (threads < 1)
-    throw Error("ThreadLimit: " + std::to_string(threads) + " is not 1 or more");
+  if (threads < 1) throw Error("ThreadLimit: " + std::to_string(threads) + " is not 1 or more");
   most = std::min(most, threads);
 }
 ThreadLimit::~ThreadLimit() { most = before_; }

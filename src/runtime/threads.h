@@ -10,7 +10,8 @@ namespace glia {
 // In a child process: the threads of the pools are not there.
 void renew_pools();
 
-// While one lives, the calling thread counts as one that computes: so many cores are left to others.
+// While one lives, the calling thread counts as one that computes: so many cores are left to
+// others.
 class Core {
  public:
   Core();

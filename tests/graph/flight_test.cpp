@@ -77,10 +77,12 @@ bool is_whole(const Values& values) {
 class LongPlan {
  public:
   explicit LongPlan(const Tensor& x, int64_t number = 0)
-      : result(calling(x * 2, number, [this] {
-          inside_.set();
-          came_to_its_end = go_on_.wait();
-        }) + 1) {
+      : result(calling(x * 2, number,
+                       [this] {
+                         inside_.set();
+                         came_to_its_end = go_on_.wait();
+                       }) +
+               1) {
     thread_ = std::thread([this] { eval(result); });
     EXPECT_TRUE(inside_.wait());
   }
@@ -173,12 +175,14 @@ TEST(Flights, APlanThatThrowsLeavesItsNodesToOthers) {
   std::atomic<int> runs = 0;
   Signal inside, go_on;
   const Tensor x = filled({4}, 3);
-  const Tensor y = calling(x + 1, 0, [&] {
-    if (runs++ > 0) return;
-    inside.set();
-    EXPECT_TRUE(go_on.wait());
-    throw ValueError("broken");
-  }) * 2;
+  const Tensor y = calling(x + 1, 0,
+                           [&] {
+                             if (runs++ > 0) return;
+                             inside.set();
+                             EXPECT_TRUE(go_on.wait());
+                             throw ValueError("broken");
+                           }) *
+                   2;
   std::string said;
   std::thread first([&] { said = test::message_of<ValueError>([&] { eval(y); }); });
   ASSERT_TRUE(inside.wait());
@@ -218,14 +222,16 @@ TEST(Flights, OnePlanRunsTwiceAtOnce) {
   const auto result = [&](float value) {
     const Tensor x = record(kCall, {filled({1, 6, 6, 16}, value).node()}, {1, 6, 6, 16}, kF32,
                             CallAttributes{0}, Where::current());
-    return conv2d(x, cast(weights, kF32), {}, {.padding = {1, 1}}) * rsqrt(sum(square(cast(scale, kF32))));
+    return conv2d(x, cast(weights, kF32), {}, {.padding = {1, 1}}) *
+           rsqrt(sum(square(cast(scale, kF32))));
   };
   std::vector<Values> right;
   for (int t = 0; t < kThreads; ++t) {
     functions[1] = [] {};
     const Tensor x = filled({1, 6, 6, 16}, static_cast<float>(t));
     right.push_back((conv2d(calling(x, 1, [] {}), cast(weights, kF32), {}, {.padding = {1, 1}}) *
-                     rsqrt(sum(square(cast(scale, kF32))))).to_vector<float>());
+                     rsqrt(sum(square(cast(scale, kF32)))))
+                        .to_vector<float>());
   }
   const int64_t plans = graph_stats().plans_built;
   std::atomic<int> same = 0;
@@ -233,7 +239,8 @@ TEST(Flights, OnePlanRunsTwiceAtOnce) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       const NoGrad off;
-      for (int i = 0; i < 5; ++i) same += result(static_cast<float>(t)).to_vector<float>() == right[t];
+      for (int i = 0; i < 5; ++i)
+        same += result(static_cast<float>(t)).to_vector<float>() == right[t];
     });
   }
   for (std::thread& t : threads) t.join();
@@ -250,10 +257,12 @@ TEST(Flights, AnOperationMayEvaluate) {
   LongPlan plan(x, 1);
   std::atomic<bool> begun = false;
   std::thread waits([&] {
-    const Tensor z = calling(x, 2, [&] {
-      begun = true;
-      EXPECT_EQ(plan.result.to_vector<float>(), Values(4, 3));
-    }) + 2;
+    const Tensor z = calling(x, 2,
+                             [&] {
+                               begun = true;
+                               EXPECT_EQ(plan.result.to_vector<float>(), Values(4, 3));
+                             }) +
+                     2;
     EXPECT_EQ(z.to_vector<float>(), Values(4, 3));
   });
   while (!begun) std::this_thread::yield();
@@ -265,16 +274,20 @@ TEST(Flights, TwoThatWaitForEachOtherAreAnError) {
   Signal first, second;
   Tensor a, b;
   const Tensor x = filled({4}, 1);
-  a = calling(x, 0, [&] {
-    first.set();
-    EXPECT_TRUE(second.wait());
-    eval(b);
-  }) + 1;
-  b = calling(x, 1, [&] {
-    second.set();
-    EXPECT_TRUE(first.wait());
-    eval(a);
-  }) + 2;
+  a = calling(x, 0,
+              [&] {
+                first.set();
+                EXPECT_TRUE(second.wait());
+                eval(b);
+              }) +
+      1;
+  b = calling(x, 1,
+              [&] {
+                second.set();
+                EXPECT_TRUE(first.wait());
+                eval(a);
+              }) +
+      2;
   std::atomic<int> threw = 0;
   const auto run = [&](const Tensor& t) {
     try {
@@ -346,8 +359,7 @@ TEST(Flights, TwoThreadsTrainTwoModelsToTheSameBits) {
     set_num_threads(threads);
     std::vector<Values> found(2);
     std::vector<std::thread> both;
-    for (int t = 0; t < 2; ++t)
-      both.emplace_back([&, t] { found[t] = Model(t + 1).train(60); });
+    for (int t = 0; t < 2; ++t) both.emplace_back([&, t] { found[t] = Model(t + 1).train(60); });
     for (std::thread& t : both) t.join();
     EXPECT_TRUE(found == right) << threads << " threads";
   }
@@ -358,7 +370,7 @@ TEST(Flights, EightThreadsInferWithOneModel) {
   const NoGrad off;
   manual_seed(3);
   nn::Sequential net{nn::Conv2d(3, 8, {.kernel = 3, .padding = 1}), nn::BatchNorm2d(8), relu,
-                           nn::Flatten(), nn::Linear(8 * 36, 5)};
+                     nn::Flatten(), nn::Linear(8 * 36, 5)};
   net.eval();
   const auto input = [](int i) { return cast(test::numbers({1, 6, 6, 3}, i), kF32); };
   std::vector<Values> right;
