@@ -1,5 +1,6 @@
 // Views: other shapes and strides over the same values.
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "core/op.h"
@@ -357,7 +358,13 @@ Tensor piece_of(const Tensor& x, int axis, int64_t start, int64_t step, const Sh
     if (i < axis && node.shape[i] != 1) return {};
     if (i > axis) stride *= node.shape[i];
   }
-  return leaf(node.memory, node.offset + start * stride, to, node.dtype);
+  const int64_t offset = node.offset + start * stride;
+  const int64_t bytes = to.numel() * static_cast<int64_t>(size_of(node.dtype));
+  if (bytes >= Node::kLargeBytes || node.memory->bytes < size_t{Node::kLargeBytes})
+    return leaf(node.memory, offset, to, node.dtype);
+  MemoryRef copy(allocate_memory(static_cast<size_t>(bytes)));
+  std::memcpy(copy->data, static_cast<const char*>(node.memory->data) + offset, bytes);
+  return leaf(std::move(copy), 0, to, node.dtype);
 }
 }  // namespace
 
