@@ -27,7 +27,8 @@ using Action = Program::Action;
 using Extent = Program::Extent;
 using Sink = Program::Sink;
 
-constexpr DType kGenerated[] = {kF32, kBF16, kF16, kI32, kBool};
+constexpr DType kGenerated[] = {kF32, kF64, kBF16, kF16, kI32, kBool};
+constexpr DType kReduced[] = {kF32, kF64};
 
 struct Operation {
   const char* name;
@@ -77,11 +78,12 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // What formulas may go wrong at: limits, where they change their ways, values without a normal
 // form.
 constexpr double kSpecial[] = {
-    0.0,     -0.0,     1,     -1,     0.5,       -0.5,       2,       -2,          3,
-    -7,      1e-3,     -1e-3, 0.92,   -0.92,     4,          -4.01,   9.5,         -20.5,
-    40,      -87.5,    88.5,  -89,    103.5,     -105,       1e-40,   -1e-40,      1e-45,
-    -1e-45,  1e38,     -1e38, 3.4e38, 1.2e-38,   1e5,        -131073, 1e9,         -1e10,
-    4194305, -8388609, 65504, -70000, kInfinity, -kInfinity, 0x1p-24, std::nan("")};
+    0.0,     -0.0,     1,      -1,     0.5,       -0.5,       2,       -2,           3,
+    -7,      1e-3,     -1e-3,  0.92,   -0.92,     4,          -4.01,   9.5,          -20.5,
+    40,      -87.5,    88.5,   -89,    103.5,     -105,       1e-40,   -1e-40,       1e-45,
+    -1e-45,  1e38,     -1e38,  3.4e38, 1.2e-38,   1e5,        -131073, 1e9,          -1e10,
+    4194305, -8388609, 65504,  -70000, kInfinity, -kInfinity, 0x1p-24, std::nan(""), 1e-310,
+    -5e-324, 1e308,    -700.5, 709.7,  -745,      6.1,        0x1.8p60};
 
 // Value k of an operand: special ones in all pairs, between random ones.
 double sample(int operand, int64_t k, test::Numbers& numbers) {
@@ -100,7 +102,8 @@ void fill(DType dtype, int operand, int64_t count, uint64_t seed, char* to) {
       else if constexpr (std::numeric_limits<T>::is_integer)
         value = static_cast<T>(static_cast<int64_t>(std::abs(x) <= 1e10 ? x : 0));
       else
-        value = static_cast<T>(static_cast<float>(x));
+        value =
+            std::is_same_v<T, double> ? static_cast<T>(x) : static_cast<T>(static_cast<float>(x));
       std::memcpy(to + k * sizeof(T), &value, sizeof(T));
     }
   });
@@ -153,7 +156,11 @@ class Builder {
   }
   int reduce_row(ReduceCode code, int a) {
     program.row_resident = true;
-    return add({.action = Action::kReduceRow, .extent = Extent::kRow, .reduce = code, .a = a});
+    return add({.action = Action::kReduceRow,
+                .extent = Extent::kRow,
+                .dtype = program.values[a].dtype,
+                .reduce = code,
+                .a = a});
   }
   void output(int value, Sink sink = Sink::kStore, ReduceCode code = ReduceCode::kSum) {
     program.outputs.push_back({.sink = sink, .value = value, .reduce = code});
@@ -317,6 +324,7 @@ TEST_F(JitTest, OperationsHaveCode) {
       const std::string name = op.name;
       const bool of_bits = name.starts_with("kBit");
       EXPECT_EQ(has_code(op, kF32), !of_bits) << name;
+      EXPECT_EQ(has_code(op, kF64), !of_bits) << name;
       const bool divides = name == "kFloorDivide" || name == "kRemainder";
       EXPECT_EQ(has_code(op, kI32), is_defined(op, kI32) && !divides) << name;
       EXPECT_EQ(has_code(op, kBool), is_defined(op, kBool)) << name;
@@ -326,19 +334,25 @@ TEST_F(JitTest, OperationsHaveCode) {
 
 TEST_F(JitTest, Casts) {
   at_each_level([] {
-    for (DType from : {kF32, kBF16, kF16, kI32, kU8, kBool}) {
+    for (DType from : {kF32, kF64, kBF16, kF16, kI32, kU8, kBool}) {
       for (DType to : kGenerated) {
         if (is_float(from) && to == kI32) continue;  // the interpreter's
+        const bool f64 = from == kF64 || to == kF64;
+        if (f64 && (size_of(from) == 2 || size_of(to) == 2 || from == kU8)) continue;
         SCOPED_TRACE(std::string(name(from)) + " to " + name(to));
         for (int64_t cols : {1, 15, 1001}) {
           Builder b(3, cols);
           const int x = b.compute(Code::kCast, to, b.input(from));
           b.output(x);
-          if (cols >= 4) {
-            b.output(b.compute(Code::kMaximum, to, x,
-                               b.compute(Code::kCast, to, b.input(from, Extent::kColumn))));
-            b.output(b.compute(Code::kMaximum, to, x,
-                               b.compute(Code::kCast, to, b.input(from, Extent::kScalar))));
+          for (Extent extent : {Extent::kColumn, Extent::kRow, Extent::kScalar}) {
+            if (cols < 4) break;
+            const int y = b.compute(Code::kCast, to, b.input(from, extent));
+            if (from == kF64 && to != kBool) {  // beside f64, others are only compared
+              b.output(b.compute(Code::kLess, kBool, x, y));
+              b.output(b.compute(Code::kWhere, to, b.input(kBool), x, y));
+            } else {
+              b.output(b.compute(Code::kMaximum, to, x, y));
+            }
           }
           check(b.program, samples(1));
         }
@@ -368,21 +382,24 @@ TEST_F(JitTest, ChoicesAndBroadcasts) {
 
 TEST_F(JitTest, Reductions) {
   at_each_level([] {
-    for (ReduceCode code :
-         {ReduceCode::kSum, ReduceCode::kProd, ReduceCode::kMax, ReduceCode::kMin}) {
-      for (int64_t cols = 1; cols <= 65; ++cols) {
-        SCOPED_TRACE("columns: " + std::to_string(cols));
-        for (Sink sink : {Sink::kReduceAll, Sink::kReduceColumns}) {
+    for (DType dtype : kReduced) {
+      SCOPED_TRACE(name(dtype));
+      for (ReduceCode code :
+           {ReduceCode::kSum, ReduceCode::kProd, ReduceCode::kMax, ReduceCode::kMin}) {
+        for (int64_t cols = 1; cols <= 65; ++cols) {
+          SCOPED_TRACE("columns: " + std::to_string(cols));
+          for (Sink sink : {Sink::kReduceAll, Sink::kReduceColumns}) {
+            Builder b(3, cols);
+            b.output(b.input(dtype), sink, code);
+            check(b.program, code == ReduceCode::kProd ? kFactors : kSummands);
+          }
+          if (cols < 4) continue;
           Builder b(3, cols);
-          b.output(b.input(kF32), sink, code);
+          const int x = b.input(dtype), reduced = b.reduce_row(code, x);
+          b.output(b.compute(Code::kSub, dtype, x, reduced));
+          b.output(reduced);
           check(b.program, code == ReduceCode::kProd ? kFactors : kSummands);
         }
-        if (cols < 4) continue;
-        Builder b(3, cols);
-        const int x = b.input(kF32), reduced = b.reduce_row(code, x);
-        b.output(b.compute(Code::kSub, kF32, x, reduced));
-        b.output(reduced);
-        check(b.program, code == ReduceCode::kProd ? kFactors : kSummands);
       }
     }
   });
@@ -392,30 +409,33 @@ TEST_F(JitTest, Reductions) {
 // several rows at once, beside rows that stay in cache; and given numbers, in f64 alone.
 TEST_F(JitTest, ColumnsOfManyRows) {
   at_each_level([] {
-    for (int64_t rows : {64, 65, 72, 501}) {
-      for (int64_t cols : {1, 4, 5, 16, 33, 64, 65, 130, 300, 1000, 4100}) {
-        SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(cols));
-        for (int sums : {1, 2, 5, 9}) {
-          Builder b(rows, cols);
-          const int x = b.input(kF32), y = b.input(kF32), row = b.input(kF32, Extent::kRow);
-          for (int i = 0; i < sums; ++i) {
-            const int value = i % 3 == 0   ? b.compute(Code::kMul, kF32, x, i % 2 ? y : row)
-                              : i % 3 == 1 ? b.compute(Code::kSub, kF32, x, y)
-                                           : x;
-            b.output(value, Sink::kReduceColumns);
+    for (DType dtype : kReduced) {
+      SCOPED_TRACE(name(dtype));
+      for (int64_t rows : {64, 65, 72, 501}) {
+        for (int64_t cols : {1, 4, 5, 16, 33, 64, 65, 130, 300, 1000, 4100}) {
+          SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(cols));
+          for (int sums : {1, 2, 5, 9}) {
+            Builder b(rows, cols);
+            const int x = b.input(dtype), y = b.input(dtype), row = b.input(dtype, Extent::kRow);
+            for (int i = 0; i < sums; ++i) {
+              const int value = i % 3 == 0   ? b.compute(Code::kMul, dtype, x, i % 2 ? y : row)
+                                : i % 3 == 1 ? b.compute(Code::kSub, dtype, x, y)
+                                             : x;
+              b.output(value, Sink::kReduceColumns);
+            }
+            b.output(b.compute(Code::kAdd, dtype, x, y), Sink::kReduceColumns, ReduceCode::kMax);
+            check(b.program, kSummands);
           }
-          b.output(b.compute(Code::kAdd, kF32, x, y), Sink::kReduceColumns, ReduceCode::kMax);
+          if (cols < 4) continue;
+          Builder b(rows, cols);
+          const int x = b.input(dtype), top = b.reduce_row(ReduceCode::kMax, x);
+          const int y = b.compute(Code::kMul, dtype, x, top);
+          b.output(y);
+          b.output(y, Sink::kReduceColumns);
+          b.output(x, Sink::kReduceColumns);
+          b.output(b.compute(Code::kAdd, dtype, x, top), Sink::kReduceColumns);
           check(b.program, kSummands);
         }
-        if (cols < 4) continue;
-        Builder b(rows, cols);
-        const int x = b.input(kF32), top = b.reduce_row(ReduceCode::kMax, x);
-        const int y = b.compute(Code::kMul, kF32, x, top);
-        b.output(y);
-        b.output(y, Sink::kReduceColumns);
-        b.output(x, Sink::kReduceColumns);
-        b.output(b.compute(Code::kAdd, kF32, x, top), Sink::kReduceColumns);
-        check(b.program, kSummands);
       }
     }
   });
@@ -437,19 +457,21 @@ TEST_F(JitTest, SumsOfLargeArrays) {
 // Arrays so large that what is stored goes past the caches; also where it may not, by address.
 TEST_F(JitTest, LargeArrays) {
   at_each_level([] {
-    for (int64_t cols : {int64_t{1} << 23, (int64_t{1} << 23) + 4}) {
-      Builder b(1, cols);
-      b.output(b.compute(Code::kAdd, kF32, b.input(kF32), b.input(kF32)));
-      check(b.program, kSummands);
-    }
-    for (int64_t cols : {1024, 1028}) {
-      Builder b(8192, cols);
-      const int x = b.input(kF32), y = b.input(kF32, Extent::kColumn);
-      const int top = b.reduce_row(ReduceCode::kMax, x);
-      const int sum = b.compute(Code::kAdd, kF32, x, y);
-      b.output(b.compute(Code::kSub, kF32, sum, top));
-      b.output(sum);
-      check(b.program, kSummands);
+    for (DType dtype : kReduced) {
+      for (int64_t cols : {int64_t{1} << 23, (int64_t{1} << 23) + 4}) {
+        Builder b(1, cols);
+        b.output(b.compute(Code::kAdd, dtype, b.input(dtype), b.input(dtype)));
+        check(b.program, kSummands);
+      }
+      for (int64_t cols : {1024, 1028}) {
+        Builder b(8192, cols);
+        const int x = b.input(dtype), y = b.input(dtype, Extent::kColumn);
+        const int top = b.reduce_row(ReduceCode::kMax, x);
+        const int sum = b.compute(Code::kAdd, dtype, x, y);
+        b.output(b.compute(Code::kSub, dtype, sum, top));
+        b.output(sum);
+        check(b.program, kSummands);
+      }
     }
   });
 }

@@ -11,7 +11,8 @@
 namespace glia::cpu::jit {
 
 // An instruction gives a vector of 32-bit lanes (floats or integers, as its users see it), a vector
-// of half as many f64, or a mask, except those at the end, which leave something behind.
+// of half as many f64, or a mask, except those at the end, which leave something behind. In a body
+// of f64 all lanes are f64: also those of f32 and i32, which these hold exactly.
 enum class Do : uint8_t {
   // What is there before the body runs. Bools are masks, 16-bit floats are f32, u8 are i32.
   kConstant,    // `bits` in all lanes
@@ -46,6 +47,7 @@ enum class Do : uint8_t {
   kMaxInt,
   kIntToFloat,
   kRoundToHalf,
+  kRoundToFloat,  // f64
   // Comparisons: predicate in `bits`; masks.
   kCompare,
   kCompareInt,
@@ -61,7 +63,7 @@ enum class Do : uint8_t {
   kInsideWide,  // a where the lane is part of the array, else 0
   // Effects, on value a.
   kStore,        // to array `index`, of `type`, at the element; past the caches if `bits`
-  kStoreColumn,  // to array `index`, f32, at the column
+  kStoreColumn,  // to array `index`, of `type`, at the column
   kKeep,         // to kept values `index` at the column
   kFetch,        // array `index`, of `type`, `bits` elements behind the element, into the cache
   kSetRunning,   // to running reduction `index`
@@ -86,7 +88,7 @@ struct Instruction {
   DType type = kF32;  // of an array's elements
   int a = -1, b = -1, c = -1;
   int index = -1;
-  uint32_t bits = 0;
+  uint64_t bits = 0;
   uintptr_t slow = 0;  // a Slow
   auto operator<=>(const Instruction&) const = default;
 };
@@ -94,12 +96,13 @@ struct Instruction {
 struct Body {
   std::vector<Instruction> code;
   bool has_scale = false;    // the processor has kScale
+  bool f64 = false;          // its lanes
   bool unsupported = false;  // an operation was recorded that only a kernel can compute
 
   // The place of an equal instruction, or of this one at the end.
   int add(const Instruction& i);
-  int constant(float value);
-  int constant_bits(uint32_t bits) { return add({.what = Do::kConstant, .bits = bits}); }
+  int constant(double value);  // rounded to the lanes' type
+  int constant_bits(uint64_t bits) { return add({.what = Do::kConstant, .bits = bits}); }
   bool is_mask(int value) const;
 
  private:
@@ -110,7 +113,7 @@ struct Body {
 // `unsupported` where generated code cannot say it. Not for kCast and kUniform.
 int append(Body* body, Code code, DType dtype, int a, int b, int c);
 int append_cast(Body* body, DType from, DType to, int a);
-// Appends reduce(a, b) of f32.
+// Appends reduce(a, b) of f32, or f64 in a body of f64.
 int append_reduction(Body* body, ReduceCode code, int a, int b);
 // What a reduction starts from.
 float identity_of(ReduceCode code);

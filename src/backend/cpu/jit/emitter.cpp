@@ -83,8 +83,8 @@ Function Emitter::finish() {
   if (has_slow_) slow_routine();
   align(kVectorBytes);
   L(pool_label_);
-  for (uint32_t bits : pool_) {
-    for (int k = 0; k < kVectorBytes / 4; ++k) dd(bits);
+  for (uint64_t bits : pool_) {
+    for (int k = 0; k < kVectorBytes / lane_bytes(); ++k) db(bits, lane_bytes());
   }
   ready(PROTECT_RE);
   return getCode<Function>();
@@ -106,10 +106,16 @@ void Emitter::set_part(const Reg64& count) {
   mov(ptr[rsp + part_at_ + 32], count);
   mov(temporary3, 0x0706050403020100);
   vmovq(Xmm(1), temporary3);
-  vpmovzxbd(Ymm(1), Xmm(1));
   vmovq(Xmm(0), count);
-  vpbroadcastd(Ymm(0), Xmm(0));
-  vpcmpgtd(Ymm(0), Ymm(0), Ymm(1));
+  if (needs_.f64) {
+    vpmovzxbq(Ymm(1), Xmm(1));
+    vpbroadcastq(Ymm(0), Xmm(0));
+    vpcmpgtq(Ymm(0), Ymm(0), Ymm(1));
+  } else {
+    vpmovzxbd(Ymm(1), Xmm(1));
+    vpbroadcastd(Ymm(0), Xmm(0));
+    vpcmpgtd(Ymm(0), Ymm(0), Ymm(1));
+  }
   vmovups(ptr[rsp + part_at_], Ymm(0));
 }
 

@@ -35,13 +35,14 @@ class Emitter : public Xbyak::CodeGenerator {
 
   // Running reductions take the last registers. `kept_bytes`: from one kept value to the next.
   struct Needs {
-    bool avx512 = false;
+    bool avx512 = false, f64 = false;  // f64: all lanes, of all bodies
     int running = 0, row_slots = 0, arrays = 0;
     int64_t kept_bytes = 0;
   };
   Emitter(const Needs& needs, std::span<const Body* const> bodies);
 
-  int lanes() const { return needs_.avx512 ? 16 : 8; }
+  int lane_bytes() const { return needs_.f64 ? 8 : 4; }
+  int lanes() const { return (needs_.avx512 ? 64 : 32) / lane_bytes(); }
   void begin();
   // Ends the function and makes it executable, no longer writable.
   Function finish();
@@ -64,18 +65,21 @@ class Emitter : public Xbyak::CodeGenerator {
   Xbyak::Xmm vector(int i) const;
   Xbyak::Xmm running(int i) const { return vector(first_running_ + i); }
   Xbyak::Address row_slot(int i) { return ptr[rsp + row_slots_at_ + 64 * i]; }
-  Xbyak::Address constant(uint32_t bits);
+  Xbyak::Address constant(uint64_t bits);
   void load_row_slot(int slot, int array, DType type);
   void store_row_slot(int slot, int array, DType type);
+  uint64_t all_ones() const { return needs_.f64 ? ~uint64_t{0} : ~uint32_t{0}; }
   Xbyak::Reg64 array(int i);  // its address, in a register or in `temporary`
 
-  // to = reduce(a, b) in vectors of the width of `to`, of f64 if is_wide(code); vector 3 and mask 7
-  // are overwritten.
+  // to = reduce(a, b) in vectors of the width of `to`, of f64 if is_wide(code) or all lanes
+  // are; vector 3 and mask 7 are overwritten.
   void reduce(ReduceCode code, const Xbyak::Xmm& to, const Xbyak::Xmm& a, const Xbyak::Xmm& b);
   // Reduces the lanes of running reduction i into the first lane of vector 0.
   void fold(ReduceCode code, int i);
   // Adds the floats x to f64: their low half to `low`, the high one to `high`. Overwrites vector 0.
   void add_widened(const Xbyak::Xmm& low, const Xbyak::Xmm& high, const Xbyak::Xmm& x);
+  // An f64 into all lanes of vector 0.
+  void broadcast_double(const Xbyak::Operand& x);
   // What running reduction i starts from, in all lanes.
   void start(ReduceCode code, int i);
 
@@ -103,6 +107,8 @@ class Emitter : public Xbyak::CodeGenerator {
   // Half as wide a register.
   Xbyak::Xmm half(const Xbyak::Xmm& x) const;
   void load(int v);
+  void load_f64(int v);
+  void store_f64(const Instruction& i);
   void widen(int v);
   void inside_wide(int v);
   void accumulate(const Instruction& i);
@@ -113,6 +119,8 @@ class Emitter : public Xbyak::CodeGenerator {
   void store(const Instruction& i);
   // An element that lies at `from`, in all lanes of vector 0: a bool as all bits of its lane.
   void broadcast_element(const Xbyak::Address& from, DType type);
+  void broadcast_f64(const Xbyak::Address& from, DType type);
+  void store_f64_slot(int slot, const Xbyak::RegExp& to, DType type);
   Xbyak::Address element_at(const Xbyak::RegExp& at, DType type);
   bool is_mask(int v) const { return needs_.avx512 && body_->is_mask(v); }
   std::vector<int>& users(bool mask) { return mask ? mask_user_ : vector_user_; }
@@ -146,10 +154,10 @@ class Emitter : public Xbyak::CodeGenerator {
   const Needs needs_;
   int vectors_, first_running_, first_fixed_;
   std::vector<Xbyak::Reg64> array_registers_;
-  std::map<uint32_t, Fixed> constants_;
+  std::map<uint64_t, Fixed> constants_;
   std::map<std::pair<int, DType>, Fixed> scalars_;
   std::map<int, int> keys_;  // of random numbers: the slot for each array
-  std::vector<uint32_t> pool_;
+  std::vector<uint64_t> pool_;
   Xbyak::Label pool_label_, slow_label_;
   bool has_slow_ = false;
   int spills_at_, row_slots_at_, scalars_at_, keys_at_, part_at_, bounce_at_, slow_at_, saved_at_;

@@ -44,7 +44,7 @@ void Emitter::fma(int v) {
     homes_[c].reg = -1;
     homes_[v].reg = z.getIdx();
     vector_user_[z.getIdx()] = v;
-    return vfmadd231ps(z, x, y);
+    return needs_.f64 ? vfmadd231pd(z, x, y) : vfmadd231ps(z, x, y);
   }
   if (!ends(a) && ends(b)) std::swap(a, b);
   Xmm to = reg(a);
@@ -59,12 +59,12 @@ void Emitter::fma(int v) {
     to = result(v, false);
     vmovaps(to, from);
   }
-  vfmadd213ps(to, y, z);
+  needs_.f64 ? vfmadd213pd(to, y, z) : vfmadd213ps(to, y, z);
 }
 
 void Emitter::instruction(int v) {
   const Instruction& i = body_->code[v];
-  const bool wide = needs_.avx512;
+  const bool wide = needs_.avx512, f64 = needs_.f64;
   // Members that differ only in the first operand's type.
   using Three = void (CodeGenerator::*)(const Xmm&, const Xmm&, const Operand&);
   const auto apply = [&](bool commutes, Three f) {
@@ -85,7 +85,7 @@ void Emitter::instruction(int v) {
               i.what == Do::kRowSlot
                   ? row_slot(i.index)
                   : ptr[rsp + scalars_at_ + kVectorBytes * scalars_.at({i.index, i.type}).slot]);
-      vpmovd2m(mask_result(v), all);
+      f64 ? vpmovq2m(mask_result(v), all) : vpmovd2m(mask_result(v), all);
       break;
     }
     case Do::kLoad:
@@ -97,42 +97,42 @@ void Emitter::instruction(int v) {
       uniform(v);
       break;
     case Do::kAdd:
-      binary(v, true, &CodeGenerator::vaddps);
+      binary(v, true, f64 ? &CodeGenerator::vaddpd : &CodeGenerator::vaddps);
       break;
     case Do::kSub:
-      binary(v, false, &CodeGenerator::vsubps);
+      binary(v, false, f64 ? &CodeGenerator::vsubpd : &CodeGenerator::vsubps);
       break;
     case Do::kMul:
-      binary(v, true, &CodeGenerator::vmulps);
+      binary(v, true, f64 ? &CodeGenerator::vmulpd : &CodeGenerator::vmulps);
       break;
     case Do::kDiv:
-      binary(v, false, &CodeGenerator::vdivps);
+      binary(v, false, f64 ? &CodeGenerator::vdivpd : &CodeGenerator::vdivps);
       break;
     case Do::kMin:
-      binary(v, false, &CodeGenerator::vminps);
+      binary(v, false, f64 ? &CodeGenerator::vminpd : &CodeGenerator::vminps);
       break;
     case Do::kMax:
-      binary(v, false, &CodeGenerator::vmaxps);
+      binary(v, false, f64 ? &CodeGenerator::vmaxpd : &CodeGenerator::vmaxps);
       break;
     case Do::kFma:
       fma(v);
       break;
     case Do::kSqrt: {
       const Operand& x = any(i.a);
-      vsqrtps(result(v), x);
+      f64 ? vsqrtpd(result(v), x) : vsqrtps(result(v), x);
       break;
     }
     case Do::kRound: {
       const Operand& x = any(i.a);
       const auto mode = static_cast<uint8_t>(i.bits | 8);  // no exception for inexact results
       if (wide)
-        vrndscaleps(result(v), x, mode);
+        f64 ? vrndscalepd(result(v), x, mode) : vrndscaleps(result(v), x, mode);
       else
-        vroundps(result(v), x, mode);
+        f64 ? vroundpd(result(v), x, mode) : vroundps(result(v), x, mode);
       break;
     }
     case Do::kScale:
-      apply(false, &CodeGenerator::vscalefps);
+      apply(false, f64 ? &CodeGenerator::vscalefpd : &CodeGenerator::vscalefps);
       break;
     case Do::kAnd:
       apply(true, wide ? static_cast<Three>(&CodeGenerator::vpandd)
@@ -164,10 +164,11 @@ void Emitter::instruction(int v) {
     case Do::kShiftLeft:
     case Do::kShiftRight: {
       const Xmm x = reg(i.a), to = result(v);
+      const auto bits = static_cast<uint8_t>(i.bits);
       if (i.what == Do::kShiftLeft)
-        vpslld(to, x, static_cast<uint8_t>(i.bits));
+        f64 ? vpsllq(to, x, bits) : vpslld(to, x, bits);
       else
-        vpsrld(to, x, static_cast<uint8_t>(i.bits));
+        f64 ? vpsrlq(to, x, bits) : vpsrld(to, x, bits);
       break;
     }
     case Do::kIntToFloat: {
@@ -182,13 +183,20 @@ void Emitter::instruction(int v) {
       vcvtph2ps(to, half);
       break;
     }
+    case Do::kRoundToFloat: {
+      const Xmm x = reg(i.a), to = result(v, false);
+      vcvtpd2ps(half(to), x);
+      vcvtps2pd(to, half(to));
+      break;
+    }
     case Do::kCompare: {
       const Xmm x = reg(i.a);
       const Operand& y = any(i.b);
+      const auto predicate = static_cast<uint8_t>(i.bits);
       if (wide)
-        vcmpps(mask_result(v), x, y, static_cast<uint8_t>(i.bits));
+        f64 ? vcmppd(mask_result(v), x, y, predicate) : vcmpps(mask_result(v), x, y, predicate);
       else
-        vcmpps(result(v), x, y, static_cast<uint8_t>(i.bits));
+        f64 ? vcmppd(result(v), x, y, predicate) : vcmpps(result(v), x, y, predicate);
       break;
     }
     case Do::kCompareInt: {
@@ -206,7 +214,7 @@ void Emitter::instruction(int v) {
         vpcmpgtd(to, x, y);
       else
         vpcmpeqd(to, x, y);
-      if (i.bits == kIntLe || i.bits == kIntNe) vpxor(to, to, constant(~0u));
+      if (i.bits == kIntLe || i.bits == kIntNe) vpxor(to, to, constant(all_ones()));
       break;
     }
     case Do::kMaskAnd:
@@ -224,23 +232,23 @@ void Emitter::instruction(int v) {
         knotw(to, x);
       } else {
         const Xmm x = reg(i.a), to = result(v);
-        vpxor(to, x, constant(~0u));
+        vpxor(to, x, constant(all_ones()));
       }
       break;
     case Do::kSelect: {
       const Operand& yes = any(i.b);
       if (!wide) {
         const Xmm m = reg(i.a), no = reg(i.c), to = result(v);
-        vblendvps(to, no, yes, m);
+        f64 ? vblendvpd(to, no, yes, m) : vblendvps(to, no, yes, m);
         break;
       }
       const Opmask m = mask(i.a);
       const Instruction& other = body_->code[i.c];
       if (other.what == Do::kConstant && other.bits == 0) {
-        vmovaps(result(v) | m | T_z, yes);
+        f64 ? vmovapd(result(v) | m | T_z, yes) : vmovaps(result(v) | m | T_z, yes);
       } else {
         const Xmm no = reg(i.c);
-        vblendmps(result(v) | m, no, yes);
+        f64 ? vblendmpd(result(v) | m, no, yes) : vblendmps(result(v) | m, no, yes);
       }
       break;
     }
@@ -251,10 +259,11 @@ void Emitter::instruction(int v) {
       const Operand& inside = any(i.a);
       const Xmm outside = reg(i.b);
       if (wide) {
-        vblendmps(result(v) | Opmask(kPartMask), outside, inside);
+        const Xmm to = result(v) | Opmask(kPartMask);
+        f64 ? vblendmpd(to, outside, inside) : vblendmps(to, outside, inside);
       } else {
         const Xmm m = part_mask();
-        vblendvps(result(v), outside, inside, m);
+        f64 ? vblendvpd(result(v), outside, inside, m) : vblendvps(result(v), outside, inside, m);
       }
       break;
     }
@@ -375,24 +384,31 @@ void Emitter::reduce(ReduceCode code, const Xmm& to, const Xmm& a, const Xmm& b)
   if (code == ReduceCode::kProd) return vmulpd(to, a, b);
   // Where a is NaN, a; where only b is, the instruction gives b.
   const Xmm t(3, a.getKind());
+  const bool f64 = needs_.f64;
   const auto extreme = [&](const Xmm& x) {
-    code == ReduceCode::kMax ? vmaxps(x, a, b) : vminps(x, a, b);
+    if (code == ReduceCode::kMax)
+      f64 ? vmaxpd(x, a, b) : vmaxps(x, a, b);
+    else
+      f64 ? vminpd(x, a, b) : vminps(x, a, b);
   };
   if (needs_.avx512) {
-    vcmpps(Opmask(kMasks - 1), a, a, kUnordered);
+    const Opmask nan(kMasks - 1);
+    f64 ? vcmppd(nan, a, a, kUnordered) : vcmpps(nan, a, a, kUnordered);
     extreme(t);
-    vblendmps(to | Opmask(kMasks - 1), t, a);
+    f64 ? vblendmpd(to | nan, t, a) : vblendmps(to | nan, t, a);
   } else {
     const Xmm m(2, a.getKind());
-    vcmpps(m, a, a, kUnordered);
+    f64 ? vcmppd(m, a, a, kUnordered) : vcmpps(m, a, a, kUnordered);
     extreme(t);
-    vblendvps(to, t, a, m);
+    f64 ? vblendvpd(to, t, a, m) : vblendvps(to, t, a, m);
   }
 }
 
 void Emitter::start(ReduceCode code, int i) {
-  const Address identity = constant(std::bit_cast<uint32_t>(identity_of(code)));
-  is_wide(code) ? vcvtps2pd(running(i), identity) : vmovups(running(i), identity);
+  const float number = identity_of(code);
+  const Address identity = constant(needs_.f64 ? std::bit_cast<uint64_t>(double{number})
+                                               : std::bit_cast<uint32_t>(number));
+  is_wide(code) && !needs_.f64 ? vcvtps2pd(running(i), identity) : vmovups(running(i), identity);
 }
 
 void Emitter::fold(ReduceCode code, int i) {
@@ -405,7 +421,7 @@ void Emitter::fold(ReduceCode code, int i) {
   reduce(code, Xmm(0), Xmm(0), Xmm(1));
   vmovhlps(Xmm(1), Xmm(0), Xmm(0));
   reduce(code, Xmm(0), Xmm(0), Xmm(1));
-  if (is_wide(code)) return;
+  if (is_wide(code) || needs_.f64) return;
   vmovshdup(Xmm(1), Xmm(0));
   reduce(code, Xmm(0), Xmm(0), Xmm(1));
 }

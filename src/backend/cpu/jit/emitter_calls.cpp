@@ -17,10 +17,11 @@ constexpr uint32_t kMultipliers[] = {0xd2511f53, 0xcd9e8d57}, kWeyl[] = {0x9e377
 
 // ---- Rare calls -------------------------------------------------------------------------------
 
-static void slow_lanes(uint32_t lanes, float* x, const float* y, Slow f) {
+template <class T>
+static void slow_lanes(uint32_t lanes, T* x, const T* y, Slow f) {
   for (; lanes != 0; lanes &= lanes - 1) {
     const int i = std::countr_zero(lanes);
-    x[i] = static_cast<float>(f(double{x[i]}, double{y[i]}));
+    x[i] = static_cast<T>(f(double{x[i]}, double{y[i]}));
   }
 }
 
@@ -29,9 +30,9 @@ void Emitter::slow(int v) {
   const Xmm x = reg(i.b), y = reg(i.c), to = result(v, false);
   const Reg32 lanes = temporary3.cvt32();
   if (needs_.avx512)
-    kmovw(lanes, mask(i.a));
+    needs_.f64 ? kmovb(lanes, mask(i.a)) : kmovw(lanes, mask(i.a));
   else
-    vmovmskps(lanes, reg(i.a));
+    needs_.f64 ? vmovmskpd(lanes, reg(i.a)) : vmovmskps(lanes, reg(i.a));
   Label none;
   vmovaps(to, x);  // not what the register held: nothing is to wait for that
   test(lanes, lanes);
@@ -70,7 +71,8 @@ void Emitter::slow_routine() {
   lea(rsi, ptr[rsp + frame + 8 + slow_at_]);
   lea(rdx, ptr[rsp + frame + 8 + slow_at_ + kVectorBytes]);
   mov(rcx, temporary2);
-  mov(rax, reinterpret_cast<uintptr_t>(&slow_lanes));
+  mov(rax, needs_.f64 ? reinterpret_cast<uintptr_t>(&slow_lanes<double>)
+                      : reinterpret_cast<uintptr_t>(&slow_lanes<float>));
   vzeroupper();
   call(rax);
   each(false);

@@ -8,6 +8,7 @@ using util::ptr;
 
 // An element that lies at `from`, in all lanes of vector 0: a bool as all bits of its lane.
 void Emitter::broadcast_element(const Address& from, DType type) {
+  if (needs_.f64) return broadcast_f64(from, type);
   const Xmm v = vector(0);
   const Reg32 number = temporary2.cvt32();
   switch (type) {
@@ -36,9 +37,37 @@ void Emitter::broadcast_element(const Address& from, DType type) {
   vbroadcastss(v, Xmm(0));
 }
 
+void Emitter::broadcast_double(const Operand& x) {
+  needs_.avx512 ? vbroadcastsd(Zmm(0), x) : vbroadcastsd(Ymm(0), x);
+}
+
+// The same where lanes are f64.
+void Emitter::broadcast_f64(const Address& from, DType type) {
+  const Xmm first(0);
+  switch (type) {
+    case kBool:
+      movzx(temporary2.cvt32(), from);
+      neg(temporary2);
+      vmovq(first, temporary2);
+      break;
+    case kF32:
+      vmovss(first, from);
+      vcvtss2sd(first, first, first);
+      break;
+    case kI32:
+      vmovd(first, from);
+      vcvtdq2pd(first, first);
+      break;
+    default:
+      return broadcast_double(from);
+  }
+  broadcast_double(first);
+}
+
 Address Emitter::element_at(const RegExp& at, DType type) {
   if (size_of(type) == 1) return byte[at];
-  return size_of(type) == 2 ? word[at] : dword[at];
+  if (size_of(type) == 2) return word[at];
+  return size_of(type) == 4 ? dword[at] : qword[at];
 }
 
 void Emitter::load_row_slot(int slot, int from, DType type) {
@@ -49,6 +78,7 @@ void Emitter::load_row_slot(int slot, int from, DType type) {
 
 void Emitter::store_row_slot(int slot, int to, DType type) {
   const RegExp at = array(to) + row * static_cast<int>(size_of(type));
+  if (needs_.f64) return store_f64_slot(slot, at, type);
   const Reg32 word = temporary2.cvt32();
   mov(word, dword[rsp + row_slots_at_ + kVectorBytes * slot]);
   if (type == kBool) {
@@ -64,6 +94,25 @@ void Emitter::store_row_slot(int slot, int to, DType type) {
     mov(this->word[at], temporary2.cvt16());
   } else {
     mov(dword[at], word);
+  }
+}
+
+void Emitter::store_f64_slot(int slot, const RegExp& to, DType type) {
+  const Address from = qword[rsp + row_slots_at_ + kVectorBytes * slot];
+  if (type == kBool) {
+    mov(temporary2, from);
+    and_(temporary2.cvt32(), 1);
+    mov(byte[to], temporary2.cvt8());
+  } else if (type == kF32) {
+    vmovsd(Xmm(0), from);
+    vcvtsd2ss(Xmm(0), Xmm(0), Xmm(0));
+    vmovss(dword[to], Xmm(0));
+  } else if (type == kI32) {
+    vcvtsd2si(temporary2.cvt32(), from);
+    mov(dword[to], temporary2.cvt32());
+  } else {
+    mov(temporary2, from);
+    mov(qword[to], temporary2);
   }
 }
 
@@ -93,7 +142,7 @@ void Emitter::copy_part_bytes(const RegExp& at, int64_t size, bool out) {
   Label loop;
   lea(temporary, ptr[at]);
   mov(temporary2, ptr[rsp + part_at_ + 32]);
-  if (size == 2) add(temporary2, temporary2);
+  if (size > 1) shl(temporary2, size == 2 ? 1 : 2);
   L(loop);
   const Address outside = byte[temporary + temporary2 - 1];
   const Address inside = byte[rsp + temporary2 + (bounce_at_ - 1)];
@@ -104,6 +153,7 @@ void Emitter::copy_part_bytes(const RegExp& at, int64_t size, bool out) {
 }
 
 void Emitter::load(int v) {
+  if (needs_.f64) return load_f64(v);
   const Instruction& i = body_->code[v];
   const bool wide = needs_.avx512, kept = i.what == Do::kLoadKept;
   const bool part = place_.part && !kept;
@@ -159,12 +209,13 @@ void Emitter::store(const Instruction& i) {
     if (is_mask(i.a)) {
       const Opmask m = mask(i.a);
       x = scratch();
-      vpmovm2d(x, m);
+      needs_.f64 ? vpmovm2q(x, m) : vpmovm2d(x, m);
     } else {
       x = reg(i.a);
     }
     return vmovups(row_slot(i.index), x);
   }
+  if (needs_.f64) return store_f64(i);
   const bool part = place_.part && i.what != Do::kKeep;
   const auto size = i.what == Do::kKeep ? 4 : static_cast<int64_t>(size_of(i.type));
   if (size == 4) {
@@ -210,6 +261,88 @@ void Emitter::store(const Instruction& i) {
   if (!part) return i.type == kBool ? vmovq(ptr[at], low) : vmovups(ptr[at], low);
   vmovups(bounce(), low);
   copy_part_bytes(at, size, true);
+}
+
+// ---- Where lanes are f64 ----------------------------------------------------------------------
+
+void Emitter::load_f64(int v) {
+  const Instruction& i = body_->code[v];
+  const bool wide = needs_.avx512, kept = i.what == Do::kLoadKept;
+  const bool part = place_.part && !kept;
+  const auto size = kept ? 8 : static_cast<int64_t>(size_of(i.type));
+  const RegExp at = position(i, size);
+  const Opmask inside(kPartMask);
+  if (size == 8) {
+    if (part && !wide) {
+      const Xmm m = part_mask();
+      return vmaskmovpd(result(v), m, ptr[at]);
+    }
+    const Xmm to = result(v);
+    return vmovupd(part ? to | inside | T_z : to, ptr[at]);
+  }
+  if (wide && i.type == kBool) {
+    const Xmm bytes = Xmm(scratch().getIdx());
+    if (part)
+      vmovdqu8(bytes | inside | T_z, ptr[at]);
+    else
+      vmovq(bytes, ptr[at]);
+    return vptestmb(mask_result(v), bytes, bytes);
+  }
+  if (part && !wide) copy_part_bytes(at, size, false);
+  const Address from = part && !wide ? bounce() : ptr[at];
+  const Xmm to = result(v), masked = part && wide ? to | inside | T_z : to;
+  if (i.type == kF32) return vcvtps2pd(masked, from);
+  if (i.type == kI32) return vcvtdq2pd(masked, from);
+  const Xmm zero = scratch();  // a bool
+  vpmovzxbq(to, from);
+  vpxor(zero, zero, zero);
+  vpcmpgtq(to, to, zero);
+}
+
+void Emitter::store_f64(const Instruction& i) {
+  const bool wide = needs_.avx512, part = place_.part && i.what != Do::kKeep;
+  const auto size = i.what == Do::kKeep ? 8 : static_cast<int64_t>(size_of(i.type));
+  const Opmask inside(kPartMask);
+  if (size == 8) {
+    const Xmm x = reg(i.a);
+    const RegExp at = position(i, size);
+    if (part && !wide) {
+      const Xmm m = part_mask();
+      return vmaskmovpd(ptr[at], m, x);
+    }
+    if (place_.streams && i.what == Do::kStore && i.bits != 0 && !part) return vmovntpd(ptr[at], x);
+    return vmovupd(part ? ptr[at] | inside : ptr[at], x);
+  }
+  // Packed into the low bytes of a register.
+  Xmm packed(0);
+  if (wide && i.type == kBool) {
+    const Opmask m = mask(i.a);
+    packed = Xmm(scratch().getIdx());
+    vpmovm2b(packed, m);
+    vpabsb(packed, packed);
+  } else {
+    const Xmm x = reg(i.a), to = scratch();
+    packed = i.type == kBool ? Xmm(to.getIdx()) : half(to);
+    if (i.type == kF32) {
+      vcvtpd2ps(packed, x);
+    } else if (i.type == kI32) {
+      vcvtpd2dq(packed, x);
+    } else {
+      vextractf128(packed, Ymm(x.getIdx()), 1);
+      vshufps(packed, Xmm(x.getIdx()), packed, 0b10001000);
+      vpackssdw(packed, packed, packed);
+      vpacksswb(packed, packed, packed);
+      vpabsb(packed, packed);
+    }
+  }
+  const RegExp at = position(i, size);
+  if (part && !wide) {
+    vmovups(bounce(), Xmm(packed.getIdx()));
+    return copy_part_bytes(at, size, true);
+  }
+  if (i.type != kBool) return vmovups(part ? ptr[at] | inside : ptr[at], packed);
+  if (part) return vmovdqu8(ptr[at] | inside, packed);
+  wide ? vmovq(ptr[at], packed) : vmovd(ptr[at], packed);
 }
 
 }  // namespace glia::cpu::jit

@@ -58,7 +58,7 @@ Emitter::Fixed* Emitter::fixed(const Instruction& i) {
   return nullptr;
 }
 
-Address Emitter::constant(uint32_t bits) {
+Address Emitter::constant(uint64_t bits) {
   const auto found = std::find(pool_.begin(), pool_.end(), bits);
   const auto k = static_cast<int>(found - pool_.begin());
   if (found == pool_.end()) pool_.push_back(bits);

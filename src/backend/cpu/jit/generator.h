@@ -13,7 +13,7 @@ namespace glia::cpu::jit {
 class Generator {
  public:
   Generator(const Program& program, bool avx512)
-      : program_(program), avx512_(avx512), lanes_(avx512 ? 16 : 8), loops_(new Loops) {}
+      : program_(program), avx512_(avx512), loops_(new Loops) {}
   std::unique_ptr<Loops> make();
 
  private:
@@ -62,7 +62,10 @@ class Generator {
   void find_kept(int v, int stage);
   int cost(int v);
   int own_cost(int v) const;
-  static int registers_of(ReduceCode code) { return is_wide(code) ? 2 : 1; }
+  // Whether numbers are reduced in lanes of f64, half as many.
+  bool is_widened(ReduceCode code) const { return !f64_ && is_wide(code); }
+  int registers_of(ReduceCode code) const { return is_widened(code) ? 2 : 1; }
+  DType lane_type() const { return f64_ ? kF64 : kF32; }
   int registers_of_column(size_t o) const;
   bool any_in_f32() const;
   bool choose_running();
@@ -78,7 +81,10 @@ class Generator {
 
   // ---- Bodies: loops_bodies.cpp ----
 
-  int64_t kept_stride() const { return (loops_->cols * 4 + 64 + 63) / 64 * 64; }
+  int64_t kept_stride() const {
+    return (loops_->cols * static_cast<int64_t>(size_of(lane_type())) + 64 + 63) / 64 * 64;
+  }
+  Body new_body() const;
   void compute(Body* body, int v, const std::vector<int>& operands) const;
   int slot(int v) const { return slots_.at(v); }
   int lower(Body* body, int v, int stage, bool rows);
@@ -120,7 +126,8 @@ class Generator {
 
   const Program& program_;
   const bool avx512_;
-  const int lanes_;
+  bool f64_ = false;  // all lanes
+  int lanes_ = 0;
   std::unique_ptr<Loops> loops_;
   bool is_long_ = false;
   bool are_large_ = false;  // the arrays

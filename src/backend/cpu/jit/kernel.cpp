@@ -20,6 +20,7 @@ constexpr int64_t kMaxChunks = 64;
 constexpr int64_t kMadeElements = 4096;  // of an array made for a part of the space
 constexpr int64_t kWideColumns = 4096;   // columns that are cut rather than rows,
 constexpr int64_t kManyRows = 64;        // unless a chunk has so many of these
+constexpr int64_t kLargestElement = 8;   // bytes
 constexpr int64_t kAlignment = 64;       // elements; columns are cut at multiples
 
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -71,7 +72,7 @@ class Generated final : public FusedKernel {
     auto* to = static_cast<char*>(run->sums->data);
     for (const auto& output : program_.outputs) {
       if (output.sink == Sink::kStore) continue;
-      fill_identity(output.reduce, accumulated(output.reduce, kF32), to, columns);
+      fill_identity(output.reduce, accumulated_type(output), to, columns);
       to += columns * accumulated_bytes(output);
     }
   }
@@ -147,9 +148,13 @@ class Generated final : public FusedKernel {
     return std::ranges::count(program_.outputs, Sink::kStore, &Program::Output::sink);
   }
   // Of an element of what is reduced apart, if something is.
-  static int64_t accumulated_bytes(const Program::Output& output) {
+  int64_t accumulated_bytes(const Program::Output& output) const {
     if (output.sink == Sink::kStore) return 0;
-    return static_cast<int64_t>(size_of(accumulated(output.reduce, kF32)));
+    return static_cast<int64_t>(size_of(accumulated_type(output)));
+  }
+  DType type(const Program::Output& output) const { return program_.values[output.value].dtype; }
+  DType accumulated_type(const Program::Output& output) const {
+    return accumulated(output.reduce, type(output));
   }
   bool reduces(Sink sink) const {
     return std::ranges::any_of(program_.outputs, [&](const auto& o) { return o.sink == sink; });
@@ -177,7 +182,7 @@ class Generated final : public FusedKernel {
     const Size piece = piece_of(chunk_rows, chunk_cols);
     if (!loops_->made.empty()) {
       const Size most = piece_of(kMadeElements, cols);
-      made_stride_ = aligned(most.rows * most.columns * 4) + 64;
+      made_stride_ = aligned(most.rows * most.columns * kLargestElement) + 64;
     }
 
     groups_ = 0;
@@ -224,7 +229,7 @@ class Generated final : public FusedKernel {
       const bool columns = output.sink == Sink::kReduceColumns;
       const bool in_place =
           output.sink == Sink::kStore ||
-          (columns && groups_ == segments_ && accumulated(output.reduce, kF32) == kF32);
+          (columns && groups_ == segments_ && accumulated_type(output) == type(output));
       partial_offsets_.push_back(in_place ? -1 : partial_bytes_);
       if (in_place) continue;
       const auto count =
@@ -268,7 +273,7 @@ class Generated final : public FusedKernel {
         if (output.sink != Sink::kReduceAll && output.sink != Sink::kReduceRows) continue;
         out[o] = arrays.partials + partial_offsets_[o] +
                  static_cast<int64_t>(p) * accumulated_bytes(output);
-        fill_identity(output.reduce, accumulated(output.reduce, kF32), out[o], 1);
+        fill_identity(output.reduce, accumulated_type(output), out[o], 1);
       }
       call(pieces_[p]);
     }
@@ -289,7 +294,7 @@ class Generated final : public FusedKernel {
                     : arrays.partials + partial_offsets_[o]) +
           pieces_[p].group * bytes * (in_place ? loops_->cols : loops_->reduced_columns());
       fill_identity(
-          output.reduce, accumulated(output.reduce, kF32), to + column * bytes,
+          output.reduce, accumulated_type(output), to + column * bytes,
           in_place || end < loops_->cols ? end - column : loops_->reduced_columns() - column);
       out[o] = to;
     }
@@ -311,7 +316,8 @@ class Generated final : public FusedKernel {
 
   // to (cols) = the reduction of the groups' columns.
   void add_groups(const Program::Output& output, char* groups, int64_t count, void* to) const {
-    reduce_groups(output.reduce, kF32, to, groups, count, loops_->cols, loops_->reduced_columns());
+    reduce_groups(output.reduce, type(output), to, groups, count, loops_->cols,
+                  loops_->reduced_columns());
   }
 
   void combine(const Arrays& arrays) const {
@@ -322,12 +328,13 @@ class Generated final : public FusedKernel {
       char* const from = arrays.partials + partial_offsets_[o];
       if (output.sink == Sink::kReduceColumns) {
         const int64_t step = per_segment * loops_->reduced_columns() * accumulated_bytes(output);
+        const int64_t columns = loops_->cols * static_cast<int64_t>(size_of(type(output)));
         for (int64_t s = 0; s < segments_; ++s)
           add_groups(output, from + s * step, per_segment,
-                     static_cast<float*>(arrays.outputs[o]) + s * loops_->cols);
+                     static_cast<char*>(arrays.outputs[o]) + s * columns);
       } else {
         const int64_t rows = output.sink == Sink::kReduceRows ? loops_->rows : 1;
-        reduce_parts(output.reduce, kF32, arrays.outputs[o], from, rows,
+        reduce_parts(output.reduce, type(output), arrays.outputs[o], from, rows,
                      static_cast<int64_t>(pieces_.size()) / rows);
       }
     }

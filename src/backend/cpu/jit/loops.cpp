@@ -11,6 +11,7 @@ std::unique_ptr<Loops> Generator::make() {
   find_grouped_columns();
   if (!choose_running() || !write_bodies()) return nullptr;
   Emitter::Needs needs{.avx512 = avx512_,
+                       .f64 = f64_,
                        .running = running_,
                        .row_slots = static_cast<int>(slots_.size()),
                        .arrays = arrays() + static_cast<int>(loops_->made.size()),

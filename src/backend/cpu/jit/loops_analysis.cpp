@@ -19,7 +19,8 @@ constexpr int64_t kPartColumns = 64;  // see Epilogue::Part
 // not read before it is overwritten.
 constexpr int64_t kStreamedBytes = int64_t{64} << 20;
 
-bool has_code(DType t) {
+bool has_code(DType t, bool f64) {
+  if (f64) return t == kF64 || t == kF32 || t == kI32 || t == kBool;
   return t == kF32 || t == kBF16 || t == kF16 || t == kBool || t == kI32 || t == kU8;
 }
 
@@ -35,7 +36,7 @@ bool Generator::is_made(int v) const {
   const bool two_axes = value(v).extent == Extent::kRow || value(v).extent == Extent::kColumn;
   return (value(v).action == Action::kInput && (value(v).strided || (flattened_ && two_axes))) ||
          (is_uniform(v) &&
-          (is_long_ || (loops_->cols % 4 != 0 && loops_->kind != Loops::Kind::kFlat)));
+          (is_long_ || f64_ || (loops_->cols % 4 != 0 && loops_->kind != Loops::Kind::kFlat)));
 }
 
 bool Generator::choose_kind() {
@@ -44,19 +45,21 @@ bool Generator::choose_kind() {
   for (const auto& v : program_.values) {
     if (v.action == Action::kCompute && v.code == Code::kUniform) is_key[v.a] = true;
   }
+  for (int v = 0; v < values(); ++v) f64_ |= !is_key[v] && value(v).dtype == kF64;
+  lanes_ = (avx512_ ? 64 : 32) / static_cast<int>(size_of(lane_type()));
   for (int v = 0; v < values(); ++v) {
     const Program::Value& x = value(v);
     if (is_key[v]) continue;
-    if (!has_code(x.dtype)) return false;
+    if (!has_code(x.dtype, f64_)) return false;
     two_axes |= x.extent == Extent::kRow || x.extent == Extent::kColumn;
-    if (x.action == Action::kReduceRow && x.dtype != kF32) return false;
-    if (is_uniform(v) && x.dtype != kF32) return false;
+    if (x.action == Action::kReduceRow && x.dtype != lane_type()) return false;
+    if (is_uniform(v) && x.dtype != lane_type()) return false;
   }
   for (const auto& output : program_.outputs) {
     const DType dtype = value(output.value).dtype;
     if (dtype == kU8) return false;  // is only read
     if (output.sink == Sink::kStore) continue;
-    if (dtype != kF32) return false;
+    if (dtype != lane_type()) return false;
     columns |= output.sink == Sink::kReduceColumns;
     rows |= output.sink == Sink::kReduceRows;
   }
@@ -164,7 +167,7 @@ int Generator::cost(int v) {
 
 // The same from its operands.
 int Generator::own_cost(int v) const {
-  Body body;
+  Body body = new_body();
   body.has_scale = true;
   const Program::Value& x = value(v);
   int total = 0;
@@ -240,8 +243,8 @@ bool Generator::choose_running() {
       r.running = count;
       count += registers_of(r.code);
     }
-    const int64_t sums =
-        loops_->cols >= kRunningSums || !resident() ? kRunningSums : kFewRunningSums;
+    const int64_t many = f64_ ? kRunningSums / 2 : kRunningSums;
+    const int64_t sums = loops_->cols >= many || !resident() ? many : kFewRunningSums;
     stage.copies = sums / lanes_;
     while (stage.copies > 1 && stage.copies * count > most) stage.copies /= 2;
     if (stage.copies * count > most) return false;
@@ -258,7 +261,7 @@ bool Generator::reduces_only() const {
 // Sums that do not leave the row serve other numbers, each rounded; and numbers that are none
 // that are given, nor differences of such ones or their squares, have been rounded themselves.
 int64_t Generator::passes_in_f32(const Stage::Reduced& r, const Stage& stage) const {
-  if (r.code != ReduceCode::kSum || stage.copies == 1) return 0;
+  if (f64_ || r.code != ReduceCode::kSum || stage.copies == 1) return 0;
   if (r.to >= 0 && !leaves_[r.to]) return kPassesInF32;
   return is_unrounded(r.value) ? 0 : 1;
 }
@@ -276,8 +279,9 @@ bool Generator::is_unrounded(int v) const {
 // registers, or beside what rows keep.
 void Generator::find_grouped_columns() {
   for (const auto& output : program_.outputs) {
-    const bool grouped = output.sink == Sink::kReduceColumns && output.reduce == ReduceCode::kSum &&
-                         !is_unrounded(output.value) && program_.rows / output.segments > kShortSum;
+    const bool grouped = !f64_ && output.sink == Sink::kReduceColumns &&
+                         output.reduce == ReduceCode::kSum && !is_unrounded(output.value) &&
+                         program_.rows / output.segments > kShortSum;
     grouped_columns_.push_back(grouped);
     kept_sum_.push_back(static_cast<int>(kept_.size()) + kept_sums_);
     kept_sums_ += grouped && resident();
@@ -314,7 +318,7 @@ int64_t Generator::bytes_of_arrays() const {
 bool Generator::streams(const Program::Output& output) const {
   return are_large_ && output.sink == Sink::kStore && output.overwrites < 0 &&
          value(output.value).extent == Extent::kFull &&
-         size_of(value(output.value).dtype) == sizeof(float) &&
+         size_of(value(output.value).dtype) == size_of(lane_type()) &&
          (loops_->kind == Loops::Kind::kFlat || loops_->cols % lanes_ == 0);
 }
 

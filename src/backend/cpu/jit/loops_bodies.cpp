@@ -12,6 +12,13 @@ constexpr int64_t kFetchedAhead = 4096;     // bytes
 
 }  // namespace
 
+Body Generator::new_body() const {
+  Body body;
+  body.has_scale = avx512_;
+  body.f64 = f64_;
+  return body;
+}
+
 void Generator::compute(Body* body, int v, const std::vector<int>& operands) const {
   const Program::Value& x = value(v);
   const DType from = value(x.code == Code::kWhere ? x.b : x.a).dtype;
@@ -114,8 +121,7 @@ void Generator::fetch_ahead() {
 }
 
 void Generator::write_rows(int stage) {
-  Body& body = stages_[stage].rows;
-  body.has_scale = avx512_;
+  Body& body = stages_[stage].rows = new_body();
   lowered_rows_.clear();
   for (int v = 0; v < values(); ++v) {
     if (!is_row(v) || value(v).action != Action::kCompute || levels_[v] != stage) continue;
@@ -126,7 +132,7 @@ void Generator::write_rows(int stage) {
 
 void Generator::write_columns(int stage, bool part) {
   Body& body = part ? stages_[stage].part : stages_[stage].whole;
-  body.has_scale = avx512_;
+  body = new_body();
   lowered_.clear();
   const auto inside = [&](ReduceCode code, int x) {
     if (!part) return x;
@@ -134,7 +140,7 @@ void Generator::write_columns(int stage, bool part) {
   };
   const auto reduce = [&](ReduceCode code, int v, int running) {
     const int x = lower(&body, v, stage, false);
-    if (is_wide(code)) return reduce_wide(&body, code, x, part, true, running);
+    if (is_widened(code)) return reduce_wide(&body, code, x, part, true, running);
     const int before = body.add({.what = Do::kRunning, .index = running});
     body.add({.what = Do::kSetRunning,
               .a = append_reduction(&body, code, before, inside(code, x)),
@@ -182,12 +188,14 @@ void Generator::write_columns(int stage, bool part) {
                 .index = kept_sum_[o]});
       continue;
     }
-    if (is_wide(output.reduce)) {
+    if (is_widened(output.reduce)) {
       reduce_wide(&body, output.reduce, x, part, false, output_array(o));
       continue;
     }
-    const int before = body.add({.what = Do::kLoadColumn, .index = output_array(o)});
+    const int before =
+        body.add({.what = Do::kLoadColumn, .type = lane_type(), .index = output_array(o)});
     body.add({.what = Do::kStoreColumn,
+              .type = lane_type(),
               .a = append_reduction(&body, output.reduce, before, x),
               .index = output_array(o)});
   }
@@ -249,12 +257,11 @@ void Generator::write_put_aside() {
   for (size_t o = 0; o < program_.outputs.size(); ++o) {
     const bool kept = resident() && grouped_columns_[o];
     if (!kept && (loops_->kind != Loops::Kind::kColumns || !in_registers_[o])) continue;
-    Body body;
-    body.has_scale = avx512_;
+    Body body = new_body();
     const ReduceCode code = program_.outputs[o].reduce;
     const int more = kept ? body.add({.what = Do::kLoadKept, .index = kept_sum_[o]})
                           : body.add({.what = Do::kRunning, .index = running});
-    if (is_wide(code)) {
+    if (is_widened(code)) {
       const auto half_of = [&](uint32_t half) {
         if (grouped_columns_[o]) return body.add({.what = Do::kWiden, .a = more, .bits = half});
         return half ? body.add({.what = Do::kRunning, .index = running + 1}) : more;
@@ -263,8 +270,10 @@ void Generator::write_put_aside() {
       for (uint32_t half : {0u, 1u})
         body.add({.what = what, .a = half_of(half), .index = output_array(o), .bits = half});
     } else {
-      const int before = body.add({.what = Do::kLoadColumn, .index = output_array(o)});
+      const int before =
+          body.add({.what = Do::kLoadColumn, .type = lane_type(), .index = output_array(o)});
       body.add({.what = Do::kStoreColumn,
+                .type = lane_type(),
                 .a = append_reduction(&body, code, before, more),
                 .index = output_array(o)});
     }

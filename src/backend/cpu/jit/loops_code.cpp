@@ -209,7 +209,7 @@ void Generator::finish_running(const Stage& stage) {
   Emitter& e = *loops_->emitter;
   int first = 0;
   for (const auto& r : stage.reduced) {
-    const bool wide = is_wide(r.code);
+    const bool wide = f64_ || is_wide(r.code);
     const int all = static_cast<int>(stage.copies) * registers_of(r.code);
     const int vectors = r.grouped > 0 ? 2 : all;
     if (r.grouped > 0) first += static_cast<int>(stage.copies);
@@ -221,8 +221,8 @@ void Generator::finish_running(const Stage& stage) {
     first = r.running * static_cast<int>(stage.copies) + all;
     const Xbyak::Xmm result(0), before(1);
     if (r.to >= 0) {
-      if (wide) e.vcvtsd2ss(result, result, result);
-      e.vbroadcastss(e.vector(0), result);
+      if (wide && !f64_) e.vcvtsd2ss(result, result, result);
+      f64_ ? e.broadcast_double(result) : e.vbroadcastss(e.vector(0), result);
       e.vmovups(e.row_slot(slot(r.to)), e.vector(0));
     } else {
       const Xbyak::Reg64 to = e.array(output_array(r.output));

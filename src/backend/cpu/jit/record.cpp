@@ -14,7 +14,7 @@ namespace {
 // The body being recorded. Recording is short and touches nothing else.
 thread_local Body* body = nullptr;
 
-int emit(Do what, int a, int b = -1, int c = -1, uint32_t bits = 0) {
+int emit(Do what, int a, int b = -1, int c = -1, uint64_t bits = 0) {
   return body->add({.what = what, .a = a, .b = b, .c = c, .bits = bits});
 }
 
@@ -27,79 +27,136 @@ inline Mask operator&(Mask a, Mask b) { return {emit(Do::kMaskAnd, a.id, b.id)};
 inline Mask operator|(Mask a, Mask b) { return {emit(Do::kMaskOr, a.id, b.id)}; }
 inline Mask operator!(Mask a) { return {emit(Do::kMaskNot, a.id)}; }
 
-// A vector of f32.
-struct Vector {
-  using Element = float;
+// A vector of f32 or f64.
+template <class T>
+struct Floats {
+  using Element = T;
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  static constexpr int kMantissaBits = std::numeric_limits<T>::digits - 1;
+  static constexpr double kMantissaEnd = static_cast<double>(Bits{1} << kMantissaBits);
+  static constexpr int kBias = std::numeric_limits<T>::max_exponent - 1;
+  static constexpr Bits kSign = Bits{1} << (8 * sizeof(T) - 1);
   int id;
-  Vector() = default;
-  explicit Vector(double c) : id(body->constant(static_cast<float>(c))) {}
-  static Vector of(int id) {
-    Vector v;
+  Floats() = default;
+  explicit Floats(double c) : id(body->constant(c)) {}
+  static Floats of(int id) {
+    Floats v;
     v.id = id;
     return v;
   }
-  static Vector bits(uint32_t b) { return of(body->constant_bits(b)); }
+  static Floats bits(Bits b) { return of(body->constant_bits(b)); }
 };
-constexpr uint32_t kSign = 0x80000000u;
 
-inline Vector operator+(Vector a, Vector b) { return Vector::of(emit(Do::kAdd, a.id, b.id)); }
-inline Vector operator-(Vector a, Vector b) { return Vector::of(emit(Do::kSub, a.id, b.id)); }
-inline Vector operator*(Vector a, Vector b) { return Vector::of(emit(Do::kMul, a.id, b.id)); }
-inline Vector operator/(Vector a, Vector b) { return Vector::of(emit(Do::kDiv, a.id, b.id)); }
-inline Vector operator-(Vector a) {
+#define BINARY_OPERATION(function, what)              \
+  template <class T>                                  \
+  Floats<T> function(Floats<T> a, Floats<T> b) {      \
+    return Floats<T>::of(emit(Do::what, a.id, b.id)); \
+  }
+BINARY_OPERATION(operator+, kAdd)
+BINARY_OPERATION(operator-, kSub)
+BINARY_OPERATION(operator*, kMul)
+BINARY_OPERATION(operator/, kDiv)
+BINARY_OPERATION(lesser, kMin)
+BINARY_OPERATION(greater, kMax)
+BINARY_OPERATION(both, kAnd)
+BINARY_OPERATION(either, kOr)
+#undef BINARY_OPERATION
+
+template <class T>
+Floats<T> operator-(Floats<T> a) {
+  using V = Floats<T>;
   const Instruction& i = body->code[a.id];
-  if (i.what == Do::kConstant) return Vector::bits(i.bits ^ kSign);
-  return Vector::of(emit(Do::kXor, a.id, Vector::bits(kSign).id));
+  if (i.what == Do::kConstant) return V::bits(static_cast<typename V::Bits>(i.bits ^ V::kSign));
+  return V::of(emit(Do::kXor, a.id, V::bits(V::kSign).id));
 }
-inline Mask compare(Vector a, Vector b, uint32_t predicate) {
+template <class T>
+Mask compare(Floats<T> a, Floats<T> b, uint32_t predicate) {
   return {emit(Do::kCompare, a.id, b.id, -1, predicate)};
 }
-inline Mask operator<(Vector a, Vector b) { return compare(a, b, kFloatLt); }
-inline Mask operator<=(Vector a, Vector b) { return compare(a, b, kFloatLe); }
-inline Mask operator==(Vector a, Vector b) { return compare(a, b, kFloatEq); }
-inline Mask operator!=(Vector a, Vector b) { return compare(a, b, kFloatNe); }
-inline Vector select(Mask m, Vector a, Vector b) {
-  return Vector::of(emit(Do::kSelect, m.id, a.id, b.id));
+template <class T>
+Mask operator<(Floats<T> a, Floats<T> b) {
+  return compare(a, b, kFloatLt);
 }
-inline Vector lesser(Vector a, Vector b) { return Vector::of(emit(Do::kMin, a.id, b.id)); }
-inline Vector greater(Vector a, Vector b) { return Vector::of(emit(Do::kMax, a.id, b.id)); }
-inline Vector both(Vector a, Vector b) { return Vector::of(emit(Do::kAnd, a.id, b.id)); }
-inline Vector either(Vector a, Vector b) { return Vector::of(emit(Do::kOr, a.id, b.id)); }
-inline Vector abs(Vector a) { return both(a, Vector::bits(~kSign)); }
-inline Vector copysign(Vector a, Vector b) { return either(abs(a), both(b, Vector::bits(kSign))); }
-inline Vector fma(Vector a, Vector b, Vector c) {
-  return Vector::of(emit(Do::kFma, a.id, b.id, c.id));
+template <class T>
+Mask operator<=(Floats<T> a, Floats<T> b) {
+  return compare(a, b, kFloatLe);
 }
-inline Vector sqrt(Vector a) { return Vector::of(emit(Do::kSqrt, a.id)); }
-inline Vector rounded(Vector a, uint32_t mode) {
-  return Vector::of(emit(Do::kRound, a.id, -1, -1, mode));
+template <class T>
+Mask operator==(Floats<T> a, Floats<T> b) {
+  return compare(a, b, kFloatEq);
 }
-inline Vector round(Vector a) { return rounded(a, 0); }
-inline Vector floor(Vector a) { return rounded(a, 1); }
-inline Vector ceil(Vector a) { return rounded(a, 2); }
+template <class T>
+Mask operator!=(Floats<T> a, Floats<T> b) {
+  return compare(a, b, kFloatNe);
+}
+template <class T>
+Floats<T> select(Mask m, Floats<T> a, Floats<T> b) {
+  return Floats<T>::of(emit(Do::kSelect, m.id, a.id, b.id));
+}
+template <class T>
+Floats<T> abs(Floats<T> a) {
+  using V = Floats<T>;
+  return both(a, V::bits(static_cast<typename V::Bits>(~V::kSign)));
+}
+template <class T>
+Floats<T> copysign(Floats<T> a, Floats<T> b) {
+  return either(abs(a), both(b, Floats<T>::bits(Floats<T>::kSign)));
+}
+template <class T>
+Floats<T> fma(Floats<T> a, Floats<T> b, Floats<T> c) {
+  return Floats<T>::of(emit(Do::kFma, a.id, b.id, c.id));
+}
+template <class T>
+Floats<T> sqrt(Floats<T> a) {
+  return Floats<T>::of(emit(Do::kSqrt, a.id));
+}
+template <class T>
+Floats<T> rounded(Floats<T> a, uint32_t mode) {
+  return Floats<T>::of(emit(Do::kRound, a.id, -1, -1, mode));
+}
+template <class T>
+Floats<T> round(Floats<T> a) {
+  return rounded(a, 0);
+}
+template <class T>
+Floats<T> floor(Floats<T> a) {
+  return rounded(a, 1);
+}
+template <class T>
+Floats<T> ceil(Floats<T> a) {
+  return rounded(a, 2);
+}
 
-constexpr uint32_t kMantissaBits = 23;
-// As in simd/lane-inl.h: the exponent's bits, put into the mantissa of 2^23, are added to it.
-inline Vector exponent(Vector x) {
-  const Vector end(8388608.0), e = Vector::of(emit(Do::kShiftRight, x.id, -1, -1, kMantissaBits));
-  return either(e, end) - (end + Vector(127));
+// As in simd/lane-inl.h: the exponent's bits, put into the mantissa of 2^kMantissaBits, are added
+// to it.
+template <class T>
+Floats<T> exponent(Floats<T> x) {
+  using V = Floats<T>;
+  const V end(V::kMantissaEnd), e = V::of(emit(Do::kShiftRight, x.id, -1, -1, V::kMantissaBits));
+  return either(e, end) - (end + V(V::kBias));
 }
-inline Vector mantissa(Vector x) {
-  return either(both(x, Vector::bits((1u << kMantissaBits) - 1)), Vector(1));
+template <class T>
+Floats<T> mantissa(Floats<T> x) {
+  using V = Floats<T>;
+  const auto bits = static_cast<typename V::Bits>((uint64_t{1} << V::kMantissaBits) - 1);
+  return either(both(x, V::bits(bits)), V(1));
 }
 // 2^n within the normal range.
-inline Vector power_of_two(Vector n) {
-  const Vector biased = n + Vector(1.5 * 8388608.0 + 127);
-  return Vector::of(emit(Do::kShiftLeft, biased.id, -1, -1, kMantissaBits));
+template <class T>
+Floats<T> power_of_two(Floats<T> n) {
+  using V = Floats<T>;
+  const V biased = n + V(1.5 * V::kMantissaEnd + V::kBias);
+  return V::of(emit(Do::kShiftLeft, biased.id, -1, -1, V::kMantissaBits));
 }
-inline Vector scale(Vector x, Vector n) {
-  if (body->has_scale) return Vector::of(emit(Do::kScale, x.id, n.id));
-  const Vector half = floor(n * Vector(0.5));
+template <class T>
+Floats<T> scale(Floats<T> x, Floats<T> n) {
+  if (body->has_scale) return Floats<T>::of(emit(Do::kScale, x.id, n.id));
+  const Floats<T> half = floor(n * Floats<T>(0.5));
   return x * power_of_two(half) * power_of_two(n - half);
 }
 // A function of one argument is called as one of two.
-template <class F, class... X>
-Vector patch(Mask mask, Vector y, F f, X... x) {
+template <class T, class F, class... X>
+Floats<T> patch(Mask mask, Floats<T> y, F f, X... x) {
   Slow slow;
   if constexpr (sizeof...(X) == 2)
     slow = f;
@@ -111,13 +168,25 @@ Vector patch(Mask mask, Vector y, F f, X... x) {
                                  .b = ids[0],
                                  .c = ids[sizeof...(X) - 1],
                                  .slow = reinterpret_cast<uintptr_t>(slow)});
-  return select(mask, Vector::of(patched), y);
+  return select(mask, Floats<T>::of(patched), y);
 }
 // Bits of floats are no matter of the table.
-inline Vector bit_not(Vector a) { return a; }
-inline Vector bit_and(Vector a, Vector) { return a; }
-inline Vector bit_or(Vector a, Vector) { return a; }
-inline Vector bit_xor(Vector a, Vector) { return a; }
+template <class T>
+Floats<T> bit_not(Floats<T> a) {
+  return a;
+}
+template <class T>
+Floats<T> bit_and(Floats<T> a, Floats<T>) {
+  return a;
+}
+template <class T>
+Floats<T> bit_or(Floats<T> a, Floats<T>) {
+  return a;
+}
+template <class T>
+Floats<T> bit_xor(Floats<T> a, Floats<T>) {
+  return a;
+}
 
 // A vector of i32.
 struct Integer {
@@ -172,7 +241,8 @@ int unsupported() {
 }
 
 using recorded::Integer;
-using recorded::Vector;
+using Vector = recorded::Floats<float>;
+using Double = recorded::Floats<double>;
 
 template <class V, class Operation>
 int of_lanes(int a, int b) {
@@ -253,8 +323,32 @@ int rounded_to(DType dtype, int x) {
   return x;
 }
 
+// In a body of f64.
+int cast_of_f64(DType from, DType to, int x) {
+  if (from == kBool) return emit(Do::kSelect, x, body->constant(1), body->constant(0));
+  if (to == kBool) return emit(Do::kCompare, x, body->constant(0), -1, kFloatNe);
+  if (to == kF64) return x;
+  return to == kF32 ? emit(Do::kRoundToFloat, x) : unsupported();
+}
+
 // 16-bit floats are f32 lanes here.
 bool is_lane_float(DType t) { return t == kF32 || t == kBF16 || t == kF16; }
+
+template <class V>
+int reduction(ReduceCode code, int a, int b) {
+  const V x = V::of(a), y = V::of(b);
+  switch (code) {
+    case ReduceCode::kSum:
+      return (x + y).id;
+    case ReduceCode::kProd:
+      return (x * y).id;
+    case ReduceCode::kMax:
+      return recorded::max(x, y).id;
+    case ReduceCode::kMin:
+      break;
+  }
+  return recorded::min(x, y).id;
+}
 
 class Recording {
  public:
@@ -273,7 +367,10 @@ int Body::add(const Instruction& i) {
   return static_cast<int>(code.size()) - 1;
 }
 
-int Body::constant(float value) { return constant_bits(std::bit_cast<uint32_t>(value)); }
+int Body::constant(double value) {
+  return constant_bits(f64 ? std::bit_cast<uint64_t>(value)
+                           : std::bit_cast<uint32_t>(static_cast<float>(value)));
+}
 
 bool Body::is_mask(int value) const {
   const Instruction& i = code[value];
@@ -298,6 +395,10 @@ int append(Body* to, Code code, DType dtype, int a, int b, int c) {
   const Recording recording(to);
   if (code == Code::kWhere) return where(dtype, a, b, c);
   if (dtype == kBool) return of_masks(code, a, b);
+  if (to->f64) {
+    const int result = of_lanes<Double>(code, a, b);
+    return dtype == kF64 || to->is_mask(result) ? result : unsupported();
+  }
   if (dtype == kI32) return of_lanes<Integer>(code, a, b);
   if (!is_lane_float(dtype)) return unsupported();
   const int result = of_lanes<Vector>(code, a, b);
@@ -307,6 +408,7 @@ int append(Body* to, Code code, DType dtype, int a, int b, int c) {
 int append_cast(Body* to, DType from, DType result, int a) {
   const Recording recording(to);
   if (from == result) return a;
+  if (to->f64) return cast_of_f64(from, result, a);
   if (from == kBool && is_lane_float(result))
     return emit(Do::kSelect, a, to->constant(1), to->constant(0));
   if (from == kBool && result == kI32)
@@ -324,18 +426,7 @@ int append_cast(Body* to, DType from, DType result, int a) {
 
 int append_reduction(Body* to, ReduceCode code, int a, int b) {
   const Recording recording(to);
-  const Vector x = Vector::of(a), y = Vector::of(b);
-  switch (code) {
-    case ReduceCode::kSum:
-      return (x + y).id;
-    case ReduceCode::kProd:
-      return (x * y).id;
-    case ReduceCode::kMax:
-      return recorded::max(x, y).id;
-    case ReduceCode::kMin:
-      break;
-  }
-  return recorded::min(x, y).id;
+  return to->f64 ? reduction<Double>(code, a, b) : reduction<Vector>(code, a, b);
 }
 
 bool is_wide(ReduceCode code) { return accumulated(code, kF32) == kF64; }
