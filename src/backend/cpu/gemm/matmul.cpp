@@ -96,11 +96,8 @@ void multiply_by_blocks(const Kernels<T>& kernels, const Product<T>& p, const Fi
   const bool direct = p.b_panel != 0 || is_direct(kernels, p);
   const bool streamed = direct && p.m < kThin && p.k * p.n > kStreamed;
   const int64_t depth = streamed ? 16 : divide_up(p.k, divide_up(p.k, kDepth));
-  // A tile needs a line of each of its rows of A, or across them part of a line of each of k, and
-  // the lines must last: where they push each other out, A is copied.
-  const bool across = p.a_col != 1;
-  const bool compact =
-      rows_collide<T>(across ? p.a_col : p.a_row) && p.m > 1 && p.n > (across ? 2 : 4) * lanes;
+  // Along rows, A is read line by line; across them a tile needs part of a line, which must last.
+  const bool compact = p.a_col != 1 && rows_collide<T>(p.a_col) && p.m > 1 && p.n > 2 * lanes;
   int64_t width = direct ? p.n : round_up(divide_up(p.n, divide_up(p.n, kWidth)), 2 * lanes);
   int64_t height = compact ? round_up(divide_up(p.m, divide_up(p.m, kHeight)), kernels.rows) : p.m;
   if (finish.epilogue) {
@@ -109,8 +106,7 @@ void multiply_by_blocks(const Kernels<T>& kernels, const Product<T>& p, const Fi
   }
 
   const int64_t packed_b = direct ? 0 : depth * round_up(width, lanes);
-  const int64_t a_line = apart<T>(across ? height : depth);
-  const int64_t packed_a = compact ? (across ? depth : height) * a_line : 0;
+  const int64_t a_line = round_up(height, 16) + 16, packed_a = compact ? depth * a_line : 0;
   T* const to_b = packed_a + packed_b > 0 ? workspace<T>(packed_a + packed_b) : nullptr;
   T* const to_a = to_b + packed_b;
 
@@ -124,9 +120,8 @@ void multiply_by_blocks(const Kernels<T>& kernels, const Product<T>& p, const Fi
       block.a_row = p.a_row;
       block.a_col = p.a_col;
       if (compact) {
-        across ? copy_rows(to_a, a_line, block.a, p.a_col, block.k, block.rows)
-               : copy_rows(to_a, a_line, block.a, p.a_row, block.rows, block.k);
-        (across ? block.a_col : block.a_row) = a_line;
+        copy_rows(to_a, a_line, block.a, p.a_col, block.k, block.rows);
+        block.a_col = a_line;
         block.a = to_a;
       }
       for (int64_t j = 0; j < p.n; j += width) {

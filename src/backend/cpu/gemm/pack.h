@@ -45,13 +45,6 @@ bool rows_collide(int64_t stride) {
   return bytes >= 2048 && bytes % 1024 == 0;
 }
 
-// A distance for rows of so many elements that spreads them over all sets: an odd number of lines.
-template <class T>
-int64_t apart(int64_t columns) {
-  constexpr int64_t kLine = 64 / sizeof(T);
-  return (divide_up(columns, kLine) | 1) * kLine;
-}
-
 // b (k, columns), of which a row or a column is contiguous, as vectors of columns:
 // out[j / W][l][j % W] = b[l * b_row + j * b_col], the last vector filled with zeros.
 template <class T>
