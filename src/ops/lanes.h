@@ -16,6 +16,7 @@
 //   exponent(x), mantissa(x)         of a normal x > 0: x = m 2^e with 1 <= m < 2
 //   scale(x, n)                      x 2^n, rounded once; n whole, |n| to twice the largest e
 //   patch(mask, y, f, x...)          where the mask holds (rarely), f of x in double; else y
+//   patch_sine<quarters>(mask, y, x) the same of sin(x + quarters pi / 2) of f32, by sine_of f64
 // and for integers and bool
 //   bit_not, bit_and, bit_or, bit_xor
 //
@@ -116,7 +117,8 @@ V remainder(V a, V b) {
     // Beyond this the quotient is no longer exact.
     const V limit = constant<V>(0x1p22, 0x1p51);
     const auto far = (limit <= abs(q)) & (abs(a) < infinity<V>()) & (b != V(0));
-    return patch(far, r, python_remainder, a, b);
+    return patch(
+        far, r, [](double x, double y) { return python_remainder(x, y); }, a, b);
   } else {
     return r;
   }
@@ -356,22 +358,28 @@ V sine(V x, double quarters) {
   return select(V(2) <= quarter, -y, y);
 }
 
-// Where n pi / 2 is no longer exact enough.
-template <class V>
-auto far_from_zero(V x) {
-  return constant<V>(0x1p17, 0x1p26) < abs(x);
+// As far as n pi / 2 is exact enough, then f32 in f64, and f64 by the C library.
+template <int quarters, class V>
+V sine_of(V x) {
+  const V a = abs(x);
+  const auto far = (constant<V>(0x1p17, 0x1p40) < a) & (a < infinity<V>());  // of infinity NaN
+  const V y = sine(x, quarters);
+  if constexpr (kIsDouble<V>) {
+    return patch(
+        far, y, [](double t) { return quarters == 0 ? std::sin(t) : std::cos(t); }, x);
+  } else {
+    return patch_sine<quarters>(far, y, x);
+  }
 }
 
 template <class V>
 V sin(V x) {
-  return patch(
-      far_from_zero(x), sine(x, 0), [](double t) { return std::sin(t); }, x);
+  return sine_of<0>(x);
 }
 
 template <class V>
 V cos(V x) {
-  return patch(
-      far_from_zero(x), sine(x, 1), [](double t) { return std::cos(t); }, x);
+  return sine_of<1>(x);
 }
 
 template <class V>

@@ -55,7 +55,7 @@ enum class Do : uint8_t {
   kMaskOr,
   kMaskNot,
   kSelect,  // a ? b : c
-  kSlow,    // where mask a holds (rarely), `slow` of b and c; elsewhere b
+  kSlow,    // where mask a holds (rarely), `slow` of b and c; elsewhere anything
   kInside,  // a where the lane is part of the array, else b
   // Of f64, in halves of a vector: the low lanes (`bits` 0) and the high ones (1).
   kWiden,       // a half of floats a
@@ -81,7 +81,10 @@ inline bool is_effect(Do what) { return what >= Do::kStore; }
 enum : uint32_t { kFloatEq = 0x00, kFloatNe = 0x04, kFloatLt = 0x11, kFloatLe = 0x12 };
 enum : uint32_t { kIntEq = 0, kIntLt = 1, kIntLe = 2, kIntNe = 4 };
 
-using Slow = double (*)(double, double);
+// What is called with the lanes' addresses and which of them the mask has: T is that of the lanes;
+// x = f(x, y).
+template <class T>
+using Slow = void (*)(uint32_t lanes, T* x, const T* y);
 
 struct Instruction {
   Do what;

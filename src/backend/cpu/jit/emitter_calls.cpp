@@ -17,14 +17,6 @@ constexpr uint32_t kMultipliers[] = {0xd2511f53, 0xcd9e8d57}, kWeyl[] = {0x9e377
 
 // ---- Rare calls -------------------------------------------------------------------------------
 
-template <class T>
-static void slow_lanes(uint32_t lanes, T* x, const T* y, Slow f) {
-  for (; lanes != 0; lanes &= lanes - 1) {
-    const int i = std::countr_zero(lanes);
-    x[i] = static_cast<T>(f(double{x[i]}, double{y[i]}));
-  }
-}
-
 void Emitter::slow(int v) {
   const Instruction& i = body_->code[v];
   const Xmm x = reg(i.b), y = reg(i.c), to = result(v, false);
@@ -45,7 +37,7 @@ void Emitter::slow(int v) {
   L(none);
 }
 
-// slow_lanes() with all registers saved around it, which a function of C may change.
+// What temporary2 points to, with all registers saved around it, which a function of C may change.
 void Emitter::slow_routine() {
   const Reg64 changed[] = {rax, rcx, rdx, rsi, rdi, r11};
   const int masks_at = vectors_ * kVectorBytes, changed_at = masks_at + kVectorBytes;
@@ -70,11 +62,8 @@ void Emitter::slow_routine() {
   mov(edi, temporary3.cvt32());
   lea(rsi, ptr[rsp + frame + 8 + slow_at_]);
   lea(rdx, ptr[rsp + frame + 8 + slow_at_ + kVectorBytes]);
-  mov(rcx, temporary2);
-  mov(rax, needs_.f64 ? reinterpret_cast<uintptr_t>(&slow_lanes<double>)
-                      : reinterpret_cast<uintptr_t>(&slow_lanes<float>));
   vzeroupper();
-  call(rax);
+  call(temporary2);
   each(false);
   add(rsp, frame);
   ret();

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "backend/cpu/jit/body.h"
+#include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/tile.h"
 
 namespace glia::cpu::jit {
@@ -154,21 +155,37 @@ Floats<T> scale(Floats<T> x, Floats<T> n) {
   const Floats<T> half = floor(n * Floats<T>(0.5));
   return x * power_of_two(half) * power_of_two(n - half);
 }
-// A function of one argument is called as one of two.
-template <class T, class F, class... X>
-Floats<T> patch(Mask mask, Floats<T> y, F f, X... x) {
-  Slow slow;
-  if constexpr (sizeof...(X) == 2)
-    slow = f;
-  else
-    slow = [](double a, double) { return F()(a); };
-  const int ids[] = {x.id...};
+// f of two lanes, or of the first.
+template <class T, class F, bool binary>
+void slow_lanes(uint32_t lanes, T* x, const T* y) {
+  for (; lanes != 0; lanes &= lanes - 1) {
+    const int i = std::countr_zero(lanes);
+    if constexpr (binary)
+      x[i] = static_cast<T>(F()(double{x[i]}, double{y[i]}));
+    else
+      x[i] = static_cast<T>(F()(double{x[i]}));
+  }
+}
+template <class T>
+Floats<T> patch_by(Mask mask, Floats<T> y, Slow<T> slow, Floats<T> a, Floats<T> b) {
   const int patched = body->add({.what = Do::kSlow,
                                  .a = mask.id,
-                                 .b = ids[0],
-                                 .c = ids[sizeof...(X) - 1],
+                                 .b = a.id,
+                                 .c = b.id,
                                  .slow = reinterpret_cast<uintptr_t>(slow)});
   return select(mask, Floats<T>::of(patched), y);
+}
+template <class T, class F>
+Floats<T> patch(Mask mask, Floats<T> y, F, Floats<T> x) {
+  return patch_by<T>(mask, y, slow_lanes<T, F, false>, x, x);
+}
+template <class T, class F>
+Floats<T> patch(Mask mask, Floats<T> y, F, Floats<T> a, Floats<T> b) {
+  return patch_by<T>(mask, y, slow_lanes<T, F, true>, a, b);
+}
+template <int quarters>
+Floats<float> patch_sine(Mask mask, Floats<float> y, Floats<float> x) {
+  return patch_by<float>(mask, y, sine_function(quarters), x, x);
 }
 // Bits of floats are no matter of the table.
 template <class T>
@@ -331,6 +348,25 @@ int cast_of_f64(DType from, DType to, int x) {
   return to == kF32 ? emit(Do::kRoundToFloat, x) : unsupported();
 }
 
+// Whether a result is an operand or its opposite, or a whole number of no more bits: then it is one
+// of its dtype, however short.
+bool is_exact(Code code) {
+  switch (code) {
+    case Code::kNeg:
+    case Code::kAbs:
+    case Code::kSign:
+    case Code::kRelu:
+    case Code::kFloor:
+    case Code::kCeil:
+    case Code::kRound:
+    case Code::kMaximum:
+    case Code::kMinimum:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // 16-bit floats are f32 lanes here.
 bool is_lane_float(DType t) { return t == kF32 || t == kBF16 || t == kF16; }
 
@@ -402,7 +438,7 @@ int append(Body* to, Code code, DType dtype, int a, int b, int c) {
   if (dtype == kI32) return of_lanes<Integer>(code, a, b);
   if (!is_lane_float(dtype)) return unsupported();
   const int result = of_lanes<Vector>(code, a, b);
-  return to->is_mask(result) ? result : rounded_to(dtype, result);
+  return to->is_mask(result) || is_exact(code) ? result : rounded_to(dtype, result);
 }
 
 int append_cast(Body* to, DType from, DType result, int a) {

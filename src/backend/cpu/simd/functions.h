@@ -16,6 +16,11 @@ TileFunction compare_function(Code code, DType dtype);  // all but 16-bit floats
 TileFunction where_function(int64_t size);              // bytes of an element
 
 // Of the level in use, in Highway's tables of functions. Throws Error if GLIA_CPU is no level.
+// x = sin(x + quarters pi / 2) of a vector of f32, for quarters 0 and 1: what SIMD code calls for
+// large numbers. The first argument is not used.
+using SineFunction = void (*)(uint32_t, float* x, const float*);
+SineFunction sine_function(int quarters);
+
 size_t target_index();
 
 }  // namespace glia::cpu

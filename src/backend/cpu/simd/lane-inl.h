@@ -194,6 +194,12 @@ template <class T, class F, class... X>
 Scalar<T> patch(bool mask, Scalar<T> y, F f, X... x) {
   return mask ? Scalar<T>::of(f(double{x.v}...)) : y;
 }
+template <int quarters, class V>
+V sine_of(V x);
+template <int quarters>
+Scalar<float> patch_sine(bool mask, Scalar<float> y, Scalar<float> x) {
+  return mask ? Scalar<float>::of(sine_of<quarters>(Scalar<double>::of(x.v)).v) : y;
+}
 
 template <class T>
 using Lane = Scalar<T>;
@@ -380,6 +386,26 @@ HWY_INLINE Lane<T, D> patch(Mask<D> mask, Lane<T, D> y, F f, X... x) {
   patch_lanes(Spilled(select(mask, Lane<T, D>(1), Lane<T, D>(0))).lanes, result.lanes,
               Lane<T, D>::kLanes, f, Spilled(x).lanes...);
   return Lane<T, D>::load(result.lanes);
+}
+
+template <int quarters, class V>
+V sine_of(V x);
+// x = sin(x + quarters pi / 2), in f64.
+template <int quarters>
+HWY_NOINLINE void sine_of_lanes(float* x) {
+  const hn::ScalableTag<double> wide;
+  const hn::Rebind<float, decltype(wide)> narrow;
+  for (int64_t i = 0; i < Lane<float>::kLanes; i += Lane<double>::kLanes) {
+    const auto t = Lane<double>::of(hn::PromoteTo(wide, hn::LoadU(narrow, x + i)));
+    hn::StoreU(hn::DemoteTo(narrow, sine_of<quarters>(t).v), narrow, x + i);
+  }
+}
+template <int quarters, class D>
+HWY_INLINE Lane<float, D> patch_sine(Mask<D> mask, Lane<float, D> y, Lane<float, D> x) {
+  if (HWY_LIKELY(hn::AllFalse(D(), mask.m))) return y;
+  Spilled<Lane<float, D>> result(x);
+  sine_of_lanes<quarters>(result.lanes);
+  return select(mask, Lane<float, D>::load(result.lanes), y);
 }
 
 #endif
