@@ -28,9 +28,11 @@ const Op kSoftplus{.name = "softplus",
                    .batch = batch_elementwise,
                    .compose = compose_softplus};
 
+// 16-bit floats are computed in f32 and rounded once.
 std::vector<Tensor> compose_gelu(const Recorded&, std::span<const Tensor> in) {
-  const Tensor& t = in[0];
-  return {t * (0.5 * (1 + erf(t * 0.7071067811865476)))};
+  const DType dtype = in[0].dtype();
+  const Tensor t = cast(in[0], dtype == kF64 ? kF64 : kF32);
+  return {cast(t * (0.5 * (1 + erf(t * 0.7071067811865476))), dtype)};
 }
 const Op kGelu{
     .name = "gelu", .kind = Kind::kMacro, .batch = batch_elementwise, .compose = compose_gelu};

@@ -269,6 +269,14 @@ TEST(Numerics, SixteenBitsOverflowOnlyInResults) {
   }
 }
 
+TEST(Numerics, GeluOfSixteenBitsIsRoundedOnce) {
+  for (DType t : {kF16, kBF16}) {
+    const Tensor x = cast(arange(1000) * 0.01 - 5, t), y = gelu(x);
+    EXPECT_EQ(y.dtype(), t);
+    EXPECT_TRUE(all(y == cast(gelu(cast(x, kF32)), t)).item());
+  }
+}
+
 TEST(Numerics, MeansOfIntegersAreThoseOfTheirNumbers) {
   const int32_t big = 1 << 30;
   EXPECT_EQ(mean(tensor<int32_t>({big, -big + 53})).item(), 26.5);
