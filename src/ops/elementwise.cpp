@@ -336,13 +336,14 @@ Tensor& operator/=(Tensor& a, const Operand& b) {
 }
 
 Tensor pow(const Operand& base, const Operand& exponent) {
-  // Cheap exact forms; an exponent given as a number is part of the program.
+  // Cheap forms; an exponent given as a number is part of the program.
   if (exponent.is_scalar() && !base.is_scalar() && base.tensor().defined()) {
     const double power = exponent.number().value();
     if (is_float(base.tensor().dtype())) {
       if (power == 2) return square(base);
       if (power == 1) return base.tensor();
       if (power == 0.5) return sqrt(base);
+      if (power == -0.5) return rsqrt(base);
       if (power == -1) return reciprocal(base);
     } else if (exponent.number().is_integer() && power < 0) {
       throw ValueError("pow: integers have no power of " + exponent.number().str(),
