@@ -9,19 +9,6 @@
 namespace glia {
 namespace {
 
-[[noreturn]] void out_of_range(const char* op, int64_t index, int64_t size) {
-  throw ValueError(std::string(op) + ": index " + std::to_string(index) +
-                   " is out of range for an axis of size " + std::to_string(size));
-}
-
-// The position that an index names, negative ones counted from the end.
-inline int64_t position(const char* op, int64_t index, int64_t size) {
-  const int64_t i = index < 0 ? index + size : index;
-  if (static_cast<uint64_t>(i) >= static_cast<uint64_t>(size)) [[unlikely]]
-    out_of_range(op, index, size);
-  return i;
-}
-
 template <class F>
 void with_index(DType dtype, F&& f) {
   if (dtype == kI32)
@@ -75,7 +62,7 @@ void run_check_index(const KernelCall& call) {
   int64_t* out = call.out[0].as<int64_t>();
   with_index(indices.dtype, [&](auto zero) {
     const auto* in = indices.as<const decltype(zero)>();
-    for (int64_t i = 0; i < indices.numel(); ++i) out[i] = position("index", in[i], size);
+    for (int64_t i = 0; i < indices.numel(); ++i) out[i] = index_position("index", in[i], size);
   });
 }
 Tensor batch_check_index(const Recorded& node, std::span<const Tensor> inputs,
@@ -108,7 +95,7 @@ void take_rows(const KernelCall& call, const Lines& x, int64_t row_bytes) {
       const char* slice = from + o * x.size * bytes;
       for (int64_t r = first; r < last; ++r)
         std::memcpy(to + r * bytes,
-                    slice + position("take", indices[r - o * count], x.size) * bytes, bytes);
+                    slice + index_position("take", indices[r - o * count], x.size) * bytes, bytes);
     });
   });
 }
@@ -172,7 +159,7 @@ void gather_elements(const KernelCall& call) {
     for_slices(begin, end, count, [&](int64_t o, int64_t first, int64_t last) {
       const T* slice = from + o * x.size * x.inner;
       const auto pick = [&](int64_t i, int64_t k) {
-        to[i] = slice[position("gather", indices[i], x.size) * x.inner + k];
+        to[i] = slice[index_position("gather", indices[i], x.size) * x.inner + k];
       };
       if (x.inner == 1) {
         for (int64_t i = first; i < last; ++i) pick(i, 0);
@@ -218,23 +205,6 @@ const Op kGather{.name = "gather",
 
 // ---- Writing: out = x with `source` combined at the indices of an axis ----
 
-// The elements of an array in row-major order, copied if they lie otherwise.
-template <class T>
-class Contiguous {
- public:
-  explicit Contiguous(const Array& a) : data_(a.as<const T>()) {
-    if (a.layout.is_contiguous()) return;
-    room_ = MemoryRef(allocate_memory(static_cast<size_t>(a.numel()) * sizeof(T)));
-    copy_elements(a, room_->data, Layout::contiguous(a.layout.shape));
-    data_ = static_cast<const T*>(room_->data);
-  }
-  const T& operator[](int64_t i) const { return data_[i]; }
-
- private:
-  MemoryRef room_;
-  const T* data_;
-};
-
 // Pieces are columns of the inner axes, so that no two write to the same place; within one, the
 // order is that of the indices. With kEach every element has an index of its own.
 template <bool kEach, class T, class I, class Combine>
@@ -256,9 +226,9 @@ void combine(const char* op, const KernelCall& call, Combine combine) {
       const int64_t last = std::min(first + kColumns, x.inner);
       T* slice = out + o * x.size * x.inner;
       for (int64_t r = o * count; r < (o + 1) * count; ++r) {
-        int64_t p = kEach ? 0 : position(op, indices[r - o * count], x.size);
+        int64_t p = kEach ? 0 : index_position(op, indices[r - o * count], x.size);
         for (int64_t k = first; k < last; ++k) {
-          if (kEach) p = position(op, indices[r * x.inner + k], x.size);
+          if (kEach) p = index_position(op, indices[r * x.inner + k], x.size);
           T& to = slice[p * x.inner + k];
           to = combine(to, source[r * x.inner + k]);
         }
@@ -389,6 +359,11 @@ void require_rank(const char* op, const Tensor& x, const Tensor& indices, const 
 
 }  // namespace
 
+void index_out_of_range(const char* op, int64_t index, int64_t size) {
+  throw ValueError(std::string(op) + ": index " + std::to_string(index) +
+                   " is out of range for an axis of size " + std::to_string(size));
+}
+
 Tensor move_axes(const Tensor& x, int from, int count, int to) {
   if (from == to || count == 0) return x;
   Axes order;
@@ -483,21 +458,6 @@ Tensor one_hot(const Tensor& indices, int64_t classes, DType dtype, Where where)
   require_indices("one_hot", indices, indices, where);
   if (classes < 0) fail("one_hot", std::to_string(classes) + " classes", where);
   return cast(unsqueeze(check_index(indices, classes, where), -1, where) == arange(classes), dtype);
-}
-
-Tensor nonzero(const Tensor& x, Where where) {
-  require_defined("nonzero", x, where);
-  const Tensor truth = cast(x, kBool);
-  const auto values = truth.data<bool>();
-  const Layout layout = Layout::contiguous(x.shape());
-  std::vector<int64_t> positions;
-  int64_t count = 0;
-  for (int64_t i = 0; i < x.numel(); ++i) {
-    if (!values[i]) continue;
-    ++count;
-    for (int a = 0; a < x.rank(); ++a) positions.push_back(i / layout.strides[a] % x.shape()[a]);
-  }
-  return from_vector(positions, {count, x.rank()});
 }
 
 }  // namespace glia

@@ -11,6 +11,7 @@ struct Selection {
   Shape view;              // the box without the axes of integers, with new axes
   std::vector<int> axes;   // of `view`, increasing
   std::vector<Tensor> tensors;
+  Tensor mask;           // in their place, where it is the only tensor: along all of `axes`
   bool leading = false;  // the axes of the tensors' shape come first in the result
 };
 
@@ -20,20 +21,22 @@ class Parser {
       : op_(op), shape_(shape), where_(where) {}
 
   Selection parse(const std::vector<Index>& at) {
-    int used = 0, ellipses = 0;
+    int used = 0, ellipses = 0, tensors = 0;
     for (const Index& entry : at) {
       used += axes_of(entry);
+      tensors += entry.kind() == Index::Kind::kTensor;
       ellipses += entry.kind() == Index::Kind::kEllipsis;
     }
     if (ellipses > 1) fail(op_, "more than one Ellipsis", where_);
     if (used > shape_.rank())
       fail(op_, std::to_string(used) + " indices for shape " + shape_.str(), where_);
     s_.box.reserve(shape_.rank());
+    alone_ = tensors == 1;
     const int open = shape_.rank() - used;
     for (const Index& entry : at) add(entry, open);
     if (!ellipses) add(Ellipsis, open);
     // An integer next to tensors counts as one of them.
-    if (!s_.tensors.empty()) s_.leading = runs_ > 1;
+    if (!s_.axes.empty()) s_.leading = runs_ > 1;
     return std::move(s_);
   }
 
@@ -99,7 +102,8 @@ class Parser {
     keep({0, 1, size()});
   }
 
-  // One tensor for each axis of the mask. A mask of rank 0 selects along a new axis of size 1.
+  // Next to other tensors a mask stands for one along each of its axes. One of rank 0 selects along
+  // a new axis of size 1.
   void add_mask(const Tensor& mask) {
     for (int i = 0; i < mask.rank(); ++i) {
       if (mask.shape()[i] != shape_[axis() + i])
@@ -108,21 +112,29 @@ class Parser {
                  std::to_string(axis()),
              where_);
     }
-    const Tensor positions = nonzero(mask);
+    if (alone_) s_.mask = mask;
     if (mask.rank() == 0) {
       s_.axes.push_back(s_.view.rank());
-      s_.tensors.push_back(zeros({positions.size(0)}, kI64));
       s_.view.push_back(1);
     }
-    for (int i = 0; i < mask.rank(); ++i)
-      add_tensor(squeeze(slice(positions, 1, {i, i + 1, 1}), 1));
+    const Tensor positions = alone_ ? Tensor() : nonzero(mask);
+    if (!alone_ && mask.rank() == 0) s_.tensors.push_back(zeros({positions.size(0)}, kI64));
+    for (int i = 0; i < mask.rank(); ++i) {
+      if (alone_) {
+        s_.axes.push_back(s_.view.rank());
+        keep({0, 1, size()});
+      } else {
+        add_tensor(squeeze(slice(positions, 1, {i, i + 1, 1}), 1));
+      }
+    }
   }
 
   const char* op_;
   const Shape& shape_;
   const Where& where_;
   Selection s_;
-  int runs_ = 0;  // of integers and tensors next to each other
+  bool alone_ = false;  // there is one tensor
+  int runs_ = 0;        // of integers and tensors next to each other
   bool in_run_ = false;
 };
 
@@ -175,8 +187,8 @@ struct Merged {
       shape[axis] *= shape[axis + 1];
       shape.erase(axis + 1);
     }
-    if (count == 1) {
-      indices = s.tensors[0];
+    if (s.mask.defined() || count == 1) {
+      indices = s.mask.defined() ? true_positions(s.mask) : s.tensors[0];
       return;
     }
     Shape joint = s.tensors[0].shape();
@@ -201,13 +213,32 @@ struct Merged {
   Tensor part(const Tensor& merged) const { return permute(reshape(merged, ordered), inverse); }
 };
 
+// The view with `value` where the mask is true; undefined where the value has a number for each of
+// these places, or does not fit.
+Tensor fill_masked(const Tensor& view, const Selection& s, const Tensor& value) {
+  const int axis = s.axes[0], count = static_cast<int>(s.axes.size());
+  if (!s.mask.defined() || (s.leading && axis != 0)) return {};
+  Shape selected = view.shape(), shape = value.shape();
+  for (int i = 0; i < count; ++i) selected.erase(axis);
+  selected.insert(axis, 1);  // of the places
+  const int shift = selected.rank() - shape.rank();
+  if (shift < 0) return {};
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] != 1 && shape[i] != selected[shift + i]) return {};
+  }
+  for (int i = 1; i < count && axis >= shift; ++i) shape.insert(axis - shift, 1);
+  Shape mask;
+  for (int i = axis; i < view.rank(); ++i) mask.push_back(i < axis + count ? view.shape()[i] : 1);
+  return where(reshape(s.mask, mask), reshape(value, shape), view);
+}
+
 }  // namespace
 
 Tensor index(const Tensor& x, const std::vector<Index>& at, Where where) {
   if (!x.defined()) fail("index", "the tensor is not defined", where);
   const Selection s = Parser("index", x.shape(), where).parse(at);
   const Tensor view = select_box(x, s, where);
-  if (s.tensors.empty()) return view;
+  if (s.axes.empty()) return view;
   const Merged m("index", s, where);
   const Tensor out = take(m.merge(view), m.indices, m.axis, where);
   return move_axes(out, m.axis, m.indices.rank(), s.leading ? 0 : m.axis);
@@ -218,8 +249,11 @@ Tensor index_update(const Tensor& x, const std::vector<Index>& at, const Tensor&
   if (!x.defined() || !value.defined()) fail("index_update", "a tensor is not defined", where);
   const Selection s = Parser("index_update", x.shape(), where).parse(at);
   Tensor part = cast(value, x.dtype());
-  if (s.tensors.empty()) {
+  const Tensor view = s.axes.empty() ? Tensor() : select_box(x, s, where);
+  if (s.axes.empty()) {
     part = expand(part, s.view, where);
+  } else if (const Tensor filled = fill_masked(view, s, part); filled.defined()) {
+    part = filled;
   } else {
     const Merged m("index_update", s, where);
     const int first = s.leading ? 0 : m.axis, count = m.indices.rank();
@@ -228,7 +262,7 @@ Tensor index_update(const Tensor& x, const std::vector<Index>& at, const Tensor&
     for (int i = 0; i < count; ++i) selected.erase(m.axis);
     for (int i = 0; i < count; ++i) selected.insert(first + i, m.indices.shape()[i]);
     part = move_axes(expand(part, selected, where), first, count, m.axis);
-    part = m.part(index_put(m.merge(select_box(x, s, where)), m.indices, part, m.axis, where));
+    part = m.part(index_put(m.merge(view), m.indices, part, m.axis, where));
   }
   Shape box;
   Shape starts, steps;
