@@ -2,6 +2,8 @@
 // argmin give the first one.
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "ops/private.h"
 
@@ -33,18 +35,70 @@ struct Item {
   }
 };
 
-// Sorts by the key, byte by byte from the lowest; equal keys keep their order.
-template <class U>
+// Sorts by the key, a digit of so many bits after the other from the lowest; equal keys keep their
+// order.
+template <int kBits, class U>
 void radix_sort(std::vector<Item<U>>* items) {
+  constexpr int kDigits = (sizeof(U) * 8 + kBits - 1) / kBits;
+  constexpr size_t kValues = size_t{1} << kBits;
   std::vector<Item<U>> other(items->size());
-  for (size_t shift = 0; shift < sizeof(U) * 8; shift += 8) {
-    size_t counts[257] = {};
-    for (const auto& item : *items) ++counts[(item.key >> shift & 255) + 1];
-    if (std::ranges::count(counts, items->size())) continue;  // the byte is the same in all
-    for (int i = 0; i < 256; ++i) counts[i + 1] += counts[i];
-    for (const auto& item : *items) other[counts[item.key >> shift & 255]++] = item;
+  std::vector<size_t> counts(kDigits * kValues);
+  for (const auto& item : *items) {
+    for (int d = 0; d < kDigits; ++d)
+      ++counts[d * kValues + (item.key >> (d * kBits) & (kValues - 1))];
+  }
+  for (int d = 0; d < kDigits; ++d) {
+    size_t* const places = &counts[d * kValues];
+    const auto digit = [d](const Item<U>& item) {
+      return static_cast<size_t>(item.key >> (d * kBits) & (kValues - 1));
+    };
+    if (places[digit(items->front())] == items->size()) continue;  // the same in all
+    size_t before = 0;
+    for (size_t v = 0; v < kValues; ++v) before += std::exchange(places[v], before);
+    for (const auto& item : *items) other[places[digit(item)]++] = item;
     items->swap(other);
   }
+}
+
+template <class U>
+void sort_items(std::vector<Item<U>>* items) {
+  constexpr size_t kRadixSize = 512, kLong = 1 << 14;
+  if (items->size() < kRadixSize)
+    std::sort(items->begin(), items->end());
+  else if (items->size() < kLong)
+    radix_sort<8>(items);
+  else
+    radix_sort<11>(items);
+}
+
+// Leaves the first `count` in the order, but not in order.
+template <class U>
+void keep_first(std::vector<Item<U>>* items, int64_t count) {
+  if (static_cast<int64_t>(items->size()) <= count) return;
+  std::nth_element(items->begin(), items->begin() + (count - 1), items->end());
+  items->resize(count);
+}
+
+// The first `count` > 0 of the items [begin, end), made by item(i), which rise in index. What comes
+// behind `count` others is not even kept.
+template <class U, class F>
+std::vector<Item<U>> first_of(int64_t begin, int64_t end, int64_t count, F item) {
+  const auto room = static_cast<size_t>(std::min(end - begin, 2 * count + 64));
+  std::vector<Item<U>> found;
+  found.reserve(room);
+  U worst = 0;
+  bool full = false;  // there are `count` up to `worst`
+  for (int64_t i = begin; i < end; ++i) {
+    const Item<U> one = item(i);
+    if (full && one.key >= worst) continue;
+    found.push_back(one);
+    if (found.size() < room || static_cast<int64_t>(room) <= count) continue;
+    keep_first(&found, count);
+    worst = found.back().key;
+    full = true;
+  }
+  keep_first(&found, count);
+  return found;
 }
 
 // ---- argsort: the output holds the first of the order ----
@@ -57,29 +111,42 @@ struct ArgsortAttributes {
 
 template <class T>
 void argsort_lines(const KernelCall& call) {
-  constexpr int64_t kRadixSize = 512;
+  constexpr int64_t kPart = 1 << 16;  // of a line of which few are kept
   using U = decltype(order_key(T()));
   const auto attributes = call.attributes<ArgsortAttributes>();
   const bool descending = attributes.descending;
   const Lines x(call.in[0].layout.shape, attributes.axis);
   const int64_t kept = call.out[0].layout.shape[static_cast<int>(attributes.axis)];
+  if (kept == 0) return;
   const T* in = call.in[0].as<const T>();
   int64_t* out = call.out[0].as<int64_t>();
+  const auto first_of_line = [&](const auto& item) {
+    const int64_t parts = std::max<int64_t>(x.size / std::max(kPart, 4 * kept), 1);
+    std::vector<std::vector<Item<U>>> found(parts);
+    parallel_for(parts, [&](int64_t p) {
+      found[p] = first_of<U>(x.size * p / parts, x.size * (p + 1) / parts, kept, item);
+    });
+    for (int64_t p = 1; p < parts; ++p)
+      found[0].insert(found[0].end(), found[p].begin(), found[p].end());
+    keep_first(&found[0], kept);
+    std::sort(found[0].begin(), found[0].end());
+    return std::move(found[0]);
+  };
   parallel_pieces(x.outer * x.inner, 4096 / std::max<int64_t>(x.size, 1),
                   [&](int64_t begin, int64_t end) {
-                    std::vector<Item<U>> items(x.size);
+                    std::vector<Item<U>> items;
                     for (int64_t line = begin; line < end; ++line) {
                       const int64_t o = line / x.inner, k = line % x.inner;
-                      for (int64_t i = 0; i < x.size; ++i) {
+                      const auto item = [&](int64_t i) {
                         const U key = order_key(in[(o * x.size + i) * x.inner + k]);
-                        items[i] = {descending ? static_cast<U>(~key) : key, i};
-                      }
+                        return Item<U>{descending ? static_cast<U>(~key) : key, i};
+                      };
                       if (kept < x.size) {
-                        std::partial_sort(items.begin(), items.begin() + kept, items.end());
-                      } else if (x.size < kRadixSize) {
-                        std::sort(items.begin(), items.end());
+                        items = first_of_line(item);
                       } else {
-                        radix_sort(&items);
+                        items.resize(x.size);
+                        for (int64_t i = 0; i < x.size; ++i) items[i] = item(i);
+                        sort_items(&items);
                       }
                       for (int64_t i = 0; i < kept; ++i)
                         out[(o * kept + i) * x.inner + k] = items[i].index;
@@ -126,13 +193,40 @@ void run_arg(const KernelCall& call) {
       if (is_float(dtype_of<T>) && key == static_cast<U>(-1)) return key;  // NaN wins both
       return static_cast<U>(~key);
     };
-    parallel_pieces(x.outer * x.inner, (1 << 14) / x.size, [&](int64_t begin, int64_t end) {
+    if (x.inner > 1) {
+      // Columns side by side, along the memory.
+      constexpr int64_t kColumns = 256;
+      const int64_t blocks = (x.inner + kColumns - 1) / kColumns;
+      parallel_pieces(x.outer * blocks, 64 / x.size, [&](int64_t begin, int64_t end) {
+        for (int64_t block = begin; block < end; ++block) {
+          const int64_t o = block / blocks, c = block % blocks * kColumns;
+          const int64_t columns = std::min(kColumns, x.inner - c);
+          const T* row = in + o * x.size * x.inner + c;
+          int64_t* const at = out + o * x.inner + c;
+          U best[kColumns];
+          for (int64_t k = 0; k < columns; ++k) best[k] = rank(row[k]), at[k] = 0;
+          for (int64_t i = 1; i < x.size; ++i) {
+            row += x.inner;
+            for (int64_t k = 0; k < columns; ++k) {
+              const U key = rank(row[k]);
+              if (key > best[k]) best[k] = key, at[k] = i;
+            }
+          }
+        }
+      });
+      return;
+    }
+    // Of short integers a line often has the last there is, behind which none is looked at.
+    const U last = sizeof(T) == 1 ? rank(kLargest ? std::numeric_limits<T>::max()
+                                                  : std::numeric_limits<T>::lowest())
+                                  : static_cast<U>(-1);
+    parallel_pieces(x.outer, (1 << 14) / x.size, [&](int64_t begin, int64_t end) {
       for (int64_t line = begin; line < end; ++line) {
-        const T* first = in + line / x.inner * x.size * x.inner + line % x.inner;
+        const T* const first = in + line * x.size;
         U best = rank(*first);
         int64_t at = 0;
-        for (int64_t i = 1; i < x.size; ++i) {
-          const U key = rank(first[i * x.inner]);
+        for (int64_t i = 1; i < x.size && best != last; ++i) {
+          const U key = rank(first[i]);
           if (key > best) best = key, at = i;
         }
         out[line] = at;

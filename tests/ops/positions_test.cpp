@@ -1,6 +1,8 @@
 // Positions in arrays so large that work on them is cut: sums at positions, masks.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
 #include <random>
 
 #include "glia/ops.h"
@@ -178,6 +180,32 @@ TEST(Positions, ValuesThatRepeatAreTakenWhereAMaskSays) {
   for (const Tensor& value : wrong) {
     EXPECT_THROW(eval(index_update(x, {Slice{}, rows}, value)), ShapeError);
     EXPECT_THROW(eval(index_update(x, {pairs}, value)), ShapeError);
+  }
+}
+
+TEST(Positions, OrdersOfLongLinesAreThoseOfAStableSort) {
+  for (const int64_t size : {600, 20000, 300000}) {
+    for (const int64_t most : {5, 1000000000}) {
+      const auto numbers = random_numbers(size, -most, most, 6);
+      std::vector<int64_t> order(numbers.size());
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(),
+                       [&](int64_t a, int64_t b) { return numbers[a] > numbers[b]; });
+      for (DType dtype : {kI64, kF64}) {
+        const Tensor x = cast(from_vector(numbers, {size}), dtype);
+        EXPECT_TRUE(argsort(x, 0, true).to_vector<int64_t>() == order);
+        for (const int64_t k : {int64_t{0}, int64_t{1}, int64_t{5}, size / 50, size - 1}) {
+          SCOPED_TRACE(std::to_string(k) + " of " + std::to_string(size));
+          const Tensor first = with_any_threads([&] { return topk(x, k).second; });
+          EXPECT_TRUE(first.to_vector<int64_t>() ==
+                      std::vector<int64_t>(order.begin(), order.begin() + k));
+        }
+        // Along columns.
+        const Tensor twice = stack({x, x}, 1);
+        EXPECT_TRUE(argmax(twice, 0).to_vector<int64_t>() ==
+                    std::vector<int64_t>(2, order.front()));
+      }
+    }
   }
 }
 
