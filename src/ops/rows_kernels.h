@@ -85,8 +85,12 @@ template <class V, int kVectors, bool kWeighted, class I>
 template <class V, int kVectors, bool kWeighted, class I>
 void sum_pairwise(const Entries<typename V::Element, I>& e, int64_t first, int64_t last, int64_t c,
                   int64_t columns, V* sums) {
-  if (last - first <= kInOrder)
-    return sum_in_order<V, kVectors, kWeighted>(e, first, last, c, columns, sums);
+  if (last - first <= kInOrder) {
+    V part[kVectors];  // in registers
+    sum_in_order<V, kVectors, kWeighted>(e, first, last, c, columns, part);
+    for (int k = 0; k < kVectors; ++k) sums[k] = part[k];
+    return;
+  }
   const int64_t middle = first + (last - first) / 2;
   V more[kVectors];
   sum_pairwise<V, kVectors, kWeighted>(e, first, middle, c, columns, sums);
@@ -95,15 +99,23 @@ void sum_pairwise(const Entries<typename V::Element, I>& e, int64_t first, int64
 }
 
 template <class V, int kVectors, bool kWeighted, class I>
+[[gnu::noinline]] void sum_many(const Entries<typename V::Element, I>& e, int64_t first,
+                                int64_t last, int64_t c, int64_t columns,
+                                typename V::Element* out) {
+  V sums[kVectors];
+  sum_pairwise<V, kVectors, kWeighted>(e, first, last, c, columns, sums);
+  for (int k = 0; k < kVectors; ++k) store_part(sums[k], columns, out + c + k * V::kLanes);
+}
+
+template <class V, int kVectors, bool kWeighted, class I>
 [[gnu::always_inline]] inline void sum_block(const Entries<typename V::Element, I>& e,
                                              int64_t first, int64_t last, int64_t c,
                                              typename V::Element* out) {
-  V sums[kVectors];
   const int64_t columns = kVectors == 1 ? std::min(V::kLanes, e.width - c) : V::kLanes;
-  if (last - first <= kInOrder)
-    sum_in_order<V, kVectors, kWeighted>(e, first, last, c, columns, sums);
-  else
-    sum_pairwise<V, kVectors, kWeighted>(e, first, last, c, columns, sums);
+  if (last - first > kInOrder) [[unlikely]]
+    return sum_many<V, kVectors, kWeighted>(e, first, last, c, columns, out);
+  V sums[kVectors];
+  sum_in_order<V, kVectors, kWeighted>(e, first, last, c, columns, sums);
 #pragma GCC unroll 8
   for (int k = 0; k < kVectors; ++k) store_part(sums[k], columns, out + c + k * V::kLanes);
 }
