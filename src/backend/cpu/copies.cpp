@@ -11,6 +11,7 @@
 #include "backend/cpu/copies.h"
 #include "backend/cpu/simd/across-inl.h"
 #include "backend/cpu/simd/functions.h"
+#include "backend/cpu/strided.h"
 #include "ops/private.h"
 
 #ifndef GLIA_COPIES_ONCE
@@ -184,17 +185,7 @@ class Copy final : public FusedKernel {
  public:
   Copy(const Shape& space, const Program::Value& value)
       : slot_(value.slot), size_(static_cast<int64_t>(size_of(value.dtype))) {
-    for (int axis = 0; axis < space.rank(); ++axis) {
-      const int64_t size = space[axis], stride = value.strides[axis];
-      if (size == 1) continue;
-      if (rank_ > 0 && strides_[rank_ - 1] == stride * size) {
-        sizes_[rank_ - 1] *= size;
-        strides_[rank_ - 1] = stride;
-      } else {
-        sizes_[rank_] = size;
-        strides_[rank_++] = stride;
-      }
-    }
+    rank_ = merge_axes(space, value, sizes_, strides_);
   }
 
   bool fits() {

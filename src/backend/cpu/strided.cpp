@@ -10,18 +10,24 @@ namespace glia::cpu {
 // Rows up to this long are copied column by column.
 constexpr int64_t kShortRun = 8;
 
-StridedInput::StridedInput(const Shape& space, const Program::Value& value) {
+int merge_axes(const Shape& space, const Program::Value& value, int64_t* sizes, int64_t* strides) {
+  int rank = 0;
   for (int axis = 0; axis < space.rank(); ++axis) {
     const int64_t size = space[axis], stride = value.strides[axis];
     if (size == 1) continue;
-    if (rank_ > 0 && strides_[rank_ - 1] == stride * size) {
-      sizes_[rank_ - 1] *= size;
-      strides_[rank_ - 1] = stride;
+    if (rank > 0 && strides[rank - 1] == stride * size) {
+      sizes[rank - 1] *= size;
+      strides[rank - 1] = stride;
     } else {
-      sizes_[rank_] = size;
-      strides_[rank_++] = stride;
+      sizes[rank] = size;
+      strides[rank++] = stride;
     }
   }
+  return rank;
+}
+
+StridedInput::StridedInput(const Shape& space, const Program::Value& value) {
+  rank_ = merge_axes(space, value, sizes_, strides_);
 }
 
 void StridedInput::gather(const void* from, void* to, int64_t first, int64_t n,

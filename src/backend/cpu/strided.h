@@ -7,6 +7,10 @@
 
 namespace glia::cpu {
 
+// The axes over which a value is read in a space, neighbours that lie as one merged: their sizes
+// and strides, in elements; returns how many.
+int merge_axes(const Shape& space, const Program::Value& value, int64_t* sizes, int64_t* strides);
+
 // The axes of the space as such an input lies over them, merged where they lie densely over each
 // other.
 class StridedInput {
