@@ -1,4 +1,5 @@
 // In which order a plan computes: as the graph was walked, but for what is better earlier or last.
+#include <algorithm>
 #include <utility>
 
 #include "graph/draft.h"
@@ -8,7 +9,7 @@ namespace {
 
 constexpr int kDeepest = 32;
 
-// - A reduction follows its operand, so that both can share a pass.
+// - A reduction follows its operand, or what that is made of, so that they can share a pass.
 // - What is smaller than what it is made of comes before the next kernel once it can: the gradient
 //   of a weight before that of the layer's input, so that what both need can go.
 // - Updates come last: where nothing can fail any more, they may be in place.
@@ -44,6 +45,9 @@ class Arranger {
         for (int user : d_.users[i]) {
           if (d_.kind(user) == Kind::kReduce) place(user);
         }
+        for (int user : d_.users[i]) {
+          if (is_only_reduced(user)) place(d_.users[user][0]);
+        }
       }
     }
     return std::move(order_);
@@ -55,6 +59,13 @@ class Arranger {
   }
   bool is_free(int i) const { return d_.kind(i) == Kind::kView || d_.kind(i) == Kind::kOutput; }
   int source_of(int i) const { return is_free(i) ? source_of(d_.inputs[i][0]) : i; }
+
+  // Whether a node can be computed, and nobody wants it but a reduction.
+  bool is_only_reduced(int i) const {
+    const auto is_there = [&](int in) { return d_.kind(in) == Kind::kLeaf || is_placed_[in]; };
+    return d_.kind(i) == Kind::kElementwise && !d_.needed[i] && d_.users[i].size() == 1 &&
+           d_.kind(d_.users[i][0]) == Kind::kReduce && std::ranges::all_of(d_.inputs[i], is_there);
+  }
 
   bool shrinks(int i) const {
     if (d_.kind(i) == Kind::kReduce) return true;

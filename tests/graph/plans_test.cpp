@@ -7,6 +7,7 @@
 
 #include "core/node.h"
 #include "glia/autodiff.h"
+#include "glia/nn.h"
 #include "glia/ops.h"
 #include "glia/optim.h"
 #include "glia/random.h"
@@ -234,6 +235,22 @@ TEST(Plans, LeavesWithOtherContentsShareAPlan) {
 }
 
 // ---- What is the same from run to run -----------------------------------------------------------
+
+// What is left of the mean and the squares of the differences are summed in one pass, also where a
+// gradient wants the mean.
+TEST(Plans, SumsOfDifferencesAndOfTheirSquaresShareAPass) {
+  if (eager()) GTEST_SKIP() << "nothing is fused in eager mode";
+  const Tensor x = randn({4, 32, 32, 16});
+  nn::Conv2d conv(16, 16, {.kernel = 3, .padding = 1, .bias = false});
+  nn::BatchNorm2d norm(16);
+  optim::SGD opt(conv.parameters(), {.lr = 0.1});
+  const auto step = [&] {
+    const Tensor loss = sum(square(relu(norm(conv(x)))));
+    opt.step(gradients(loss, conv.parameters()));
+  };
+  step();
+  EXPECT_LE(kernels_run_by(step), 16);  // 18 with a pass for each sum
+}
 
 // A product of rows times a scale that is made of `v` and a number; returns how many kernels ran.
 int64_t kernels_of_scaled_product(const Tensor& x, const Tensor& v, double eps, const Tensor& w) {
