@@ -1,4 +1,4 @@
-// Files: idx, PNG, safetensors, npy and npz, tar, and TensorBoard's event files.
+// Files: idx, PNG, safetensors, PyTorch's, npy and npz, tar, and TensorBoard's event files.
 //
 // Every failure is an IoError of one line, "FILE: fault". What a file claims about itself is
 // checked against the bytes it really has before any memory is asked for. Whatever is written
@@ -70,6 +70,14 @@ NamedTensors read_safetensors(const std::string& path, Metadata* metadata = null
 // Each tensor's data is aligned to its element, the first to 64 bytes.
 void write_safetensors(const std::string& path, const NamedTensors& tensors,
                        const Metadata& metadata = {});
+
+// ---- PyTorch --------------------------------------------------------------------------------
+
+// The tensors of a file of torch.save: zip or, before PyTorch 1.6, not; nested dictionaries, lists
+// and tuples give names such as "model.layers.0.weight". Tensors lie in the mapped file where they
+// can. Numbers and texts go to `metadata`. Nothing is executed: a file that asks for anything but
+// tensors and plain containers, such as a whole module, is refused with its name.
+NamedTensors read_torch(const std::string& path, Metadata* metadata = nullptr);
 
 // ---- NumPy ----------------------------------------------------------------------------------
 

@@ -62,6 +62,7 @@ class Cursor {
       : path_(path), bytes_(bytes), at_(at) {}
   size_t at() const { return at_; }
   size_t left() const { return bytes_.size() - at_; }
+  Bytes all() const { return bytes_; }
   Bytes take(uint64_t count) {
     if (at_ > bytes_.size() || count > left()) fail_short(path_, bytes_.size(), at_ + count);
     at_ += count;

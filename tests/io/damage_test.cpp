@@ -59,6 +59,10 @@ class Damage : public Io {
     add("npz", npz, [&](const std::string& f) { write_npz(f, {{"w", x}, {"b", b}}); });
     add("deflated.npz", npz,
         [](const std::string& f) { write_file_atomic(f, from_hex(kNumpyNpz)); });
+    const auto torch = [=](const std::string& path) { many(read_torch(path)); };
+    add("legacy.pt", torch,
+        [](const std::string& f) { write_file_atomic(f, from_hex(kTorchLegacy)); });
+    add("zip.pt", torch, [](const std::string& f) { write_file_atomic(f, from_hex(kTorchZip)); });
     const std::string member = read_file(file("npy"));
     add("zip64.npz", npz, [&](const std::string& f) {
       write_zip(f, {{"w.npy", {bytes_of(member)}}}, 0);
