@@ -37,11 +37,13 @@ std::pair<Tensor, std::vector<Tensor>> vjp(
 std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>& inputs,
                              std::source_location where = std::source_location::current());
 
+// What the examples of a vmap draw: numbers of their own, the same ones, or none (an error).
+enum class Randomness { kDifferent, kSame, kError };
 // f, written for one example, over axis 0 of every input with in_axes[i] == 0 (default: all); an
-// input with in_axes[i] == -1 is shared. The results are stacked along axis 0. Each example draws
-// random numbers of its own. A variable from outside may not be set to what differs between
-// examples, as a batch norm in training mode does.
+// input with in_axes[i] == -1 is shared. The results are stacked along axis 0. A variable from
+// outside may not be set to what differs between examples, as a batch norm in training mode does.
 TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes = {},
+                    Randomness randomness = Randomness::kDifferent,
                     std::source_location where = std::source_location::current());
 
 // f(inputs), whose intermediate values are computed again in the backward pass instead of being

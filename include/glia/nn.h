@@ -8,6 +8,7 @@
 #pragma once
 
 #include "glia/nn/activations.h"
+#include "glia/nn/functional.h"
 #include "glia/nn/init.h"
 #include "glia/nn/layers.h"
 #include "glia/nn/losses.h"

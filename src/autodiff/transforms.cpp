@@ -34,7 +34,8 @@ struct Batched {
 
 class Batch {
  public:
-  explicit Batch(int64_t size) : size_(size), start_(sequence_now()) {}
+  explicit Batch(int64_t size, Randomness randomness = Randomness::kDifferent)
+      : size_(size), randomness_(randomness), start_(sequence_now()) {}
 
   void bind(const Tensor& node, Batched value) {
     bound_.push_back(node);
@@ -112,8 +113,9 @@ class Batch {
       any |= in.back().batched;
       same &= in.back().tensor.node() == input;
     }
-    // What the function draws, each example draws for itself.
-    if (node.op->draws && !any)
+    if (node.op->draws && randomness_ == Randomness::kError)
+      throw Error("vmap: the function draws random numbers", node.where);
+    if (node.op->draws && !any && randomness_ == Randomness::kDifferent)
       return {record_again(node, {&in[0].tensor, 1}, with_size(size_, node.shape), node.words()),
               true};
     if (!any && same) return {handle(&node)};
@@ -239,11 +241,11 @@ class Batch {
     }
     rule->captured = captured(rule->results, since);
     rule->since = since;
-    const int64_t size = size_;
     return with_rule(
         all, arguments,
-        [rule, size](const std::vector<Tensor>& now, const Tensor& out, const Tensor& g) {
-          return rule->batch(size, now, out, g);
+        [rule, size = size_, randomness = randomness_](const std::vector<Tensor>& now,
+                                                       const Tensor& out, const Tensor& g) {
+          return rule->batch(size, randomness, now, out, g);
         },
         node.where);
   }
@@ -255,9 +257,9 @@ class Batch {
     std::vector<std::pair<Tensor, Batched>> captured;
     uint64_t since = 0;
 
-    std::vector<Tensor> batch(int64_t size, const std::vector<Tensor>& now, const Tensor& y,
-                              const Tensor& g) const {
-      Batch all(size);
+    std::vector<Tensor> batch(int64_t size, Randomness randomness, const std::vector<Tensor>& now,
+                              const Tensor& y, const Tensor& g) const {
+      Batch all(size, randomness);
       all.start_ = since;
       for (const auto& [node, value] : captured) all.bind(node, value);
       for (size_t i = 0; i < now.size(); ++i) all.bind(arguments[i], {now[i], batched[i]});
@@ -276,6 +278,7 @@ class Batch {
   };
 
   int64_t size_;
+  Randomness randomness_;
   uint64_t start_;
   std::unordered_map<const Node*, Batched> values_;
   std::vector<Tensor> bound_;  // keeps the bound nodes
@@ -383,8 +386,9 @@ std::vector<Tensor> jacobian(const TensorFunction& f, const std::vector<Tensor>&
   return out;
 }
 
-TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes, Where where) {
-  return [f, in_axes, where](const std::vector<Tensor>& inputs) {
+TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes, Randomness randomness,
+                    Where where) {
+  return [f, in_axes, randomness, where](const std::vector<Tensor>& inputs) {
     require_defined("vmap", "input", inputs, where);
     if (!in_axes.empty() && in_axes.size() != inputs.size())
       throw ShapeError("vmap: " + std::to_string(in_axes.size()) + " axes for " +
@@ -407,7 +411,7 @@ TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes, Wh
     }
     if (size < 0) throw ShapeError("vmap: no input has an axis of examples", where);
 
-    Batch batch(size);
+    Batch batch(size, randomness);
     std::vector<Tensor> example = inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!in_axes.empty() && in_axes[i] != 0) continue;

@@ -49,6 +49,15 @@ class Pending {
 };
 thread_local Pending pending;
 
+// Values that this thread reads instead of those in the places.
+thread_local std::unordered_map<const Variable::Cell*, Tensor> substitutes;
+
+Tensor* substitute_of(const Variable::Cell* cell) {
+  if (substitutes.empty()) return nullptr;
+  const auto found = substitutes.find(cell);
+  return found == substitutes.end() ? nullptr : &found->second;
+}
+
 // The value as a leaf to which gradients flow; the same node where nothing else refers to it.
 Tensor as_trainable(Tensor value, uint64_t place, Where where) {
   Node* node = value.node();
@@ -76,6 +85,10 @@ bool differs_by_example(const Tensor& value) {
 void put(const std::shared_ptr<Variable::Cell>& cell, Tensor value, Where where) {
   if (!value.defined())
     throw ShapeError("a variable is set to a tensor that is not defined", where);
+  if (Tensor* here = substitute_of(cell.get())) {
+    *here = std::move(value);
+    return;
+  }
   if (symbolic() && differs_by_example(value)) {
     const Tensor old = cell->read();
     if (old.defined() && !differs_by_example(old))
@@ -135,6 +148,18 @@ thread_local std::unordered_map<const Variable*, std::shared_ptr<Tie>> ties;
 
 }  // namespace
 
+Tensor substitute(Variable::Cell* cell, const Tensor& value) {
+  Tensor* here = substitute_of(cell);
+  const Tensor before = here ? *here : Tensor();
+  if (!value.defined())
+    substitutes.erase(cell);
+  else if (here)
+    *here = value;
+  else
+    substitutes.emplace(cell, value);
+  return before;
+}
+
 void keep_ties(std::span<const Variable* const> variables) {
   std::unordered_map<const Variable::Cell*, std::unordered_set<const Variable*>> places;
   for (const Variable* v : variables) {
@@ -185,10 +210,11 @@ Variable& Variable::operator=(const Variable& other) {
 
 Tensor Variable::tensor(Where where) const {
   if (!cell_) throw Error("a variable is used before it has a value", where);
-  return cell_->read();
+  const Tensor* here = substitute_of(cell_.get());
+  return here ? *here : cell_->read();
 }
 
-Variable::operator Tensor() const { return cell_ ? cell_->read() : Tensor(); }
+Variable::operator Tensor() const { return cell_ ? tensor({}) : Tensor(); }
 
 bool Variable::trainable() const { return cell_ && cell_->trainable; }
 

@@ -49,6 +49,9 @@ struct Variable::Cell {
     return value;
   }
 };
+// What this thread reads in the place from now on; undefined: the value that is there. Returns what
+// was so until now.
+Tensor substitute(Variable::Cell* cell, const Tensor& value);
 // These are about to be copied, one by one: copies of those that share a place shall share one.
 void keep_ties(std::span<const Variable* const> variables);
 
