@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <string>
 
 #include "glia/tensor.h"
 
@@ -58,6 +60,27 @@ using CustomBackward = std::function<std::vector<Tensor>(const std::vector<Tenso
 // What it gives must have the inputs' shapes and dtypes.
 TensorFunction custom_function(const TensorFunction& f, const CustomBackward& backward,
                                std::source_location where = std::source_location::current());
+
+// While one lives, this thread computes each operation when it is recorded, and throws where one
+// makes NaN of inputs without: the error names the operation, whether it was recorded for a
+// gradient, the line, and the nearest parameter of `model` that it is made from. For debugging: it
+// is slow.
+class AnomalyMode {
+ public:
+  AnomalyMode();
+  template <class M>
+  explicit AnomalyMode(const M& model) : AnomalyMode() {
+    for (const auto& p : model.named_parameters()) name(p.name, p.variable);
+  }
+  ~AnomalyMode();
+  AnomalyMode(const AnomalyMode&) = delete;
+  AnomalyMode& operator=(const AnomalyMode&) = delete;
+
+ private:
+  void name(const std::string& name, const Variable& parameter);
+  struct Watch;  // private: src/autodiff/anomaly.cpp
+  std::unique_ptr<Watch> watch_;
+};
 
 struct GradcheckOptions {
   double eps = 1e-6, atol = 1e-5, rtol = 1e-3;  // PyTorch's

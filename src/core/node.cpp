@@ -28,6 +28,7 @@ std::atomic<int64_t> allocated_nodes{0};
 struct ThreadState {
   bool grad_enabled = true;
   bool recording_gradients = false;
+  RecordHook hook = nullptr;
   bool symbolic = false;
   bool ended = false;  // the thread's list of free nodes is gone
   bool cleans_up = false;
@@ -265,6 +266,7 @@ bool set_grad_enabled(bool on) { return std::exchange(state.grad_enabled, on); }
 bool set_symbolic(bool on) { return std::exchange(state.symbolic, on); }
 bool symbolic() { return state.symbolic; }
 bool& recording_gradients() { return state.recording_gradients; }
+RecordHook set_record_hook(RecordHook hook) { return std::exchange(state.hook, hook); }
 void reset_pending() { state.pending_nodes = state.pending_bytes = 0; }
 
 Composing::Composing(const std::source_location& where)
@@ -402,6 +404,8 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
                         state.pending_bytes > bytes_limit;
   const bool small_of_large = of_large && !node->large;
+  if (state.hook) [[unlikely]]
+    if (!state.symbolic) state.hook(result);
   if (!(too_much || small_of_large || eager())) return result;
   const bool single = op.outputs == 1 && op.kind != Kind::kOutput && !op.deferred;
   if (single && !state.symbolic) {

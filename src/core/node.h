@@ -238,6 +238,9 @@ class Composing {
 bool composing();
 // Counts recorded gradients of nodes that a plan computed but did not keep; see graph/evaluate.cpp.
 bool& recording_gradients();
+// What this thread calls with each tensor that it records; null: nothing. Returns what it was.
+using RecordHook = void (*)(const Tensor&);
+RecordHook set_record_hook(RecordHook hook);
 
 // Implemented by src/graph: computes these nodes, and with them what else is held.
 void evaluate(std::span<Node* const> roots, History history = History::kOfHeld);
