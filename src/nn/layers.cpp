@@ -5,23 +5,12 @@
 #include <cmath>
 
 #include "glia/nn.h"
+#include "glia/ops/pool.h"
 #include "glia/random.h"
+#include "nn/private.h"
 
 namespace glia::nn {
 namespace {
-
-// What PyTorch's kaiming_uniform_(a = sqrt(5)) comes to for weights, and its rule for biases.
-Tensor uniform_of_fan_in(const Shape& shape, int64_t fan_in) {
-  const double bound = fan_in > 0 ? 1 / std::sqrt(static_cast<double>(fan_in)) : 0;
-  return uniform(shape, -bound, bound);
-}
-
-void require(bool holds, const char* layer, const std::string& what) {
-  if (!holds) throw ShapeError(std::string(layer) + ": " + what);
-}
-void require_positive(const char* layer, const char* what, int64_t value) {
-  require(value > 0, layer, fmt::format("{} is {}, not positive", what, value));
-}
 
 PoolOptions pool_options(const char* layer, const Size2d& window, const Pool2dOptions& options) {
   require_positive(layer, "the window", std::min(window.first, window.second));
@@ -41,18 +30,18 @@ Tensor table(const char* layer, int64_t count, int64_t features, LookupOptions* 
   return where(unsqueeze(arange(count), 1) == i, 0, rows);
 }
 
-// Means of `count` windows along one axis.
-Tensor pool_axis(const Tensor& x, int axis, int64_t count, const Where& where) {
-  const int64_t size = x.size(axis);
-  std::vector<Tensor> means;
-  for (int64_t i = 0; i < count; ++i) {
-    const Slice window{i * size / count, ((i + 1) * size + count - 1) / count};
-    means.push_back(mean(slice(x, axis, window, where), {axis}, true, where));
-  }
-  return concat(means, axis, where);
-}
-
 }  // namespace
+
+Tensor uniform_of_fan_in(const Shape& shape, int64_t fan_in) {
+  const double bound = fan_in > 0 ? 1 / std::sqrt(static_cast<double>(fan_in)) : 0;
+  return uniform(shape, -bound, bound);
+}
+void require(bool holds, const char* layer, const std::string& what) {
+  if (!holds) throw ShapeError(std::string(layer) + ": " + what);
+}
+void require_positive(const char* layer, const char* what, int64_t value) {
+  require(value > 0, layer, fmt::format("{} is {}, not positive", what, value));
+}
 
 Linear::Linear(int64_t in_features, int64_t out_features, const LinearOptions& options) {
   require_positive("Linear", "in_features", in_features);
@@ -82,9 +71,13 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, const ConvOptions& opt
 }
 
 Tensor Conv2d::operator()(const Tensor& x, Where where) const {
-  return conv2d(x, weight, bias,
+  const auto list = [](const Size2d& two) { return std::vector{two.first, two.second}; };
+  const PaddedInput in =
+      padded_input("Conv2d", x, list(options.kernel), list(options.stride), list(options.padding),
+                   list(options.dilation), options.same, options.padding_mode, where);
+  return conv2d(in.x, weight, bias,
                 {.stride = options.stride,
-                 .padding = options.padding,
+                 .padding = {in.padding[0], in.padding[1]},
                  .dilation = options.dilation,
                  .groups = options.groups},
                 where);
@@ -200,8 +193,7 @@ AdaptiveAvgPool2d::AdaptiveAvgPool2d(Size2d output_size) : output_size(output_si
 Tensor AdaptiveAvgPool2d::operator()(const Tensor& x, Where where) const {
   if (x.rank() != 4)
     throw ShapeError("AdaptiveAvgPool2d: needs (N, H, W, C), got " + x.shape().str(), where);
-  if (output_size == Size2d(1)) return mean(x, {1, 2}, true, where);
-  return pool_axis(pool_axis(x, 1, output_size.first, where), 2, output_size.second, where);
+  return adaptive_avg_pool(x, {output_size.first, output_size.second}, where);
 }
 
 }  // namespace glia::nn

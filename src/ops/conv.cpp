@@ -226,7 +226,34 @@ const Op kBackwardWeight{.name = "conv2d_backward_weight",
 const RegisterOp registered[] = {RegisterOp(kConv2d), RegisterOp(kBackwardData),
                                  RegisterOp(kBackwardWeight)};
 
+// What is multiplied, in the dtype that it is multiplied in.
+struct ProductOperands {
+  ProductOperands(const char* op, const Tensor& given_x, const Tensor& given_weight, Where where)
+      : dtype(product_dtype(promote(given_x.dtype(), given_weight.dtype()))), where(where) {
+    if (!is_float(dtype))
+      fail(op,
+           std::string("needs floats, got ") + name(given_x.dtype()) + " and " +
+               name(given_weight.dtype()),
+           where);
+    const DType in = dtype == kF16 ? kF32 : dtype;
+    x = product_operand(given_x, in, where);
+    weight = product_operand(given_weight, in, where);
+  }
+  Tensor finished(const Tensor& y) const { return cast(Operand(y, where), dtype); }
+
+  DType dtype;
+  Where where;
+  Tensor x, weight;
+};
+
 }  // namespace
+
+Tensor record_conv2d_transposed(const char* op, const Tensor& x, const Tensor& weight,
+                                const Shape& out, const ConvAttributes& attributes, Where where) {
+  const ProductOperands in(op, x, weight, where);
+  return in.finished(
+      record(kBackwardData, {in.x.node(), in.weight.node()}, out, in.x.dtype(), attributes, where));
+}
 
 ConvShape conv_shape(DType dtype, const Shape& xs, const Shape& ws, const Shape& ys,
                      const ConvAttributes& attributes) {
@@ -283,18 +310,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
   const Shape out{xs[0], out_size(xs[1], ws[1], &stride.first, padding.first, &dilation.first),
                   out_size(xs[2], ws[2], &stride.second, padding.second, &dilation.second), ws[0]};
 
-  const DType dtype = product_dtype(promote(x.dtype(), weight.dtype()));
-  if (!is_float(dtype))
-    fail("conv2d",
-         std::string("needs floats, got ") + name(x.dtype()) + " and " + name(weight.dtype()),
-         where);
-  const DType in = dtype == kF16 ? kF32 : dtype;
-  const Tensor cast_x = product_operand(x, in, where), cast_w = product_operand(weight, in, where);
-  Tensor y = record(kConv2d, {cast_x.node(), cast_w.node()}, out, in,
-                    ConvAttributes{stride.first, stride.second, padding.first, padding.second,
-                                   dilation.first, dilation.second, groups},
-                    where);
-  y = cast(Operand(y, where), dtype);
+  const ProductOperands in("conv2d", x, weight, where);
+  const Tensor y =
+      in.finished(record(kConv2d, {in.x.node(), in.weight.node()}, out, in.x.dtype(),
+                         ConvAttributes{stride.first, stride.second, padding.first, padding.second,
+                                        dilation.first, dilation.second, groups},
+                         where));
   return bias.defined() ? with_bias(y, bias, where) : y;
 }
 

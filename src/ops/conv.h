@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/op.h"
+#include "glia/tensor.h"
 
 namespace glia {
 
@@ -31,5 +32,10 @@ inline ConvShape conv_shape(const Array& x, const Array& w, const Array& y,
                             const ConvAttributes& attributes) {
   return conv_shape(x.dtype, x.layout.shape, w.layout.shape, y.layout.shape, attributes);
 }
+
+// The gradient of a convolution in its input as an operation: x (N, oH, oW, O), weight (O, kH, kW,
+// C / groups) -> `out` (N, H, W, C).
+Tensor record_conv2d_transposed(const char* op, const Tensor& x, const Tensor& weight,
+                                const Shape& out, const ConvAttributes& attributes, Where where);
 
 }  // namespace glia

@@ -98,6 +98,17 @@ const Op kAvgBackward = pool_op("avg_pool2d_backward", vjp_avg_backward, run_avg
 const RegisterOp registered[] = {RegisterOp(kMax), RegisterOp(kMaxBackward), RegisterOp(kMaxGather),
                                  RegisterOp(kAvg), RegisterOp(kAvgBackward)};
 
+Tensor recorded(const Op& op, const Tensor& x, const PoolAttributes& windows, int64_t oh,
+                int64_t ow, const Where& where) {
+  if (!is_float(x.dtype()))
+    fail(op.name, std::string("needs floats, got ") + name(x.dtype()), where);
+  const bool half = x.dtype() == kF16 || x.dtype() == kBF16;
+  const Tensor wide = half ? cast(Operand(x, where), kF32) : x;
+  const Tensor y =
+      record(op, {wide.node()}, {x.size(0), oh, ow, x.size(3)}, wide.dtype(), windows, where);
+  return cast(Operand(y, where), x.dtype());
+}
+
 Tensor pool2d(const Op& op, const Tensor& x, std::pair<int64_t, int64_t> window,
               const PoolOptions& options, const Where& where) {
   if (!x.defined()) fail(op.name, "the operand is not defined", where);
@@ -123,17 +134,20 @@ Tensor pool2d(const Op& op, const Tensor& x, std::pair<int64_t, int64_t> window,
     reject("the window does not fit into the image");
   stride_h = std::min(stride_h, room_h + 1);  // beyond that there is one window
   stride_w = std::min(stride_w, room_w + 1);
-  if (!is_float(x.dtype()))
-    fail(op.name, std::string("needs floats, got ") + name(x.dtype()), where);
-  const bool half = x.dtype() == kF16 || x.dtype() == kBF16;
-  const Tensor wide = half ? cast(Operand(x, where), kF32) : x;
-  const Tensor y = record(
-      op, {wide.node()}, {in[0], room_h / stride_h + 1, room_w / stride_w + 1, in[3]}, wide.dtype(),
-      PoolAttributes{window.first, window.second, stride_h, stride_w, pad_h, pad_w}, where);
-  return cast(Operand(y, where), x.dtype());
+  return recorded(op, x, {window.first, window.second, stride_h, stride_w, pad_h, pad_w},
+                  room_h / stride_h + 1, room_w / stride_w + 1, where);
 }
 
 }  // namespace
+
+Tensor record_max_pool2d(const Tensor& x, const PoolAttributes& windows, int64_t oh, int64_t ow,
+                         const Where& where) {
+  return recorded(kMax, x, windows, oh, ow, where);
+}
+Tensor record_avg_pool2d(const Tensor& x, const PoolAttributes& windows, int64_t oh, int64_t ow,
+                         const Where& where) {
+  return recorded(kAvg, x, windows, oh, ow, where);
+}
 
 Tensor max_pool2d(const Tensor& x, std::pair<int64_t, int64_t> window, const PoolOptions& options,
                   Where where) {

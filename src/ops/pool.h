@@ -26,4 +26,11 @@ struct PoolShape : PoolAttributes {
   int64_t n, h, w, c, oh, ow;
 };
 
+// One pooling of (N, H, W, C), as recorded: `y` may have windows that pass the end but begin before
+// it. The mean is the sum divided by the window's size, whatever is inside.
+Tensor record_max_pool2d(const Tensor& x, const PoolAttributes& windows, int64_t oh, int64_t ow,
+                         const Where& where);
+Tensor record_avg_pool2d(const Tensor& x, const PoolAttributes& windows, int64_t oh, int64_t ow,
+                         const Where& where);
+
 }  // namespace glia

@@ -6,6 +6,7 @@
 
 #include "tests/support/image_cases.h"
 #include "tests/support/index_cases.h"
+#include "tests/support/window_cases.h"
 
 namespace glia::test {
 
@@ -214,6 +215,7 @@ inline void add_kernels(std::vector<OpCase>* cases) {
   cases->push_back(conv_case("conv2d_backward_data", ConvPart::kX));
   cases->push_back(conv_case("conv2d_backward_weight", ConvPart::kW));
   add_poolings(cases);
+  add_windows(cases);
   add_indexing(cases);
   add_rows(cases);
   add_lines(cases);

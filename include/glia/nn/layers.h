@@ -9,6 +9,7 @@
 
 #include "glia/nn/module.h"
 #include "glia/ops.h"
+#include "glia/ops/conv.h"
 #include "glia/sparse.h"
 
 namespace glia::nn {
@@ -37,6 +38,8 @@ struct ConvOptions {
   Size2d stride = 1, padding = 0, dilation = 1;
   int64_t groups = 1;
   bool bias = true;
+  bool same = false;  // PyTorch's padding="same": the output has the input's size (stride 1)
+  PadMode padding_mode = PadMode::kConstant;
 };
 // Cross-correlation: (N, H, W, in) -> (N, H', W', out). State dicts have PyTorch's weight,
 // (out, in / groups, kH, kW).
