@@ -122,7 +122,8 @@ Tensor shared_scalar(double value, DType dtype) {
   };
   constexpr int kLogKnown = 6;
   if (!own_bias) make_own_bias();  // which must not end before the list does
-  thread_local Known known[1 << kLogKnown];
+  // On the heap: little of a library's thread-local memory is there for one that is opened late.
+  thread_local std::vector<Known> known(1 << kLogKnown);
   const auto bits = std::bit_cast<uint64_t>(value);
   const uint64_t hash = (bits + static_cast<uint64_t>(dtype)) * 0x9e3779b97f4a7c15u;
   Known& k = known[hash >> (64 - kLogKnown)];

@@ -250,7 +250,9 @@ struct Csr::Structure {
     Tensor perm;
   };
   const Transposed& transposed() const {
-    std::call_once(once, [this] {
+    // A lock, since call_once() needs thread-local memory that a library opened late may not get.
+    const std::lock_guard held(finding);
+    if (!found.structure) {
       const auto starts = row_ptr.data<int32_t>(), at = cols.data<int32_t>();
       std::vector<int32_t> begin(shape[1] + 1, 0), row(at.size()), perm(at.size());
       for (int32_t c : at) ++begin[c + 1];
@@ -267,14 +269,14 @@ struct Csr::Structure {
       made->shape = {shape[1], shape[0]};
       made->row_ptr = from_vector(begin, {shape[1] + 1});
       made->cols = from_vector(row, {static_cast<int64_t>(row.size())});
-      found.structure = std::move(made);
       found.perm = from_vector(perm, {static_cast<int64_t>(perm.size())});
-    });
+      found.structure = std::move(made);
+    }
     return found;
   }
 
  private:
-  mutable std::once_flag once;
+  mutable std::mutex finding;
   mutable Transposed found;
 };
 
