@@ -1,9 +1,11 @@
 // C++ exceptions as Python exceptions that name the line of Python.
 #include "glia/error.h"
 
-#include <frameobject.h>
 #include "glia/recipes/recipe.h"
 #include "python/bindings/bindings.h"
+
+// Behind Python.h.
+#include <frameobject.h>
 
 namespace glia::python {
 namespace {
