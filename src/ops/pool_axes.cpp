@@ -130,7 +130,7 @@ Tensor by_pictures(const Tensor& x, std::span<const Axis> axes, Record record, c
     const Tensor flat = by_pictures(reshape(x, {n * x.size(1), x.size(2), x.size(3), c}, where),
                                     axes.subspan(1), record, where);
     const int64_t area = axes[1].count * axes[2].count;
-    const Axis deep[] = {axes[0], one};
+    const Axis deep[] = {axes[0], {area, 1, 1, 0, 1, area}};
     return reshape(by_pictures(reshape(flat, {n, x.size(1), area, c}, where), deep, record, where),
                    {n, axes[0].count, axes[1].count, axes[2].count, c}, where);
   }

@@ -15,6 +15,7 @@ namespace glia {
 struct Size3d : std::array<int64_t, 3> {
   Size3d(std::integral auto all) : array{all, all, all} {}
   Size3d(int64_t depth, int64_t height, int64_t width) : array{depth, height, width} {}
+  Size3d(const std::array<int64_t, 3>& size) : array(size) {}
 };
 
 struct Conv1dOptions {
