@@ -46,6 +46,12 @@ void field(C& c, const char* name, D C::Type::*member, const char* doc) {
 // A struct of named values: it unpacks, prints and pickles by its fields.
 void plain(nb::handle type, const std::vector<const char*>& fields);
 
+// Notes what a layer was made with, by which it is pickled.
+struct Remember {
+  static void precall(PyObject**, size_t, nb::detail::cleanup_list*) {}
+  static void postcall(PyObject** arguments, size_t count, nb::handle);
+};
+
 // Copies of a layer are independent, as in C++.
 template <class C>
 void module_copies(C& c) {

@@ -13,6 +13,7 @@ void bind_tensors(nb::module_& m);
 // nn.Module, for layers of C++ and those written in Python.
 void bind_modules(nb::module_& m);
 void bind_data(nb::module_& m);
+void finish_data(nb::module_& m);  // what needs generated classes
 // Generated from the schema: classes first, then what uses them. Names of functions of a tensor
 // become its methods.
 void declare_classes(nb::module_& m);

@@ -66,7 +66,7 @@ bool load_indices(PyObject* from, std::vector<Index>* at);
 // Sizes, in whatever sequence of integers; `single` also takes one integer.
 bool load_sizes(PyObject* from, bool single, std::vector<int64_t>* sizes) noexcept;
 // False where anything is no Variable.
-bool load_variables(PyObject* from, ParameterList* list) noexcept;
+bool load_variables(PyObject* from, bool convert, ParameterList* list);
 // A list's own temporary tensors are taken over: nobody else sees them, so that a step in place may
 // use their memory.
 void take_over(PyObject* list, std::vector<Tensor>* tensors) noexcept;
@@ -284,44 +284,51 @@ struct type_caster<std::vector<glia::Tensor>>
   PyObject* source_ = nullptr;
 };
 
-// Any sequence of variables serves as one.
-template <>
-struct type_caster<glia::ParameterList> : type_caster_base_tag {
-  using Type = glia::ParameterList;
-  static constexpr auto Name =
-      io_name("glia.ParameterList | collections.abc.Iterable[glia.Variable]", "glia.ParameterList");
-  template <class T>
-  using Cast = precise_cast_t<T>;
-  template <class T>
+// A bound class, for whose objects others may stand: `load` makes them of these.
+template <class T, bool (*load)(PyObject*, bool convert, T*)>
+struct [[gnu::visibility("hidden")]] place_caster : type_caster_base_tag {
+  using Type = T;
+  template <class U>
+  using Cast = precise_cast_t<U>;
+  template <class U>
   static constexpr bool can_cast() {
     return true;
   }
-  bool from_python(handle src, uint32_t flags, cleanup_list* cleanup) noexcept {
+  bool from_python(handle src, uint32_t flags, cleanup_list * cleanup) noexcept {
     if (base_.from_python(src, flags & ~cast_flags::convert, cleanup)) {
       place_ = base_;
-      return place_ != nullptr;
+      return place_ != nullptr || (flags & cast_flags::accepts_none);
     }
-    // Iterators can be gone through once only: at the last try.
-    const bool repeats = PyList_Check(src.ptr()) || PyTuple_Check(src.ptr());
-    if (!repeats && (!(flags & cast_flags::convert) || src.is_none() || PyUnicode_Check(src.ptr())))
+    try {
+      return load(src.ptr(), flags & cast_flags::convert, &held_);
+    } catch (...) {
+      PyErr_Clear();
       return false;
-    return glia::python::load_variables(src.ptr(), &held_);
+    }
   }
-  template <class T>
-  static handle from_cpp(T&& src, rv_policy policy, cleanup_list* cleanup) noexcept {
-    return type_caster_base<glia::ParameterList>::from_cpp(std::forward<T>(src), policy, cleanup);
+  template <class U>
+  static handle from_cpp(U && src, rv_policy policy, cleanup_list * cleanup) noexcept {
+    return type_caster_base<T>::from_cpp(std::forward<U>(src), policy, cleanup);
   }
-  operator glia::ParameterList*() { return place_ ? place_ : &held_; }
-  operator glia::ParameterList&() { return place_ ? *place_ : held_; }
-  operator glia::ParameterList&&() {
+  operator T*() { return place_ ? place_ : &held_; }
+  operator T&() { return place_ ? *place_ : held_; }
+  operator T&&() {
     if (place_) held_ = *place_;
     return std::move(held_);
   }
 
  private:
-  type_caster_base<glia::ParameterList> base_;
-  glia::ParameterList* place_ = nullptr;
-  glia::ParameterList held_;
+  type_caster_base<T> base_;
+  T* place_ = nullptr;
+  T held_;
+};
+
+// Any sequence of variables serves as one.
+template <>
+struct type_caster<glia::ParameterList>
+    : place_caster<glia::ParameterList, glia::python::load_variables> {
+  static constexpr auto Name =
+      io_name("glia.ParameterList | collections.abc.Iterable[glia.Variable]", "glia.ParameterList");
 };
 
 template <>

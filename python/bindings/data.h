@@ -6,7 +6,50 @@
 #include "glia/train.h"
 #include "python/bindings/casters.h"
 
+namespace glia::python {
+
+// Of a dict, a sequence of values, or one tensor.
+bool load_sample(PyObject* from, bool convert, data::Sample* sample);
+
+}  // namespace glia::python
+
 namespace nanobind::detail {
+
+template <>
+struct type_caster<glia::data::Sample>
+    : place_caster<glia::data::Sample, glia::python::load_sample> {
+  static constexpr auto Name = io_name(
+      "glia.data.Sample | collections.abc.Mapping[str, typing.Any] | "
+      "collections.abc.Sequence[typing.Any] | glia.Tensor",
+      "glia.data.Sample");
+};
+
+// Data sets of tensors alone are samples without names.
+template <size_t N>
+struct type_caster<glia::data::Dataset<N>> {
+  using Base = make_caster<glia::data::Samples>;
+  using Value = glia::data::Dataset<N>;
+  static constexpr auto Name = Base::Name;
+  template <class T>
+  using Cast = glia::data::Dataset<N>;
+  template <class T>
+  static constexpr bool can_cast() {
+    return true;
+  }
+  bool from_python(handle src, uint32_t flags, cleanup_list* cleanup) noexcept {
+    return base_.from_python(src, flags, cleanup) && static_cast<glia::data::Samples*>(base_);
+  }
+  static handle from_cpp(const glia::data::Dataset<N>& src, rv_policy,
+                         cleanup_list* list) noexcept {
+    return Base::from_cpp(glia::data::Samples(src.source()), rv_policy::move, list);
+  }
+  explicit operator glia::data::Dataset<N>() {
+    return glia::data::Dataset<N>(static_cast<glia::data::Samples&>(base_).source());
+  }
+
+ private:
+  Base base_;
+};
 
 template <>
 struct type_caster<glia::data::Value> {

@@ -31,5 +31,6 @@ NB_MODULE(_glia, m) {
   bind_data(m);
   declare_classes(m);
   define_all(m);
+  finish_data(m);
   m.attr("__version__") = glia::version();
 }

@@ -214,7 +214,10 @@ void take_over(PyObject* list, std::vector<Tensor>* tensors) noexcept {
   (void)tensors;
 }
 
-bool load_variables(PyObject* from, ParameterList* list) noexcept {
+bool load_variables(PyObject* from, bool convert, ParameterList* list) {
+  // Iterators can be gone through once only: at the last try.
+  const bool repeats = PyList_Check(from) || PyTuple_Check(from);
+  if (!repeats && (!convert || from == Py_None || PyUnicode_Check(from))) return false;
   *list = ParameterList();
   nb::object items = nb::steal(PySequence_Tuple(from));
   if (!items.is_valid()) {
@@ -271,6 +274,12 @@ PyObject* enum_name(int64_t value, const EnumNames& names) noexcept {
   for (size_t i = 0; i < names.count; ++i)
     if (names.values[i] == value) return PyUnicode_InternFromString(names.names[i]);
   return PyLong_FromLongLong(value);
+}
+
+void Remember::postcall(PyObject** arguments, size_t count, nb::handle) {
+  nb::list made_with;
+  for (size_t i = 1; i < count; ++i) made_with.append(nb::handle(arguments[i]));
+  nb::setattr(nb::handle(arguments[0]), "_made_with", nb::tuple(made_with));
 }
 
 void plain(nb::handle type, const std::vector<const char*>& fields) {

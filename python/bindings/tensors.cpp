@@ -5,6 +5,7 @@
 #include <nanobind/ndarray.h>
 
 #include <cstring>
+#include <functional>
 
 #include "glia/nn/module.h"
 #include "glia/random.h"
@@ -378,7 +379,7 @@ std::string repr_of(const char* kind, const Tensor& x) {
 using Caster = nb::detail::type_caster<Operand>;
 constexpr uint32_t kConvert = nb::detail::cast_flags::convert;
 
-template <Tensor (*op)(const Operand&, const Operand&)>
+template <auto op>
 PyObject* binary(PyObject* a, PyObject* b) noexcept {
   Caster left, right;
   if (!left.from_python(a, kConvert, nullptr) || !right.from_python(b, kConvert, nullptr))
@@ -396,7 +397,7 @@ PyObject* binary(PyObject* a, PyObject* b) noexcept {
   }
 }
 
-template <Tensor (*op)(const Operand&)>
+template <auto op>
 PyObject* unary(PyObject* x) noexcept {
   Caster value;
   if (!value.from_python(x, kConvert, nullptr)) Py_RETURN_NOTIMPLEMENTED;
@@ -413,14 +414,14 @@ PyObject* unary(PyObject* x) noexcept {
   }
 }
 
-template <Tensor (*op)(const Operand&, const Operand&)>
+template <auto op>
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulo) noexcept {
   if (modulo != Py_None) Py_RETURN_NOTIMPLEMENTED;
   return binary<op>(a, b);
 }
 
 // As in C++, a += b keeps a's shape and dtype; the name then stands for the new tensor.
-template <Tensor& (*op)(Tensor&, const Operand&)>
+template <auto op>
 PyObject* in_place(PyObject* a, PyObject* b) noexcept {
   Caster right;
   const Tensor* place = nullptr;
@@ -449,17 +450,17 @@ Tensor product(const Operand& a, const Operand& b) {
 PyObject* compare(PyObject* a, PyObject* b, int how) noexcept {
   switch (how) {
     case Py_LT:
-      return binary < operator<>(a, b);
+      return binary<std::less<>{}>(a, b);
     case Py_LE:
-      return binary < operator<=>(a, b);
+      return binary<std::less_equal<>{}>(a, b);
     case Py_EQ:
-      return binary < operator==>(a, b);
+      return binary<std::equal_to<>{}>(a, b);
     case Py_NE:
-      return binary < operator!=>(a, b);
+      return binary<std::not_equal_to<>{}>(a, b);
     case Py_GT:
-      return binary < operator>>(a, b);
+      return binary<std::greater<>{}>(a, b);
     default:
-      return binary < operator>=>(a, b);
+      return binary<std::greater_equal<>{}>(a, b);
   }
 }
 
@@ -556,24 +557,24 @@ constexpr PyType_Slot slot(int id, F* f) {
 
 const std::vector<PyType_Slot>& slots() {
   static const std::vector<PyType_Slot> all = {
-      slot(Py_nb_add, binary < operator+>),
-      slot(Py_nb_subtract, binary < operator->),
-      slot(Py_nb_multiply, binary < operator*>),
-      slot(Py_nb_true_divide, binary < operator/>),
-      slot(Py_nb_floor_divide, binary<floor_divide>),
-      slot(Py_nb_remainder, binary<remainder>),
-      slot(Py_nb_power, power<pow>),
-      slot(Py_nb_matrix_multiply, binary<product>),
-      slot(Py_nb_and, binary < operator&>),
-      slot(Py_nb_or, binary < operator|>),
-      slot(Py_nb_xor, binary < operator^>),
-      slot(Py_nb_negative, unary < operator->),
-      slot(Py_nb_invert, unary < operator~>),
-      slot(Py_nb_absolute, unary<abs>),
-      slot(Py_nb_inplace_add, in_place < operator+=>),
-      slot(Py_nb_inplace_subtract, in_place < operator-=>),
-      slot(Py_nb_inplace_multiply, in_place < operator*=>),
-      slot(Py_nb_inplace_true_divide, in_place < operator/=>),
+      slot(Py_nb_add, binary<std::plus<>{}>),
+      slot(Py_nb_subtract, binary<std::minus<>{}>),
+      slot(Py_nb_multiply, binary<std::multiplies<>{}>),
+      slot(Py_nb_true_divide, binary<std::divides<>{}>),
+      slot(Py_nb_floor_divide, binary<&floor_divide>),
+      slot(Py_nb_remainder, binary<&remainder>),
+      slot(Py_nb_power, power<&pow>),
+      slot(Py_nb_matrix_multiply, binary<&product>),
+      slot(Py_nb_and, binary<std::bit_and<>{}>),
+      slot(Py_nb_or, binary<std::bit_or<>{}>),
+      slot(Py_nb_xor, binary<std::bit_xor<>{}>),
+      slot(Py_nb_negative, unary<std::negate<>{}>),
+      slot(Py_nb_invert, unary<std::bit_not<>{}>),
+      slot(Py_nb_absolute, unary<[](const Operand& x) { return abs(x); }>),
+      slot(Py_nb_inplace_add, in_place<[](Tensor& a, const Operand& b) { a += b; }>),
+      slot(Py_nb_inplace_subtract, in_place<[](Tensor& a, const Operand& b) { a -= b; }>),
+      slot(Py_nb_inplace_multiply, in_place<[](Tensor& a, const Operand& b) { a *= b; }>),
+      slot(Py_nb_inplace_true_divide, in_place<[](Tensor& a, const Operand& b) { a /= b; }>),
       slot(Py_nb_bool, truth),
       slot(Py_mp_subscript, subscript),
       slot(Py_mp_ass_subscript, assign),
