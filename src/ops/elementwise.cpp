@@ -7,6 +7,7 @@
 #include "core/op.h"
 #include "core/with_dtype.h"
 #include "glia/ops.h"
+#include "glia/ops/special.h"
 #include "ops/private.h"
 
 namespace glia {

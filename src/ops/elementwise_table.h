@@ -1,5 +1,5 @@
 // Every elementwise operation, its value above its gradient. To add one, add an entry here and
-// its declaration to glia/ops.h; the function, kernels, gradients, tests and tables follow.
+// its declaration to glia/ops.h or a header of glia/ops; the function, kernels, gradients, tests and tables follow.
 //
 //   UNARY (code, function, domain, cost, value of x, gradient of x)
 //   BINARY(code, function, domain, cost, value of a and b, gradient of a, gradient of b)
@@ -37,6 +37,19 @@ UNARY(kRelu,      relu,         DOMAIN(Number, -4, 4),      1,  relu(x),        
 UNARY(kFloor,     floor,        DOMAIN(Float, -9, 9),       1,  floor(x),           NONE)
 UNARY(kCeil,      ceil,         DOMAIN(Float, -9, 9),       1,  ceil(x),            NONE)
 UNARY(kRound,     round,        DOMAIN(Float, -9, 9),       1,  round(x),           NONE)
+UNARY(kTrunc,     trunc,        DOMAIN(Float, -9, 9),       2,  trunc(x),           NONE)
+UNARY(kTan,       tan,          DOMAIN(Float, -1.3, 1.3),   70, tan(x),             (g * (1 + y * y)))
+UNARY(kAsin,      asin,         DOMAIN(Float, -0.9, 0.9),   70, asin(x),            (g * rsqrt(1 - square(x))))
+UNARY(kAcos,      acos,         DOMAIN(Float, -0.9, 0.9),   70, acos(x),            (-g * rsqrt(1 - square(x))))
+UNARY(kAtan,      atan,         DOMAIN(Float, -4, 4),       60, atan(x),            (g / (square(x) + 1)))
+UNARY(kSinh,      sinh,         DOMAIN(Float, -4, 4),       40, sinh(x),            (g * cosh(x)))
+UNARY(kCosh,      cosh,         DOMAIN(Float, -4, 4),       40, cosh(x),            (g * sinh(x)))
+UNARY(kAsinh,     asinh,        DOMAIN(Float, -9, 9),       50, asinh(x),           (g * rsqrt(square(x) + 1)))
+UNARY(kAcosh,     acosh,        DOMAIN(Float, 1.2, 9),      50, acosh(x),           (g * rsqrt(square(x) - 1)))
+UNARY(kAtanh,     atanh,        DOMAIN(Float, -0.9, 0.9),   40, atanh(x),           (g / (1 - square(x))))
+UNARY(kLog2,      log2,         DOMAIN(Float, 0.1, 9),      25, log2(x),            (g / (x * 0.69314718055994531)))
+UNARY(kLog10,     log10,        DOMAIN(Float, 0.1, 9),      25, log10(x),           (g / (x * 2.302585092994046)))
+UNARY(kExp2,      exp2,         DOMAIN(Float, -9, 9),       25, exp2(x),            (g * y * 0.69314718055994531))
 UNARY(kBitNot,    operator~,    DOMAIN(Integral, -9, 9),    1,  bit_not(x),         NONE)
 
 BINARY(kAdd,       operator+,    DOMAIN(Number, -4, 4),      1,  (a + b),            g, g)
@@ -53,6 +66,9 @@ BINARY(kAtan2,     atan2,        DOMAIN(Float, 0.3, 4),      60, atan2(a, b),
        (g * b * inverse_square(a, b)), (-g * a * inverse_square(a, b)))
 BINARY(kFloorDivide, floor_divide, DOMAIN(Number, 0.7, 9),  25, floor_divide(a, b), NONE, NONE)
 BINARY(kRemainder, remainder,    DOMAIN(Number, 0.7, 9),    25, remainder(a, b),    g, (-g * floor_divide(a, b)))
+BINARY(kFmod,      fmod,         DOMAIN(Number, 0.7, 9),     30, fmod(a, b),         g, (-g * trunc(a / b)))
+BINARY(kCopysign,  copysign,     DOMAIN(Float, -4, 4),       2,  copysign(a, b),     where(a == 0, 0, g * (y / a)), NONE)
+BINARY(kHypot,     hypot,        DOMAIN(Float, 0.3, 4),      30, hypot(a, b),        (g * (a / y)), (g * (b / y)))
 BINARY(kBitAnd,    operator&,    DOMAIN(Integral, 0, 9),     1,  bit_and(a, b),      NONE, NONE)
 BINARY(kBitOr,     operator|,    DOMAIN(Integral, 0, 9),     1,  bit_or(a, b),       NONE, NONE)
 BINARY(kBitXor,    operator^,    DOMAIN(Integral, 0, 9),     1,  bit_xor(a, b),      NONE, NONE)

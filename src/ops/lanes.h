@@ -21,7 +21,8 @@
 //   bit_not, bit_and, bit_or, bit_xor
 //
 // Polynomials are minimax fits in the weight of the final relative error, their coefficients
-// rounded one by one. f32 is within 2 ulp (erf, tanh, sigmoid 3, pow 4), f64 within 4.
+// rounded one by one. f32 is within 2 ulp (erf, sigmoid, hyperbolic functions and their inverses 3,
+// tan, asin, acos, pow 4), f64 within 4.
 
 template <class V>
 inline constexpr bool kIsFloat = !std::numeric_limits<typename V::Element>::is_integer;
@@ -121,6 +122,21 @@ V remainder(V a, V b) {
         far, r, [](double x, double y) { return python_remainder(x, y); }, a, b);
   } else {
     return r;
+  }
+}
+
+template <class V>
+V trunc(V x) {
+  return copysign(floor(abs(x)), x);
+}
+
+// The remainder of the quotient cut off: with a's sign, as in C.
+template <class V>
+V fmod(V a, V b) {
+  if constexpr (kIsFloat<V>) {
+    return copysign(remainder(abs(a), abs(b)), a);
+  } else {
+    return select(b == V(0), V(0), a - a / b * b);
   }
 }
 
@@ -332,9 +348,13 @@ V pow(V a, V b) {
 
 // ---- Trigonometry and erf
 
-// sin(x + quarters pi / 2).
+// x = n pi / 2 + r, |r| <= pi / 4, and sine and cosine of r.
 template <class V>
-V sine(V x, double quarters) {
+struct Turn {
+  V n, s, c;
+};
+template <class V>
+Turn<V> turn(V x) {
   const V n = round(x * V(0.63661977236758134));
   V r = fma(n, -constant<V>(0x1.921fb6p+0, 0x1.921fb54442d18p+0), x);
   r = fma(n, -constant<V>(-0x1.777a5cp-25, 0x1.1a62633145c07p-54), r);
@@ -350,8 +370,13 @@ V sine(V x, double quarters) {
     s = polynomial(z, -0.166666538, 0.00833210163, -0.000195068453);
     c = polynomial(z, 0.0416666456, -0.00138872978, 2.44300845e-5);
   }
-  s = fma(r * z, s, r);
-  c = fma(z * z, c, fma(z, V(-0.5), V(1)));
+  return {n, fma(r * z, s, r), fma(z * z, c, fma(z, V(-0.5), V(1)))};
+}
+
+// sin(x + quarters pi / 2).
+template <class V>
+V sine(V x, double quarters) {
+  const auto [n, s, c] = turn(x);
   V quarter = n + V(quarters);
   quarter = fma(floor(quarter * V(0.25)), V(-4), quarter);
   const V y = select((quarter == V(1)) | (quarter == V(3)), c, s);
@@ -407,6 +432,112 @@ V atan2(V y, V x) {
   p = select(ax < ay, right - (p - right_low), p);
   p = select(copysign(V(1), x) < V(0), V(2) * right - (p - V(2) * right_low), p);
   return select(x == x, select(y == y, copysign(p, y), y), x);
+}
+
+template <class V>
+V tan(V x) {
+  const V a = abs(x);
+  const auto far = (constant<V>(0x1p17, 0x1p40) < a) & (a < infinity<V>());
+  const auto [n, s, c] = turn(x);
+  const auto odd = fma(floor(n * V(0.5)), V(-2), n) == V(1);
+  return patch(
+      far, select(odd, -c, s) / select(odd, s, c), [](double t) { return std::tan(t); }, x);
+}
+
+// sqrt(1 - x^2)
+template <class V>
+V other_leg(V x) {
+  return sqrt((V(1) - x) * (V(1) + x));
+}
+template <class V>
+V asin(V x) {
+  return atan2(x, other_leg(x));
+}
+template <class V>
+V acos(V x) {
+  return atan2(other_leg(x), x);
+}
+template <class V>
+V atan(V x) {
+  return atan2(x, V(1));
+}
+
+// ---- Hyperbolic functions, other bases, lengths
+
+// e^|x| / 2 by octaves, which overflows no sooner than sinh and cosh do.
+template <class V>
+struct HalfPower {
+  V near, half;  // (1 + near) half
+};
+template <class V>
+HalfPower<V> half_power(V x) {
+  const auto [n, r] = octaves(lesser(constant<V>(91, 712), abs(x)));
+  return {expm1_near(r), scale(V(1), n - V(1))};
+}
+template <class V>
+V sinh(V x) {
+  const auto [near, half] = half_power(x);
+  const V u = fma(near, half, half - V(0.5));  // (e^|x| - 1) / 2
+  const V w = lesser(V(1e18), u);              // behind which w / (2 w + 1) no longer changes
+  return copysign(u + w / fma(V(2), w, V(1)), x);
+}
+template <class V>
+V cosh(V x) {
+  const auto [near, half] = half_power(x);
+  const V h = fma(near, half, half);
+  return h + V(0.25) / h;
+}
+
+// log1p(y), and log(2 a) where a is so large that its square says no more.
+template <class V>
+V log_of_double(V a, V y) {
+  const auto large = constant<V>(0x1p26, 0x1p54) < a;
+  return log1p(select(large, a, y)) + select(large, V(0.69314718055994531), V(0));
+}
+template <class V>
+V asinh(V x) {
+  const V a = abs(x), square = a * a;
+  return copysign(log_of_double(a, a + square / (V(1) + sqrt(square + V(1)))), x);
+}
+template <class V>
+V acosh(V x) {
+  const V t = x - V(1);
+  const V y = log_of_double(x, t + sqrt(fma(t, t, t + t)));
+  return select(x < V(1), not_a_number<V>(), y);
+}
+template <class V>
+V atanh(V x) {
+  const V a = abs(x);
+  return copysign(V(0.5) * log1p((a + a) / (V(1) - a)), x);
+}
+
+template <class V>
+V log2(V x) {
+  const auto [e, m] = binary(x);
+  return log_limits(x, fma(log_near(m - V(1), V(0)), V(1.4426950408889634), e));
+}
+template <class V>
+V log10(V x) {
+  const auto [e, m] = binary(x);
+  const V high = constant<V>(0x1.344p-2, 0x1.34413509f79p-2);  // times an exponent: exact
+  const V low = constant<V>(0x1.3509f8p-18, 0x1.fde623e2566b0p-47);
+  const V l = log_near(m - V(1), V(0));
+  return log_limits(x, fma(e, high, fma(l, V(0.43429448190325182), e * low)));
+}
+template <class V>
+V exp2(V x) {
+  const V inside = lesser(constant<V>(129, 1025), greater(constant<V>(-151, -1076), x));
+  const V n = round(inside);
+  return scale(V(1) + expm1_near((inside - n) * V(0.69314718055994531)), n);
+}
+
+template <class V>
+V hypot(V x, V y) {
+  const V ax = abs(x), ay = abs(y), large = greater(ax, ay), small = lesser(ax, ay);
+  const V q = select(large == V(0), V(0), small / large);
+  V length = large * sqrt(fma(q, q, V(1)));
+  length = select(ax == ax, select(ay == ay, length, ay), ax);
+  return select((ax == infinity<V>()) | (ay == infinity<V>()), infinity<V>(), length);
 }
 
 // Beyond 0.9 from erfc(t) = exp(-t^2) f(t): the derivative needs the same exponential.

@@ -68,7 +68,19 @@ const std::map<std::string, Slopes>& slopes() {
     one("erf", SLOPE(T(1.1283791670955126) * std::exp(-a * a)));
     one("sigmoid", SLOPE((1 - y) * y));
     one("relu", SLOPE(y <= 0 ? 0 : 1));
-    for (const char* op : {"floor", "ceil", "round"}) one(op, SLOPE(0));
+    for (const char* op : {"floor", "ceil", "round", "trunc"}) one(op, SLOPE(0));
+    one("tan", SLOPE(1 + y * y));
+    one("asin", SLOPE(1 / std::sqrt(1 - a * a)));
+    one("acos", SLOPE(-1 / std::sqrt(1 - a * a)));
+    one("atan", SLOPE(1 / (a * a + 1)));
+    one("sinh", SLOPE(std::cosh(a)));
+    one("cosh", SLOPE(std::sinh(a)));
+    one("asinh", SLOPE(1 / std::sqrt(a * a + 1)));
+    one("acosh", SLOPE(1 / std::sqrt(a * a - 1)));
+    one("atanh", SLOPE(1 / (1 - a * a)));
+    one("log2", SLOPE(1 / (a * T(0.69314718055994531))));
+    one("log10", SLOPE(1 / (a * T(2.302585092994046))));
+    one("exp2", SLOPE(y * T(0.69314718055994531)));
     add("add", SLOPE(1), SLOPE(1));
     add("sub", SLOPE(1), SLOPE(-1));
     add("mul", SLOPE(b), SLOPE(a));
@@ -81,6 +93,9 @@ const std::map<std::string, Slopes>& slopes() {
         SLOPE(a * a + b * b == 0 ? 0 : -a * (1 / (a * a + b * b))));
     add("floor_divide", SLOPE(0), SLOPE(0));
     add("remainder", SLOPE(1), SLOPE(-python_quotient(a, b)));
+    add("fmod", SLOPE(1), SLOPE(-std::trunc(a / b)));
+    add("copysign", SLOPE(a == 0 ? 0 : y / a), SLOPE(0));
+    add("hypot", SLOPE(a / y), SLOPE(b / y));
     composed(
         "clamp", [](const Tensor& x) { return clamp(x, -1, 0.5); },
         SLOPE(a >= -1 && a <= T(0.5) ? 1 : 0));

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "glia/ops/special.h"
 #include "ops/elementwise.h"
 #include "tests/support/op_case.h"
 
@@ -86,6 +87,19 @@ inline const std::map<std::string, ScalarRule>& scalar_rules() {
       {"floor", {ONE(floor(t[0])), REAL(std::floor(a))}},
       {"ceil", {ONE(ceil(t[0])), REAL(std::ceil(a))}},
       {"round", {ONE(round(t[0])), REAL(std::nearbyint(a))}},
+      {"trunc", {ONE(trunc(t[0])), REAL(std::trunc(a))}},
+      {"tan", {ONE(tan(t[0])), REAL(std::tan(a)), {}, 4, 4}},
+      {"asin", {ONE(asin(t[0])), REAL(std::asin(a)), {}, 4, 4}},
+      {"acos", {ONE(acos(t[0])), REAL(std::acos(a)), {}, 4, 4}},
+      {"atan", {ONE(atan(t[0])), REAL(std::atan(a)), {}, 2, 4}},
+      {"sinh", {ONE(sinh(t[0])), REAL(std::sinh(a)), {}, 3, 4}},
+      {"cosh", {ONE(cosh(t[0])), REAL(std::cosh(a)), {}, 3, 4}},
+      {"asinh", {ONE(asinh(t[0])), REAL(std::asinh(a)), {}, 3, 4}},
+      {"acosh", {ONE(acosh(t[0])), REAL(std::acosh(a)), {}, 3, 4}},
+      {"atanh", {ONE(atanh(t[0])), REAL(std::atanh(a)), {}, 3, 4}},
+      {"log2", {ONE(log2(t[0])), REAL(std::log2(a)), {}, 2, 4}},
+      {"log10", {ONE(log10(t[0])), REAL(std::log10(a)), {}, 2, 4}},
+      {"exp2", {ONE(exp2(t[0])), REAL(std::exp2(a)), {}, 2, 4}},
       {"bit_not", {ONE(~t[0]), {}, WHOLE(~a)}},
       {"add", {ONE(t[0] + t[1]), REAL(a + b), WHOLE(a + b)}},
       {"sub", {ONE(t[0] - t[1]), REAL(a - b), WHOLE(a - b)}},
@@ -99,6 +113,9 @@ inline const std::map<std::string, ScalarRule>& scalar_rules() {
        {ONE(floor_divide(t[0], t[1])), REAL(python_quotient(a, b)), WHOLE(whole_quotient(a, b))}},
       {"remainder",
        {ONE(remainder(t[0], t[1])), REAL(python_remainder(a, b)), WHOLE(whole_remainder(a, b))}},
+      {"fmod", {ONE(fmod(t[0], t[1])), REAL(std::fmod(a, b)), WHOLE(b == 0 ? 0 : a % b)}},
+      {"copysign", {ONE(copysign(t[0], t[1])), REAL(std::copysign(a, b))}},
+      {"hypot", {ONE(hypot(t[0], t[1])), REAL(std::hypot(a, b)), {}, 2, 2}},
       {"bit_and", {ONE(t[0] & t[1]), {}, WHOLE(a & b)}},
       {"bit_or", {ONE(t[0] | t[1]), {}, WHOLE(a | b)}},
       {"bit_xor", {ONE(t[0] ^ t[1]), {}, WHOLE(a ^ b)}},

@@ -359,6 +359,8 @@ bool is_exact(Code code) {
     case Code::kFloor:
     case Code::kCeil:
     case Code::kRound:
+    case Code::kTrunc:
+    case Code::kCopysign:
     case Code::kMaximum:
     case Code::kMinimum:
       return true;

@@ -1,0 +1,266 @@
+// Special functions: kernels that compute in f64, and derivatives that name each other.
+#include "glia/ops/special.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "ops/operands.h"
+#include "ops/special_functions.h"
+
+namespace glia {
+namespace {
+
+constexpr int64_t kPieceElements = 1 << 10;
+constexpr double kTwoByRootPi = 1.1283791670955126;
+
+template <class F>
+void with_float(DType dtype, F&& f) {
+  dtype == kF64 ? f(double()) : f(float());
+}
+
+// out[i] = f(i-th elements), of inputs of one shape.
+template <class T, class F, class... X>
+void fill(const KernelCall& call, F f, const X*... in) {
+  T* out = call.out[0].as<T>();
+  parallel_pieces(call.out[0].numel(), kPieceElements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(f(in[i]...));
+  });
+}
+
+template <double (*f)(double)>
+void run_one(const KernelCall& call) {
+  with_float(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    fill<T>(
+        call, [](T x) { return f(x); }, call.in[0].as<const T>());
+  });
+}
+template <double (*f)(double, double)>
+void run_two(const KernelCall& call) {
+  with_float(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    fill<T>(
+        call, [](T a, T b) { return f(a, b); }, call.in[0].as<const T>(), call.in[1].as<const T>());
+  });
+}
+
+// Elements stay where they are; kernels have inputs of the output's shape.
+Tensor batch_each(const Recorded& one, std::span<const Tensor> inputs,
+                  std::span<const bool> batched, int64_t size) {
+  std::vector<Tensor> whole;
+  std::vector<Node*> nodes;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    whole.push_back(with_batch_axis(inputs[i], batched[i], size));
+    nodes.push_back(whole.back().node());
+  }
+  return record(one.op(), nodes, batched_shape(one, size), one.dtype(), one.words(), one.where());
+}
+
+Tensor record_one(const Op& op, const Operand& x) {
+  const Given in(op.name, x);
+  return cast(record(op, {in.x.node()}, in.x.shape(), in.x.dtype(), {}, x.where()), in.dtype);
+}
+
+Tensor record_two(const Op& op, const Operand& a, const Operand& b) {
+  const Both in(op.name, a, b);
+  return cast(record(op, {in.a.node(), in.b.node()}, in.a.shape(), in.a.dtype(), {}, a.where()),
+              in.dtype);
+}
+
+// ---- Functions of one number: FUNCTION(name, of a double, derivative by x) ----
+
+// 1 at 0, where what is left out has its limit.
+Tensor not_zero(const Tensor& x) { return where(x == 0, 1, x); }
+
+#define FUNCTION(function, value, gradient)                 \
+  void vjp_##function(Vjp& v) {                             \
+    [[maybe_unused]] const Tensor x = v.in(0), y = v.out(); \
+    v.set(0, v.g() * (gradient));                           \
+  }                                                         \
+  const Op k_##function{.name = #function,                  \
+                        .kind = Kind::kKernel,              \
+                        .vjp = vjp_##function,              \
+                        .run = run_one<value>,              \
+                        .batch = batch_each};               \
+  const RegisterOp registered_##function(k_##function);
+
+double complementary_erf(double x) { return std::erfc(x); }
+
+FUNCTION(lgamma, special::lgamma, digamma(x))
+FUNCTION(digamma, special::digamma, polygamma(1, x))
+FUNCTION(erfc, complementary_erf, -kTwoByRootPi* exp(-square(x)))
+FUNCTION(erfcx, special::erfcx, 2 * x * y - kTwoByRootPi)
+FUNCTION(erfinv, special::erfinv, 0.88622692545275801 * exp(square(y)))
+FUNCTION(ndtri, special::ndtri, 2.5066282746310002 * exp(square(y) * 0.5))
+FUNCTION(log_ndtr, special::log_ndtr, 0.79788456080286541 / erfcx(x * -0.70710678118654752))
+FUNCTION(i0, special::i0, i1(x))
+FUNCTION(i0e, special::i0e, i1e(x) - sign(x) * y)
+FUNCTION(i1, special::i1, where(x == 0, 0.5, i0(x) - y / not_zero(x)))
+FUNCTION(i1e, special::i1e, where(x == 0, 0.5, i0e(x) - y * (sign(x) + 1 / not_zero(x))))
+#undef FUNCTION
+
+// ---- polygamma ----
+
+struct PolygammaAttributes {
+  int64_t n = 1;
+  GLIA_ATTRIBUTES(n)
+};
+void run_polygamma(const KernelCall& call) {
+  const int64_t n = call.attributes<PolygammaAttributes>().n;
+  with_float(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    fill<T>(
+        call, [n](T x) { return special::polygamma(n, x); }, call.in[0].as<const T>());
+  });
+}
+void vjp_polygamma(Vjp& v) {
+  v.set(0, v.g() * polygamma(v.attributes<PolygammaAttributes>().n + 1, v.in(0)));
+}
+const Op kPolygamma{.name = "polygamma",
+                    .kind = Kind::kKernel,
+                    .attributes = kAttributeFields<PolygammaAttributes>,
+                    .vjp = vjp_polygamma,
+                    .run = run_polygamma,
+                    .batch = batch_each};
+
+// ---- The incomplete gamma functions ----
+
+// The density x^(a - 1) e^-x / Gamma(a), times `sign`.
+void vjp_gamma(Vjp& v, double sign) {
+  if (v.needs(0)) throw Error(std::string(v.op().name) + ": has no derivative by a", v.where());
+  const Tensor a = v.in(0), x = v.in(1);
+  v.set(1, v.g() * sign * exp(xlogy(a - 1, x) - x - lgamma(a)));
+}
+void vjp_gammainc(Vjp& v) { vjp_gamma(v, 1); }
+void vjp_gammaincc(Vjp& v) { vjp_gamma(v, -1); }
+const Op kGammainc{.name = "gammainc",
+                   .kind = Kind::kKernel,
+                   .vjp = vjp_gammainc,
+                   .run = run_two<special::gammainc>,
+                   .batch = batch_each};
+const Op kGammaincc{.name = "gammaincc",
+                    .kind = Kind::kKernel,
+                    .vjp = vjp_gammaincc,
+                    .run = run_two<special::gammaincc>,
+                    .batch = batch_each};
+
+// ---- Parts of numbers ----
+
+void run_nextafter(const KernelCall& call) {
+  with_float(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    fill<T>(
+        call, [](T a, T b) { return std::nextafter(a, b); }, call.in[0].as<const T>(),
+        call.in[1].as<const T>());
+  });
+}
+const Op kNextafter{
+    .name = "nextafter", .kind = Kind::kKernel, .run = run_nextafter, .batch = batch_each};
+
+// The exponent of frexp, as i32.
+void run_exponent(const KernelCall& call) {
+  with_float(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto exponent = [](T x) {
+      int e = 0;
+      if (std::isfinite(x)) std::frexp(x, &e);
+      return e;
+    };
+    fill<int32_t>(call, exponent, call.in[0].as<const T>());
+  });
+}
+const Op kExponent{
+    .name = "exponent", .kind = Kind::kKernel, .run = run_exponent, .batch = batch_each};
+
+// ---- gcd ----
+
+template <class T>
+T common_divisor(T a, T b) {
+  const auto size = [](T x) {  // the lowest has no opposite
+    return x < 0 ? -static_cast<uint64_t>(static_cast<int64_t>(x)) : static_cast<uint64_t>(x);
+  };
+  return static_cast<T>(std::gcd(size(a), size(b)));
+}
+void run_gcd(const KernelCall& call) {
+  with_dtype(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      fill<T>(call, common_divisor<T>, call.in[0].as<const T>(), call.in[1].as<const T>());
+  });
+}
+const Op kGcd{.name = "gcd", .kind = Kind::kKernel, .run = run_gcd, .batch = batch_each};
+
+const RegisterOp registered[] = {RegisterOp(kPolygamma), RegisterOp(kGammainc),
+                                 RegisterOp(kGammaincc), RegisterOp(kNextafter),
+                                 RegisterOp(kExponent),  RegisterOp(kGcd)};
+
+}  // namespace
+
+Tensor lgamma(const Operand& x) { return record_one(k_lgamma, x); }
+Tensor digamma(const Operand& x) { return record_one(k_digamma, x); }
+Tensor erfc(const Operand& x) { return record_one(k_erfc, x); }
+Tensor erfcx(const Operand& x) { return record_one(k_erfcx, x); }
+Tensor erfinv(const Operand& x) { return record_one(k_erfinv, x); }
+Tensor ndtri(const Operand& p) { return record_one(k_ndtri, p); }
+Tensor log_ndtr(const Operand& x) { return record_one(k_log_ndtr, x); }
+Tensor i0(const Operand& x) { return record_one(k_i0, x); }
+Tensor i0e(const Operand& x) { return record_one(k_i0e, x); }
+Tensor i1(const Operand& x) { return record_one(k_i1, x); }
+Tensor i1e(const Operand& x) { return record_one(k_i1e, x); }
+
+Tensor polygamma(int64_t n, const Operand& x) {
+  if (n < 0) throw ValueError("polygamma: order " + std::to_string(n), x.where());
+  if (n == 0) return digamma(x);
+  const Given in("polygamma", x);
+  return cast(record(kPolygamma, {in.x.node()}, in.x.shape(), in.x.dtype(), PolygammaAttributes{n},
+                     x.where()),
+              in.dtype);
+}
+
+// Of numbers far apart the logarithms all but cancel: in f64.
+Tensor betaln(const Operand& a, const Operand& b) {
+  const Both in("betaln", a, b);
+  const Tensor x = cast(in.a, kF64), y = cast(in.b, kF64);
+  return cast(lgamma(x) + lgamma(y) - lgamma(x + y), in.dtype);
+}
+
+Tensor gammainc(const Operand& a, const Operand& x) { return record_two(kGammainc, a, x); }
+Tensor gammaincc(const Operand& a, const Operand& x) { return record_two(kGammaincc, a, x); }
+
+Tensor nextafter(const Operand& a, const Operand& b) {
+  const Both in("nextafter", a, b);
+  if (in.dtype != in.a.dtype())
+    throw ValueError(std::string("nextafter: of f32 and f64, not ") + name(in.dtype), a.where());
+  return record(kNextafter, {in.a.node(), in.b.node()}, in.a.shape(), in.dtype, {}, a.where());
+}
+
+FrexpResult frexp(const Operand& x) {
+  const Given in("frexp", x);
+  const Tensor e =
+      record(kExponent, {stop_gradient(in.x).node()}, in.x.shape(), kI32, {}, x.where());
+  // Two steps: of the least numbers the power itself overflows.
+  const Tensor half = floor_divide(e, 2), rest = e - half;
+  const auto power = [&](const Tensor& n) { return exp2(cast(-n, in.x.dtype())); };
+  return {cast(in.x * power(half) * power(rest), in.dtype), e};
+}
+
+Tensor gcd(const Operand& a, const Operand& b) {
+  for (const Operand* one : {&a, &b}) {
+    if (!one->is_scalar()) require_defined("gcd", one->tensor(), one->where());
+  }
+  const Tensor joint = a ^ b;  // of integers only
+  if (joint.dtype() == kBool) throw ShapeError("gcd: not defined for bool", a.where());
+  const auto spread = [&](const Operand& one) {
+    return expand(cast(one, joint.dtype()), joint.shape(), one.where());
+  };
+  const Tensor x = spread(a), y = spread(b);
+  return record(kGcd, {x.node(), y.node()}, joint.shape(), joint.dtype(), {}, a.where());
+}
+
+Tensor lcm(const Operand& a, const Operand& b) {
+  const Tensor divisor = gcd(a, b);
+  const Tensor product = floor_divide(cast(a, divisor.dtype()), where(divisor == 0, 1, divisor));
+  return abs(product * cast(b, divisor.dtype()));
+}
+
+}  // namespace glia
