@@ -208,9 +208,9 @@ const Op kGather{.name = "gather",
 // Pieces are columns of the inner axes, so that no two write to the same place; within one, the
 // order is that of the indices. With kEach every element has an index of its own.
 template <bool kEach, class T, class I, class Combine>
-void combine(const char* op, const KernelCall& call, Combine combine) {
+void combine(const char* op, const KernelCall& call, int64_t axis, Combine combine) {
   constexpr int64_t kColumns = 64;
-  const Lines x(call.out[0].layout.shape, call.attributes<AxisAttributes>().axis);
+  const Lines x(call.out[0].layout.shape, axis);
   copy_elements(call.in[0], call.out[0].data, call.out[0].layout);
   const int64_t sources = x.outer * x.inner;
   if (sources == 0) return;
@@ -238,10 +238,11 @@ void combine(const char* op, const KernelCall& call, Combine combine) {
 }
 template <bool kEach>
 void run_add(const char* op, const KernelCall& call) {
+  const int64_t axis = call.attributes<AxisAttributes>().axis;
   with_dtype(call.out[0].dtype, [&](auto value) {
     using T = decltype(value);
     with_index(call.in[1].dtype,
-               [&](auto index) { combine<kEach, T, decltype(index)>(op, call, plus<T>); });
+               [&](auto index) { combine<kEach, T, decltype(index)>(op, call, axis, plus<T>); });
   });
 }
 template <bool kEach>
@@ -288,10 +289,11 @@ const Op kScatterAdd{.name = "scatter_add",
                      .may_throw = true};
 
 void run_index_put(const KernelCall& call) {
+  const int64_t axis = call.attributes<AxisAttributes>().axis;
   const auto replace = [&](auto value) {
     using T = decltype(value);
     with_index(call.in[1].dtype, [&](auto index) {
-      combine<false, T, decltype(index)>("index_update", call, [](T, T s) { return s; });
+      combine<false, T, decltype(index)>("index_update", call, axis, [](T, T s) { return s; });
     });
   };
   switch (size_of(call.out[0].dtype)) {
@@ -331,9 +333,88 @@ const Op kIndexPut{.name = "index_put",
                    .overwrites = first_over_first,
                    .may_throw = true};
 
-const RegisterOp registered[] = {RegisterOp(kCheckIndex), RegisterOp(kTake),
-                                 RegisterOp(kGather),     RegisterOp(kIndexAdd),
-                                 RegisterOp(kScatterAdd), RegisterOp(kIndexPut)};
+// ---- scatter_reduce: products and extremes of all that goes to one place ----
+
+struct ReduceAtAttributes {
+  int64_t axis = 0;
+  ReduceCode how = ReduceCode::kProd;  // kProd, kMax or kMin
+  GLIA_ATTRIBUTES(axis, how)
+};
+template <class T>
+T reduced(ReduceCode how, T a, T b) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return how == ReduceCode::kMax ? a || b : a && b;
+  } else if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>) {
+    return a;  // cast before
+  } else if (how == ReduceCode::kProd) {
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    else
+      return a * b;
+  } else if (a != a || b != b) {
+    return a != a ? a : b;
+  } else {
+    return how == ReduceCode::kMax ? std::max(a, b) : std::min(a, b);
+  }
+}
+void run_reduce_at(const KernelCall& call) {
+  const auto how = call.attributes<ReduceAtAttributes>().how;
+  const int64_t axis = call.attributes<ReduceAtAttributes>().axis;
+  with_dtype(call.out[0].dtype, [&](auto value) {
+    using T = decltype(value);
+    with_index(call.in[1].dtype, [&](auto index) {
+      combine<true, T, decltype(index)>("scatter_reduce", call, axis,
+                                        [how](T a, T b) { return reduced(how, a, b); });
+    });
+  });
+}
+void vjp_reduce_at(Vjp& v) {
+  const auto [at, how] = v.attributes<ReduceAtAttributes>();
+  const int axis = static_cast<int>(at);
+  const Tensor x = v.in(0), indices = v.in(1), source = v.in(2), y = v.out(), g = v.g();
+  const auto there = [&](const Tensor& t) { return gather(t, indices, axis, v.where()); };
+  const auto total = [&](const Tensor& of_x, const Tensor& of_source) {
+    return scatter_add(of_x, indices, of_source, axis, v.where());
+  };
+  if (how != ReduceCode::kProd) {
+    const Tensor x_equal = cast(x == y, g.dtype()), equal = cast(source == there(y), g.dtype());
+    const Tensor share = g / total(x_equal, equal);
+    v.set(0, x_equal * share);
+    v.set(2, equal * there(share));
+    return;
+  }
+  // The product of the others: without its zeros, where these allow.
+  const Tensor x_zero = x == 0, zero = source == 0;
+  const Tensor zeros_here = total(cast(x_zero, kI64), cast(zero, kI64));
+  const Tensor x_factor = where(x_zero, 1, x), factor = where(zero, 1, source);
+  const Tensor rest = reduce_at(x_factor, indices, factor, axis, how, v.where());
+  const auto others = [](const Tensor& is_zero, const Tensor& zeros, const Tensor& rest,
+                         const Tensor& own) {
+    return where(zeros == cast(is_zero, kI64), rest / own, 0);
+  };
+  v.set(0, g * others(x_zero, zeros_here, rest, x_factor));
+  v.set(2, there(g) * others(zero, there(zeros_here), there(rest), factor));
+}
+Tensor batch_reduce_at(const Recorded& one, std::span<const Tensor> inputs,
+                       std::span<const bool> batched, int64_t size) {
+  const auto [axis, how] = one.attributes<ReduceAtAttributes>();
+  return reduce_at(
+      with_batch_axis(inputs[0], batched[0], size), with_batch_axis(inputs[1], batched[1], size),
+      with_batch_axis(inputs[2], batched[2], size), static_cast<int>(axis) + 1, how, one.where());
+}
+const Op kReduceAt{.name = "scatter_reduce",
+                   .kind = Kind::kKernel,
+                   .attributes = kAttributeFields<ReduceAtAttributes>,
+                   .vjp = vjp_reduce_at,
+                   .run = run_reduce_at,
+                   .strided = true,
+                   .overwrites = first_over_first,
+                   .batch = batch_reduce_at,
+                   .may_throw = true};
+
+const RegisterOp registered[] = {
+    RegisterOp(kCheckIndex), RegisterOp(kTake),     RegisterOp(kGather),  RegisterOp(kIndexAdd),
+    RegisterOp(kScatterAdd), RegisterOp(kIndexPut), RegisterOp(kReduceAt)};
 
 // x cut to the sizes of `shape` in all axes but one.
 Tensor cut(const char* op, const Tensor& x, const Shape& shape, int axis, const Where& where) {
@@ -429,29 +510,43 @@ Tensor index_add(const Tensor& x, const Tensor& indices, const Tensor& source, i
               dtype);
 }
 
+Tensor reduce_at(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
+                 ReduceCode how, const Where& where) {
+  return record(kReduceAt, {x.node(), indices.node(), source.node()}, x.shape(), x.dtype(),
+                ReduceAtAttributes{axis, how}, where);
+}
+
+ScatterParts scatter_parts(const char* op, const Tensor& x, const Tensor& indices,
+                           const Tensor& source, int axis, const Where& where) {
+  require_indices(op, x, indices, where);
+  if (!source.defined()) fail(op, "the source is not defined", where);
+  require_rank(op, x, indices, where);
+  require_rank(op, source, indices, where);
+  const int i = checked_axis(op, axis, x.rank(), where);
+  const Tensor used = cut(op, source, indices.shape(), i, where);
+  if (indices.shape()[i] > used.shape()[i])
+    fail(op, "indices " + indices.shape().str() + " are more than source " + source.shape().str(),
+         where);
+  return {i, cut(op, x, indices.shape(), i, where),
+          slice(used, i, {0, indices.shape()[i], 1}, where)};
+}
+Tensor with_part(const Tensor& x, const Tensor& part, const Where& where) {
+  if (part.shape() == x.shape()) return part;
+  const Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
+  return write_box(cast(x, part.dtype()), part, starts, steps, where);
+}
+
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
                    Where where) {
-  require_indices("scatter_add", x, indices, where);
-  if (!source.defined()) fail("scatter_add", "the source is not defined", where);
-  require_rank("scatter_add", x, indices, where);
-  require_rank("scatter_add", source, indices, where);
-  const int i = checked_axis("scatter_add", axis, x.rank(), where);
-  Tensor used = cut("scatter_add", source, indices.shape(), i, where);
-  if (indices.shape()[i] > used.shape()[i])
-    fail("scatter_add",
-         "indices " + indices.shape().str() + " are more than source " + source.shape().str(),
-         where);
-  used = slice(used, i, {0, indices.shape()[i], 1}, where);
-  const Tensor part = cut("scatter_add", x, indices.shape(), i, where);
+  const auto [i, part, used] = scatter_parts("scatter_add", x, indices, source, axis, where);
   const DType dtype = promote(x.dtype(), source.dtype());
   const DType in = is_float(dtype) ? sum_dtype(dtype) : dtype;
   const Tensor a = cast(part, in), s = cast(used, in);
-  const Tensor out = cast(record(kScatterAdd, {a.node(), indices.node(), s.node()}, part.shape(),
-                                 in, AxisAttributes{i}, where),
-                          dtype);
-  if (part.shape() == x.shape()) return out;
-  const Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
-  return write_box(cast(x, dtype), out, starts, steps, where);
+  return with_part(x,
+                   cast(record(kScatterAdd, {a.node(), indices.node(), s.node()}, part.shape(), in,
+                               AxisAttributes{i}, where),
+                        dtype),
+                   where);
 }
 
 Tensor one_hot(const Tensor& indices, int64_t classes, DType dtype, Where where) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/node.h"
+#include "ops/elementwise.h"
 #include "ops/private.h"
 
 namespace glia {
@@ -20,6 +21,20 @@ Tensor true_positions(const Tensor& mask);
 Tensor move_axes(const Tensor& x, int from, int count, int to);
 // The shape of slices of x at indices of that shape.
 Shape taken_shape(const Shape& x, int axis, const Shape& indices);
+
+// What of x and the source scatter operations are about, whose indices may be smaller than both:
+// the axis (checked), x cut to the indices' size along the others, and the source cut to it.
+struct ScatterParts {
+  int axis;
+  Tensor part, source;
+};
+ScatterParts scatter_parts(const char* op, const Tensor& x, const Tensor& indices,
+                           const Tensor& source, int axis, const Where& where);
+// x with the part replaced that was cut from it.
+Tensor with_part(const Tensor& x, const Tensor& part, const Where& where);
+// x with `source` multiplied, or compared, into the places of the indices; f32, f64 or integers.
+Tensor reduce_at(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
+                 ReduceCode how, const Where& where);
 
 // ---- Kernels ----------------------------------------------------------------------------------
 

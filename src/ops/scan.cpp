@@ -1,5 +1,8 @@
-// Running sums and products along an axis.
-#include "ops/private.h"
+// Running sums, products and extremes along an axis.
+#include <cmath>
+
+#include "glia/ops/reduce.h"
+#include "ops/operands.h"
 
 namespace glia {
 namespace {
@@ -136,7 +139,93 @@ Tensor recurrence(const Tensor& a, const Tensor& b, int axis, const Where& where
                 where);
 }
 
-const RegisterOp registered[] = {RegisterOp(kCumsum), RegisterOp(kRecurrence)};
+// ---- arg_cummax, arg_cummin: the index of the last of the extremes so far ----
+
+// Whether a new element takes the place of what was the extreme before. NaN does, and stays.
+template <bool kLargest, class T>
+bool takes_over(T now, T best) {
+  if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>) {
+    return takes_over<kLargest>(static_cast<float>(now), static_cast<float>(best));
+  } else {
+    return now != now || (best == best && (kLargest ? now >= best : now <= best));
+  }
+}
+template <bool kLargest>
+void run_arg_extreme(const KernelCall& call) {
+  const Lines x(call.in[0].layout.shape, call.attributes<AxisAttributes>().axis);
+  with_dtype(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = call.in[0].as<const T>();
+    scan(
+        x, call.out[0].as<int64_t>(), [](int64_t) { return int64_t{0}; },
+        [&](int64_t best, int64_t i) {
+          const int64_t at = i / x.inner % x.size;
+          return takes_over<kLargest>(in[i], in[i - (at - best) * x.inner]) ? at : best;
+        });
+  });
+}
+Tensor batch_along(const Recorded& one, std::span<const Tensor> inputs, std::span<const bool>,
+                   int64_t size) {
+  return record(one.op(), {inputs[0].node()}, batched_shape(one, size), one.dtype(),
+                AxisAttributes{one.attributes<AxisAttributes>().axis + 1}, one.where());
+}
+constexpr Op arg_extreme_op(const char* name, RunFunction run) {
+  return {.name = name,
+          .kind = Kind::kKernel,
+          .attributes = kAttributeFields<AxisAttributes>,
+          .run = run,
+          .batch = batch_along};
+}
+const Op kArgCummax = arg_extreme_op("arg_cummax", run_arg_extreme<true>);
+const Op kArgCummin = arg_extreme_op("arg_cummin", run_arg_extreme<false>);
+
+// ---- logcumsumexp ----
+
+void run_logcumsumexp(const KernelCall& call) {
+  const Lines x(call.in[0].layout.shape, call.attributes<AxisAttributes>().axis);
+  with_sum_dtype(call.in[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_floating_point_v<T>) {
+      const T* in = call.in[0].as<const T>();
+      scan(
+          x, call.out[0].as<T>(), [&](int64_t i) { return in[i]; },
+          [&](double h, int64_t i) {
+            const double next = in[i];
+            if (h == next && std::isinf(h)) return h;
+            return std::max(h, next) + std::log1p(std::exp(-std::abs(h - next)));
+          });
+    }
+  });
+}
+// exp(x) times what is behind of g exp(-y), by logarithms of what is positive and negative in g.
+void vjp_logcumsumexp(Vjp& v) {
+  const Tensor x = v.in(0), y = v.out(), &g = v.g();
+  const int64_t axis = v.attributes<AxisAttributes>().axis;
+  const auto part = [&](const Tensor& g) {
+    const Tensor some = g > 0, size = where(some, log(where(some, g, 1)) - y, -INFINITY);
+    const Tensor behind = flip(logcumsumexp(flip(size, {axis}), static_cast<int>(axis)), {axis});
+    return exp(behind + x);
+  };
+  v.set(0, part(g) - part(-g));
+}
+const Op kLogcumsumexp{.name = "logcumsumexp",
+                       .kind = Kind::kKernel,
+                       .attributes = kAttributeFields<AxisAttributes>,
+                       .vjp = vjp_logcumsumexp,
+                       .run = run_logcumsumexp,
+                       .batch = batch_along};
+
+const RegisterOp registered[] = {RegisterOp(kCumsum), RegisterOp(kRecurrence),
+                                 RegisterOp(kArgCummax), RegisterOp(kArgCummin),
+                                 RegisterOp(kLogcumsumexp)};
+
+std::pair<Tensor, Tensor> running_extreme(const Op& op, const char* function, const Tensor& x,
+                                          int axis, const Where& where) {
+  require_defined(function, x, where);
+  const int i = checked_axis(function, axis, x.rank(), where);
+  const Tensor at = record(op, {x.node()}, x.shape(), kI64, AxisAttributes{i}, where);
+  return {gather(x, at, i, where), at};
+}
 
 // The dtype of the result: as of a sum, but 16-bit floats stay.
 DType scanned_dtype(DType t) { return is_float(t) ? t : kI64; }
@@ -159,6 +248,20 @@ Tensor cumprod(const Tensor& x, int axis, Where where) {
   const Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
   const Tensor first = embed(slice(a, i, {0, 1, 1}), x.shape(), starts, steps, 0, where);
   return cast(recurrence(a, first, i, where), scanned_dtype(x.dtype()));
+}
+
+std::pair<Tensor, Tensor> cummax(const Tensor& x, int axis, Where where) {
+  return running_extreme(kArgCummax, "cummax", x, axis, where);
+}
+std::pair<Tensor, Tensor> cummin(const Tensor& x, int axis, Where where) {
+  return running_extreme(kArgCummin, "cummin", x, axis, where);
+}
+
+Tensor logcumsumexp(const Tensor& x, int axis, Where where) {
+  const Given in("logcumsumexp", Operand(x, where));
+  const int i = checked_axis("logcumsumexp", axis, x.rank(), where);
+  return in.result(
+      record(kLogcumsumexp, {in.x.node()}, x.shape(), in.x.dtype(), AxisAttributes{i}, where));
 }
 
 }  // namespace glia
