@@ -111,7 +111,12 @@ Tensor quantiles(const char* op, const Tensor& x, const std::vector<double>& q, 
                                : full({1}, static_cast<double>(size - 1), kF64);
   Shape wide = sorted.shape();
   wide[wide.rank() - 1] = static_cast<int64_t>(q.size());
-  const Tensor place = expand(fractions * last, wide, where), lower = floor(place);
+  Tensor place = expand(fractions * last, wide, where);
+  // NaN comes last, and is what a row that has one gives.
+  if (!skip_nan)
+    place =
+        glia::where(isnan(slice(sorted, -1, {-1}, where)), static_cast<double>(size - 1), place);
+  const Tensor lower = floor(place);
   const auto neighbour = [&](const Tensor& at) {
     return gather(sorted, cast(at, kI64), -1, where);
   };
@@ -119,7 +124,6 @@ Tensor quantiles(const char* op, const Tensor& x, const std::vector<double>& q, 
   const Tensor share = cast(share_of(place, lower, options.interpolation), low.dtype());
   // Next to an infinity only what is wanted is read.
   Tensor y = low + glia::where(share == 0, 0, (high - low) * share);
-  if (!skip_nan) y = glia::where(isnan(slice(sorted, -1, {-1}, where)), NAN, y);
   y = in.result(permute(y, [&] {
     Axes order{y.rank() - 1};
     for (int i = 0; i + 1 < y.rank(); ++i) order.push_back(i);

@@ -96,7 +96,7 @@ FUNCTION(log_ndtr, special::log_ndtr, 0.79788456080286541 / erfcx(x * -0.7071067
 FUNCTION(i0, special::i0, i1(x))
 FUNCTION(i0e, special::i0e, i1e(x) - sign(x) * y)
 FUNCTION(i1, special::i1, where(x == 0, 0.5, i0(x) - y / not_zero(x)))
-FUNCTION(i1e, special::i1e, where(x == 0, 0.5, i0e(x) - y * (sign(x) + 1 / not_zero(x))))
+FUNCTION(i1e, special::i1e, where(x == 0, 0.5, i0e(x) - y * sign(x) - y / not_zero(x)))
 #undef FUNCTION
 
 // ---- polygamma ----

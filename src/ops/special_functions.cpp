@@ -80,7 +80,7 @@ double polygamma(int64_t n, double x) {
   if (x == kInf) return 0;
   if (x > 0) return scale * hurwitz_zeta(s, x);
   const double whole = std::floor(x);
-  if (x == whole) return kInf * (n % 2 ? 1 : std::copysign(1.0, x));
+  if (x == whole) return sign * kInf;
   // The terms on either side of 0.
   return scale * (hurwitz_zeta(s, x - whole) +
                   sign * (hurwitz_zeta(s, whole + 1 - x) - hurwitz_zeta(s, 1 - x)));

@@ -15,6 +15,7 @@
 #include "tests/support/elementwise_cases.h"
 #include "tests/support/kernel_cases.h"
 #include "tests/support/op_checker.h"
+#include "tests/support/special_cases.h"
 
 namespace glia::test {
 namespace {
@@ -48,6 +49,10 @@ const std::vector<OpCase>& all_cases() {
     add_elementwise(&all);
     add_arrays(&all);
     add_kernels(&all);
+    add_running(&all);
+    add_searches(&all);
+    add_reductions_at(&all);
+    add_special(&all);
     return all;
   }();
   return cases;

@@ -18,6 +18,7 @@
 #include "glia/optim.h"
 #include "glia/sparse.h"
 #include "glia/vision/models.h"
+#include "tests/parity/functions.h"
 
 namespace glia {
 namespace {
@@ -112,7 +113,7 @@ Tensor in_bf16(const std::function<Tensor()>& f) {
 const std::map<std::string, Function>& functions() {
 #define F(expression) [](const std::vector<Tensor>& t) -> Tensor { return expression; }
 #define HALF(expression) F(in_bf16([&] { return expression; }))
-  static const std::map<std::string, Function> all{
+  static std::map<std::string, Function> all{
       {"neg", F(-t[0])},
       {"abs", F(abs(t[0]))},
       {"sign", F(sign(t[0]))},
@@ -310,6 +311,7 @@ const std::map<std::string, Function>& functions() {
   };
 #undef HALF
 #undef F
+  [[maybe_unused]] static const bool functions_too = (all.merge(array_functions()), true);
   return all;
 }
 
