@@ -464,28 +464,29 @@ V atan(V x) {
 
 // ---- Hyperbolic functions, other bases, lengths
 
-// e^|x| / 2 by octaves, which overflows no sooner than sinh and cosh do.
+// e^|x| / 4 by octaves, which is finite as far as sinh and cosh are.
 template <class V>
-struct HalfPower {
-  V near, half;  // (1 + near) half
+struct QuarterPower {
+  V near, quarter;  // (1 + near) quarter
 };
 template <class V>
-HalfPower<V> half_power(V x) {
-  const auto [n, r] = octaves(lesser(constant<V>(91, 712), abs(x)));
-  return {expm1_near(r), scale(V(1), n - V(1))};
+QuarterPower<V> quarter_power(V x) {
+  const auto [n, r] = octaves(lesser(constant<V>(89.6, 710.6), abs(x)));
+  return {expm1_near(r), scale(V(1), n - V(2))};
 }
 template <class V>
 V sinh(V x) {
-  const auto [near, half] = half_power(x);
-  const V u = fma(near, half, half - V(0.5));  // (e^|x| - 1) / 2
-  const V w = lesser(V(1e18), u);              // behind which w / (2 w + 1) no longer changes
-  return copysign(u + w / fma(V(2), w, V(1)), x);
+  const auto [near, quarter] = quarter_power(x);
+  const V u = fma(near, quarter, quarter - V(0.25));  // (e^|x| - 1) / 4
+  const V w = lesser(V(1e18), u);                     // behind which w / (4 w + 1) does not change
+  const V half = u + w / fma(V(4), w, V(1));
+  return copysign(half + half, x);
 }
 template <class V>
 V cosh(V x) {
-  const auto [near, half] = half_power(x);
-  const V h = fma(near, half, half);
-  return h + V(0.25) / h;
+  const auto [near, quarter] = quarter_power(x);
+  const V u = fma(near, quarter, quarter), half = u + V(0.0625) / u;
+  return half + half;
 }
 
 // log1p(y), and log(2 a) where a is so large that its square says no more.

@@ -117,7 +117,7 @@ OPS = {
     "norm_3": unary(lambda x: torch.linalg.vector_norm(x, 3, (0, 2), True)),
     "renorm": unary(lambda x: x.renorm(2, 1, 2.5)),
     "cov": (torch.cov, lambda: [uniform(4, 9)]),
-    "cov_weights": (lambda x, f, a: torch.cov(x, correction=0, fweights=f + 1, aweights=a.detach()),
+    "cov_weights": (lambda x, f, a: torch.cov(x, correction=0, fweights=f + 1, aweights=a.detach()) + 0 * a.sum(),
                     lambda: [uniform(4, 9), indices(3, 9), positive(9)]),
     "corrcoef": (torch.corrcoef, lambda: [uniform(4, 9)]),
     "kthvalue": unary(lambda x: x.kthvalue(2, 1).values),
@@ -150,7 +150,7 @@ OPS = {
     "gradient_2": (lambda x: flat(*torch.gradient(x, dim=1, edge_order=2)),
                    lambda: [uniform(4, 5, 3)]),
     "gradient_at": (lambda x, c: flat(*torch.gradient(x, spacing=(c.detach().abs().cumsum(0),),
-                                                      dim=1)),
+                                                      dim=1)) + 0 * c.sum(),
                     lambda: [uniform(4, 5, 3), uniform(5)]),
     "index_select": (lambda x, i: x.index_select(1, i), lambda: [uniform(3, 6, 2), indices(6, 4)]),
     "index_copy": (lambda x, i, s: x.index_copy(1, i, s),
@@ -276,7 +276,8 @@ OPS = {
     "einsum_broadcast": (lambda a, b: torch.einsum("...i,i...->...", a, b),
                          lambda: [uniform(3, 1, 5), uniform(5, 4)]),
 }
-OPS |= {"norm_" + name: unary(lambda x, p=p: torch.linalg.vector_norm(x, p, 1)) for name, p in (
+OPS |= {"norm_" + name: unary(lambda x, p=p: torch.linalg.vector_norm(x, p, 1) + (0 * x.sum() if p == 0 else 0))
+        for name, p in (
     ("0", 0), ("half", 0.5), ("1", 1), ("1_5", 1.5), ("2", 2), ("inf", INF), ("minus_inf", -INF))}
 OPS |= {"quantile_" + way: unary(
     lambda x, way=way: x.quantile(0.3, 1, keepdim=way == "lower", interpolation=way))
@@ -314,9 +315,11 @@ def left_out(name, part, given):
         return x.isnan()  # NaN as in NumPy
     if name in ("digamma", "polygamma_1"):
         # Poles are infinite, where PyTorch has 1e15; its trigamma is good to 1e-10 only.
-        return (x == x.floor()) & (x <= 0) | exact & x.isfinite()
+        return (x == x.floor()) & (x <= 0) | x.isinf() | exact & x.isfinite()
     if name == "polygamma_2":
-        return x == INF  # 0; PyTorch's zeta function gives NaN
+        return x.isinf()  # 0 and NaN; PyTorch's zeta function gives NaN, and is infinite below
+    if name == "sinc" and part != "out":
+        return x.abs() < 1e-2  # PyTorch subtracts two numbers that are all but equal
     if name in ("i0", "i1"):
         return ~x.isfinite()  # infinite, and NaN has a derivative of NaN
     if name == "i1e" and part != "out":
@@ -328,13 +331,13 @@ def left_out(name, part, given):
     if name == "fmod" and part == "out":
         return (x / given[1]).isinf() & x.isfinite()  # exact; PyTorch's vectors of f32 give NaN
     if name in ("gammainc", "gammaincc"):
-        return given[1].isnan() | (x.abs() < 1e-30) & (x != 0)  # PyTorch: as if x were 0
+        return x.isnan() | given[1].isnan() | (x.abs() < 1e-30) & (x != 0)  # PyTorch: ends of a range
     if name.startswith("norm") and part != "out":
         return x.isnan()  # NaN, which PyTorch leaves out of some norms' derivatives
     if name == "quantile":
         rows = ~x.isfinite().all(1, keepdim=True)  # PyTorch also weighs the other neighbour by 0
         return rows.expand(x.shape) if part != "out" else rows.expand(x.shape[0], 4, 1).movedim(1, 0)
     if name == "mode":
-        return x.isnan().any(1, keepdim=True).expand(x.shape)[:, :1 if part == "out" else None].squeeze(
-            1 if part == "out" else 3)
+        rows = x.isnan().any(1, keepdim=True)  # NaN is no more than its own equal
+        return rows.squeeze(1) if part == "out" else rows.expand(x.shape)
     return None
