@@ -56,9 +56,9 @@ Tensor middle(const char* op, const Tensor& x, bool skip_nan, const Where& where
 struct Gathered {
   Tensor rows;
   Shape shape;
-  Gathered(const char* op, const Tensor& x, const Axes& axes, bool keepdim, const Where& where)
-      : shape(reduced_shape(x.shape(), axes, keepdim)) {
+  Gathered(const char* op, const Tensor& x, const Axes& axes, bool keepdim, const Where& where) {
     const int64_t mask = axis_mask(op, axes, x.rank(), where);
+    shape = reduced_shape(x.shape(), axes, keepdim);
     Axes order;
     Shape to;
     for (int i = 0; i < x.rank(); ++i) {

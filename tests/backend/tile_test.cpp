@@ -72,6 +72,32 @@ Wide reference(Code code, Wide a, Wide b) {
       return std::ceil(a);
     case Code::kRound:
       return std::nearbyint(a);
+    case Code::kTrunc:
+      return std::trunc(a);
+    case Code::kTan:
+      return std::tan(a);
+    case Code::kAsin:
+      return std::asin(a);
+    case Code::kAcos:
+      return std::acos(a);
+    case Code::kAtan:
+      return std::atan(a);
+    case Code::kSinh:
+      return std::sinh(a);
+    case Code::kCosh:
+      return std::cosh(a);
+    case Code::kAsinh:
+      return std::asinh(a);
+    case Code::kAcosh:
+      return std::acosh(a);
+    case Code::kAtanh:
+      return std::atanh(a);
+    case Code::kLog2:
+      return std::log2(a);
+    case Code::kLog10:
+      return std::log10(a);
+    case Code::kExp2:
+      return std::exp2(a);
     case Code::kAdd:
       return a + b;
     case Code::kSub:
@@ -92,6 +118,12 @@ Wide reference(Code code, Wide a, Wide b) {
       return python_quotient(a, b);
     case Code::kRemainder:
       return python_remainder(a, b);
+    case Code::kFmod:
+      return std::fmod(a, b);
+    case Code::kCopysign:
+      return std::copysign(a, b);
+    case Code::kHypot:
+      return std::hypot(a, b);
     case Code::kLess:
       return a < b;
     case Code::kLessEqual:
@@ -152,6 +184,8 @@ Integer reference(Code code, Integer a, Integer b, bool logical) {
       return floor_quotient(a, b);
     case Code::kRemainder:
       return b == 0 ? 0 : a - b * floor_quotient(a, b);
+    case Code::kFmod:
+      return b == 0 ? 0 : a % b;
     case Code::kBitAnd:
       return a & b;
     case Code::kBitOr:
@@ -183,13 +217,27 @@ double allowed_ulp(Code code, DType t) {
     case Code::kSin:
     case Code::kCos:
     case Code::kAtan2:
+    case Code::kAtan:
+    case Code::kLog2:
+    case Code::kLog10:
+    case Code::kExp2:
       return t == kF32 ? 2 : 4;
+    case Code::kSinh:
+    case Code::kCosh:
+    case Code::kAsinh:
+    case Code::kAcosh:
+    case Code::kAtanh:
     case Code::kTanh:
     case Code::kErf:
     case Code::kSigmoid:
       return t == kF32 ? 3 : 4;
+    case Code::kTan:
+    case Code::kAsin:
+    case Code::kAcos:
     case Code::kPow:
       return 4;
+    case Code::kHypot:
+      return 2;
     case Code::kRsqrt:
       return 1.5;
     case Code::kFloorDivide:

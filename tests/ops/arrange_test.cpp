@@ -184,7 +184,7 @@ TEST(Arrange, Building) {
   expect_fails([] { meshgrid({ones({2, 2})}); }, "axes of rank 1");
   expect_fails([] { combinations(ones({3}), -1); }, "r is -1");
   expect_fails([] { combinations(ones({3}), INT64_MAX, true); }, "r is");
-  EXPECT_EQ(message_of([] { combinations(ones({3}), INT64_MAX); }), "");
+  EXPECT_EQ(combinations(ones({3}), 100).shape().str(), "(0, 100)");
   expect_fails([] { full_like(ones({2}, kI8), 700); }, "700");
 }
 
