@@ -3,7 +3,7 @@
 
 #include <numeric>
 
-#include "ops/private.h"
+#include "ops/positions.h"
 
 namespace glia {
 namespace {
@@ -11,6 +11,13 @@ namespace {
 void require_parts(const char* op, const std::vector<Tensor>& parts, const Where& where) {
   if (parts.empty()) fail(op, "no tensors", where);
   for (const Tensor& part : parts) require_defined(op, part, where);
+}
+
+// Each part is a tensor of its own.
+void require_few(const char* op, int64_t parts, const Where& where) {
+  constexpr int64_t kMost = 1 << 24;
+  if (parts > kMost)
+    throw ValueError(std::string(op) + ": " + std::to_string(parts) + " parts", where);
 }
 
 // x with axis i repeated so often: whole, or each element.
@@ -37,6 +44,11 @@ Tensor repeated(const char* op, const Tensor& x, const Shape& repeats, const Whe
   }
   Tensor y = x;
   while (y.rank() < repeats.rank()) y = unsqueeze(y, 0, where);
+  if (repeats.numel() == 0) {  // what is empty in the end is made of nothing large
+    Shape to = y.shape();
+    for (int i = 0; i < to.rank(); ++i) to[i] = multiply_sizes(to[i], repeats[i]);
+    return zeros(to, x.dtype());
+  }
   for (int i = 0; i < y.rank(); ++i) y = repeated(y, i, repeats[i], false, where);
   return y;
 }
@@ -124,6 +136,7 @@ Tensor narrow(const Tensor& x, int axis, int64_t start, int64_t length, Where wh
 
 std::vector<Tensor> unbind(const Tensor& x, int axis, Where where) {
   const int i = wrapped_axis("unbind", x, axis, where);
+  require_few("unbind", x.shape()[i], where);
   std::vector<Tensor> out;
   for (int64_t k = 0; k < x.shape()[i]; ++k) out.push_back(select_position(x, i, k, where));
   return out;
@@ -133,13 +146,15 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int axis, Where where
   const int i = wrapped_axis("chunk", x, axis, where);
   if (chunks < 1) throw ValueError("chunk: " + std::to_string(chunks) + " chunks", where);
   const int64_t size = x.shape()[i];
-  if (size == 0) return std::vector<Tensor>(std::min<int64_t>(chunks, 1 << 16), x);
+  require_few("chunk", size == 0 ? chunks : std::min(chunks, size), where);
+  if (size == 0) return std::vector<Tensor>(chunks, x);
   return split(x, (size - 1) / chunks + 1, i, where);
 }
 
 std::vector<Tensor> tensor_split(const Tensor& x, int64_t sections, int axis, Where where) {
   const int i = wrapped_axis("tensor_split", x, axis, where);
   if (sections < 1) throw ValueError("tensor_split: " + std::to_string(sections) + " parts", where);
+  require_few("tensor_split", sections, where);
   const int64_t size = x.shape()[i], least = size / sections, larger = size % sections;
   std::vector<int64_t> ends;
   for (int64_t k = 1, at = 0; k < sections; ++k) ends.push_back(at += least + (k <= larger));
@@ -256,14 +271,18 @@ Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<i
          std::to_string(repeats.numel()) + " repeats for axis " + std::to_string(i) + " of " +
              t.shape().str(),
          where);
-  std::vector<int64_t> at;
   const std::vector<int64_t> counts = repeats.to_vector<int64_t>(where);
-  for (size_t k = 0; k < counts.size(); ++k) {
-    if (counts[k] < 0)
-      throw ValueError("repeat_interleave: " + std::to_string(counts[k]) + " repeats", where);
-    at.insert(at.end(), static_cast<size_t>(counts[k]), static_cast<int64_t>(k));
+  int64_t total = 0;
+  for (int64_t times : counts) {
+    if (times < 0)
+      throw ValueError("repeat_interleave: " + std::to_string(times) + " repeats", where);
+    total = add_sizes(total, times);
   }
-  return take(t, from_vector(at, {static_cast<int64_t>(at.size())}), i, where);
+  const Tensor at = written_integers({total}, [&](int64_t* out) {
+    for (size_t k = 0; k < counts.size(); ++k)
+      out = std::fill_n(out, counts[k], static_cast<int64_t>(k));
+  });
+  return take(t, at, i, where);
 }
 
 Tensor roll(const Tensor& x, const std::vector<int64_t>& shifts, const Axes& axes, Where where) {

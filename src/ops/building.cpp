@@ -5,7 +5,7 @@
 
 #include "glia/ops/arrange.h"
 #include "glia/random.h"
-#include "ops/private.h"
+#include "ops/positions.h"
 
 namespace glia {
 namespace {
@@ -36,22 +36,37 @@ struct Diagonal {
   }
 };
 
+// How many positions of the first rows lie left of column row + first.
+__int128 below(int64_t rows, int64_t columns, int64_t first) {
+  const int64_t begin = std::clamp<int64_t>(-first, 0, rows);
+  const int64_t full = std::clamp<int64_t>(columns - first, begin, rows);  // rows from here on
+  const __int128 some = full - begin;
+  return some * (begin + first) + some * (some - 1) / 2 + __int128{rows - full} * columns;
+}
+
 Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t given, bool lower) {
   if (rows < 0 || columns < 0)
     throw ShapeError(fmt::format("{}: {} rows and {} columns", op, rows, columns));
+  constexpr int64_t kMost = INT64_MAX / 4;
   const int64_t offset = bounded(given);
-  std::vector<int64_t> i, j;
-  for (int64_t r = 0; r < rows; ++r) {
-    const int64_t begin = lower ? 0 : std::clamp<int64_t>(r + offset, 0, columns);
-    const int64_t end = lower ? std::clamp<int64_t>(r + offset + 1, 0, columns) : columns;
-    for (int64_t c = begin; c < end; ++c) {
-      i.push_back(r);
-      j.push_back(c);
+  rows = std::min(rows, kMost);
+  columns = std::min(columns, kMost);
+  const __int128 exact = lower ? below(rows, columns, offset + 1)
+                               : __int128{rows} * columns - below(rows, columns, offset);
+  const auto count = static_cast<int64_t>(std::min<__int128>(exact, INT64_MAX));
+  return written_integers({2, count}, [&](int64_t* out) {
+    // Each row from the first to the last of these has some.
+    const int64_t first = lower ? std::clamp<int64_t>(-offset, 0, rows) : 0;
+    int64_t* const end = out + count;
+    for (int64_t r = first, *i = out, *j = end; i < end; ++r) {
+      const int64_t from = lower ? 0 : std::clamp<int64_t>(r + offset, 0, columns);
+      const int64_t to = lower ? std::clamp<int64_t>(r + offset + 1, 0, columns) : columns;
+      for (int64_t c = from; c < to; ++c) {
+        *i++ = r;
+        *j++ = c;
+      }
     }
-  }
-  const auto count = static_cast<int64_t>(i.size());
-  i.insert(i.end(), j.begin(), j.end());
-  return from_vector(i, {2, count});
+  });
 }
 
 // The axes other than two, then these.
@@ -196,21 +211,29 @@ Tensor combinations(const Tensor& x, int64_t r, bool with_replacement, Where whe
   if (r < 0) throw ValueError("combinations: r is " + std::to_string(r), where);
   const int64_t n = x.numel();
   if (r == 0) return zeros({0}, x.dtype());
-  if (r > n && !(with_replacement && n > 0)) return zeros({0, r}, x.dtype());
-  if (r > (1 << 16)) throw ValueError("combinations: r is " + std::to_string(r), where);
-  std::vector<int64_t> at, one(static_cast<size_t>(r));
-  for (int64_t i = 0; i < r; ++i) one[i] = with_replacement ? 0 : i;
-  int64_t count = 0;
-  for (;;) {
-    at.insert(at.end(), one.begin(), one.end());
-    ++count;
-    int64_t i = r - 1;
-    while (i >= 0 && one[i] == n - 1 - (with_replacement ? 0 : r - 1 - i)) --i;
-    if (i < 0) break;
-    ++one[i];
-    for (int64_t k = i + 1; k < r; ++k) one[k] = one[k - 1] + (with_replacement ? 0 : 1);
+  const int64_t free = with_replacement ? 0 : r;  // of n, what a choice takes away
+  if (n == 0 || free > n) return zeros({0, r}, x.dtype());
+  // (n over r), or (n + r - 1 over r), of which each step is whole.
+  const double all = with_replacement ? static_cast<double>(n) + static_cast<double>(r) - 1 : n;
+  const int64_t others = with_replacement ? n - 1 : n - r;
+  double choices = 1;
+  for (int64_t k = 0; k < std::min(r, others); ++k) {
+    choices = choices * (all - static_cast<double>(k)) / static_cast<double>(k + 1);
+    if (choices > 0x1p52) break;
   }
-  return take(x, from_vector(at, {count, r}), 0, where);
+  const Shape shape{choices > 0x1p52 ? INT64_MAX : std::llround(choices), r};
+  const int64_t rise = with_replacement ? 0 : 1;
+  const Tensor at = written_integers(shape, [&](int64_t* row) {
+    for (int64_t i = 0; i < r; ++i) row[i] = rise * i;
+    for (int64_t left = shape[0] - 1; left > 0; --left, row += r) {
+      int64_t i = r - 1;  // the last that can still rise
+      while (row[i] == n - 1 - rise * (r - 1 - i)) --i;
+      std::copy_n(row, i, row + r);
+      row[r + i] = row[i] + 1;
+      for (int64_t k = i + 1; k < r; ++k) row[r + k] = row[r + k - 1] + rise;
+    }
+  });
+  return take(x, at, 0, where);
 }
 
 Tensor eye(int64_t n, int64_t m, DType dtype) {

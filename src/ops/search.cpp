@@ -225,7 +225,8 @@ Tensor counted(const Tensor& bin, const Tensor& weight, int64_t bins, const Wher
 }
 
 void require_bins(const char* op, int64_t bins, const Where& where) {
-  if (bins < 1) throw ValueError(std::string(op) + ": " + std::to_string(bins) + " bins", where);
+  if (bins < 1 || bins == INT64_MAX)
+    throw ValueError(std::string(op) + ": " + std::to_string(bins) + " bins", where);
 }
 
 // The ends of the bins; equal ones are moved apart by one on each side, or by half.

@@ -209,7 +209,8 @@ Tensor i1(const Operand& x) { return record_one(k_i1, x); }
 Tensor i1e(const Operand& x) { return record_one(k_i1e, x); }
 
 Tensor polygamma(int64_t n, const Operand& x) {
-  if (n < 0) throw ValueError("polygamma: order " + std::to_string(n), x.where());
+  if (n < 0 || n > (int64_t{1} << 53))
+    throw ValueError("polygamma: order " + std::to_string(n), x.where());
   if (n == 0) return digamma(x);
   const Given in("polygamma", x);
   return cast(record(kPolygamma, {in.x.node()}, in.x.shape(), in.x.dtype(), PolygammaAttributes{n},

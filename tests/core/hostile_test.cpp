@@ -25,6 +25,7 @@
 #include "glia/runtime.h"
 #include "glia/sparse.h"
 #include "tests/support/hostile.h"
+#include "tests/support/hostile_functions.h"
 
 namespace {
 // What one request for memory may be. Sizes here are below 10 or above 2^30.
@@ -114,7 +115,7 @@ const std::map<std::string, Call>& calls() {
   }
 #define REDUCE(name) \
   { #name, USE(name(h.tensor(), h.axes(), h.yes())) }
-  static const std::map<std::string, Call> list{
+  static std::map<std::string, Call> list{
       // tensor.h
       {"from_bytes", DO(const uint64_t word = 1; const Shape s = h.shape();
                         if (s.numel() <= 1) h.use(from_bytes(&word, s, h.dtype())))},
@@ -418,6 +419,10 @@ const std::map<std::string, Call>& calls() {
 #undef BINARY
 #undef ASSIGN
 #undef REDUCE
+  [[maybe_unused]] static const bool whole = [] {
+    for (auto& [name, call] : hostile_array_functions()) list[name] = call;
+    return true;
+  }();
   return list;
 }
 

@@ -156,6 +156,20 @@ TEST(Arrange, Diagonals) {
   expect_fails([&] { diag(ones({1, 1, 1})); }, "rank 1 or 2");
   expect_fails([&] { diag(ones({3}), INT64_MAX); }, "");
   expect_fails([&] { tril_indices(-1, 2); }, "-1 rows");
+  expect_fails([&] { tril_indices(INT64_MAX, INT64_MAX); }, "");
+  expect_fails([&] { triu_indices(INT64_MAX, 7, INT64_MIN); }, "");
+  EXPECT_EQ(tril_indices(INT64_MAX, 0).numel(), 0);
+  EXPECT_EQ(triu_indices(INT64_MAX, 3, 1).numel(), 6);
+  EXPECT_EQ(triu_indices(3, INT64_MAX, INT64_MAX).numel() % 2, 0);
+  for (int64_t rows = 0; rows < 5; ++rows) {
+    for (int64_t columns = 0; columns < 5; ++columns) {
+      for (int64_t offset = -6; offset <= 6; ++offset) {
+        const Tensor every = ones({rows, columns});
+        expect_same(tril_indices(rows, columns, offset), transpose(nonzero(tril(every, offset))));
+        expect_same(triu_indices(rows, columns, offset), transpose(nonzero(triu(every, offset))));
+      }
+    }
+  }
 }
 
 TEST(Arrange, Building) {
@@ -183,7 +197,12 @@ TEST(Arrange, Building) {
   expect_fails([] { meshgrid({}); }, "no tensors");
   expect_fails([] { meshgrid({ones({2, 2})}); }, "axes of rank 1");
   expect_fails([] { combinations(ones({3}), -1); }, "r is -1");
-  expect_fails([] { combinations(ones({3}), INT64_MAX, true); }, "r is");
+  expect_fails([] { combinations(ones({3}), INT64_MAX, true); }, "");
+  expect_fails([] { combinations(arange(200), 100); }, "");
+  EXPECT_EQ(combinations(arange(12), 5).size(0), 792);
+  EXPECT_EQ(combinations(arange(5), 4, true).size(0), 70);
+  EXPECT_EQ(combinations(arange(5), 5).size(0), 1);
+  EXPECT_EQ(combinations(arange(1), 6, true).size(0), 1);
   EXPECT_EQ(combinations(ones({3}), 100).shape().str(), "(0, 100)");
   expect_fails([] { full_like(ones({2}, kI8), 700); }, "700");
 }

@@ -354,7 +354,8 @@ TEST(Special, SaysWhatIsWrong) {
   }
   EXPECT_NE(message_of([&] { polygamma(-1, x); }).find("polygamma: order -1"), std::string::npos);
   EXPECT_NE(message_of([&] { nextafter(cast(x, kBF16), 1); }).find("bf16"), std::string::npos);
-  EXPECT_EQ(polygamma(INT64_MAX, x).numel(), 2);
+  EXPECT_NE(message_of([&] { polygamma(INT64_MAX, x); }), "");
+  eval(polygamma(int64_t{1} << 53, tensor<double>({0.5, -0.5, 1e16, 0.0})));
   EXPECT_EQ(polygamma(1 << 20, tensor<double>({0.5, -0.5})).to_vector<double>().size(), 2u);
 }
 
