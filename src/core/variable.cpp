@@ -50,12 +50,13 @@ class Pending {
 thread_local Pending pending;
 
 // Values that this thread reads instead of those in the places.
-thread_local std::unordered_map<const Variable::Cell*, Tensor> substitutes;
+constinit thread_local std::unordered_map<const Variable::Cell*, Tensor>* substitutes = nullptr;
 
 Tensor* substitute_of(const Variable::Cell* cell) {
-  if (substitutes.empty()) return nullptr;
-  const auto found = substitutes.find(cell);
-  return found == substitutes.end() ? nullptr : &found->second;
+  if (!substitutes) [[likely]]
+    return nullptr;
+  const auto found = substitutes->find(cell);
+  return found == substitutes->end() ? nullptr : &found->second;
 }
 
 // The value as a leaf to which gradients flow; the same node where nothing else refers to it.
@@ -148,15 +149,18 @@ thread_local std::unordered_map<const Variable*, std::shared_ptr<Tie>> ties;
 
 }  // namespace
 
-Tensor substitute(Variable::Cell* cell, const Tensor& value) {
+Tensor substitute(const Variable::Cell* cell, const Tensor& value) {
   Tensor* here = substitute_of(cell);
   const Tensor before = here ? *here : Tensor();
-  if (!value.defined())
-    substitutes.erase(cell);
-  else if (here)
+  if (here && value.defined()) {
     *here = value;
-  else
-    substitutes.emplace(cell, value);
+  } else if (value.defined()) {
+    if (!substitutes) substitutes = new std::unordered_map<const Variable::Cell*, Tensor>;
+    substitutes->emplace(cell, value);
+  } else if (here) {
+    substitutes->erase(cell);
+    if (substitutes->empty()) delete std::exchange(substitutes, nullptr);
+  }
   return before;
 }
 
@@ -210,11 +214,13 @@ Variable& Variable::operator=(const Variable& other) {
 
 Tensor Variable::tensor(Where where) const {
   if (!cell_) throw Error("a variable is used before it has a value", where);
-  const Tensor* here = substitute_of(cell_.get());
-  return here ? *here : cell_->read();
+  return Tensor(*this);
 }
 
-Variable::operator Tensor() const { return cell_ ? tensor({}) : Tensor(); }
+Variable::operator Tensor() const {
+  if (const Tensor* here = substitute_of(cell_.get())) return *here;
+  return cell_ ? cell_->read() : Tensor();
+}
 
 bool Variable::trainable() const { return cell_ && cell_->trainable; }
 

@@ -49,9 +49,22 @@ struct Variable::Cell {
     return value;
   }
 };
-// What this thread reads in the place from now on; undefined: the value that is there. Returns what
-// was so until now.
-Tensor substitute(Variable::Cell* cell, const Tensor& value);
+// What this thread reads in the place from now on, with its history; undefined: the value that is
+// there. Returns what was so until now.
+Tensor substitute(const Variable::Cell* cell, const Tensor& value);
+// While one lives, this thread reads this value of a variable.
+class Substitution {
+ public:
+  Substitution(const Variable& place, const Tensor& value)
+      : cell_(place.cell()), before_(substitute(cell_, value)) {}
+  ~Substitution() { substitute(cell_, before_); }
+  Substitution(const Substitution&) = delete;
+  Substitution& operator=(const Substitution&) = delete;
+
+ private:
+  const Variable::Cell* const cell_;
+  const Tensor before_;
+};
 // These are about to be copied, one by one: copies of those that share a place shall share one.
 void keep_ties(std::span<const Variable* const> variables);
 

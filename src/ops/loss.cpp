@@ -1,29 +1,10 @@
-// Loss functions.
-#include "glia/ops.h"
+// Losses of an input and a target of one shape, and of class indices.
+#include "ops/loss.h"
+
 #include "ops/autocast.h"
-#include "ops/private.h"
 
 namespace glia {
 namespace {
-
-Tensor reduced(const Tensor& losses, Reduction reduction, const Where& where) {
-  switch (reduction) {
-    case Reduction::kMean:
-      return mean(losses, {}, false, where);
-    case Reduction::kSum:
-      return sum(losses, {}, false, where);
-    case Reduction::kNone:
-      break;
-  }
-  return losses;
-}
-
-void same_shape(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
-  require_defined(op, x, where);
-  require_defined(op, target, where);
-  if (x.shape() != target.shape())
-    fail(op, "input " + x.shape().str() + " and target " + target.shape().str() + " differ", where);
-}
 
 // ---- Losses of an input and a target of one shape ----
 
@@ -99,46 +80,6 @@ const Op kBce{.name = "binary_cross_entropy_with_logits",
               .attributes = kAttributeFields<LossAttributes>,
               .compose = compose_bce};
 
-// An input and its target: 16-bit floats in f32, the loss rounded to their dtype.
-struct Compared {
-  Tensor x, target;
-  DType dtype;
-
-  Compared(const char* op, const Tensor& a, const Tensor& b, const Where& where) {
-    same_shape(op, a, b, where);
-    x = as_full_float(op, a, where);
-    target = as_full_float(op, b, where);
-    dtype = promote(x.dtype(), target.dtype());
-    x = cast(x, sum_dtype(dtype));
-    target = cast(target, sum_dtype(dtype));
-  }
-  template <Attributes A>
-  Tensor loss(const Op& op, const A& attributes, std::span<Node* const> nodes,
-              const Where& where) const {
-    const Shape shape = attributes.reduction == Reduction::kNone ? x.shape() : Shape();
-    return cast(record(op, nodes, shape, x.dtype(), attributes, where), dtype);
-  }
-  template <Attributes A>
-  Tensor loss(const Op& op, const A& attributes, const Where& where) const {
-    Node* const nodes[] = {x.node(), target.node()};
-    return loss(op, attributes, nodes, where);
-  }
-};
-
-// Whether `shape` broadcasts to `to`.
-bool fits(const Shape& shape, const Shape& to) {
-  const int more = to.rank() - shape.rank();
-  for (int i = 0; i < shape.rank(); ++i) {
-    if (more < 0 || (shape[i] != 1 && shape[i] != to[i + more])) return false;
-  }
-  return true;
-}
-
-// A factor for each class or element, in the dtype of x; undefined where none is given.
-Tensor factor(const Tensor& weight, const Tensor& x) {
-  return weight.defined() ? cast(weight, x.dtype()) : weight;
-}
-
 // ---- check_classes(indices): as i32, -1 where ignored ----
 
 struct ClassesAttributes {
@@ -172,37 +113,6 @@ const Op kCheckClasses{.name = "check_classes",
                        .run = run_check_classes,
                        .batch = batch_check_classes,
                        .may_throw = true};
-
-// The classes that rows of x (..., C) are given, as (..., 1).
-struct Classes {
-  Tensor counted;  // whether a row is not ignored
-  Tensor hit;      // (..., C): whether this is the row's class
-  Tensor share;    // (..., 1): the weight of the row's class, if classes have weights
-
-  Classes(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignored,
-          const Where& where) {
-    const int64_t count = x.size(-1);
-    const Tensor checked = record(kCheckClasses, {target.node()}, target.shape(), kI32,
-                                  ClassesAttributes{count, ignored}, where);
-    const Tensor column = unsqueeze(checked, -1, where);
-    counted = column >= 0;
-    hit = column == arange(count, kI32);
-    if (weight.defined()) share = picked(weight);
-  }
-
-  // The element of the row's class; x (..., C) or (C).
-  Tensor picked(const Tensor& x) const { return sum(where(hit, x, 0), {-1}, true); }
-  Tensor shared(const Tensor& losses) const { return share.defined() ? losses * share : losses; }
-
-  // Losses (..., 1) of rows, zero where ignored; the mean is over the others, by their weights.
-  Tensor reduced(const Tensor& losses, Reduction reduction) const {
-    const Tensor masked = where(counted, losses, 0);
-    if (reduction == Reduction::kNone) return squeeze(masked, -1);
-    const Tensor total = sum(masked);
-    if (reduction == Reduction::kSum) return total;
-    return total / sum(share.defined() ? where(counted, share, 0) : counted);
-  }
-};
 
 // ---- cross_entropy(x, target, weight, 1 - smoothing, smoothing / C), nll_loss(x, target, weight)
 // ----
@@ -254,33 +164,6 @@ const RegisterOp registered[] = {
     RegisterOp(kCheckClasses), RegisterOp(kMse), RegisterOp(kL1),           RegisterOp(kSmoothL1),
     RegisterOp(kSmoothL1Loss), RegisterOp(kBce), RegisterOp(kCrossEntropy), RegisterOp(kNll)};
 
-void check_target(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
-  Shape rows = x.shape();
-  rows.erase(rows.rank() - 1);
-  if (!is_integer(target.dtype()) || target.shape() != rows)
-    fail(op,
-         "for input " + x.shape().str() + " the target must be class indices " + rows.str() +
-             ", not " + name(target.dtype()) + " " + target.shape().str(),
-         where);
-}
-
-Tensor with_classes(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
-  if (!target.defined()) fail(op, "the target is not defined", where);
-  const Tensor t = as_full_float(op, x, where);
-  if (t.rank() == 0) fail(op, "the input has no class axis", where);
-  return cast(t, sum_dtype(t.dtype()));
-}
-
-Tensor class_weight(const char* op, const Tensor& weight, const Tensor& x, const Where& where) {
-  if (weight.defined() && weight.shape() != Shape{x.size(-1)})
-    fail(op, "weight " + weight.shape().str() + " is not one for each class of " + x.shape().str(),
-         where);
-  return factor(weight, x);
-}
-
-}  // namespace
-
-namespace {
 Tensor of_rows(const Op& op, std::span<Node* const> nodes, Reduction reduction, int64_t ignored,
                const Where& where) {
   Shape rows = nodes[0]->shape;
@@ -289,6 +172,11 @@ Tensor of_rows(const Op& op, std::span<Node* const> nodes, Reduction reduction, 
                 ClassLossAttributes{reduction, ignored}, where);
 }
 }  // namespace
+
+Tensor checked_classes(const Tensor& target, int64_t classes, int64_t ignored, const Where& where) {
+  return record(kCheckClasses, {target.node()}, target.shape(), kI32,
+                ClassesAttributes{classes, ignored}, where);
+}
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options,
                      Where where) {
@@ -347,16 +235,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
                                         const BinaryCrossEntropyOptions& options, Where where) {
   const char* op = "binary_cross_entropy_with_logits";
   const Compared c(op, x, target, where);
-  const auto broadcasts = [&](const char* what, const Tensor& weight) {
-    if (weight.defined() && !fits(weight.shape(), x.shape()))
-      fail(op,
-           std::string(what) + " " + weight.shape().str() + " does not broadcast to " +
-               x.shape().str(),
-           where);
-    return factor(weight, c.x);
-  };
-  const Tensor weight = broadcasts("weight", options.weight),
-               pos_weight = broadcasts("pos_weight", options.pos_weight);
+  const Tensor weight = broadcast_factor(op, "weight", options.weight, c.x, where),
+               pos_weight = broadcast_factor(op, "pos_weight", options.pos_weight, c.x, where);
   Node* const nodes[] = {c.x.node(), c.target.node(), weight.node(), pos_weight.node()};
   return c.loss(kBce, LossAttributes{options.reduction}, nodes, where);
 }

@@ -1,8 +1,7 @@
-// Normalisation and dropout.
+// Normalisation over rows and over batches.
 #include <algorithm>
 
 #include "glia/ops.h"
-#include "glia/random.h"
 #include "ops/private.h"
 
 namespace glia {
@@ -184,15 +183,6 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& 
   const Tensor mean = output(tuple, 1, channels, t.dtype()),
                var = output(tuple, 2, channels, t.dtype());
   return {cast(output(tuple, 0, t.shape(), dtype, {mean, var}), given.dtype()), mean, var};
-}
-
-Tensor dropout(const Tensor& x, double p, Where where) {
-  if (!(p >= 0 && p <= 1))
-    fail("dropout", "the probability " + std::to_string(p) + " is not in [0, 1]", where);
-  const Tensor t = as_float("dropout", x, where);
-  if (p == 0) return t;
-  if (p == 1) return glia::where(full({}, 0, kBool), t, 0);
-  return glia::where(rand(t.shape(), t.dtype() == kF64 ? kF64 : kF32) >= p, t * (1 / (1 - p)), 0);
 }
 
 }  // namespace glia

@@ -1,0 +1,17 @@
+// What the kernels of group normalisation know of it.
+#pragma once
+
+#include "glia/op.h"
+
+namespace glia {
+
+// group_norm(x (N, S, C), weight (C), bias (C)) -> out, mean (N, groups), inverse deviation (N,
+// groups); group_norm_backward(x, mean, inverse, weight, gradient of out) -> those of x, weight and
+// bias. Weight and bias may be absent.
+struct GroupNormAttributes {
+  int64_t groups = 1;
+  double eps = 1e-5;
+  GLIA_ATTRIBUTES(groups, eps)
+};
+
+}  // namespace glia
