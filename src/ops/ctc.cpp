@@ -1,5 +1,5 @@
-// Connectionist temporal classification (Graves et al. 2006): sums over all paths by the forward and
-// the backward recursion, in logarithms and f64.
+// Connectionist temporal classification (Graves et al. 2006): sums over all paths by the forward
+// and the backward recursion, in logarithms and f64.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -61,9 +61,9 @@ struct Sequences {
         if (label < 0 || label >= classes || label == blank)
           throw ValueError("ctc_loss: label " + std::to_string(label) + " at position " +
                            std::to_string(i) + " of example " + std::to_string(n) +
-                           (label == blank ? " is the blank" : " is not one of " +
-                                                                   std::to_string(classes) +
-                                                                   " classes"));
+                           (label == blank
+                                ? " is the blank"
+                                : " is not one of " + std::to_string(classes) + " classes"));
       }
     }
   }
@@ -230,8 +230,8 @@ Tensor padded(const Tensor& labels, const Tensor& lengths, const Where& where) {
     total = add_sizes(total, length);
   }
   if (total != labels.numel())
-    throw ValueError("ctc_loss: " + std::to_string(labels.numel()) + " labels, where the lengths are " +
-                         std::to_string(total) + " together",
+    throw ValueError("ctc_loss: " + std::to_string(labels.numel()) +
+                         " labels, where the lengths are " + std::to_string(total) + " together",
                      where);
   const auto count = static_cast<int64_t>(starts.size());
   if (total == 0) return zeros({count, 0}, kI64);

@@ -17,7 +17,8 @@ Tensor rooted(const Tensor& x, Root&& root) {
 // Along one axis, which stays with size 1.
 Tensor length(const Tensor& x, double p, int axis, const Where& where) {
   const Axes along{axis};
-  if (p == 2) return rooted(sum(square(x), along, true, where), [](const Tensor& s) { return sqrt(s); });
+  if (p == 2)
+    return rooted(sum(square(x), along, true, where), [](const Tensor& s) { return sqrt(s); });
   const Tensor size = abs(x);
   if (p == 0) return sum(cast(x != 0, x.dtype()), along, true, where);
   if (p == 1) return sum(size, along, true, where);

@@ -133,7 +133,8 @@ struct Classes {
   }
 };
 
-inline void check_target(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
+inline void check_target(const char* op, const Tensor& x, const Tensor& target,
+                         const Where& where) {
   Shape rows = x.shape();
   rows.erase(rows.rank() - 1);
   if (!is_integer(target.dtype()) || target.shape() != rows)
@@ -143,14 +144,16 @@ inline void check_target(const char* op, const Tensor& x, const Tensor& target, 
          where);
 }
 
-inline Tensor with_classes(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
+inline Tensor with_classes(const char* op, const Tensor& x, const Tensor& target,
+                           const Where& where) {
   if (!target.defined()) fail(op, "the target is not defined", where);
   const Tensor t = as_full_float(op, x, where);
   if (t.rank() == 0) fail(op, "the input has no class axis", where);
   return cast(t, sum_dtype(t.dtype()));
 }
 
-inline Tensor class_weight(const char* op, const Tensor& weight, const Tensor& x, const Where& where) {
+inline Tensor class_weight(const char* op, const Tensor& weight, const Tensor& x,
+                           const Where& where) {
   if (weight.defined() && weight.shape() != Shape{x.size(-1)})
     fail(op, "weight " + weight.shape().str() + " is not one for each class of " + x.shape().str(),
          where);

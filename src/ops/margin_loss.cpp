@@ -18,15 +18,17 @@ Tensor where_target_is(const Tensor& target, double value, const Tensor& losses)
 
 void require_vectors(const char* op, const Tensor& x, const Tensor& other, const Where& where) {
   if (x.rank() == 0 || x.shape() != other.shape())
-    fail(op, "operands " + x.shape().str() + " and " + other.shape().str() + " are not (..., D) alike",
+    fail(op,
+         "operands " + x.shape().str() + " and " + other.shape().str() + " are not (..., D) alike",
          where);
 }
 void require_rows(const char* op, const Tensor& x, const Tensor& target, const Where& where) {
   Shape rows = x.shape();
   rows.erase(rows.rank() - 1);
   if (target.shape() != rows)
-    fail(op, "for vectors " + x.shape().str() + " the target must be " + rows.str() + ", not " +
-                 target.shape().str(),
+    fail(op,
+         "for vectors " + x.shape().str() + " the target must be " + rows.str() + ", not " +
+             target.shape().str(),
          where);
 }
 
@@ -38,7 +40,8 @@ Tensor triplet(const char* op, const Wide& w, const DistanceFunction& distance,
   const Tensor near = distance(anchor, positive);
   Tensor far = distance(anchor, negative);
   if (options.swap) far = minimum(far, distance(positive, negative));
-  return w.loss(positive_part(Operand(near, where) - far + options.margin), options.reduction, where);
+  return w.loss(positive_part(Operand(near, where) - far + options.margin), options.reduction,
+                where);
 }
 
 }  // namespace
@@ -124,9 +127,9 @@ Tensor cosine_embedding_loss(const Tensor& x1, const Tensor& x2, const Tensor& t
   constexpr double kEps = 1e-12;  // so that vectors of zeros have an angle
   const auto dot = [&](const Tensor& u, const Tensor& v) { return sum(u * v, {-1}, false, where); };
   const Tensor cosine = dot(a, b) * rsqrt((dot(a, a) + kEps) * (dot(b, b) + kEps));
-  return w.loss(where_target_is(t, 1, 1 - cosine) +
-                    where_target_is(t, -1, positive_part(cosine - margin)),
-                reduction, where);
+  return w.loss(
+      where_target_is(t, 1, 1 - cosine) + where_target_is(t, -1, positive_part(cosine - margin)),
+      reduction, where);
 }
 
 Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
@@ -185,7 +188,8 @@ Tensor info_nce_loss(const Tensor& query, const Tensor& positive, const Tensor& 
   if (negatives.defined()) {
     const Tensor rest = cast(as_full_float(op, negatives, where), q.dtype());
     if (rest.rank() != 2 || rest.size(1) != q.size(1))
-      fail(op, "negatives " + rest.shape().str() + " are not (M, " + std::to_string(q.size(1)) + ")",
+      fail(op,
+           "negatives " + rest.shape().str() + " are not (M, " + std::to_string(q.size(1)) + ")",
            where);
     const Tensor others = matmul(q, transpose(normalize(rest, 2, -1, 1e-12, where)), where);
     logits = concat({sum(q * k, {1}, true, where), others}, 1, where);
@@ -194,9 +198,9 @@ Tensor info_nce_loss(const Tensor& query, const Tensor& positive, const Tensor& 
     logits = matmul(q, transpose(k), where);
     target = arange(q.size(0));
   }
-  return cast(cross_entropy(logits / options.temperature, target, {.reduction = options.reduction},
-                            where),
-              w.dtype);
+  return cast(
+      cross_entropy(logits / options.temperature, target, {.reduction = options.reduction}, where),
+      w.dtype);
 }
 
 Tensor nt_xent_loss(const Tensor& view1, const Tensor& view2, const InfoNCEOptions& options,
@@ -208,7 +212,8 @@ Tensor nt_xent_loss(const Tensor& view1, const Tensor& view2, const InfoNCEOptio
   const int64_t n = w.x[0].size(0);
   const Tensor z = normalize(concat({w.x[0], w.x[1]}, 0, where), 2, -1, 1e-12, where);
   const Tensor own = unsqueeze(arange(2 * n), 1) == arange(2 * n);
-  const Tensor logits = glia::where(own, -INFINITY, matmul(z, transpose(z), where) / options.temperature);
+  const Tensor logits =
+      glia::where(own, -INFINITY, matmul(z, transpose(z), where) / options.temperature);
   const Tensor target = concat({arange(n, 2 * n), arange(n)});
   return cast(cross_entropy(logits, target, {.reduction = options.reduction}, where), w.dtype);
 }

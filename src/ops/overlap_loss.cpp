@@ -10,8 +10,8 @@ namespace glia {
 namespace {
 
 // 1 less the overlap of each class in each example.
-Tensor overlap(const char* op, const Tensor& x, const Tensor& target,
-               const TverskyOptions& options, const Where& where) {
+Tensor overlap(const char* op, const Tensor& x, const Tensor& target, const TverskyOptions& options,
+               const Where& where) {
   const Compared c(op, x, target, where);
   if (c.x.rank() < 2) fail(op, "needs (N, ..., C), not " + c.x.shape().str(), where);
   const Shape& shape = c.x.shape();
@@ -41,10 +41,9 @@ Tensor sigmoid_focal_loss(const Tensor& x, const Tensor& target, const SigmoidFo
   const Tensor &z = c.x, &t = c.target;
   // 1 - p_t, by sigmoids that do not cancel.
   const Tensor wrong = sigmoid(z) * (1 - t) + sigmoid(-z) * t;
-  Tensor losses = binary_cross_entropy_with_logits(z, t, Reduction::kNone, where) *
-                  pow(wrong, options.gamma);
-  if (options.alpha >= 0)
-    losses = losses * (options.alpha * t + (1 - options.alpha) * (1 - t));
+  Tensor losses =
+      binary_cross_entropy_with_logits(z, t, Reduction::kNone, where) * pow(wrong, options.gamma);
+  if (options.alpha >= 0) losses = losses * (options.alpha * t + (1 - options.alpha) * (1 - t));
   return c.loss(losses, options.reduction, where);
 }
 
@@ -52,8 +51,8 @@ Tensor focal_loss(const Tensor& x, const Tensor& target, const FocalOptions& opt
   const char* op = "focal_loss";
   const Tensor t = with_classes(op, x, target, where);
   check_target(op, t, target, where);
-  const Classes classes(t, target, class_weight(op, options.weight, t, where),
-                        options.ignore_index, where);
+  const Classes classes(t, target, class_weight(op, options.weight, t, where), options.ignore_index,
+                        where);
   const Tensor log_p = classes.picked(log_softmax(t, -1, where));
   const Tensor losses = -log_p * pow(-expm1(log_p), options.gamma);
   return cast(classes.reduced(classes.shared(losses), options.reduction),
@@ -102,7 +101,8 @@ Tensor kl_categorical(const Tensor& logits, const Tensor& prior_logits, Where wh
   if (logits.rank() == 0 || prior_logits.rank() == 0 ||
       logits.shape().size(-1) != prior_logits.shape().size(-1))
     fail(op,
-         logits.shape().str() + " and " + prior_logits.shape().str() + " are not of the same classes",
+         logits.shape().str() + " and " + prior_logits.shape().str() +
+             " are not of the same classes",
          where);
   const Tensor p = log_softmax(in(logits), -1, where), q = log_softmax(in(prior_logits), -1, where);
   const Tensor likely = p > -INFINITY;  // what cannot be counts as 0
@@ -134,10 +134,10 @@ Tensor sample_normal(const Tensor& mean, const Tensor& log_var, Where where) {
 Tensor elbo(const Tensor& log_likelihood, const Tensor& kl, const ELBOOptions& options,
             Where where) {
   const Elements in("elbo", log_likelihood, kl, where);
-  if (kl.rank() == 0 || log_likelihood.rank() == 0 ||
-      log_likelihood.shape()[0] != kl.shape()[0])
+  if (kl.rank() == 0 || log_likelihood.rank() == 0 || log_likelihood.shape()[0] != kl.shape()[0])
     fail("elbo",
-         log_likelihood.shape().str() + " and " + kl.shape().str() + " are not of one batch", where);
+         log_likelihood.shape().str() + " and " + kl.shape().str() + " are not of one batch",
+         where);
   const auto n = static_cast<double>(kl.shape()[0]);
   Tensor divergence = in(kl);
   if (options.free_bits > 0)

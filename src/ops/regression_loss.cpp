@@ -12,7 +12,9 @@ namespace {
 
 constexpr double kLeastLog = -100;
 
-Tensor bounded_log(const Tensor& log) { return maximum(log, shared_scalar(kLeastLog, log.dtype())); }
+Tensor bounded_log(const Tensor& log) {
+  return maximum(log, shared_scalar(kLeastLog, log.dtype()));
+}
 
 std::vector<Tensor> compose_bernoulli_nll(const Recorded&, std::span<const Tensor> in) {
   const Tensor &x = in[0], &target = in[1];
@@ -35,7 +37,8 @@ const Op kBernoulliNll{.name = "bernoulli_nll",
 const RegisterOp registered(kBernoulliNll);
 
 void require_positive(const char* op, const char* what, double value, const Where& where) {
-  if (!(value > 0)) fail(op, std::string(what) + " " + std::to_string(value) + " is not above 0", where);
+  if (!(value > 0))
+    fail(op, std::string(what) + " " + std::to_string(value) + " is not above 0", where);
 }
 
 }  // namespace
@@ -53,8 +56,8 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target,
   const char* op = "binary_cross_entropy";
   const Compared c(op, x, target, where);
   const Tensor weight = broadcast_factor(op, "weight", options.weight, c.x, where);
-  const Tensor losses = record(kBernoulliNll, {c.x.node(), c.target.node()}, c.x.shape(),
-                               c.x.dtype(), {}, where);
+  const Tensor losses =
+      record(kBernoulliNll, {c.x.node(), c.target.node()}, c.x.shape(), c.x.dtype(), {}, where);
   return c.loss(weight.defined() ? losses * weight : losses, options.reduction, where);
 }
 

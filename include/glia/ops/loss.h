@@ -1,7 +1,7 @@
-// Losses besides those of glia/ops.h, with PyTorch's names, options and defaults. Operands of 16 bits
-// are computed in f32, and the loss is rounded to their dtype. Functions throw ShapeError for shapes
-// and options that do not fit. Where it is not said otherwise, operands have one shape, the mean is
-// over all losses, and (...) stands for any axes, none among them.
+// Losses besides those of glia/ops.h, with PyTorch's names, options and defaults. Operands of 16
+// bits are computed in f32, and the loss is rounded to their dtype. Functions throw ShapeError for
+// shapes and options that do not fit. Where it is not said otherwise, operands have one shape, the
+// mean is over all losses, and (...) stands for any axes, none among them.
 #pragma once
 
 #include <functional>
@@ -26,8 +26,8 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target,
                             Where where = Where::current());
 struct PoissonNLLOptions {
   bool log_input = true;  // x is the rate's logarithm
-  bool full = false;      // adds Stirling's approximation of log(target!) where the target is above 1
-  double eps = 1e-8;      // added to a rate that a logarithm is taken of
+  bool full = false;  // adds Stirling's approximation of log(target!) where the target is above 1
+  double eps = 1e-8;  // added to a rate that a logarithm is taken of
   Reduction reduction = Reduction::kMean;
 };
 Tensor poisson_nll_loss(const Tensor& x, const Tensor& target,

@@ -11,8 +11,8 @@ namespace glia {
 
 // ---- Normalisation ----------------------------------------------------------------------------
 
-// Of x (N, ..., C): each of `num_groups` equal parts of an example's channels over all positions, by
-// the biased variance, then weight and bias (C), which may be undefined (Wu & He 2018).
+// Of x (N, ..., C): each of `num_groups` equal parts of an example's channels over all positions,
+// by the biased variance, then weight and bias (C), which may be undefined (Wu & He 2018).
 Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {},
                   const Tensor& bias = {}, double eps = 1e-5, Where where = Where::current());
 // Each channel of each example apart, of x (N, ..., C) (Ulyanov et al. 2016).
