@@ -57,7 +57,8 @@ Tensor dropped_to_alpha(const char* op, const Tensor& x, double p, const Shape& 
   constexpr double kAlpha = 1.7580993408473766;  // minus what selu() tends to
   const double scale = 1 / std::sqrt((1 - p) * (1 + p * kAlpha * kAlpha));
   const Tensor wide = cast(t, sum_dtype(t.dtype()));
-  const Tensor y = glia::where(kept(mask, p, t.dtype()), wide, -kAlpha) * scale + kAlpha * p * scale;
+  const Tensor y =
+      glia::where(kept(mask, p, t.dtype()), wide, -kAlpha) * scale + kAlpha * p * scale;
   return cast(y, t.dtype());
 }
 

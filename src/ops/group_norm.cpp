@@ -32,8 +32,8 @@ std::vector<Tensor> compose_group_norm(const Recorded& one, std::span<const Tens
   const Tensor centred = x - of_channels(rough, channels);
   const Tensor rest = over_groups(mean(centred, {1}, true), groups);  // of the mean's rounding
   const Tensor squares = over_groups(mean(square(centred), {1}, true), groups) - square(rest);
-  const Tensor inverse = rsqrt(maximum(squares, shared_scalar(0, x.dtype())) +
-                               shared_scalar(eps, x.dtype()));
+  const Tensor inverse =
+      rsqrt(maximum(squares, shared_scalar(0, x.dtype())) + shared_scalar(eps, x.dtype()));
   Tensor out = (centred - of_channels(rest, channels)) * of_channels(inverse, channels);
   if (in[1].defined()) out = out * in[1];
   if (in[2].defined()) out = out + in[2];
@@ -44,13 +44,14 @@ std::vector<Tensor> compose_group_norm_backward(const Recorded& one, std::span<c
   const Tensor &x = in[0], &mean_of = in[1], &inverse = in[2], &weight = in[3], &g = in[4];
   const int64_t groups = one.attributes<GroupNormAttributes>().groups, channels = x.size(2);
   const auto positions = static_cast<double>(x.size(1));
-  const auto within = [&](const Tensor& t) { return of_channels(over_groups(t, groups), channels); };
+  const auto within = [&](const Tensor& t) {
+    return of_channels(over_groups(t, groups), channels);
+  };
   const Tensor scale = of_channels(inverse, channels);
   const Tensor y = (x - of_channels(mean_of, channels)) * scale;
   const Tensor centre = mean(g, {1}, true), along = mean(g * y, {1}, true);
   const auto weighted = [&](const Tensor& t) { return weight.defined() ? t * weight : t; };
-  const Tensor gx =
-      scale * (weighted(g) - within(weighted(centre)) - y * within(weighted(along)));
+  const Tensor gx = scale * (weighted(g) - within(weighted(centre)) - y * within(weighted(along)));
   return {gx, sum(along, {0, 1}) * positions, sum(centre, {0, 1}) * positions};
 }
 
@@ -62,10 +63,9 @@ void vjp_group_norm(Vjp& v) {
       !inverse.defined())
     return v.set_composed();
   const Tensor x = v.in(0), weight = v.in(1);
-  const Tensor tuple = record(
-      kGroupNormBackward,
-      {x.node(), mean_of.node(), inverse.node(), weight.node(), g.node()}, {}, x.dtype(),
-      v.words(), v.where());
+  const Tensor tuple = record(kGroupNormBackward,
+                              {x.node(), mean_of.node(), inverse.node(), weight.node(), g.node()},
+                              {}, x.dtype(), v.words(), v.where());
   const Shape channels{x.size(2)};
   if (v.needs(0)) v.set(0, output(tuple, 0, x.shape(), x.dtype()));
   if (v.needs(1)) v.set(1, output(tuple, 1, channels, x.dtype()));
@@ -119,8 +119,7 @@ const RegisterOp registered[] = {RegisterOp(kGroupNorm), RegisterOp(kGroupNormBa
 void check_channels(const char* op, const char* what, const Tensor& t, int64_t channels,
                     const Where& where) {
   if (t.defined() && t.shape() != Shape{channels})
-    fail(op,
-         std::string(what) + " has shape " + t.shape().str() + ", not " + Shape{channels}.str(),
+    fail(op, std::string(what) + " has shape " + t.shape().str() + ", not " + Shape{channels}.str(),
          where);
 }
 
