@@ -19,8 +19,8 @@ void require(bool holds, const char* layer, const std::string& what) {
 void require_channels(const char* layer, const Tensor& x, int64_t channels, int least_rank,
                       const Where& where) {
   if (x.rank() < least_rank || x.size(-1) != channels)
-    throw ShapeError(fmt::format("{}: needs (N, ..., {}), got {}", layer, channels, x.shape().str()),
-                     where);
+    throw ShapeError(
+        fmt::format("{}: needs (N, ..., {}), got {}", layer, channels, x.shape().str()), where);
 }
 
 }  // namespace
@@ -37,8 +37,8 @@ std::vector<Tensor> SyncBatchNorm::operator()(const std::vector<Tensor>& parts, 
   const Tensor whole = (*this)(concat(rows, 0, where), where);
   int64_t start = 0;
   for (size_t i = 0; i < parts.size(); start += rows[i++].size(0))
-    outs.push_back(reshape(slice(whole, 0, {start, start + rows[i].size(0)}, where),
-                           parts[i].shape(), where));
+    outs.push_back(
+        reshape(slice(whole, 0, {start, start + rows[i].size(0)}, where), parts[i].shape(), where));
   return outs;
 }
 
@@ -81,8 +81,8 @@ Tensor InstanceNorm2d::operator()(const Tensor& x, Where where) const {
   }
   const int64_t positions = x.numel() / std::max<int64_t>(x.size(0) * features_, 1);
   if (positions == 1 && is_training())
-    throw ShapeError("InstanceNorm2d: training needs more than one position, got " + x.shape().str(),
-                     where);
+    throw ShapeError(
+        "InstanceNorm2d: training needs more than one position, got " + x.shape().str(), where);
   if (is_training() && running_mean.defined() && x.numel() > 0) {
     const NoGrad off;
     const Tensor rows = cast(reshape(x, {x.size(0), positions, features_}), running_mean.dtype());

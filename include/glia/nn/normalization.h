@@ -1,6 +1,6 @@
-// Normalisation layers besides those of glia/nn/layers.h, and layers whose weight is made of others.
-// Channels are the last axis. Constructors throw ShapeError for arguments out of range, calls for
-// inputs that do not fit.
+// Normalisation layers besides those of glia/nn/layers.h, and layers whose weight is made of
+// others. Channels are the last axis. Constructors throw ShapeError for arguments out of range,
+// calls for inputs that do not fit.
 #pragma once
 
 #include <concepts>
@@ -24,7 +24,9 @@ using BatchNorm3d = BatchNorm2d;  // (N, D, H, W, C)
 // gradients and running statistics are those of the whole batch. One tensor is a batch of one part.
 struct SyncBatchNorm : BatchNorm2d {
   using BatchNorm2d::BatchNorm2d;
-  using BatchNorm2d::operator();
+  Tensor operator()(const Tensor& x, Where where = Where::current()) const {
+    return BatchNorm2d::operator()(x, where);
+  }
   std::vector<Tensor> operator()(const std::vector<Tensor>& parts,
                                  Where where = Where::current()) const;
 };
@@ -50,8 +52,8 @@ struct InstanceNormOptions {
   bool affine = false;
   bool track_running_stats = false;
 };
-// Each channel of each example of (N, ..., C) apart, by its own statistics (Ulyanov et al. 2016); in
-// evaluation mode by the running ones, if these are tracked.
+// Each channel of each example of (N, ..., C) apart, by its own statistics (Ulyanov et al. 2016);
+// in evaluation mode by the running ones, if these are tracked.
 struct InstanceNorm2d : Module {
   explicit InstanceNorm2d(int64_t features, const InstanceNormOptions& options = {});
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
@@ -166,8 +168,8 @@ struct WeightNormOptions {
   // The axis of PyTorch's weight whose entries have a length each; unset: one length for all.
   std::optional<int> dim = 0;
 };
-// A layer whose weight is a direction and a length (Salimans & Kingma 2016), which start as those of
-// the weight it has: nn::WeightNorm layer(nn::Linear(3, 4)).
+// A layer whose weight is a direction and a length (Salimans & Kingma 2016), which start as those
+// of the weight it has: nn::WeightNorm layer(nn::Linear(3, 4)).
 template <std::derived_from<Module> Layer>
 struct WeightNorm : Parametrized<Layer> {
   explicit WeightNorm(Layer layer, const WeightNormOptions& options = {})
