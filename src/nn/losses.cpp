@@ -51,8 +51,8 @@ AdaptiveLogSoftmaxWithLoss::AdaptiveLogSoftmaxWithLoss(int64_t in_features, int6
       head(in_features, this->cutoffs[0] + static_cast<int64_t>(cutoffs.size()),
            {.bias = options.head_bias}) {
   if (!(options.div_value > 0))
-    throw ShapeError(fmt::format("AdaptiveLogSoftmaxWithLoss: div_value {} is not above 0",
-                                 options.div_value));
+    throw ShapeError(
+        fmt::format("AdaptiveLogSoftmaxWithLoss: div_value {} is not above 0", options.div_value));
   for (size_t i = 0; i < cutoffs.size(); ++i) {
     const double share = std::pow(options.div_value, static_cast<double>(i + 1));
     const auto width = static_cast<int64_t>(std::floor(static_cast<double>(in_features) / share));
@@ -82,17 +82,19 @@ AdaptiveLogSoftmaxWithLoss::Result AdaptiveLogSoftmaxWithLoss::operator()(const 
   }
   if (x.rank() != 2 || target.shape() != Shape{x.size(0)} || !is_integer(target.dtype()))
     throw ShapeError(
-        fmt::format("AdaptiveLogSoftmaxWithLoss: needs (N, in) and class indices (N), got {} and {} {}",
-                    x.shape().str(), name(target.dtype()), target.shape().str()),
+        fmt::format(
+            "AdaptiveLogSoftmaxWithLoss: needs (N, in) and class indices (N), got {} and {} {}",
+            x.shape().str(), name(target.dtype()), target.shape().str()),
         where);
   const std::vector<int64_t> classes = target.to_vector<int64_t>(where);
   std::vector<std::vector<int64_t>> rows(tail.size());  // of each cluster
   std::vector<int64_t> first;                           // the column of the head for each row
   for (size_t n = 0; n < classes.size(); ++n) {
     if (classes[n] < 0 || classes[n] >= cutoffs.back())
-      throw ValueError(fmt::format("AdaptiveLogSoftmaxWithLoss: class {} at position {} is not one of {}",
-                                   classes[n], n, cutoffs.back()),
-                       where);
+      throw ValueError(
+          fmt::format("AdaptiveLogSoftmaxWithLoss: class {} at position {} is not one of {}",
+                      classes[n], n, cutoffs.back()),
+          where);
     const auto cluster = std::ranges::upper_bound(cutoffs, classes[n]) - cutoffs.begin();
     first.push_back(cluster == 0 ? classes[n] : cutoffs[0] + cluster - 1);
     if (cluster > 0) rows[cluster - 1].push_back(static_cast<int64_t>(n));
@@ -101,8 +103,7 @@ AdaptiveLogSoftmaxWithLoss::Result AdaptiveLogSoftmaxWithLoss::operator()(const 
   const auto picked = [&](const Tensor& log_p, const Tensor& columns) {
     return squeeze(gather(log_p, unsqueeze(columns, 1), 1, where), 1);
   };
-  Tensor output =
-      picked(log_softmax(head(x, where), -1, where), from_vector(first, {count}));
+  Tensor output = picked(log_softmax(head(x, where), -1, where), from_vector(first, {count}));
   for (int64_t i = 0; i < clusters(); ++i) {
     if (rows[i].empty()) continue;
     const auto own = static_cast<int64_t>(rows[i].size());

@@ -94,7 +94,8 @@ struct PoissonNLLLoss : Module {
 };
 struct GaussianNLLLoss : Module {
   explicit GaussianNLLLoss(const GaussianNLLOptions& options = {}) : options(options) {}
-  Tensor operator()(const Tensor& x, const Tensor& target, const Tensor& var, Where where = Where::current()) const {
+  Tensor operator()(const Tensor& x, const Tensor& target, const Tensor& var,
+                    Where where = Where::current()) const {
     return gaussian_nll_loss(x, target, var, options, where);
   }
   GaussianNLLOptions options;
@@ -120,14 +121,16 @@ struct HingeEmbeddingLoss : Module {
 };
 struct MarginRankingLoss : Module {
   explicit MarginRankingLoss(const MarginOptions& options = {}) : options(options) {}
-  Tensor operator()(const Tensor& x1, const Tensor& x2, const Tensor& target, Where where = Where::current()) const {
+  Tensor operator()(const Tensor& x1, const Tensor& x2, const Tensor& target,
+                    Where where = Where::current()) const {
     return margin_ranking_loss(x1, x2, target, options.margin, options.reduction, where);
   }
   MarginOptions options;
 };
 struct CosineEmbeddingLoss : Module {
   explicit CosineEmbeddingLoss(const MarginOptions& options = {}) : options(options) {}
-  Tensor operator()(const Tensor& x1, const Tensor& x2, const Tensor& target, Where where = Where::current()) const {
+  Tensor operator()(const Tensor& x1, const Tensor& x2, const Tensor& target,
+                    Where where = Where::current()) const {
     return cosine_embedding_loss(x1, x2, target, options.margin, options.reduction, where);
   }
   MarginOptions options;
@@ -162,7 +165,8 @@ struct SoftMarginLoss : Module {
 };
 struct TripletMarginLoss : Module {
   explicit TripletMarginLoss(const TripletMarginOptions& options = {}) : options(options) {}
-  Tensor operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative, Where where = Where::current()) const {
+  Tensor operator()(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                    Where where = Where::current()) const {
     return triplet_margin_loss(anchor, positive, negative, options, where);
   }
   TripletMarginOptions options;
@@ -182,7 +186,8 @@ struct TripletMarginWithDistanceLoss : Module {
 // Of log-probabilities (N, T, C): see ctc_loss().
 struct CTCLoss : Module {
   explicit CTCLoss(const CTCLossOptions& options = {}) : options(options) {}
-  Tensor operator()(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths, Where where = Where::current()) const {
+  Tensor operator()(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
+                    const Tensor& target_lengths, Where where = Where::current()) const {
     return ctc_loss(log_probs, targets, input_lengths, target_lengths, options, where);
   }
   CTCLossOptions options;
@@ -210,8 +215,8 @@ struct AdaptiveLogSoftmaxWithLoss : Module {
   // The likeliest class: (N, in) -> (N) i64.
   Tensor predict(const Tensor& x, Where where = Where::current()) const;
 
-  std::vector<int64_t> cutoffs;         // n_classes behind the others
-  Linear head;                          // to cutoffs[0] classes and a score for each cluster
+  std::vector<int64_t> cutoffs;           // n_classes behind the others
+  Linear head;                            // to cutoffs[0] classes and a score for each cluster
   std::vector<std::vector<Linear>> tail;  // of each cluster: to its width, and on to its classes
   GLIA_FIELDS(head, tail)
 
