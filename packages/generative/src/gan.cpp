@@ -12,12 +12,23 @@
 namespace glia::generative {
 
 Tensor critic_loss(GanLoss loss, const Tensor& real, const Tensor& fake) {
-  if (loss == GanLoss::kNonSaturating) return mean(softplus(-real)) + mean(softplus(fake));
+  switch (loss) {
+    case GanLoss::kNonSaturating:
+      return mean(softplus(-real)) + mean(softplus(fake));
+    case GanLoss::kHinge:
+      return mean(relu(1 - real)) + mean(relu(1 + fake));
+    case GanLoss::kLeastSquares:
+      return 0.5 * (mean(square(real - 1)) + mean(square(fake)));
+    case GanLoss::kWasserstein:
+      break;
+  }
   return mean(fake) - mean(real);
 }
 
 Tensor generator_loss(GanLoss loss, const Tensor& fake) {
-  return loss == GanLoss::kNonSaturating ? mean(softplus(-fake)) : -mean(fake);
+  if (loss == GanLoss::kNonSaturating) return mean(softplus(-fake));
+  if (loss == GanLoss::kLeastSquares) return 0.5 * mean(square(fake - 1));
+  return -mean(fake);
 }
 
 Tensor gradient_penalty(const std::function<Tensor(const Tensor&)>& critic, const Tensor& real,

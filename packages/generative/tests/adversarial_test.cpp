@@ -32,6 +32,11 @@ TEST(GanLosses, AreTheirFormulas) {
   EXPECT_NEAR(critic_loss(GanLoss::kWasserstein, r, f).item(), difference, 1e-12);
   EXPECT_NEAR(generator_loss(GanLoss::kWasserstein, f).item(), -(-0.25 + 3) / 3, 1e-12);
   // Logits at which a sigmoid is 0 or 1.
+  const Tensor a = tensor({2.0, 0.5}), b = tensor({-2.0, 0.25});
+  EXPECT_NEAR(critic_loss(GanLoss::kHinge, a, b).item(), 0.25 + 0.625, 1e-12);
+  EXPECT_NEAR(generator_loss(GanLoss::kHinge, b).item(), 0.875, 1e-12);
+  EXPECT_NEAR(critic_loss(GanLoss::kLeastSquares, a, b).item(), (1.25 + 4.0625) / 4, 1e-12);
+  EXPECT_NEAR(generator_loss(GanLoss::kLeastSquares, b).item(), (9 + 0.5625) / 4, 1e-12);
   EXPECT_NEAR(critic_loss(GanLoss::kNonSaturating, tensor({-800.0}), tensor({800.0})).item(), 1600,
               1e-9);
 }

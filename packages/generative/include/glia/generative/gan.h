@@ -15,6 +15,8 @@ namespace glia::generative {
 enum class GanLoss {
   kNonSaturating,  // the cross-entropy of logits (Goodfellow et al. 2014)
   kWasserstein,    // the difference of means (Arjovsky et al. 2017), with gradient_penalty()
+  kHinge,          // of margins 1 for the critic, the mean for the generator (Lim & Ye 2017)
+  kLeastSquares,   // halved squares of what is off 1 for real and 0 for made (Mao et al. 2017)
 };
 
 // Of what the critic says of real samples and of made ones, each of any shape: one number, to be
