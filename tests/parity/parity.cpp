@@ -19,6 +19,7 @@
 #include "glia/sparse.h"
 #include "glia/vision/models.h"
 #include "tests/parity/functions.h"
+#include "tests/parity/losses.h"
 
 namespace glia {
 namespace {
@@ -312,6 +313,7 @@ const std::map<std::string, Function>& functions() {
 #undef HALF
 #undef F
   [[maybe_unused]] static const bool functions_too = (all.merge(array_functions()), true);
+  [[maybe_unused]] static const bool merged = (all.merge(loss_functions()), true);
   return all;
 }
 

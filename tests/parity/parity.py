@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import cases_functions
+import cases_losses
 import tensors
 from compare import (FOLDER, HALF_TOLERANCE, PROGRAM, TOLERANCE, check, check_close, conv, faults,
                      generator, indices, nchw, nhwc, positive, uniform)
@@ -303,6 +304,8 @@ NO_GRADIENT |= {name for name in OPS if name.startswith("clip_norm")}
 
 OPS |= cases_functions.OPS
 NO_GRADIENT |= cases_functions.NO_GRADIENT
+OPS |= cases_losses.OPS
+NO_GRADIENT |= cases_losses.NO_GRADIENT
 
 
 # Sums, scans, norms and losses in f32: the error against f64 is at most PyTorch's, or one rounding
@@ -393,6 +396,8 @@ def tolerance(name, dtype):
         return None if dtype == torch.float32 else 1e-10
     if name.startswith(("polygamma_1", "digamma")) and dtype == torch.float64:
         return 1e-9  # PyTorch's trigamma is not better
+    if name.startswith("hardsigmoid.float64"):
+        return 1e-7  # PyTorch's slope is a sixth of f32
     half = name.startswith("autocast") and dtype == torch.float32
     return HALF_TOLERANCE if half else TOLERANCE[dtype]
 
@@ -457,6 +462,7 @@ SPECIAL = {name: lambda: [torch.tensor(POINTS).double()] for name in (
 SPECIAL |= {name: SPECIAL["abs"] for name in cases_functions.SPECIAL}
 SPECIAL |= {name: pairs for name in cases_functions.SPECIAL_PAIRS}
 SPECIAL |= {name: lambda: triples(1) for name in cases_functions.SPECIAL_ROWS}
+SPECIAL |= {name: SPECIAL["abs"] for name in cases_losses.SPECIAL}
 SPECIAL |= {name: pairs for name in (
     "add", "sub", "mul", "div", "pow", "maximum", "minimum", "atan2", "floor_divide", "remainder",
     "where")}
@@ -483,6 +489,8 @@ def left_out(name, part, given):
         return ~x.isfinite().all(1, keepdim=True).expand(x.shape)
     if name == "logsumexp" and part != "out":
         return (x == -INF).all(1, keepdim=True).expand(x.shape)  # 0: no element has a share
+    if name in cases_losses.OPS:
+        return cases_losses.left_out(name, part, x)
     return cases_functions.left_out(name, part, given)
 
 
