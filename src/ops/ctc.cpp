@@ -30,16 +30,17 @@ double log_add(double a, double b, double c) {
   return a == kNever ? a + b + c : a + std::log1p(std::exp(b - a) + std::exp(c - a));
 }
 
-// The inputs of both kernels: log-probabilities (N, T, C), labels (N, S), and their lengths (N).
+// The inputs of both kernels: log-probabilities (N, T, C), labels (N, S), and their lengths (N),
+// where N may be several axes.
 struct Sequences {
   int64_t count, frames, classes, room, blank;
   const int64_t *labels, *frame_counts, *label_counts;
 
   explicit Sequences(const KernelCall& call)
-      : count(call.in[0].layout.shape[0]),
-        frames(call.in[0].layout.shape[1]),
-        classes(call.in[0].layout.shape[2]),
-        room(call.in[1].layout.shape[1]),
+      : count(call.in[2].numel()),
+        frames(call.in[0].layout.shape.size(-2)),
+        classes(call.in[0].layout.shape.size(-1)),
+        room(call.in[1].layout.shape.size(-1)),
         blank(call.attributes<CtcAttributes>().blank),
         labels(call.in[1].as<const int64_t>()),
         frame_counts(call.in[2].as<const int64_t>()),
@@ -152,23 +153,37 @@ void run_forward(const KernelCall& call) {
   const Sequences all(call);
   all.check();
   const int64_t width = all.states();
+  T* const losses = call.out[0].as<T>();
+  double* const kept = call.out[1].as<double>();  // null where no gradient is wanted
   parallel_for(all.count, [&](int64_t n) {
     const Sequence q(all, n);
-    double* const alpha = call.out[1].as<double>() + n * all.frames * width;
+    std::vector<double> own(kept ? 0 : static_cast<size_t>(q.frames * width));
+    double* const alpha = kept ? kept + n * all.frames * width : own.data();
     const T* const p = call.in[0].as<const T>() + n * all.frames * all.classes;
-    call.out[0].as<T>()[n] = static_cast<T>(-forward(q, p, all.classes, alpha, width));
-    std::fill_n(alpha + q.frames * width, (all.frames - q.frames) * width, kNever);
+    const double total = forward(q, p, all.classes, alpha, width);
+    if (losses) losses[n] = static_cast<T>(-total);
+    if (kept) std::fill_n(alpha + q.frames * width, (all.frames - q.frames) * width, kNever);
   });
 }
 void run_ctc_loss(const KernelCall& call) {
   call.in[0].dtype == kF64 ? run_forward<double>(call) : run_forward<float>(call);
 }
 void vjp_ctc_loss(Vjp& v);
+Tensor batch_ctc(const Recorded& one, std::span<const Tensor> in, std::span<const bool> batched,
+                 int64_t size) {
+  std::vector<Tensor> all;
+  std::vector<Node*> nodes;
+  for (size_t i = 0; i < in.size(); ++i) all.push_back(with_batch_axis(in[i], batched[i], size));
+  for (const Tensor& t : all) nodes.push_back(t.node());
+  const Shape shape = one.op().outputs > 1 ? Shape() : batched_shape(one, size);
+  return record(one.op(), nodes, shape, one.dtype(), one.words(), one.where());
+}
 const Op kCtcLoss{.name = "ctc_loss",
                   .kind = Kind::kKernel,
                   .attributes = kAttributeFields<CtcAttributes>,
                   .vjp = vjp_ctc_loss,
                   .run = run_ctc_loss,
+                  .batch = batch_ctc,
                   .outputs = 2,
                   .may_throw = true};
 
@@ -199,7 +214,8 @@ void run_ctc_loss_backward(const KernelCall& call) {
 const Op kCtcLossBackward{.name = "ctc_loss_backward",
                           .kind = Kind::kKernel,
                           .attributes = kAttributeFields<CtcAttributes>,
-                          .run = run_ctc_loss_backward};
+                          .run = run_ctc_loss_backward,
+                          .batch = batch_ctc};
 
 void vjp_ctc_loss(Vjp& v) {
   Node* const inputs[] = {v.in(0).node(), v.in(1).node(),  v.in(2).node(),

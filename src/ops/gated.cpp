@@ -138,8 +138,8 @@ Tensor rrelu(const Tensor& x, double lower, double upper, bool training, Where w
     fail("rrelu",
          "there are no slopes from " + std::to_string(lower) + " to " + std::to_string(upper),
          where);
-  if (!training) return leaky_relu({x, where}, (lower + upper) / 2);
   return in_full("rrelu", {x, where}, [&](const Tensor& t) {
+    if (!training) return leaky_relu(t, (lower + upper) / 2);
     return glia::where(t > 0, t, t * uniform(t.shape(), lower, upper, t.dtype()));
   });
 }

@@ -28,9 +28,12 @@ struct Excuse {
 const std::map<std::string, Excuse>& covered_elsewhere() {
   constexpr const char* kRows =
       "its inputs belong together: rising starts, and columns between them";
+  constexpr const char* kSequences = "its inputs belong together: labels, and how many there are";
   static const std::map<std::string, Excuse> all{
       {"bag_argmax", {kRows, "sparse_test: embedding_bag"}},
       {"barrier", {"says when, not what: its value is its input", "transforms_test: checkpoint"}},
+      {"ctc_loss", {kSequences, "ctc_test: against a sum over all paths"}},
+      {"ctc_loss_backward", {kSequences, "ctc_test: gradients by differences"}},
       {"dot_rows", {kRows, "sparse_test: embedding_bag, spmm"}},
       {"foreach", {"applies a rule that it is given", "optim_test: every optimizer"}},
       {"foreach_rows",

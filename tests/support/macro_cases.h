@@ -51,6 +51,7 @@ inline std::vector<MacroCase> macro_cases() {
   for (const char* op : {"softplus", "gelu"}) add({op, "", {{s, 3}}, {s}});
   add({"clamp", "", {{s, 3}, number(-1.1), number(0.9)}, {s}});
   add({"smooth_l1", "", {{s, 3}}, {s}, {bits(0.75)}});
+  add({"bernoulli_nll", "", {{s, 0.4, 0.5}, {s, 0.4, 0.5}}, {s}});
 
   // Along axes.
   for (const char* op : {"softmax", "log_softmax"}) {
@@ -102,6 +103,27 @@ inline std::vector<MacroCase> macro_cases() {
          1e-5,
          weighted});
   }
+  for (unsigned weighted : {1u, 7u}) {
+    for (bool given : {true, false})
+      add({"group_norm",
+           given ? "" : "no weight",
+           {{{2, 5, 4}, 2, 1},
+            given ? MacroInput{{4}} : absent(),
+            given ? MacroInput{{4}} : absent()},
+           {{2, 5, 4}, {2, 2}, {2, 2}},
+           {2, bits(1e-5)},
+           true,
+           1e-5,
+           weighted});
+  }
+  for (int64_t groups : {1, 9})
+    add({"group_norm_backward",
+         "",
+         {{{3, 2, 9}, 2, 1}, {{3, groups}}, {{3, groups}, 0.5, 1}, {{9}}, {{3, 2, 9}}},
+         {{3, 2, 9}, {9}, {9}},
+         {groups, bits(1e-5)}});
+  add({"rms_norm", "", {{{2, 3, 4}, 2, 1}, {{4}}}, {{2, 3, 4}}, {1, bits(1e-5)}});
+  add({"rms_norm", "two axes", {{{2, 3, 4}, 2, 1}, absent()}, {{2, 3, 4}}, {2, bits(1e-5)}});
 
   // Products.
   add({"linear", "", {{{2, 3, 4}}, {{5, 4}}, {{5}}}, {{2, 3, 5}}});
@@ -274,6 +296,8 @@ inline Recorded record_case(const MacroCase& c, const std::vector<Tensor>& in) {
     if (none) continue;
     if (c.op == "recurrent" && i < 2 && outs[2].defined())
       outs[i] = output(r.node, i, c.results[i], dtype, {outs[2], outs[3]});
+    else if (c.op == "group_norm" && i == 0)
+      outs[i] = output(r.node, i, c.results[i], dtype, {outs[1], outs[2]});
     else if (c.op == "attention" && i == 0)
       outs[i] = output(r.node, i, c.results[i], dtype, {outs[1]});
     else
