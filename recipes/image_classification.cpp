@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kTask = "image-classification";
 constexpr int64_t kPrefetch = 4;
-constexpr double kWeightDecay = 0.05, kLabelSmoothing = 0.05;
+constexpr double kLabelSmoothing = 0.05;
 
 struct ImageSettings : TrainingSettings {
   std::string data, model;
@@ -36,11 +36,11 @@ struct ImageSettings : TrainingSettings {
     f(test_share, "test-share", 0.2,
       "Part of each class for the test, if a folder has no folders train and test.", {0, 1});
     const bool mlp = model == "mlp", resnet = model == "resnet20";
-    const int64_t passes = mlp ? 60 : resnet ? 30 : 12;
+    const int64_t passes = mlp ? 60 : resnet ? 40 : 12;
     f(epochs, "epochs", passes, "Passes over the training images.", {1, 100000});
     f(batch, "batch", 128, "Images in each step.", {2, 60000});
-    f(lr, "lr", mlp ? 0.003 : 0.005, "Highest learning rate of the one-cycle schedule (AdamW).",
-      {0, 1000});
+    f(lr, "lr", mlp ? 0.003 : resnet ? 0.2 : 0.005,
+      "Highest learning rate of the one-cycle schedule, of AdamW, or SGD for resnet20.", {0, 1000});
     f(mirror, "mirror", data != "mnist" && data != "digits",
       "Shows every second training image, by chance, mirrored.");
     f(shift, "shift", data == "cifar10" ? 4 : 1,
@@ -67,18 +67,15 @@ void train(Run& run, const ImageSettings& s) {
                       .augment(s.seed, augment)
                       .prefetch(kPrefetch);
   const vision::Classifier model = network(s, form);
-  ParameterList weights, shifts_and_scales;  // of which only the weights decay
-  for (const Variable& p : model.module->parameters())
-    (p.shape().rank() > 1 ? weights : shifts_and_scales).push_back(p);
-  optim::AdamW optimizer(weights, {.lr = s.lr, .weight_decay = kWeightDecay});
-  optimizer.add_param_group(shifts_and_scales, {.lr = s.lr, .weight_decay = 0});
-  optimizer.set_schedule(optim::one_cycle(s.lr, s.epochs * training.size(), {.pct_start = 0.25}));
+  const auto optimizer =
+      one_cycle(*model.module, s.model == "resnet20" ? Rule::kSGD : Rule::kAdamW, s.lr,
+                s.epochs * training.size());
   const auto outcome = [&](const data::Sample& batch) -> training::Outcome {
     const Tensor logits = model.logits(batch[0]);
     return {cross_entropy(logits, batch[1], {.label_smoothing = kLabelSmoothing}),
             {{"accuracy", sum(argmax(logits) == batch[1])}}};
   };
-  training::Trainer trainer(training::supervised(*model.module, optimizer, outcome),
+  training::Trainer trainer(training::supervised(*model.module, *optimizer, outcome),
                             {.epochs = s.epochs, .note = run.note()});
   const int64_t parameters = model.module->parameter_count(), count = images.labels.size(0);
   const std::string title = s.source().title();

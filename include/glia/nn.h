@@ -9,11 +9,13 @@
 
 #include "glia/nn/activations.h"
 #include "glia/nn/conv.h"
+#include "glia/nn/dropout.h"
 #include "glia/nn/functional.h"
 #include "glia/nn/init.h"
 #include "glia/nn/layers.h"
 #include "glia/nn/losses.h"
 #include "glia/nn/module.h"
+#include "glia/nn/normalization.h"
 #include "glia/nn/pool.h"
 #include "glia/nn/recurrent.h"
 #include "glia/nn/sequential.h"

@@ -102,4 +102,23 @@ Results ranked(const std::vector<double>& p, const std::vector<std::string>& cla
   return {{"class", classes[order[0]]}, {"probabilities", table}};
 }
 
+std::unique_ptr<optim::Optimizer> one_cycle(const nn::Module& model, Rule rule, double lr,
+                                            int64_t steps) {
+  ParameterList weights, others;
+  for (const Variable& p : model.parameters())
+    (p.shape().rank() > 1 ? weights : others).push_back(p);
+  const auto finished = [&](auto optimizer, auto options) {
+    options.weight_decay = 0;
+    optimizer->add_param_group(others, options);
+    optimizer->set_schedule(optim::one_cycle(lr, steps, {.pct_start = 0.25}));
+    return optimizer;
+  };
+  if (rule == Rule::kAdamW) {
+    const optim::AdamWOptions how{.lr = lr, .weight_decay = 0.05};
+    return finished(std::make_unique<optim::AdamW>(weights, how), how);
+  }
+  const optim::SGDOptions how{.lr = lr, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true};
+  return finished(std::make_unique<optim::SGD>(weights, how), how);
+}
+
 }  // namespace glia::recipes

@@ -159,9 +159,9 @@ Taps taps_of(const Tensor& grid, int64_t size, const GridSampleOptions& o) {
   const Tensor raw = positions(grid, size, o.align_corners);
   const Tensor finite = nan_to_num(raw, -1);
   const Tensor one = ones_like(finite);
-  if (o.mode == Interpolation::kNearest) return {tap_at(round(within(finite, size, o)), one, size)};
+  if (o.mode == InterpolationMode::kNearest) return {tap_at(round(within(finite, size, o)), one, size)};
   Taps taps;
-  if (o.mode == Interpolation::kCubic) {
+  if (o.mode == InterpolationMode::kCubic) {
     const Tensor low = stop_gradient(floor(finite));
     for (int t = -1; t < 3; ++t)
       taps.push_back(tap_at(round(within(low + t, size, o)), keys(finite - low - t), size));
@@ -222,7 +222,7 @@ Tensor interpolate(const Tensor& x, const Sizes& size, const InterpolateOptions&
   if (static_cast<int>(to.size()) != axes || (!o.scale.empty() && o.scale.size() != to.size()))
     fail("interpolate",
          "sizes and scales are not one for each of " + std::to_string(axes) + " axes", where);
-  const bool smooth = o.mode == Interpolation::kLinear || o.mode == Interpolation::kCubic;
+  const bool smooth = o.mode == InterpolationMode::kLinear || o.mode == InterpolationMode::kCubic;
   if (o.align_corners && !smooth)
     fail("interpolate", "align_corners is for linear and cubic interpolation", where);
   if (o.antialias && !smooth)
@@ -234,7 +234,7 @@ Tensor interpolate(const Tensor& x, const Sizes& size, const InterpolateOptions&
     if (!o.scale.empty() && !(o.scale[i] > 0))
       fail("interpolate", "a scale is not positive", where);
   }
-  if (o.mode == Interpolation::kArea) return adaptive_avg_pool(x, to, where);
+  if (o.mode == InterpolationMode::kArea) return adaptive_avg_pool(x, to, where);
   if (smooth && !is_float(x.dtype()))
     fail("interpolate", std::string("needs floats, got ") + name(x.dtype()), where);
   const bool half = x.dtype() == kF16 || x.dtype() == kBF16;
@@ -246,16 +246,16 @@ Tensor interpolate(const Tensor& x, const Sizes& size, const InterpolateOptions&
     else
       r.step = !o.scale.empty() ? 1 / o.scale[i]
                                 : static_cast<double>(r.from) / static_cast<double>(r.to);
-    if (o.mode == Interpolation::kLinear && o.antialias)
+    if (o.mode == InterpolationMode::kLinear && o.antialias)
       y = averaged(y, r, false, where);
-    else if (o.mode == Interpolation::kCubic && o.antialias)
+    else if (o.mode == InterpolationMode::kCubic && o.antialias)
       y = averaged(y, r, true, where);
-    else if (o.mode == Interpolation::kLinear)
+    else if (o.mode == InterpolationMode::kLinear)
       y = linear_taps(y, r, o.align_corners, where);
-    else if (o.mode == Interpolation::kCubic)
+    else if (o.mode == InterpolationMode::kCubic)
       y = cubic_taps(y, r, o.align_corners, where);
     else
-      y = nearest(y, r, o.mode == Interpolation::kNearestExact, where);
+      y = nearest(y, r, o.mode == InterpolationMode::kNearestExact, where);
   }
   return cast(Operand(y, where), x.dtype());
 }
@@ -291,8 +291,8 @@ Tensor grid_sample(const Tensor& x, const Tensor& grid, const GridSampleOptions&
       gs[0] != xs[0] || x.numel() == 0)
     fail("grid_sample", "x " + xs.str() + " and grid " + gs.str() + " do not belong together",
          where);
-  if (o.mode != Interpolation::kLinear && o.mode != Interpolation::kNearest &&
-      !(o.mode == Interpolation::kCubic && axes == 2))
+  if (o.mode != InterpolationMode::kLinear && o.mode != InterpolationMode::kNearest &&
+      !(o.mode == InterpolationMode::kCubic && axes == 2))
     fail("grid_sample", "the mode is not linear, nearest, or, in pictures, cubic", where);
   const int64_t n = xs[0], c = xs[xs.rank() - 1];
   const Tensor places = reshape(grid, {n, -1, axes}, where);

@@ -23,7 +23,8 @@ using BatchNorm3d = BatchNorm2d;  // (N, D, H, W, C)
 // to all parts one layer after the other, and each normalisation takes them together. Outputs,
 // gradients and running statistics are those of the whole batch. One tensor is a batch of one part.
 struct SyncBatchNorm : BatchNorm2d {
-  using BatchNorm2d::BatchNorm2d;
+  explicit SyncBatchNorm(int64_t features, const BatchNormOptions& options = {})
+      : BatchNorm2d(features, options) {}
   Tensor operator()(const Tensor& x, Where where = Where::current()) const {
     return BatchNorm2d::operator()(x, where);
   }

@@ -85,7 +85,7 @@ struct Padding : Module {
 struct UpsampleOptions {
   Sizes size = {};
   std::vector<double> scale_factor = {};
-  Interpolation mode = Interpolation::kNearest;
+  InterpolationMode mode = InterpolationMode::kNearest;
   bool align_corners = false;
 };
 struct Upsample : Module {

@@ -14,9 +14,9 @@ Tensor pixel_unshuffle(const Tensor& x, int64_t factor, Where where = Where::cur
 // Channels of several groups in turn (Zhang et al. 2018).
 Tensor channel_shuffle(const Tensor& x, int64_t groups, Where where = Where::current());
 
-enum class Interpolation { kNearest, kNearestExact, kLinear, kCubic, kArea };
+enum class InterpolationMode { kNearest, kNearestExact, kLinear, kCubic, kArea };
 struct InterpolateOptions {
-  Interpolation mode = Interpolation::kNearest;
+  InterpolationMode mode = InterpolationMode::kNearest;
   bool align_corners = false;  // the corners' centres stay, instead of their outer edges
   bool antialias = false;  // of kLinear and kCubic: smaller pictures are averaged (as Pillow does)
   // What one step in the result is in the source, if not the ratio of sizes: torch's scale_factor.
@@ -33,7 +33,7 @@ Tensor affine_grid(const Tensor& theta, const Sizes& size, bool align_corners = 
                    Where where = Where::current());
 enum class GridPadding { kZeros, kBorder, kReflection };
 struct GridSampleOptions {
-  Interpolation mode = Interpolation::kLinear;  // or kNearest, or, in pictures, kCubic
+  InterpolationMode mode = InterpolationMode::kLinear;  // or kNearest, or, in pictures, kCubic
   GridPadding padding = GridPadding::kZeros;
   bool align_corners = false;
 };
