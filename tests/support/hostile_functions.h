@@ -168,6 +168,7 @@ inline std::map<std::string, std::function<void(Hostile&)>> hostile_array_functi
       // select.h
       {"index_select", USE(index_select(h.tensor(), h.indices(), h.axis()))},
       {"index_copy", USE(index_copy(h.floats({3, 2}), h.indices({2}), h.floats({2, 2}), h.axis()))},
+      {"index_fill", USE(index_fill(h.tensor(), h.indices(), h.number(), h.axis()))},
       {"take_along_axis", USE(take_along_axis(h.tensor(), h.indices(),
                                               h.yes() ? std::optional(h.axis()) : std::nullopt))},
       {"take_along_dim", USE(take_along_dim(h.tensor(), h.indices(),
