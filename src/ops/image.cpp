@@ -60,11 +60,15 @@ Tensor by_taps(const Tensor& x, const Resize& r, int taps,
   return y;
 }
 
+// Of a ratio of sizes the quotient comes last: i (from / to) may fall short of a whole number.
 Tensor nearest(const Tensor& x, const Resize& r, bool exact, const Where& where) {
+  const auto from = static_cast<double>(r.from), to = static_cast<double>(r.to);
+  const bool ratio = r.step == from / to;
   return by_taps(
       x, r, 1,
       [&](int64_t i, int) {
-        const double at = (static_cast<double>(i) + (exact ? 0.5 : 0)) * r.step;
+        const double centre = static_cast<double>(i) + (exact ? 0.5 : 0),
+                     at = ratio ? centre * from / to : centre * r.step;
         return std::pair{static_cast<int64_t>(std::floor(at)), 1.0};
       },
       where);

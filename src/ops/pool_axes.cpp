@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "glia/ops/pool.h"
+#include "glia/ops/select.h"
 #include "glia/random.h"
 #include "ops/pool.h"
 #include "ops/private.h"
@@ -113,6 +114,12 @@ std::vector<Axis> axes_of(const char* op, const Tensor& x, const Sizes& window,
     a.stride = std::min(a.stride, room + a.window + 1);
     a.count = (room + (o.ceil_mode ? a.stride - 1 : 0)) / a.stride + 1;
     if (o.ceil_mode && (a.count - 1) * a.stride >= a.size + a.padding) --a.count;
+    // A window that begins in the padding may step over a short axis.
+    for (int64_t i = 0; i < a.count && i * a.stride < a.padding; ++i) {
+      const int64_t before = a.padding - i * a.stride;
+      if ((a.dilation - before % a.dilation) % a.dilation >= a.size)
+        reject("a window lies in the padding alone");
+    }
     out.push_back(a);
   }
   return out;
@@ -281,8 +288,9 @@ Tensor max_unpool(const Tensor& x, const Tensor& indices, const Sizes& size, Whe
   }
   shape.push_back(x.size(-1));
   const Shape flat{x.size(0), pooled, x.size(-1)};
-  const Tensor y = scatter_add(zeros({x.size(0), positions, x.size(-1)}, x.dtype()),
-                               reshape(indices, flat, where), reshape(x, flat, where), 1, where);
+  // Windows that overlap may have one largest value, which is there once.
+  const Tensor y = scatter(zeros({x.size(0), positions, x.size(-1)}, x.dtype()),
+                           reshape(indices, flat, where), reshape(x, flat, where), 1, where);
   return reshape(y, shape, where);
 }
 
@@ -324,9 +332,9 @@ Tensor lp_pool(const Tensor& x, double p, const Sizes& window, const Sizes& stri
     count *= static_cast<double>(w);
   const Tensor mean_of_powers =
       avg_pool(pow(x, p), window, {.stride = stride, .ceil_mode = ceil_mode}, where);
-  // Odd powers may sum to less than zero: torch gives 0 for those.
-  const Tensor total = relu(mean_of_powers) * count;
-  return glia::where(total > 0, pow(glia::where(total > 0, total, 1), 1 / p), 0);
+  // A root has no derivative at 0, where this one's is 0.
+  const Tensor total = mean_of_powers * count, some = total != 0;
+  return glia::where(some, pow(glia::where(some, total, 1), 1 / p), 0);
 }
 
 Tensor adaptive_avg_pool(const Tensor& x, const Sizes& size, Where where) {

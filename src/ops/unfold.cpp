@@ -227,7 +227,8 @@ Tensor locally_connected2d(const Tensor& x, const Tensor& weight, const Tensor& 
     fail("locally_connected2d", "weight " + weight.shape().str() + " is not (H, W, K, O)", where);
   const Tensor rows = unfold(x, kernel, options, where);  // (N, L, K)
   const Shape& w = weight.shape();
-  if (w[0] * w[1] != rows.size(1) || w[2] != rows.size(2) ||
+  const UnfoldShape s(checked("locally_connected2d", x.shape(), kernel, options, where), x.shape());
+  if (w[0] != s.oh || w[1] != s.ow || w[2] != rows.size(2) ||
       (bias.defined() && bias.shape() != Shape{w[0], w[1], w[3]}))
     fail("locally_connected2d",
          "x " + x.shape().str() + " does not fit weight " + w.str() + " or its bias", where);

@@ -19,6 +19,7 @@ void expect_close(const Tensor& a, const Tensor& b, double tolerance = 1e-10) {
   ASSERT_EQ(a.shape(), b.shape());
   if (a.numel() > 0) EXPECT_LE(max(abs(a - b)).item(), tolerance);
 }
+constexpr auto kExact = decltype(InterpolateOptions{}.mode)::kNearestExact;
 Tensor some(const Shape& shape) { return uniform(shape, -1, 1, kF64); }
 
 TEST(ConvAxes, AreMatricesOfWindows) {
@@ -131,6 +132,11 @@ TEST(Conv, RefusesWhatDoesNotFit) {
   EXPECT_THROW(max_pool(x, {6}), ShapeError);
   EXPECT_THROW(max_pool(x, {INT64_MAX}, {.dilation = {INT64_MAX}}), ShapeError);
   EXPECT_THROW(avg_pool(x, {2}, {.padding = {2}}), ShapeError);
+  // A window whose two places are in front of and behind the only value.
+  const MaxPoolOptions around{.padding = {1}, .dilation = {2}};
+  EXPECT_THROW(max_pool(randn({1, 1, 1}), {2}, around), ShapeError);
+  EXPECT_THROW(max_pool_with_indices(randn({1, 1, 1}), {2}, around), ShapeError);
+  EXPECT_EQ(max_pool(randn({1, 2, 1}), {2}, around).shape(), Shape({1, 1, 1}));
   EXPECT_THROW(interpolate(x, {0}), ShapeError);
   EXPECT_THROW(interpolate(x, {3}, {.align_corners = true}), ShapeError);
   EXPECT_THROW(fold(randn({1, 5, 4}), {3, 3}, {2, 2}), ShapeError);
@@ -157,6 +163,43 @@ TEST(Pool, UnpoolPutsValuesBack) {
   expect_close(max_pool(back, {2}), maximum(r.out, 0));
   expect_close(sum(back), sum(r.out));
   EXPECT_THROW(max_unpool(r.out, slice(r.indices, 0, {0, 1}), {6, 4}), ShapeError);
+}
+
+TEST(Pool, UnpoolPutsAValueOfTwoWindowsBackOnce) {
+  const Tensor x = reshape(tensor({1.0, 5.0, 2.0, 0.0}), {1, 4, 1});
+  const MaxPoolResult r = max_pool_with_indices(x, {2}, {.stride = {1}});
+  expect_values(max_unpool(r.out, r.indices, {4}), {1, 4, 1}, {0, 5, 2, 0});
+}
+
+TEST(Pool, LpKeepsSignsAndNaN) {
+  const Tensor x = reshape(tensor({-1.0, -2.0, 3.0, 4.0, 0.0, 0.0}), {1, 6, 1});
+  expect_values(lp_pool(x, 1, {2}), {1, 3, 1}, {-3, 7, 0});
+  expect_values(lp_pool(x, 2, {2}), {1, 3, 1}, {std::sqrt(5.0), 5, 0}, 1e-6);
+  expect_values(lp_pool(x, 3, {2}), {1, 3, 1}, {NAN, std::cbrt(91.0), 0}, 1e-5);
+  EXPECT_TRUE(std::isnan(lp_pool(full({1, 2, 1}, NAN), 2, {2}).item()));
+  const Tensor flat = trainable(zeros({1, 2, 1}));
+  expect_values(gradients(sum(lp_pool(flat, 2, {2})), {flat})[0], {1, 2, 1}, {0, 0});
+}
+
+TEST(Interpolate, NearestHasNoErrorOfRounding) {
+  for (const int64_t from : {2, 3, 4, 6, 8}) {
+    for (const int64_t to : {49, 98, 103, 147, 196}) {
+      const Tensor x = reshape(arange(from, kF64), {1, from, 1});
+      std::vector<double> plain, exact;
+      for (int64_t i = 0; i < to; ++i) {
+        plain.push_back(static_cast<double>(i * from / to));
+        exact.push_back(static_cast<double>((2 * i + 1) * from / (2 * to)));
+      }
+      expect_values(interpolate(x, {to}), {1, to, 1}, plain);
+      expect_values(interpolate(x, {to}, {.mode = kExact}), {1, to, 1}, exact);
+    }
+  }
+}
+
+TEST(LocallyConnected, RefusesAWeightOfOtherPositions) {
+  const Tensor x = randn({1, 4, 3, 1});  // of 3 x 2 positions
+  EXPECT_EQ(locally_connected2d(x, randn({3, 2, 4, 1}), {}, {2, 2}).shape(), Shape({1, 3, 2, 1}));
+  EXPECT_THROW(locally_connected2d(x, randn({2, 3, 4, 1}), {}, {2, 2}), ShapeError);
 }
 
 TEST(Pool, GridSampleOfTheIdentityIsThePicture) {

@@ -72,6 +72,20 @@ for n in (1, 2, 3):
     for p in (1.0, 2.0, 3.0):
         cases.append(Case(f"lp_pool{n}d {p}", lambda x, f=lp, p=p: f(x, p, 2),
                           lambda x, p=p: glia.lp_pool(x, p, [2]), [np.abs(x)], channels=(0,)))
+    cases.append(Case(f"lp_pool{n}d 1.0 of both signs", lambda x, f=lp: f(x, 1.0, 2),
+                      lambda x: glia.lp_pool(x, 1.0, [2]), [x], channels=(0,)))
+    unpool = {1: F.max_unpool1d, 2: F.max_unpool2d, 3: F.max_unpool3d}[n]
+
+    def unpooled(x, pool=pools[0], unpool=unpool):
+        out, at = pool(x, 3, stride=1, return_indices=True)
+        return unpool(out, at, 3, 1, output_size=x.shape[2:])
+
+    def ours_unpooled(x):
+        found = glia.max_pool_with_indices(x, [3], stride=[1])
+        return glia.max_unpool(found.out, found.indices, list(x.shape[1:-1]))
+    # Of windows with one largest value PyTorch gives all the gradient, Glia one.
+    cases.append(Case(f"max_unpool{n}d overlapping", unpooled, ours_unpooled, [x], channels=(0,),
+                      gradients=False))
     for size in ((1, 1, 1), (2, 3, 4), (3, 4, 5)):
         size = size[:n]
         adaptive = [getattr(F, f"adaptive_{kind}_pool{n}d") for kind in ("avg", "max")]
