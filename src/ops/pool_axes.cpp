@@ -2,6 +2,7 @@
 // it, else by the position of each window's largest value.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "glia/ops/pool.h"
 #include "glia/ops/select.h"
@@ -420,7 +421,7 @@ MaxPoolResult fractional_max_pool(const Tensor& x, const Sizes& window, const Si
   shape.push_back(c);
   for (int i = 0; i < axes; ++i) order.push_back(2 * i + 2);
   Shape flat = shape;
-  flat.push_back(-1);
+  flat.push_back(std::accumulate(w.begin(), w.end(), int64_t{1}, multiply_sizes));
   const auto in_windows = [&](const Tensor& t) {
     return reshape(permute(reshape(t, split, where), order, where), flat, where);
   };

@@ -171,6 +171,12 @@ TEST(Pool, UnpoolPutsAValueOfTwoWindowsBackOnce) {
   expect_values(max_unpool(r.out, r.indices, {4}), {1, 4, 1}, {0, 5, 2, 0});
 }
 
+TEST(Pool, FractionalTakesNoPictures) {
+  const MaxPoolResult r = fractional_max_pool(zeros({0, 6, 6, 4}), {2, 2}, {3, 3});
+  EXPECT_EQ(r.out.shape(), Shape({0, 3, 3, 4}));
+  EXPECT_EQ(r.indices.shape(), Shape({0, 3, 3, 4}));
+}
+
 TEST(Pool, LpKeepsSignsAndNaN) {
   const Tensor x = reshape(tensor({-1.0, -2.0, 3.0, 4.0, 0.0, 0.0}), {1, 6, 1});
   expect_values(lp_pool(x, 1, {2}), {1, 3, 1}, {-3, 7, 0});
