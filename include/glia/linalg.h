@@ -80,8 +80,8 @@ struct SVDResult {
   Tensor U, S, Vh;  // (..., M, K), (..., K) falling, (..., K, N); (..., M, M), (..., N, N) if full
 };
 // A = U diag(S) Vh. The gradient (Ionescu et al. 2015) is that of a loss which does not depend on
-// signs nor, among equal singular values, on the choice of vectors: their mutual terms are left
-// out. The additional vectors of a full one have no gradient: they are constants.
+// the vectors' signs. Vectors of equal singular values have no derivative: the terms between them
+// are left out instead of giving NaN. The additional vectors of a full one count as constants.
 SVDResult svd(const Tensor& a, bool full_matrices = true, Where where = Where::current());
 Tensor svdvals(const Tensor& a, Where where = Where::current());
 

@@ -192,6 +192,8 @@ int factor_cholesky(Matrix<T> a) {
                   1, a.block(right, right + first, rows, count));
     });
   }
+  for (int64_t j = 0; j < n; ++j)
+    std::fill_n(&a(0, j) + j + 1, n - j - 1, T{0});  // of whole blocks
   return 0;
 }
 

@@ -70,7 +70,8 @@ int factor_lu(Matrix<T> a, int* pivots);
 // x = op(a)^-1 x by the factors of factor_lu.
 template <class T>
 void solve_lu(Matrix<const std::type_identity_t<T>> lu, const int* pivots, Matrix<T> x);
-// The upper triangle becomes U of U^T U. The first row without one, from 1, or 0.
+// The upper triangle becomes U of U^T U, the lower one zeros if it was. The first row without one,
+// from 1, or 0.
 template <class T>
 int factor_cholesky(Matrix<T> a);
 // LAPACK's geqrf, tau (min(rows, cols)), and orgqr: the first q.cols columns of the product of the
