@@ -43,6 +43,7 @@ const std::map<std::string, Excuse>& covered_elsewhere() {
       {"irfft", {"its inputs belong together: two parts", "fft_test"}},
       {"placeholder", {"has no value", "transforms_test: vmap"}},
       {"rfft", {"has two results of one kind", "fft_test"}},
+      {"sparse_cg", {"its inputs are one sparse matrix", "coo_test: cg"}},
       {"sparse_rows", {kRows, "sparse_test: row-sparse gradients"}},
       {"spread_rows", {kRows, "sparse_test: embedding_bag"}},
       {"sum_rows", {kRows, "sparse_test: embedding_bag, spmm"}}};
