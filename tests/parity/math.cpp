@@ -81,7 +81,7 @@ const std::map<std::string, Function>& functions() {
       {"lstsq", [](const In& x) { return lstsq(x[0], x[1]).solution; }},
       {"matrix_exp", [](const In& x) { return matrix_exp(x[0]); }},
       {"householder_product", [](const In& x) { return householder_product(x[0], x[1]); }},
-      {"matrix_power", [](const In& x) { return matrix_power(x[0], -3); }},
+      {"matrix_power", [](const In& x) { return matrix_power(x[0], 5); }},
       {"matrix_rank", [](const In& x) { return cast(matrix_rank(x[0]), kF64); }},
       {"vector_norm", [](const In& x) { return vector_norm(x[0], 3, {-1}); }},
       {"fro", [](const In& x) { return matrix_norm(x[0]); }},
