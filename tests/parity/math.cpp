@@ -143,8 +143,7 @@ const std::map<std::string, Function>& functions() {
        }},
       {"istft",
        [](const In& x) {
-         const StftOptions o{.hop_length = 4, .window = x[1]};
-         return istft(stft(x[0], 16, o), 16, o);
+         return istft({x[0], x[1]}, 16, {.hop_length = 4, .window = x[2]});
        }},
       {"windows", [](const In& x) {
          return flat({hann_window(9, true, kF64), hamming_window(9, false, 0.5, 0.4, kF64),
