@@ -1,9 +1,10 @@
 // Glia's side of the comparison of linear algebra and Fourier transforms with PyTorch.
 //   math IN OUT       reads "CASE.0", "CASE.1", ...; writes "CASE.y" and "CASE.g0", ...
-//   math time ROUNDS  prints a line "NAME<tab>seconds" for each benchmark, the least of the rounds
-#include <chrono>
+//   math time ROUNDS  prints a line "NAME<tab>seconds" for each benchmark: the least
+//                     processor time of the rounds, on one thread
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 #include <map>
 #include <string>
@@ -183,14 +184,15 @@ int compare(const char* from, const char* to) {
 }
 
 int time_all(int rounds) {
+  set_num_threads(1);
   const auto time = [rounds](const std::string& name,
                              const std::function<std::vector<Tensor>()>& f) {
     double least = INFINITY;
     for (int r = 0; r < rounds + 1; ++r) {
-      const auto start = std::chrono::steady_clock::now();
+      const std::clock_t start = std::clock();
       eval(f());
-      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-      if (r > 0) least = std::min(least, taken.count());
+      const double taken = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+      if (r > 0) least = std::min(least, taken);
     }
     std::printf("%s\t%.9f\n", name.c_str(), least);
   };
