@@ -34,8 +34,8 @@ constexpr int64_t kStep = hn::MaxLanes(Tag<T>());
 template <class T>
 using V = hn::Vec<Tag<T>>;
 
-constexpr int64_t kShort = 512;     // a line that one thread transforms with empty places beside it
-constexpr int64_t kLong = 1 << 15;  // from which on lines are taken apart however many there are
+constexpr int64_t kShort = 128;     // a line that one thread transforms with empty places beside it
+constexpr int64_t kLong = 1 << 12;  // from which on lines are taken apart however many there are
 
 template <class T>
 struct Room {
@@ -71,6 +71,33 @@ HWY_INLINE void butterfly4(V<T>* re, V<T>* im) {
   im[1] = hn::Sub(bi, dr);
   re[3] = hn::Sub(br, di);
   im[3] = hn::Add(bi, dr);
+}
+// By two of radix 4, of even and odd numbers.
+template <class T>
+HWY_INLINE void butterfly8(V<T>* re, V<T>* im) {
+  const V<T> half = hn::Set(Tag<T>(), static_cast<T>(0.70710678118654752440));
+  V<T> er[4], ei[4], odd_r[4], odd_i[4];
+  for (int j = 0; j < 4; ++j) {
+    er[j] = re[2 * j];
+    ei[j] = im[2 * j];
+    odd_r[j] = re[2 * j + 1];
+    odd_i[j] = im[2 * j + 1];
+  }
+  butterfly4<T>(er, ei);
+  butterfly4<T>(odd_r, odd_i);
+  // Times exp(-2 pi i k / 8).
+  const V<T> r1 = hn::Mul(half, hn::Add(odd_r[1], odd_i[1])),
+             i1 = hn::Mul(half, hn::Sub(odd_i[1], odd_r[1]));
+  const V<T> r3 = hn::Mul(half, hn::Sub(odd_i[3], odd_r[3])),
+             i3 = hn::Neg(hn::Mul(half, hn::Add(odd_r[3], odd_i[3])));
+  const V<T> tr[4] = {odd_r[0], r1, odd_i[2], r3};
+  const V<T> ti[4] = {odd_i[0], i1, hn::Neg(odd_r[2]), i3};
+  for (int k = 0; k < 4; ++k) {
+    re[k] = hn::Add(er[k], tr[k]);
+    im[k] = hn::Add(ei[k], ti[k]);
+    re[k + 4] = hn::Sub(er[k], tr[k]);
+    im[k + 4] = hn::Sub(ei[k], ti[k]);
+  }
 }
 // Of an odd radix, numbers j and r - j together.
 template <class T, int R>
@@ -123,6 +150,8 @@ void pass(int64_t groups, int64_t stride, const T* twiddles, const T* roots, con
           butterfly2<T>(re, im);
         else if constexpr (R == 4)
           butterfly4<T>(re, im);
+        else if constexpr (R == 8)
+          butterfly8<T>(re, im);
         else
           butterfly_odd<T, R>(re, im, roots);
         hn::Store(re[0], d, to + l);
@@ -201,6 +230,9 @@ T* transform(const FftPlan<T>& plan, T* a, T* b) {
         break;
       case 5:
         run(&pass<T, 5>);
+        break;
+      case 8:
+        run(&pass<T, 8>);
         break;
       case 7:
         run(&pass<T, 7>);
@@ -281,23 +313,24 @@ void gather_lines(const T* data, const Lanes<T>& at, int64_t n, T* rows, int64_t
       std::copy_n(data + at.offset[0] + i * at.step, at.count, rows + i * width);
     return;
   }
-  int64_t l = 0;
-  for (; at.step == 1 && l + kTile <= at.count; l += kTile) {
-    int64_t i = 0;
-    for (; i + kTile <= n; i += kTile) {
-      const T* from[kTile];
-      T* to[kTile];
-      for (int64_t k = 0; k < kTile; ++k) {
-        from[k] = data + at.offset[l + k] + i;
-        to[k] = rows + (i + k) * width + l;
+  const int64_t tiled = at.step == 1 ? at.count / kTile * kTile : 0, whole = n / kTile * kTile;
+  // A cache line of each line at a time.
+  for (int64_t first = 0; first < whole; first += kRow<T>) {
+    for (int64_t l = 0; l < tiled; l += kTile) {
+      for (int64_t i = first; i < std::min(whole, first + kRow<T>); i += kTile) {
+        const T* from[kTile];
+        T* to[kTile];
+        for (int64_t k = 0; k < kTile; ++k) {
+          from[k] = data + at.offset[l + k] + i;
+          to[k] = rows + (i + k) * width + l;
+        }
+        transpose_tile(from, to);
       }
-      transpose_tile(from, to);
     }
-    for (; i < n; ++i)
-      for (int64_t k = l; k < l + kTile; ++k) rows[i * width + k] = data[at.offset[k] + i];
   }
-  for (; l < at.count; ++l)
-    for (int64_t i = 0; i < n; ++i) rows[i * width + l] = data[at.offset[l] + i * at.step];
+  for (int64_t l = 0; l < at.count; ++l)
+    for (int64_t i = l < tiled ? whole : 0; i < n; ++i)
+      rows[i * width + l] = data[at.offset[l] + i * at.step];
 }
 // Back, times the scale, which rows get first.
 template <class T>
@@ -315,23 +348,23 @@ void scatter_lines(T* rows, int64_t width, const Lanes<T>& at, int64_t n, T scal
       std::copy_n(rows + i * width, at.count, data + at.offset[0] + i * at.step);
     return;
   }
-  int64_t l = 0;
-  for (; at.step == 1 && l + kTile <= at.count; l += kTile) {
-    int64_t i = 0;
-    for (; i + kTile <= n; i += kTile) {
-      const T* from[kTile];
-      T* to[kTile];
-      for (int64_t k = 0; k < kTile; ++k) {
-        from[k] = rows + (i + k) * width + l;
-        to[k] = data + at.offset[l + k] + i;
+  const int64_t tiled = at.step == 1 ? at.count / kTile * kTile : 0, whole = n / kTile * kTile;
+  for (int64_t first = 0; first < whole; first += kRow<T>) {
+    for (int64_t l = 0; l < tiled; l += kTile) {
+      for (int64_t i = first; i < std::min(whole, first + kRow<T>); i += kTile) {
+        const T* from[kTile];
+        T* to[kTile];
+        for (int64_t k = 0; k < kTile; ++k) {
+          from[k] = rows + (i + k) * width + l;
+          to[k] = data + at.offset[l + k] + i;
+        }
+        transpose_tile(from, to);
       }
-      transpose_tile(from, to);
     }
-    for (; i < n; ++i)
-      for (int64_t k = l; k < l + kTile; ++k) data[at.offset[k] + i] = rows[i * width + k];
   }
-  for (; l < at.count; ++l)
-    for (int64_t i = 0; i < n; ++i) data[at.offset[l] + i * at.step] = rows[i * width + l];
+  for (int64_t l = 0; l < at.count; ++l)
+    for (int64_t i = l < tiled ? whole : 0; i < n; ++i)
+      data[at.offset[l] + i * at.step] = rows[i * width + l];
 }
 
 // ---- One long line
@@ -340,6 +373,35 @@ void scatter_lines(T* rows, int64_t width, const Lanes<T>& at, int64_t n, T scal
 // In place; a matrix of rows x columns, row-major, whose transposed transform is the line's.
 template <class T>
 void transform_line(int64_t n, T* re, T* im);
+
+// A row of a block times as many complex numbers, in parts.
+template <class T>
+HWY_INLINE void turn_row(T* row, const T* re, const T* im, int64_t count) {
+  const Tag<T> d;
+  int64_t l = 0;
+  for (; l + kStep<T> <= count; l += kStep<T>) {
+    const V<T> x = hn::Load(d, row + l), z = hn::Load(d, row + kRow<T> + l);
+    const V<T> c = hn::LoadU(d, re + l), s = hn::LoadU(d, im + l);
+    hn::Store(hn::NegMulAdd(z, s, hn::Mul(x, c)), d, row + l);
+    hn::Store(hn::MulAdd(x, s, hn::Mul(z, c)), d, row + kRow<T> + l);
+  }
+  for (; l < count; ++l) {
+    const T x = row[l], z = row[kRow<T> + l];
+    row[l] = x * re[l] - z * im[l];
+    row[kRow<T> + l] = x * im[l] + z * re[l];
+  }
+}
+
+// A line times the scale.
+template <class T>
+void copy_scaled(const T* from, int64_t n, T scale, T* to) {
+  const Tag<T> d;
+  const V<T> by = hn::Set(d, scale);
+  int64_t i = 0;
+  for (; i + kStep<T> <= n; i += kStep<T>)
+    hn::StoreU(hn::Mul(hn::LoadU(d, from + i), by), d, to + i);
+  for (; i < n; ++i) to[i] = from[i] * scale;
+}
 
 template <class T>
 void transform_split(const FftSplit<T>& split, T* re, T* im) {
@@ -357,11 +419,7 @@ void transform_split(const FftSplit<T>& split, T* re, T* im) {
     for (int64_t k = 0; k < rows; ++k) {
       const T* const w = split.twiddles.data() + 2 * k * columns + first;
       T* const row = y + k * kWidth;
-      for (int64_t l = 0; l < at.count; ++l) {
-        const T x = row[l], z = row[kRow<T> + l];
-        row[l] = x * w[l] - z * w[columns + l];
-        row[kRow<T> + l] = x * w[columns + l] + z * w[l];
-      }
+      turn_row(row, w, w + columns, at.count);
     }
     for (int part : {0, 1})
       scatter_lines<T>(y + part * kRow<T>, kWidth, at, rows, 1, middle.get() + part * n);
@@ -453,11 +511,11 @@ void complex_lines(const Job& job, const T* const* in, T* const* out) {
   if (job.apart<T>(job.n)) {
     return job.each_line([&](int64_t line) {
       T* to[2];
-      std::unique_ptr<T[]> own;
+      std::unique_ptr<T[]> own[2];
       for (int part : {0, 1}) {
-        if (!out[part] && !own) own.reset(new T[job.n]);
-        to[part] = out[part] ? out[part] + line * job.n : own.get();
-        for (int64_t i = 0; i < job.n; ++i) to[part][i] = in[part][line * job.n + i] * scale;
+        if (!out[part]) own[part].reset(new T[job.n]);
+        to[part] = out[part] ? out[part] + line * job.n : own[part].get();
+        copy_scaled(in[part] + line * job.n, job.n, scale, to[part]);
       }
       transform_line(job.n, to[0], to[1]);
     });

@@ -14,6 +14,7 @@ constexpr int kRadices[]{4, 2, 3, 5, 7, 11, 13};
 
 std::vector<int> radices_of(int64_t n) {
   std::vector<int> out;
+  for (; n % 8 == 0; n /= 8) out.push_back(8);
   for (int r : kRadices)
     for (; n % r == 0; n /= r) out.push_back(r);
   return n == 1 ? out : std::vector<int>();
@@ -87,7 +88,7 @@ FftPlan<T> make_plan(int64_t n) {
   int64_t left = m, stride = 1;
   for (int r : wide->radices) {
     const int64_t groups = left / r;
-    Root roots[4];  // of a power of 2
+    Root roots[8];  // of a power of 2
     for (int k = 0; k < r; ++k) roots[k] = unit_root(k, r);
     for (int64_t p = 0; p < groups; ++p) {
       for (int k = 0; k < r; ++k) {
