@@ -18,9 +18,9 @@ const int single_threaded = [] {
   return 1;
 }();
 
-constexpr int64_t kLarge = 192;   // of an order from which on blocks pay
-constexpr int64_t kPanel = 64;    // columns that are factorised at once
-constexpr int64_t kColumns = 96;  // of a block that one thread works on
+constexpr int64_t kLarge = 192;    // of an order from which on blocks pay
+constexpr int64_t kPanel = 64;     // columns that are factorised at once
+constexpr int64_t kColumns = 256;  // of a block that one thread works on
 
 int to_int(int64_t n) { return static_cast<int>(n); }
 
@@ -173,6 +173,29 @@ void solve_lu(Matrix<const std::type_identity_t<T>> lu, const int* pivots, Matri
   swap_rows(x, pivots, 0, lu.rows);
   divide_left<T>(lu, {.unit = true}, x);
   divide_left<T>(lu, {.upper = true}, x);
+}
+
+template <class T>
+int invert(Matrix<T> a) {
+  const int64_t n = a.rows;
+  if (n == 0) return 0;
+  Scratch<int> pivots(n);
+  if (const int info = factor_lu(a, pivots.data())) return info;
+  if (n < kLarge) {
+    const int order = to_int(n), ld = to_int(a.ld), lwork = order * 32;
+    Scratch<T> work(lwork);
+    int info = 0;
+    call_getri<T>(&order, a.at, &ld, pivots.data(), work.data(), &lwork, &info);
+    return info;
+  }
+  Scratch<T> lu(n * n);
+  for (int64_t j = 0; j < n; ++j) {
+    std::copy_n(&a(0, j), n, lu.data() + j * n);
+    std::fill_n(&a(0, j), n, T{0});
+    a(j, j) = 1;
+  }
+  solve_lu<T>({lu.data(), n, n}, pivots.data(), a);
+  return 0;
 }
 
 template <class T>
@@ -334,6 +357,7 @@ int least_squares(Matrix<T> a, Matrix<T> b, T rcond, T* s, int* rank) {
   template void divide_left<T>(Matrix<const T>, Triangle, Matrix<T>);                       \
   template int factor_lu<T>(Matrix<T>, int*);                                               \
   template void solve_lu<T>(Matrix<const T>, const int*, Matrix<T>);                        \
+  template int invert<T>(Matrix<T>);                                                        \
   template int factor_cholesky<T>(Matrix<T>);                                               \
   template void factor_qr<T>(Matrix<T>, T*);                                                \
   template void expand_q<T>(Matrix<T>, int64_t, const T*);                                  \

@@ -70,6 +70,9 @@ int factor_lu(Matrix<T> a, int* pivots);
 // x = op(a)^-1 x by the factors of factor_lu.
 template <class T>
 void solve_lu(Matrix<const std::type_identity_t<T>> lu, const int* pivots, Matrix<T> x);
+// The inverse in place; the first column without a pivot, from 1, or 0.
+template <class T>
+int invert(Matrix<T> a);
 // The upper triangle becomes U of U^T U, the lower one zeros if it was. The first row without one,
 // from 1, or 0.
 template <class T>

@@ -233,20 +233,6 @@ Tensor record_solve(const Tensor& a, const Factors& f, const Tensor& b, bool adj
 
 // ---- inv(a) -------------------------------------------------------------------------------------
 
-// In place, by columns or rows alike. The first zero pivot, or 0.
-template <class T>
-int invert(T* a, int64_t n) {
-  Scratch<int> pivots(n);
-  const Matrix<T> all(a, n, n);
-  if (const int info = dense::factor_lu(all, pivots.data())) return info;
-  Scratch<T> lu(n * n);
-  std::copy_n(a, n * n, lu.data());
-  std::fill_n(a, n * n, T{0});
-  for (int64_t i = 0; i < n; ++i) a[i * n + i] = 1;
-  dense::solve_lu<T>({lu.data(), n, n}, pivots.data(), all);
-  return 0;
-}
-
 template <class T>
 void run_inv(const KernelCall& call) {
   const Shape& shape = call.in[0].layout.shape;
@@ -258,7 +244,7 @@ void run_inv(const KernelCall& call) {
         T* const to = matrix<T>(call.out[0], i, s.size());
         const T* const from = matrix<const T>(call.in[0], i, s.size());
         if (to != from) std::copy_n(from, s.size(), to);
-        return invert(to, s.rows);
+        return dense::invert(Matrix<T>(to, s.rows, s.rows));  // by columns or rows alike
       },
       &info);
   if (failed >= 0) fail_matrix("linalg.inv", shape, failed, singular(info));
@@ -383,7 +369,8 @@ void run_cofactor(const KernelCall& call) {
     Scratch<T> inverse(n * n);
     std::copy_n(a, n * n, inverse.data());
     const T det = determinant(a, n);
-    if (det == 0 || invert(inverse.data(), n) != 0) return cofactor_by_svd(a, n, out) ? 0 : 1;
+    if (det == 0 || dense::invert(Matrix<T>(inverse.data(), n, n)) != 0)
+      return cofactor_by_svd(a, n, out) ? 0 : 1;
     dense::transpose(inverse.data(), n, n, out);
     for (int64_t j = 0; j < n * n; ++j) out[j] *= det;
     return 0;
