@@ -1,6 +1,7 @@
 // Linear algebra with PyTorch's names (torch.linalg): factorisations, equations, norms. Values are
-// LAPACK's, batches run on all threads, and every function has derivatives of any order unless it
-// says otherwise. A component of its own: link glia::math.
+// LAPACK's (OpenBLAS, which is set to one thread: batches and blocks run on Glia's), and every
+// function has derivatives of any order unless it says otherwise. A component of its own: link
+// glia::math.
 //
 // Matrices are f32 or f64 (..., M, N); axes in front are batches. Functions throw ShapeError for
 // what does not fit, and ValueError, when the value is computed, for a matrix that is singular, not
