@@ -1,6 +1,8 @@
 // Cholesky and QR.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "math/matrices.h"
 
 namespace glia::linalg {
@@ -28,7 +30,11 @@ void run_cholesky(const KernelCall& call) {
           std::copy_n(from + r * n, r + 1, to + r * n);
           std::fill_n(to + r * n + r + 1, n - r - 1, T{0});
         }
-        return dense::factor_cholesky(Matrix<T>(to, n, n));  // by columns it is the upper one
+        // By columns it is the upper one. Not every LAPACK takes a NaN for a fault.
+        const int found = dense::factor_cholesky(Matrix<T>(to, n, n));
+        for (int64_t r = 0; found == 0 && r < n; ++r)
+          if (std::isnan(to[r * n + r])) return static_cast<int>(r + 1);
+        return found;
       },
       &info);
   if (failed >= 0)

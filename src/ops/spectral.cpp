@@ -88,7 +88,9 @@ Tensor framed(const Tensor& x, int64_t frames, const Frames& f) {
 }
 // The transposed sum: (N, (frames - 1) hop + n_fft) from (N, frames, n_fft).
 Tensor overlapped(const Tensor& y, const Frames& f) {
-  const int64_t rows = y.size(0), frames = y.size(1), length = (frames - 1) * f.hop + f.n_fft;
+  const int64_t rows = y.size(0), frames = y.size(1);
+  const int64_t length = add_sizes(multiply_sizes(frames - 1, f.hop), f.n_fft);
+  Shape{rows, length}.numel();  // throws where that is too large
   if (f.n_fft % f.hop != 0)
     return index_add(zeros({rows, length}, y.dtype()), reshape(positions(frames, f), {-1}),
                      reshape(y, {rows, frames * f.n_fft}), 1);

@@ -422,6 +422,7 @@ TEST(Linalg, SaysWhatIsWrong) {
   says(message_of<ShapeError>([&] { matrix_norm(good, 3); }), "order 3");
   says(message_of<ShapeError>([&] { vander(ones({2}), -1); }), "-1 columns");
   says(message_of<ShapeError>([&] { svd(expand(ones({1, 1}), {30000, 30000})); }), "too large");
+  for (int64_t n : {3, 300}) EXPECT_THROW(eval({cholesky(full({n, n}, NAN, kF64))}), ValueError);
   EXPECT_THROW(matrix_power(good, INT64_MIN), ShapeError);
   EXPECT_THROW(tensorinv(good, -1), ShapeError);
   EXPECT_THROW(cross(good, ones({3, 2}, kF64)), ShapeError);

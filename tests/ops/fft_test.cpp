@@ -307,6 +307,9 @@ TEST(Fft, SaysWhatIsWrong) {
   EXPECT_THROW(stft(x, 4, {.window = ones({3})}), ShapeError);
   EXPECT_THROW(istft({ones({3, 2}), ones({3, 2})}, 8), ShapeError);
   EXPECT_THROW(istft({ones({3, 2}), ones({3, 2})}, 4, {.window = zeros({4})}), ValueError);
+  EXPECT_THROW(istft({ones({9, 4}), ones({9, 4})}, 16, {.hop_length = INT64_MAX}), ShapeError);
+  EXPECT_THROW(istft({ones({9, 4}), ones({9, 4})}, 16, {}, INT64_MAX), ShapeError);
+  EXPECT_THROW(hann_window(INT64_MAX), ShapeError);
   EXPECT_EQ(fft::rfft(zeros({0, 4})).re.to_vector<float>().size(), 0u);
 }
 
