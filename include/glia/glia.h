@@ -3,7 +3,9 @@
 
 #include "glia/autodiff.h"
 #include "glia/complex.h"
+#include "glia/coo.h"
 #include "glia/data.h"
+#include "glia/fft.h"
 #include "glia/io.h"
 #include "glia/nn.h"
 #include "glia/ops.h"
