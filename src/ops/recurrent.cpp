@@ -208,11 +208,20 @@ std::vector<Tensor> recur(const Recurrence& kind, const std::vector<Tensor>& in,
 
 // ---- What users call ----
 
-struct Operands {
-  const Tensor &x, &weight_ih, &weight_hh, &bias_ih, &bias_hh, &h0, &c0;
-};
+// The input's part of the gates at steps behind a sequence's end. An LSTM's cell stays as it is
+// (no input, nothing forgotten); other states are not asked for, but must stay bounded.
+Tensor input_behind_end(Recurrence::Cell cell, int64_t hidden, DType dtype) {
+  constexpr double kShut = -1e4, kOpen = 1e4;
+  if (cell == Recurrence::kLSTM)
+    return concat(
+        {full({hidden}, kShut, dtype), full({hidden}, kOpen, dtype), zeros({2 * hidden}, dtype)});
+  return full({1}, cell == Recurrence::kReLU ? -1e30 : 0, dtype);
+}
 
-LSTMResult layer(const char* op, Recurrence::Cell cell, const Operands& in, const Where& where) {
+}  // namespace
+
+LSTMResult recurrent_layer(const char* op, Recurrence::Cell cell, const RecurrentOperands& in,
+                           const Where& where) {
   const Recurrence kind{cell};
   const bool has_bias = in.bias_ih.defined(), has_state = in.h0.defined();
   for (const Tensor* t : {&in.x, &in.weight_ih, &in.weight_hh}) {
@@ -250,39 +259,57 @@ LSTMResult layer(const char* op, Recurrence::Cell cell, const Operands& in, cons
     };
     return {zeros({0, batch, hidden}, dtype), state(in.h0), state(in.c0)};
   }
+  Tensor x = given(in.x), there, length;  // (T, N, 1) and (N)
+  if (in.lengths.defined()) {
+    if (in.lengths.shape() != Shape{batch} || !is_integer(in.lengths.dtype()))
+      fail(op, "lengths are no integers " + Shape({batch}).str(), where);
+    length = cast(in.lengths, kI64);
+    there = unsqueeze(unsqueeze(arange(steps), 1) < length, -1);
+    x = glia::where(there, x, 0);
+  }
   // Inside an Autocast this product is in bf16; states are never rounded.
-  std::vector<Tensor> inputs{given(linear(given(in.x), given(in.weight_ih), {}, where)),
-                             given(in.weight_hh)};
+  Tensor product = given(linear(x, given(in.weight_ih), {}, where));
+  if (there.defined())
+    product = glia::where(there, product, input_behind_end(cell, hidden, computed));
+  std::vector<Tensor> inputs{product, given(in.weight_hh)};
   for (const Tensor* t : {&in.bias_ih, &in.bias_hh, &in.h0, &in.c0})
     inputs.push_back(t->defined() ? given(*t) : Tensor());
   const std::vector<Tensor> states = recur(kind, inputs, where);
-  LSTMResult r{result(states[0]), result(index(states[0], {-1}, where)), {}};
+  LSTMResult r;
   if (cell == Recurrence::kLSTM) r.c = result(states[1]);
+  if (!there.defined()) {
+    r.out = result(states[0]);
+    r.h = result(index(states[0], {-1}, where));
+    return r;
+  }
+  r.out = result(glia::where(there, states[0], 0));
+  const Tensor rows = maximum(length - 1, 0) * batch + arange(batch);
+  const Tensor last = take(reshape(states[0], {steps * batch, hidden}), rows, 0, where);
+  const Tensor first = has_state ? given(in.h0) : zeros({1}, computed);
+  r.h = result(glia::where(unsqueeze(length, 1) > 0, last, first));
   return r;
 }
-
-}  // namespace
 
 LSTMResult lstm(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
                 const Tensor& bias_ih, const Tensor& bias_hh, const Tensor& h0, const Tensor& c0,
                 Where where) {
-  return layer("lstm", Recurrence::kLSTM, {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0},
-               where);
+  return recurrent_layer("lstm", Recurrence::kLSTM,
+                         {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0}, where);
 }
 
 RNNResult gru(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
               const Tensor& bias_ih, const Tensor& bias_hh, const Tensor& h0, Where where) {
-  const LSTMResult r =
-      layer("gru", Recurrence::kGRU, {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, {}}, where);
+  const LSTMResult r = recurrent_layer("gru", Recurrence::kGRU,
+                                       {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, {}}, where);
   return {r.out, r.h};
 }
 
 RNNResult rnn(const Tensor& x, const Tensor& weight_ih, const Tensor& weight_hh,
               const Tensor& bias_ih, const Tensor& bias_hh, const Tensor& h0,
               RNNNonlinearity nonlinearity, Where where) {
-  const LSTMResult r =
-      layer("rnn", nonlinearity == RNNNonlinearity::kTanh ? Recurrence::kTanh : Recurrence::kReLU,
-            {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, {}}, where);
+  const LSTMResult r = recurrent_layer(
+      "rnn", nonlinearity == RNNNonlinearity::kTanh ? Recurrence::kTanh : Recurrence::kReLU,
+      {x, weight_ih, weight_hh, bias_ih, bias_hh, h0, {}}, where);
   return {r.out, r.h};
 }
 

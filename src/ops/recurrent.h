@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "glia/op.h"
+#include "glia/ops.h"
 
 namespace glia {
 
@@ -30,5 +31,14 @@ struct Recurrence {
 
   int64_t gates() const { return cell == kLSTM ? 4 : cell == kGRU ? 3 : 1; }
 };
+
+// What lstm(), gru() and rnn() are given. With lengths (N), integers from 0 to T, sequences end
+// earlier: `out` is zero behind them, and last states are those of each one's last step.
+struct RecurrentOperands {
+  const Tensor &x, &weight_ih, &weight_hh, &bias_ih, &bias_hh, &h0, &c0;
+  Tensor lengths = {};
+};
+LSTMResult recurrent_layer(const char* op, Recurrence::Cell cell, const RecurrentOperands& in,
+                           const Where& where);
 
 }  // namespace glia
