@@ -133,6 +133,9 @@ LSTMResult Recurrent::run(const Input& given, bool batch_first, const Where& whe
       if (length < 0 || length > h.size(0))
         throw ShapeError(
             fmt::format("{}: a length of {} is not from 0 to {}", name_, length, h.size(0)), where);
+    // What fills up may be anything.
+    const Tensor there = unsqueeze(unsqueeze(arange(h.size(0)), 1) < cast(lengths, kI64), -1);
+    h = glia::where(there, h, 0);
   }
   const auto turned = [&](const Tensor& t) {
     return given.lengths.defined() ? reverse_sequences(t, given.lengths, where)

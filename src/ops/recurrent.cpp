@@ -259,16 +259,15 @@ LSTMResult recurrent_layer(const char* op, Recurrence::Cell cell, const Recurren
     };
     return {zeros({0, batch, hidden}, dtype), state(in.h0), state(in.c0)};
   }
-  Tensor x = given(in.x), there, length;  // (T, N, 1) and (N)
+  Tensor there, length;  // (T, N, 1) and (N)
   if (in.lengths.defined()) {
     if (in.lengths.shape() != Shape{batch} || !is_integer(in.lengths.dtype()))
       fail(op, "lengths are no integers " + Shape({batch}).str(), where);
     length = cast(in.lengths, kI64);
     there = unsqueeze(unsqueeze(arange(steps), 1) < length, -1);
-    x = glia::where(there, x, 0);
   }
   // Inside an Autocast this product is in bf16; states are never rounded.
-  Tensor product = given(linear(x, given(in.weight_ih), {}, where));
+  Tensor product = given(linear(given(in.x), given(in.weight_ih), {}, where));
   if (there.defined())
     product = glia::where(there, product, input_behind_end(cell, hidden, computed));
   std::vector<Tensor> inputs{product, given(in.weight_hh)};

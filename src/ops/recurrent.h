@@ -33,7 +33,8 @@ struct Recurrence {
 };
 
 // What lstm(), gru() and rnn() are given. With lengths (N), integers from 0 to T, sequences end
-// earlier: `out` is zero behind them, and last states are those of each one's last step.
+// earlier, and x is finite behind them: `out` is zero behind them, and last states are those of
+// each one's last step.
 struct RecurrentOperands {
   const Tensor &x, &weight_ih, &weight_hh, &bias_ih, &bias_hh, &h0, &c0;
   Tensor lengths = {};
