@@ -337,12 +337,15 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
     const Tensor wide = with_extra(m);
     mask.add(each ? reshape(wide, {n, num_heads, queries, keys}, where) : wide, where);
   }
-  if (in.is_causal && (queries > 1 || !in.cache)) {
+  // The kernel leaves out later keys by itself, where they are numbered like the queries.
+  const bool by_kernel = in.is_causal && !in.cache && extra == 0;
+  const auto with_causal = [&] {
+    Mask all = mask;
+    if (!in.is_causal || (in.cache && queries == 1)) return all.seen();
     const Tensor place = arange(keys), own = unsqueeze(arange(queries) + before, 1);
-    Tensor hidden = place > own;
-    if (extra) hidden = hidden & (place < known);
-    mask.add(hidden, where);
-  }
+    all.add(extra ? (place > own) & (place < known) : place > own, where);
+    return all.seen();
+  };
 
   const double p = is_training() ? options.dropout : 0;
   Tensor out, weights;
@@ -355,7 +358,7 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
       return reshape(expand(unsqueeze(t, 2, where), shape, where),
                      {n, num_heads, t.size(2), t.size(3)}, where);
     };
-    Tensor seen = mask.seen();
+    Tensor seen = with_causal();
     if (key_length) {
       const Tensor filled = arange(keys) < *key_length;
       seen = !seen.defined()         ? filled
@@ -369,10 +372,12 @@ AttentionResult MultiheadAttention::operator()(const Tensor& query, const Tensor
     }
   }
   if (!out.defined())
-    out = scaled_dot_product_attention(
-        q, k, v,
-        {.mask = mask.seen(), .enable_gqa = kv_heads != num_heads, .key_length = key_length},
-        where);
+    out = scaled_dot_product_attention(q, k, v,
+                                       {.mask = by_kernel ? mask.seen() : with_causal(),
+                                        .is_causal = by_kernel,
+                                        .enable_gqa = kv_heads != num_heads,
+                                        .key_length = key_length},
+                                       where);
   out = out_proj(reshape(transpose(out, 1, 2, where), {n, queries, embed_dim}, where), where);
   if (!in.need_weights) {
     weights = {};
