@@ -16,19 +16,27 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// `parent RECIPE ...`: a subcommand for each recipe, and a clear error for any other word.
+bool any_recipe(const recipes::Recipe&) { return true; }
+
+// `parent RECIPE ...`: a subcommand for each recipe that has it, and a clear error for any other
+// word.
 template <class F>
-void add_command(CLI::App& app, const std::string& name, const std::string& description, F&& add) {
+void add_command(CLI::App& app, const std::string& name, const std::string& description, F&& add,
+                 bool (*has)(const recipes::Recipe&) = any_recipe) {
   CLI::App* parent = app.add_subcommand(name, description);
   std::vector<std::string> names;
   for (const recipes::Recipe* recipe : recipes::all()) {
+    if (!has(*recipe)) continue;
     names.push_back(recipe->name);
     add(*parent->add_subcommand(recipe->name, recipe->description), *recipe);
   }
   const std::string known = fmt::format("known: {}", fmt::join(names, ", "));
   parent
       ->add_option_function<std::string>("recipe",
-                                         [](const std::string& word) { recipes::named(word); })
+                                         [name](const std::string& word) {
+                                           recipes::named(word);
+                                           throw Error(name + ": " + word + " has no such command");
+                                         })
       ->group("");
   parent->callback([parent, name, known] {
     if (parent->get_subcommands().empty())
@@ -194,6 +202,53 @@ void add_evaluate(CLI::App& command, const recipes::Recipe& recipe, const Sessio
   });
 }
 
+void add_generate(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
+  struct Job {
+    std::string model, prompt;
+    recipes::Generation how;
+  };
+  auto job = std::make_shared<Job>();
+  command.add_option("--model", job->model, "Folder of a run, or its model.safetensors.")
+      ->type_name("DIR")
+      ->required();
+  command.add_option("prompt", job->prompt, "What the text begins with.")->type_name("PROMPT");
+  const auto add_whole = [&](const char* name, int64_t& value, double high, const char* help) {
+    add_text(
+        command, std::string("--") + name,
+        [name, job, &value, high](const std::string& text) {
+          value = parse_whole(name, text, 0, high);
+        },
+        help)
+        ->type_name("N")
+        ->default_str(std::to_string(value));
+  };
+  const auto add_number = [&](const char* name, double& value, recipes::Range range,
+                              const char* help) {
+    const recipes::Setting setting{.name = name, .fallback = value, .range = range};
+    add_text(
+        command, std::string("--") + name,
+        [job, setting, &value](const std::string& text) {
+          value = std::get<double>(recipes::parse(setting, text));
+        },
+        help)
+        ->type_name("X")
+        ->default_str(recipes::shown(value));
+  };
+  recipes::Generation& how = job->how;
+  add_whole("length", how.length, 1e9, "Tokens to write.");
+  add_number("temperature", how.temperature, {0, 1e6},
+             "Below 1 likely tokens are preferred, 0 takes the likeliest.");
+  add_whole("top-k", how.top_k, 1e9, "Draws among so many of the likeliest; 0: among all.");
+  add_number("top-p", how.top_p, {1e-9, 1},
+             "Draws among the likeliest that have this probability together.");
+  add_whole("seed", how.seed, 1e15, "Another one writes another text.");
+  command.callback([job, &recipe, session] {
+    if (job->model.empty()) throw Error("--model: no folder is named");
+    session.begin();
+    fmt::print("{}\n", recipe.load(job->model)->generate(job->prompt, job->how));
+  });
+}
+
 Json as_json(const recipes::Setting& setting) {
   const auto value = [](const recipes::Value& v) {
     return std::visit([](const auto& x) { return Json(x); }, v);
@@ -251,6 +306,8 @@ void add_recipes(CLI::App& app, const Session& session) {
   };
   add_command(app, "train", "Trains a recipe and writes its results to a folder.", with(add_train));
   add_command(app, "predict", "Uses a trained model.", with(add_predict));
+  add_command(app, "generate", "Writes a text by a trained model.", with(add_generate),
+              [](const recipes::Recipe& recipe) { return recipe.generates; });
   add_command(app, "evaluate", "Says how good a trained model is on data.", with(add_evaluate));
   auto json = std::make_shared<bool>();
   CLI::App* list = app.add_subcommand("list", "Lists the recipes by kind of task.");

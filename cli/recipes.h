@@ -1,4 +1,4 @@
-// The commands train, predict, evaluate and list.
+// The commands train, predict, generate, evaluate and list.
 #pragma once
 
 #include <CLI/CLI.hpp>

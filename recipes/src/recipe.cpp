@@ -99,6 +99,14 @@ Results Predictor::evaluate(const Evaluation& what) const {
   return score(what);
 }
 
+std::string Predictor::generate(const std::string& prompt, const Generation& how) const {
+  const NoGrad no_grad;
+  return write(prompt, how);
+}
+std::string Predictor::write(const std::string&, const Generation&) const {
+  throw Error("the model does not write texts");
+}
+
 std::vector<Setting> Recipe::settings() const {
   std::vector<Setting> settings = declared(functions->make, preset);
   std::erase_if(settings, [&](const Setting& s) {

@@ -414,7 +414,8 @@ Tensor RNNCell::operator()(const Tensor& x, const Tensor& h, Where where) const 
 }
 
 LSTMState detach(const LSTMResult& result, Where where) {
-  return {stop_gradient(result.h, where), stop_gradient(result.c, where)};
+  return {stop_gradient(result.h, where),
+          result.c.defined() ? stop_gradient(result.c, where) : Tensor()};
 }
 Tensor detach(const RNNResult& result, Where where) { return stop_gradient(result.h, where); }
 

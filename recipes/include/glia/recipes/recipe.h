@@ -40,6 +40,15 @@ struct Evaluation {
   int64_t count = 0;           // of samples, episodes, ... at most; 0: all, or the recipe's number
 };
 
+// How a model writes: which of the likely tokens are drawn.
+struct Generation {
+  int64_t length = 500;    // tokens that are written
+  double temperature = 1;  // 0: always the likeliest
+  int64_t top_k = 0;       // only so many of the likeliest; 0: all
+  double top_p = 1;        // only the likeliest that have this probability together
+  int64_t seed = 0;
+};
+
 class Predictor {
  public:
   virtual ~Predictor() = default;
@@ -47,12 +56,15 @@ class Predictor {
   // thread. Throws IoError for a file that cannot be used, ValueError for another input.
   Results predict(const Input& input) const;
   Results evaluate(const Evaluation& what = {}) const;
+  // What the model writes behind a prompt, which may be empty. Throws Error if it does not write.
+  std::string generate(const std::string& prompt, const Generation& how = {}) const;
   // What a text of the command line stands for: the pictures of a folder, for instance.
   virtual std::vector<std::string> inputs(const std::string& text) const { return {text}; }
 
  protected:  // both without gradients
   virtual Results answer(const Input& input) const = 0;
   virtual Results score(const Evaluation& what) const = 0;
+  virtual std::string write(const std::string& prompt, const Generation& how) const;
 };
 
 // ---- Recipes ------------------------------------------------------------------------------------
@@ -85,6 +97,7 @@ struct Recipe {
   std::string predict_help;       // what it does with them
   std::string evaluate_help;      // what `evaluate` goes over
   bool resumes = true;            // keeps checkpoints
+  bool generates = false;         // its models write texts
   Values preset = {};             // of a shorthand: settings that are not to be chosen
   std::string shorthand_for = {};
 
@@ -141,7 +154,7 @@ struct Definition {
   std::function<void(Run&, const S&)> train;
   std::function<std::unique_ptr<Predictor>(const Saved&, const S&)> load;
   std::string input = "FILE", input_help, predict_help, evaluate_help;
-  bool resumes = true;
+  bool resumes = true, generates = false;
 };
 
 // For Definition::load: a predictor P that is made of the file and the settings.
@@ -185,6 +198,7 @@ class Register {
                  .predict_help = d.predict_help,
                  .evaluate_help = d.evaluate_help,
                  .resumes = d.resumes,
+                 .generates = d.generates,
                  .functions = std::make_shared<const detail::Functions>(std::move(f))});
   }
 };
