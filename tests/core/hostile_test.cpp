@@ -19,6 +19,8 @@
 #include "glia/autodiff.h"
 #include "glia/data.h"
 #include "glia/nn.h"
+#include "glia/nn/transformer.h"
+#include "glia/nn/tree.h"
 #include "glia/ops.h"
 #include "glia/optim.h"
 #include "glia/random.h"
@@ -58,7 +60,49 @@ nn::RecurrentOptions recurrent(Hostile& h) {
           .bias = h.yes(),
           .batch_first = h.yes(),
           .dropout = h.yes() ? 0 : h.real(),
-          .bidirectional = h.yes()};
+          .bidirectional = h.yes(),
+          .proj_size = h.yes() ? 0 : h.integer()};
+}
+
+nn::Forest forest(Hostile& h) {
+  nn::Tree tree{{-1, 0, 0}};
+  if (h.yes()) tree.parents[h.yes()] = h.integer();
+  return nn::Forest({tree, tree});
+}
+nn::TransformerLayerOptions transformer(Hostile& h) {
+  return {.dim_feedforward = h.count(),
+          .dropout = h.rate(),
+          .layer_norm_eps = h.real(),
+          .batch_first = h.yes(),
+          .norm_first = h.yes(),
+          .bias = h.yes()};
+}
+bool rarely(Hostile& h) { return h.yes() && h.yes() && h.yes(); }
+void attend_by_heads(Hostile& h) {
+  const nn::MultiheadAttention layer(h.count(), h.count(),
+                                     {.dropout = h.rate(),
+                                      .add_bias_kv = rarely(h),
+                                      .add_zero_attn = rarely(h),
+                                      .kdim = rarely(h) ? h.integer() : 0,
+                                      .vdim = rarely(h) ? h.integer() : 0,
+                                      .num_kv_heads = rarely(h) ? h.integer() : 0});
+  nn::KVCache cache;
+  const bool cached = h.yes();
+  for (int i = 0; i < 2; ++i) {
+    const Tensor x = h.floats({rarely(h) ? 1 : 2, 2, std::min<int64_t>(layer.embed_dim, 4)});
+    nn::MultiheadAttentionInputs in{.need_weights = h.yes(), .is_causal = h.yes()};
+    if (rarely(h)) in.key_padding_mask = h.tensor(2);
+    if (rarely(h)) in.attn_mask = h.tensor(2);
+    if (cached) in.cache = &cache;
+    const auto r = layer(x, x, x, in);
+    h.use(std::vector{r.out, r.weights});
+  }
+}
+Tensor pad_packed(Hostile& h) {
+  nn::PackedSequence p{h.floats({h.yes() ? 2 : 3, 2}), h.indices({h.yes() ? 1 : 2}) + 1};
+  if (rarely(h)) p.unsorted_indices = h.indices({2});
+  const std::optional<int64_t> most = rarely(h) ? std::optional(h.count()) : std::nullopt;
+  return nn::pad_packed_sequence(p, h.yes(), h.real(), most).out;
 }
 
 // What an initialiser fills.
@@ -336,6 +380,83 @@ const std::map<std::string, Call>& calls() {
       {"LSTM", USE(nn::LSTM(h.count(), h.count(), recurrent(h))(h.tensor(3)))},
       {"GRU", USE(nn::GRU(h.count(), h.count(), recurrent(h))(h.tensor(3)))},
       {"RNN", USE(nn::RNN(h.count(), h.count(), recurrent(h))(h.tensor(3)))},
+      {"PeepholeLSTM",
+       USE(nn::PeepholeLSTM(h.count(), h.count(), recurrent(h),
+                            h.yes() ? nn::PeepholeForm::kGraves : nn::PeepholeForm::kArticle)(
+           h.tensor(3), {}, {}, h.yes() ? h.indices() : Tensor()))},
+      {"LayerNormLSTM",
+       USE(nn::LayerNormLSTM(h.count(), h.count(), recurrent(h), h.real())(h.tensor(3)))},
+      {"GRU lengths", USE(nn::GRU(1, h.count(), recurrent(h))(
+                          h.floats({2, 2, 1}), {}, h.yes() ? h.indices({2}) : h.tensor()))},
+      {"LSTMCell", DO(const auto s = nn::LSTMCell(h.count(), h.count(), {.bias = h.yes()})(
+                          h.tensor(2), {h.yes() ? h.tensor(2) : Tensor(), {}});
+                      h.use(std::vector{s.h, s.c}))},
+      {"GRUCell", USE(nn::GRUCell(h.count(), h.count())(h.tensor(2)))},
+      {"RNNCell", USE(nn::RNNCell(h.count(), h.count())(h.tensor(2)))},
+      {"pack_padded_sequence", USE(nn::pack_padded_sequence(h.floats({2, 2, 1}), h.indices({2}) + 1,
+                                                            h.yes(), h.yes())
+                                       .data)},
+      {"pad_packed_sequence", USE(pad_packed(h))},
+      {"unpad_sequence",
+       USE(nn::unpad_sequence(h.floats({2, 2}), h.indices({2}), h.yes()))},
+      {"reverse_sequences", USE(nn::reverse_sequences(h.tensor(), h.indices()))},
+      {"ScoreAttention",
+       DO(const nn::Score score = static_cast<nn::Score>(h.axis() & 3);
+          const auto r = nn::ScoreAttention(h.count(), h.count(),
+                                            {.score = score, .hidden = rarely(h) ? h.integer() : 0})(
+              h.floats({2, h.yes() ? 1 : 2}), h.floats({3, h.yes() ? 1 : 2}), h.floats({3, 1}),
+              rarely(h) ? h.tensor() : Tensor());
+          h.use(std::vector{r.out, r.weights}))},
+      {"MultiheadAttention", attend_by_heads},
+      {"sliding_window",
+       USE(nn::sliding_window(h.count(), h.count(), h.integer(), h.integer()))},
+      {"causal_upper_left", USE(nn::causal_upper_left(h.integer(), h.integer()))},
+      {"causal_lower_right", USE(nn::causal_lower_right(h.integer(), h.integer()))},
+      {"generate_square_subsequent_mask", USE(nn::generate_square_subsequent_mask(h.integer()))},
+      {"sinusoidal_positions",
+       USE(nn::sinusoidal_positions(h.count(), h.count(), h.real(), h.integer()))},
+      {"SinusoidalPositions", USE(nn::SinusoidalPositions(h.real())(h.tensor(), h.integer()))},
+      {"LearnedPositions",
+       USE(nn::LearnedPositions(h.count(), h.count())(h.tensor(3), h.integer()))},
+      {"rotary", USE(nn::rotary(h.tensor(), {.base = h.real(),
+                                             .interleaved = h.yes(),
+                                             .size = h.yes() ? 0 : h.integer(),
+                                             .first = h.integer()}))},
+      {"alibi", USE(nn::alibi(h.count(), h.count(), h.integer()))},
+      {"RelativePositionBias",
+       USE(nn::RelativePositionBias(h.count(), {.bidirectional = h.yes(),
+                                                .num_buckets = h.yes() ? 32 : h.integer(),
+                                                .max_distance = h.yes() ? 128 : h.integer()})(
+           h.count(), h.count()))},
+      {"RelativeAttention",
+       DO(const int64_t size = h.count();
+          h.use(nn::RelativeAttention(size, h.integer())(
+              h.floats({2, size}), h.floats({2, size}), h.floats({2, size}),
+              h.yes() ? h.tensor(2) : Tensor())))},
+      {"TransformerEncoderLayer",
+       USE(nn::TransformerEncoderLayer(h.count(), h.count(), transformer(h))(h.tensor(3)))},
+      {"TransformerEncoder",
+       USE(nn::TransformerEncoder(nn::TransformerEncoderLayer(2, 1, transformer(h)), h.count())(
+           h.floats({2, 2, 2}), h.yes() ? h.tensor(2) : Tensor()))},
+      {"TransformerDecoderLayer",
+       USE(nn::TransformerDecoderLayer(h.count(), h.count(), transformer(h))(h.tensor(3),
+                                                                             h.tensor(3)))},
+      {"TransformerDecoder",
+       USE(nn::TransformerDecoder(nn::TransformerDecoderLayer(2, 1, transformer(h)), h.count())(
+           h.floats({2, 2, 2}), h.floats({2, 2, 2}),
+           {.tgt_mask = h.yes() ? h.tensor(2) : Tensor()}))},
+      {"Transformer", USE(nn::Transformer({.d_model = h.count(),
+                                           .nhead = 1,
+                                           .num_encoder_layers = h.count(),
+                                           .num_decoder_layers = h.count(),
+                                           .dim_feedforward = h.count(),
+                                           .dropout = h.rate()})(h.tensor(3), h.tensor(3)))},
+      {"ChildSumTreeLSTM", USE(nn::ChildSumTreeLSTM(h.count(), h.count())(
+                               h.floats({6, h.yes() ? 1 : 2}), forest(h)).h)},
+      {"NaryTreeLSTM", USE(nn::NaryTreeLSTM(h.count(), h.count(), h.count())(
+                           h.floats({6, h.yes() ? 1 : 2}), forest(h)).h)},
+      {"RecursiveNet", USE(nn::RecursiveNet(h.count(), {.tensor = h.yes()})(
+                           h.floats({6, h.yes() ? 1 : 2}), forest(h)).h)},
       {"MaxPool2d", USE(nn::MaxPool2d(h.pair(), {h.pair(), h.padding()})(h.image()))},
       {"AvgPool2d", USE(nn::AvgPool2d(h.pair(), {h.pair(), h.padding()})(h.image()))},
       {"AdaptiveAvgPool2d", USE(nn::AdaptiveAvgPool2d(h.pair())(h.image()))},
@@ -495,7 +616,7 @@ TEST(Hostile, KnowsEveryFunctionOfTheHeaders) {
                                        "Elementwise", "Wrapper",
                                        "zeros_",      "ones_",
                                        "visit_field", "visit_each_field",
-                                       "Activation"};
+                                       "Activation",  "RecurrentCell"};
   // Declared at the beginning of a line, with a type before the name.
   const std::string function = R"(^(?!using|return|namespace|struct|class|#|//|inline constexpr))"
                                R"([A-Za-z_][\w:<>,& ]*[ &>](operator[^\s(]+|\w+)\()";
