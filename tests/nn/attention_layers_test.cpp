@@ -6,6 +6,7 @@
 #include "glia/autodiff.h"
 #include "glia/nn/transformer.h"
 #include "glia/random.h"
+#include "glia/runtime.h"
 #include "tests/support/values.h"
 
 namespace glia::test {
@@ -258,6 +259,41 @@ TEST(MultiheadAttention, RefusesWhatDoesNotFit) {
   const Tensor other = zeros({3, 1, 8});
   EXPECT_THROW(layer(other, other, other, {.cache = &cache}), ShapeError);
   EXPECT_EQ(cache.length, 3);
+}
+
+TEST(MultiheadAttention, IsTheSameInEveryMode) {
+  const MultiheadAttention layer(8, 4, {.num_kv_heads = 2, .rotary = RotaryOptions{}});
+  const Tensor x = f32({3, 2, 5, 8});
+  const auto f = [&](const std::vector<Tensor>& t) {
+    return layer(t[0], t[0], t[0], {.need_weights = false, .is_causal = true}).out;
+  };
+  const auto gradient = [&] {
+    const Tensor in = trainable(index(x, {0}));
+    const auto g = gradients(sum(square(f({in}))), {in, layer.in_proj_weight.tensor()});
+    eval(g);
+    return g;
+  };
+  const int before = num_threads();
+  set_num_threads(1);
+  const auto want = gradient();
+  set_num_threads(3);
+  const auto got = gradient();
+  set_num_threads(before);
+  set_eager(true);
+  const auto eager = gradient();
+  set_eager(false);
+  for (size_t i = 0; i < want.size(); ++i) {
+    expect_same(got[i], want[i]);
+    EXPECT_LE(apart(eager[i], want[i]), 1e-4);
+  }
+  const Tensor mapped = vmap(f)({x});
+  for (int64_t i = 0; i < 3; ++i) EXPECT_LE(apart(index(mapped, {i}), f({index(x, {i})})), 1e-5);
+  MultiheadAttention half = layer;
+  half.to(kBF16);
+  const Tensor y = cast(index(x, {0}), kBF16);
+  const auto r = half(y, y, y, {.is_causal = true});
+  EXPECT_EQ(r.out.dtype(), kBF16);
+  EXPECT_LE(apart(r.out, f({index(x, {0})})), 0.03);
 }
 
 TEST(Transformer, HasPyTorchsNames) {
