@@ -18,13 +18,13 @@ struct ExpressionSettings : TrainingSettings {
   double lr = 0;
 
   void declare(Fields& f) override {
-    f(modulus, "modulus", 5, "Numbers are below it, and values modulo it.", {2, 10});
+    f(modulus, "modulus", 3, "Numbers are below it, and values modulo it.", {2, 10});
     f(depth, "depth", 4, "Of the deepest expressions that are trained on.", {1, 12});
     f(test_depth, "test-depth", depth + 4, "Of the deepest ones in the test.", {1, 16});
     f(hidden, "hidden", 64, "Width of the network.", {1, 4096});
-    f(steps, "steps", 2000, "Steps of training.", {1, 1e9});
-    f(batch, "batch", 32, "Expressions in each step.", {1, 100000});
-    f(lr, "lr", 0.005, "Highest learning rate of the one-cycle schedule (Adam).", {0, 1000});
+    f(steps, "steps", 1500, "Steps of training.", {1, 1e9});
+    f(batch, "batch", 128, "Expressions in each step.", {1, 100000});
+    f(lr, "lr", 0.01, "Highest learning rate of the one-cycle schedule (Adam).", {0, 1000});
     TrainingSettings::declare(f);
   }
 };
