@@ -16,6 +16,7 @@
 #include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -333,7 +334,7 @@ struct type_caster<glia::ParameterList>
 
 template <>
 struct type_caster<glia::Slice> {
-  GLIA_CASTER(glia::Slice, const_name("slice"))
+  GLIA_CASTER(glia::Slice, const_name("builtins.slice"))
   bool from_python(handle src, uint32_t, cleanup_list*) noexcept {
     std::vector<glia::Index> at;
     try {
@@ -497,6 +498,9 @@ struct type_caster<std::span<const T>> {
  private:
   Caster values_;
 };
+
+template <class T>
+struct type_caster<std::deque<T>> : list_caster<std::deque<T>, T> {};
 
 // Enumerators are texts in Python.
 template <class T>

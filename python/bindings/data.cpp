@@ -129,7 +129,10 @@ void finish_data(nb::module_& m) {
   nb::module_ data = module_of(m, "glia::data");
   data.def(
       "from_tensors",
-      [](nb::args tensors) { return data::Samples(data::in_memory(nb::cast<Sample>(tensors))); },
+      [](nb::args tensors) {
+        if (tensors.size() == 0) throw nb::type_error("from_tensors: no tensors");
+        return data::Samples(data::in_memory(nb::cast<Sample>(tensors)));
+      },
       nb::sig("def from_tensors(*tensors: typing.Any) -> Samples"),
       "Samples are the slices of the tensors along axis 0, which must agree in its size.");
   data.def(

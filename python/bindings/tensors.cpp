@@ -272,6 +272,8 @@ class Nested {
       else
         number = x.item<int64_t>({});
     }
+    if (PyLong_Check(from.ptr()) && !number.is_integer())
+      throw ValueError("tensor: i64 does not hold " + nb::cast<std::string>(nb::repr(from)));
     any_bool_ |= number.kind() == kBool;
     any_integer_ |= number.kind() == kI64;
     any_float_ |= number.kind() == kF64;
@@ -492,6 +494,12 @@ PyObject* subscript(PyObject* self, PyObject* key) noexcept {
   }
 }
 
+// By which loops go over the first axis.
+PyObject* row(PyObject* self, Py_ssize_t i) noexcept {
+  nb::object key = nb::steal(PyLong_FromSsize_t(i));
+  return key.is_valid() ? subscript(self, key.ptr()) : nullptr;
+}
+
 int assign(PyObject* self, PyObject* key, PyObject* value) noexcept {
   try {
     if (!value) throw nb::type_error("elements of a tensor cannot be deleted");
@@ -579,6 +587,7 @@ const std::vector<PyType_Slot>& slots() {
       slot(Py_mp_subscript, subscript),
       slot(Py_mp_ass_subscript, assign),
       slot(Py_mp_length, length),
+      slot(Py_sq_item, row),
       slot(Py_tp_richcompare, compare),
       slot(
           Py_tp_hash, +[](PyObject* self) -> Py_hash_t { return _Py_HashPointer(self); }),

@@ -74,7 +74,7 @@ def _reduce_layer(self):
     return _made, (type(self), base, self._made_with, self.state_dict(), self.training, attributes)
 
 
-_layers = set()
+_layers: set[type] = set()
 
 
 def _install(root):
@@ -90,7 +90,8 @@ def _install(root):
                 cls.__reduce__ = _reduce_layer
                 _layers.add(cls)
     root.nn.Sequential = Sequential
-    Sequential.__module__ = "glia.nn"
+    root.nn.modules = modules
+    root.nn.functional_call = functional_call
 
 
 def modules(module):
@@ -98,3 +99,10 @@ def modules(module):
     found = []
     module.apply(found.append)
     return found
+
+
+def functional_call(module, values, *args, **kwargs):
+    """module(*args, **kwargs) with these values of its parameters, in the order of
+    all_parameters(), through which gradients flow."""
+    with _glia.nn.Substituted(module, values):
+        return module(*args, **kwargs)

@@ -63,6 +63,5 @@ def _run_report(self):
 
 def _install():
     _recipes.train = train
-    train.__module__ = "glia.recipes"
     _glia.report.Report._repr_html_ = _report
     _recipes.Trained._repr_html_ = _run_report
