@@ -1,0 +1,525 @@
+"""Runs the sample inputs of PyTorch's own database of operations through the Python face.
+
+usage: opinfo.py [--list] [NAME...]   needs torch and expecttest; with --list says what differs
+
+An operation is called by its name, with axes under Glia's word for them, or as ADAPTED says where
+the arguments differ; images go in and out with their channels last. Prints how many operations that
+users call exist, and how many samples agree.
+"""
+import argparse
+import collections
+import re
+import sys
+
+import glia
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+
+# What nobody calls on numbers of their own, or has no values to compare.
+LEFT_OUT = {
+    r"(_.*|jiterator_.*|torch\.ops\..*|torch\._.*|.*_copy|.*_backward|native_.*|hash_tensor)": "internal",
+    r"(resize_.*|as_strided.*|to_sparse|sparse\..*|(new_)?empty.*|view.*|resolve_.*|contiguous|clone|"
+    r"item|to|zero_|unsafe_.*|masked\..*|positive|broadcast_shapes|scalar_tensor|nonzero_static)":
+        "of PyTorch's storage or kinds of tensors",
+    r"(bfloat16|bool|byte|char|double|float|half|int|long|short|cdouble|cfloat|chalf|type)": "casts",
+    r"(bernoulli|cauchy|exponential|geometric|log_normal|multinomial|normal|rand.*|uniform|"
+    r".*dropout.*|.*rrelu|.*fractional_max.*|.*_lowrank)": "random",
+    r"(complex|conj.*|imag|real|mH|view_as_.*)": "of complex numbers",
+    r"(special\..*(polynomial|bessel|airy).*|special\.zeta)": "of orthogonal polynomials and the like",
+}
+TOLERANCE = dict(rtol=2e-5, atol=2e-5)
+
+
+def words(f):
+    return set(re.findall(r"(\w+)(?=:)", f.__doc__ or ""))
+
+
+def called(f, *args, **kwargs):
+    """With PyTorch's words for axes."""
+    known = words(f)
+    given = {}
+    for name, value in kwargs.items():
+        if name in ("dim", "dims", "axis"):
+            name = next((w for w in ("axis", "axes", "shifts") if w in known), name)
+        if name == "dim0":
+            name = "axis0"
+        if name == "dim1":
+            name = "axis1"
+        if name in ("out", "memory_format", "device", "layout", "requires_grad", "pin_memory"):
+            continue
+        given[name] = value
+    return f(*args, **given)
+
+
+def last(x):
+    return x if x.ndim < 3 else glia.movedim(x, 1, -1)
+
+
+def second(x):
+    return x if x.ndim < 3 else glia.movedim(x, -1, 1)
+
+
+def images(f):
+    """The first argument and the result have channels; kernels are (out, in, ...) in PyTorch."""
+    return lambda x, *args, **kwargs: second(f(last(x), *args, **kwargs))
+
+
+def conv(name):
+    def f(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        batched = x.ndim == weight.ndim
+        x = x if batched else glia.unsqueeze(x, 0)
+        y = second(getattr(glia, name)(last(x), last(weight), bias, stride=stride, padding=padding,
+                                       dilation=dilation, groups=groups))
+        return y if batched else glia.squeeze(y, 0)
+    return f
+
+
+def axes_or_all(dim):
+    return [] if dim is None else dim
+
+
+def reduced(name):
+    def f(x, dim=None, keepdim=False, *, dtype=None, correction=None, unbiased=None, **_):
+        g = getattr(glia, name)
+        more = {}
+        if isinstance(dim, bool):  # var(x, unbiased)
+            dim, unbiased = None, dim
+        if name in ("var", "std", "var_mean", "std_mean"):
+            more["correction"] = correction if correction is not None else (
+                1 if unbiased is None else int(unbiased))
+        if dtype is not None:
+            x = glia.cast(x, dtype)
+        return g(x, axes_or_all(dim), keepdim, **more)
+    return f
+
+
+def first_of(name):
+    """Values alone: PyTorch gives the indices, too."""
+    return lambda x, dim=None, keepdim=False, **_: getattr(glia, name)(x, axes_or_all(dim), keepdim)
+
+
+def nn(name, **renamed):
+    def f(*args, size_average=None, reduce=None, inplace=None, **kwargs):
+        return called(getattr(glia, name), *args,
+                      **{renamed.get(k, k): v for k, v in kwargs.items() if v is not None})
+    return f
+
+
+def padded(x, pad, mode="constant", value=None):
+    pairs = [(0, 0)] * (x.ndim - len(pad) // 2) + [
+        (pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
+    if mode == "constant":
+        return glia.pad(x, pairs, value or 0)
+    return glia.pad(x, pairs, mode)
+
+
+def sliced(x, source, dim, start, end, step):
+    y = x + 0
+    y[(slice(None),) * (dim % x.ndim) + (slice(start, end, step),)] = source
+    return y
+
+
+def layer_norm(x, shape, weight=None, bias=None, eps=1e-5):
+    return glia.layer_norm(x, weight, bias, axes=len(shape), eps=eps)
+
+
+def rms_norm(x, shape, weight=None, eps=None):
+    return glia.rms_norm(x, weight, axes=len(shape), eps=eps)
+
+
+def batch_norm(x, mean, var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    if training or mean is None:
+        return second(glia.batch_norm(last(x), weight, bias, eps).out)
+    scale = glia.rsqrt(var + eps)
+    y = (last(x) - mean) * scale
+    y = y * weight if weight is not None else y
+    return second(y + bias if bias is not None else y)
+
+
+def classes(name, input_channels=True):
+    """A loss of classes, which are the second axis in PyTorch and the last one here."""
+    def f(x, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
+          reduction="mean", **more):
+        x = glia.movedim(x, 1, -1) if x.ndim > 2 else x
+        if str(target.dtype).startswith("f") and target.ndim == x.ndim > 2:
+            target = glia.movedim(target, 1, -1)
+        return getattr(glia, name)(x, target, weight=weight, ignore_index=ignore_index,
+                                   reduction=reduction, **more)
+    return f
+
+
+def pool(name, dims):
+    def f(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False,
+          count_include_pad=True, divisor_override=None):
+        batched = x.ndim == dims + 2
+        x = last(x if batched else glia.unsqueeze(x, 0))
+        window = [kernel_size] * dims if isinstance(kernel_size, int) else list(kernel_size)
+        more = dict(ceil_mode=ceil_mode, padding=padding)
+        if stride:
+            more["stride"] = stride
+        if name == "max":
+            more["dilation"] = dilation
+        else:
+            more.update(count_include_pad=count_include_pad)
+            if divisor_override is not None:
+                more["divisor_override"] = divisor_override
+        y = second(getattr(glia, name + "_pool")(x, window, **more))
+        return y if batched else glia.squeeze(y, 0)
+    return f
+
+
+def extreme(name, other):
+    def f(x, *args, dim=None, keepdim=False, **_):
+        if args and hasattr(args[0], "shape"):
+            return getattr(glia, other)(x, args[0])
+        dim = args[0] if args else dim
+        keepdim = args[1] if len(args) > 1 else keepdim
+        return getattr(glia, name)(x, axes_or_all(dim), keepdim)
+    return f
+
+
+def arg(name):
+    def f(x, dim=None, keepdim=False):
+        if dim is None:
+            out = getattr(glia, name)(glia.reshape(x, (-1,)), 0)
+            return glia.reshape(out, (1,) * x.ndim) if keepdim else out
+        return getattr(glia, name)(x, dim, keepdim)
+    return f
+
+
+
+ADAPTED = {
+    "add": lambda x, y, alpha=1: x + y * alpha if alpha != 1 else x + y,
+    "sub": lambda x, y, alpha=1: x - y * alpha if alpha != 1 else x - y,
+    "rsub": lambda x, y, alpha=1: y - x * alpha, "mul": lambda x, y: x * y,
+    "div": lambda x, y, rounding_mode=None: {None: lambda q: q, "floor": glia.floor,
+                                             "trunc": glia.trunc}[rounding_mode](x / y),
+    "neg": lambda x: -x, "eq": lambda x, y: x == y, "ne": lambda x, y: x != y,
+    "lt": lambda x, y: x < y, "le": lambda x, y: x <= y, "gt": lambda x, y: x > y,
+    "ge": lambda x, y: x >= y, "T": lambda x: x.T if x.ndim == 2 else glia.permute(
+        x, list(range(x.ndim))[::-1]), "mT": lambda x: glia.transpose(x), "H": lambda x: x.T,
+    "t": lambda x: x.T if x.ndim == 2 else x,
+    "bitwise_and": lambda x, y: x & y, "bitwise_or": lambda x, y: x | y,
+    "bitwise_xor": lambda x, y: x ^ y, "bitwise_not": lambda x: ~x,
+    "logical_not": lambda x: glia.logical_not(x),
+    "__getitem__": lambda x, at: x[at], "cat": lambda x, dim=0: glia.concat(x, dim),
+    "concat": lambda x, dim=0: glia.concat(x, dim),
+    "select": lambda x, dim, i: glia.squeeze(glia.narrow(x, dim, i, 1), dim),
+    "index_select": lambda x, dim, i: glia.take(x, i, dim),
+    "gather": lambda x, dim, i, **_: glia.gather(x, i, dim),
+    "scatter_add": lambda x, dim, i, src: glia.scatter_add(x, i, src, dim),
+    "scatter": lambda x, dim, i, src=None, value=None, reduce=None: glia.scatter(
+        x, i, src if src is not None else value, dim),
+    "scatter_reduce": lambda x, dim, i, src, reduce, include_self=True: glia.scatter_reduce(
+        x, i, src, dim, reduce, include_self),
+    "index_add": lambda x, dim, i, src, alpha=1: glia.index_add(x, i, src * alpha, dim),
+    "index_copy": lambda x, dim, i, src: glia.index_copy(x, i, src, dim),
+    "index_fill": lambda x, dim, i, v: glia.index_fill(x, i, v if not hasattr(v, "item") else v.item(), dim),
+    "take": lambda x, i: glia.take(glia.reshape(x, (-1,)), i, 0),
+    "take_along_dim": lambda x, i, dim=None: glia.take_along_dim(
+        *((x, i, dim) if dim is not None else (glia.reshape(x, (-1,)), glia.reshape(i, (-1,)), 0))),
+    "masked_fill": lambda x, m, v: glia.where(m, v, x),
+    "where": lambda x, m, y: glia.where(m, x, y),
+    "sum": reduced("sum"), "mean": reduced("mean"), "var": reduced("var"), "std": reduced("std"),
+    "var_mean": reduced("var_mean"), "std_mean": reduced("std_mean"),
+    "nansum": reduced("nansum"), "nanmean": reduced("nanmean"),
+    "prod": reduced("prod"), "any": reduced("any"), "all": reduced("all"),
+    "amax": reduced("max"), "amin": reduced("min"), "logsumexp": reduced("logsumexp"),
+    "max": extreme("max", "maximum"), "min": extreme("min", "minimum"),
+    "argmax": arg("argmax"), "argmin": arg("argmin"),
+    "aminmax": lambda x, dim=None, keepdim=False: glia.aminmax(x, axes_or_all(dim), keepdim),
+    "count_nonzero": lambda x, dim=None: glia.count_nonzero(x, axes_or_all(dim)),
+    "norm": lambda x, p="fro", dim=None, keepdim=False, dtype=None: glia.norm(
+        x, 2 if p in ("fro", None) else p, axes_or_all(dim), keepdim),
+    "linalg.vector_norm": lambda x, ord=2, dim=None, keepdim=False, dtype=None: glia.vector_norm(
+        x, ord, axes_or_all(dim), keepdim),
+    "dist": lambda x, y, p=2: glia.vector_norm(x - y, p),
+    "softmax": lambda x, dim, dtype=None: glia.softmax(cast(x, dtype), dim),
+    "log_softmax": lambda x, dim, dtype=None: glia.log_softmax(cast(x, dtype), dim),
+    "nn.functional.softmin": lambda x, dim, dtype=None: glia.softmin(cast(x, dtype), dim),
+    "cumsum": lambda x, dim, dtype=None: glia.cumsum(cast(x, dtype), dim),
+    "cumprod": lambda x, dim, dtype=None: glia.cumprod(cast(x, dtype), dim),
+    "transpose": lambda x, dim0, dim1: glia.transpose(x, dim0, dim1),
+    "permute": lambda x, dims: glia.permute(x, dims), "expand": lambda x, *s: glia.expand(
+        x, tuple(n if n >= 0 else x.shape[i - len(flat(s)) + x.ndim] for i, n in enumerate(flat(s)))),
+    "expand_as": lambda x, y: glia.expand(x, y.shape), "reshape_as": lambda x, y: glia.reshape(x, y.shape),
+    "reshape": lambda x, s: glia.reshape(x, s), "ravel": lambda x: glia.reshape(x, (-1,)),
+    "squeeze": lambda x, dim=None: squeezed(x, dim), "flatten": lambda x, a=0, b=-1, start_dim=0,
+    end_dim=-1: glia.flatten(x, a or start_dim, b if b != -1 else end_dim) if x.ndim else glia.reshape(x, (1,)),
+    "unbind": lambda x, dim=0: glia.unbind(x, dim), "chunk": lambda x, n, dim=0: glia.chunk(x, n, dim),
+    "split": lambda x, n, dim=0: glia.split(x, n, dim) if isinstance(n, int) else sections(x, n, dim),
+    "split_with_sizes": lambda x, n, dim=0: sections(x, n, dim),
+    "tensor_split": lambda x, n, dim=0: glia.tensor_split(
+        x, n.tolist() if hasattr(n, "tolist") else list(n) if isinstance(n, tuple) else n, dim),
+    "tile": lambda x, s: glia.tile(x, s), "repeat": lambda x, s: glia.repeat(x, s),
+    "roll": lambda x, shifts, dims=(): glia.roll(x, shifts, dims),
+    "flip": lambda x, dims: glia.flip(x, dims) if flat((dims,)) else x,
+    "diff": lambda x, n=1, dim=-1, prepend=None, append=None: glia.diff(
+        x, n=n, axis=dim, **{k: v for k, v in (("prepend", prepend), ("append", append)) if v is not None}),
+    "clamp": lambda x, min=None, max=None: clamped(x, min, max),
+    "fill": lambda x, v: glia.full(x.shape, v if not hasattr(v, "item") else v.item(), x.dtype),
+    "full": lambda s, v, dtype=None: glia.full(s, v, dtype or "f32"),
+    "full_like": lambda x, v, **_: glia.full(x.shape, v, x.dtype),
+    "ones": lambda s, dtype=None, **_: glia.ones(s, dtype or "f32"),
+    "zeros": lambda s, dtype=None, **_: glia.zeros(s, dtype or "f32"),
+    "new_ones": lambda x, s, dtype=None, **_: glia.ones(s, dtype or x.dtype),
+    "new_zeros": lambda x, s, dtype=None, **_: glia.zeros(s, dtype or x.dtype),
+    "new_full": lambda x, s, v, dtype=None, **_: glia.full(s, v, dtype or x.dtype),
+    "zeros_like": lambda x, **_: glia.zeros_like(x), "ones_like": lambda x, **_: glia.ones_like(x),
+    "eye": lambda n, m=None, dtype=None, **_: glia.eye(n, dtype or "f32") if m in (None, n) else glia.eye(n, m),
+    "sort": lambda x, dim=-1, descending=False, stable=None: glia.sort(x, dim, descending),
+    "argsort": lambda x, dim=-1, descending=False, stable=None: glia.argsort(x, dim, descending),
+    "topk": lambda x, k, dim=-1, largest=True, sorted=True: glia.topk(x, k, dim) if largest else tuple(
+        (-a if i == 0 else a) for i, a in enumerate(glia.topk(-x, k, dim))),
+    "mm": lambda x, y: x @ y, "mv": lambda x, y: x @ y, "bmm": lambda x, y: x @ y,
+    "__rmatmul__": lambda x, y: y @ x, "matmul": lambda x, y: x @ y,
+    "__radd__": lambda x, y: y + x, "__rsub__": lambda x, y: y - x, "__rmul__": lambda x, y: y * x,
+    "__rdiv__": lambda x, y: y / x, "__rmod__": lambda x, y: y % x, "__rpow__": lambda x, y: y ** x,
+    "__rand__": lambda x, y: y & x, "__ror__": lambda x, y: y | x, "__rxor__": lambda x, y: y ^ x,
+    "einsum": lambda ops, eq: glia.einsum(eq, ops),
+    "meshgrid": lambda *x, indexing="ij": glia.meshgrid(flat(x), indexing),
+    "linspace": lambda a, b, steps, dtype=None, **_: glia.linspace(number(a), number(b), steps, dtype or "f32"),
+    "trace": lambda x: glia.trace(x), "true_divide": lambda x, y: x / y,
+    "nn.functional.pad": padded, "constant_pad_nd": lambda x, pad, value=0: padded(x, pad, value=value),
+    "nn.functional.layer_norm": layer_norm, "nn.functional.rms_norm": rms_norm,
+    "nn.functional.batch_norm": batch_norm,
+    "nn.functional.group_norm": lambda x, n, weight=None, bias=None, eps=1e-5: second(
+        glia.group_norm(last(x), n, weight, bias, eps)),
+    "nn.functional.conv1d": conv("conv1d"), "nn.functional.conv2d": conv("conv2d"),
+    "nn.functional.conv3d": conv("conv3d"),
+    "nn.functional.cross_entropy": classes("cross_entropy"),
+    "nn.functional.nll_loss": classes("nll_loss"),
+    **{f"nn.functional.{n}_pool{d}d": pool(n, d) for n in ("max", "avg") for d in (1, 2, 3)},
+    "round": lambda x, decimals=0: glia.round(x) if decimals == 0 else (
+        glia.round(x * 10.0**decimals) / 10.0**decimals),
+    "slice_scatter": lambda x, src, dim=0, start=None, end=None, step=1: sliced(x, src, dim, start, end, step),
+    "slice": lambda x, dim=0, start=None, end=None, step=1: x[
+        (slice(None),) * (dim % x.ndim) + (slice(start, end, step),)],
+    "nn.functional.logsigmoid": lambda x: glia.log_sigmoid(x),
+    "nn.functional.embedding": lambda w, i, padding_idx=None, max_norm=None, scale_grad_by_freq=False,
+    sparse=False: glia.embedding(i, w, padding_idx=padding_idx),
+    "nn.functional.one_hot": lambda i, num_classes=-1: glia.one_hot(
+        i, num_classes if num_classes >= 0 else int(glia.max(i).item()) + 1, "i64"),
+    "nn.functional.softplus": lambda x, beta=1, threshold=20: glia.softplus(x, beta, threshold),
+    "nn.functional.gelu": lambda x, approximate="none": glia.gelu(x, approximate),
+    "nn.functional.normalize": lambda x, p=2, dim=1, eps=1e-12: glia.normalize(x, p, dim, eps),
+    "nn.functional.cosine_similarity": lambda x, y, dim=1, eps=1e-8: glia.cosine_similarity(x, y, dim, eps),
+    "nn.functional.pixel_shuffle": lambda x, upscale_factor: shuffled(
+        glia.pixel_shuffle, x, upscale_factor),
+    "nn.functional.pixel_unshuffle": lambda x, downscale_factor: shuffled(
+        glia.pixel_unshuffle, x, downscale_factor),
+    "nn.functional.scaled_dot_product_attention": lambda q, k, v, attn_mask=None, dropout_p=0.0,
+    is_causal=False, scale=None, enable_gqa=False: glia.scaled_dot_product_attention(
+        q, k, v, mask=attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa),
+    "unique": lambda x, sorted=True, return_inverse=False, return_counts=False, dim=None: unique(
+        glia.unique(x, dim), return_inverse, return_counts),
+    "quantile": lambda x, q, dim=None, keepdim=False, interpolation="linear": glia.quantile(
+        x, q if isinstance(q, float) else number(q), axes=axes_or_all(dim), keepdim=keepdim,
+        interpolation=interpolation),
+    "kthvalue": lambda x, k, dim=-1, keepdim=False: glia.kthvalue(x, k, dim, keepdim),
+    "mode": lambda x, dim=-1, keepdim=False: glia.mode(x, dim, keepdim),
+    "median": lambda x, *a, **k: called(glia.median, x, *a, **k),
+    "polygamma": lambda x, n: glia.polygamma(n, x),
+    "cross": lambda x, y, dim=None: glia.cross(x, y, -1 if dim is None else dim),
+}
+SAME_AS = {"subtract": "sub", "special.expit": "sigmoid", "nn.functional.sigmoid": "sigmoid",
+           "arccos": "acos", "special.polygamma": "polygamma", "pinverse": "linalg.pinv",
+           "linalg.matrix_exp": "matrix_exp", "special.log_ndtr": "log_ndtr", "gradient": "gradient",
+           "nn.functional.tanh": "tanh", "fmod": "fmod", "round": "round"}
+# Functions of nn.functional whose result has the channels of its first argument.
+IMAGES = {"nn.functional.instance_norm", "nn.functional.local_response_norm"}
+
+
+def flat(x):
+    return tuple(x[0]) if len(x) == 1 and isinstance(x[0], (tuple, list)) else tuple(x)
+
+
+def cast(x, dtype):
+    return x if dtype is None else glia.cast(x, dtype)
+
+
+def number(x):
+    return x.tolist() if hasattr(x, "tolist") else x
+
+
+def squeezed(x, dim):
+    shape = x.shape
+    axes = range(len(shape)) if dim is None else [d % max(len(shape), 1) for d in flat((dim,))]
+    return glia.reshape(x, tuple(n for i, n in enumerate(shape) if n != 1 or i not in axes))
+
+
+def sections(x, sizes, dim):
+    ends = [sum(sizes[:i]) for i in range(len(sizes))]
+    return [glia.narrow(x, dim, a, n) for a, n in zip(ends, sizes)]
+
+
+def clamped(x, low, high):
+    if low is None:
+        return glia.clamp_max(x, high)
+    return glia.clamp_min(x, low) if high is None else glia.clamp(x, low, high)
+
+
+def shuffled(f, x, n):
+    lead = x.shape[:-3]
+    flat_x = glia.reshape(x, (-1, *x.shape[-3:]))
+    y = second(f(last(flat_x), n))
+    return glia.reshape(y, (*lead, *y.shape[1:]))
+
+
+def unique(result, inverse, counts):
+    values, i, n = list(result)[:3]
+    out = [values] + [i] * inverse + [n] * counts
+    return out[0] if len(out) == 1 else out
+
+
+def function_of(name):
+    """What Glia calls it, or None."""
+    name = SAME_AS.get(name, name)
+    if name in ADAPTED:
+        return ADAPTED[name]
+    if name in IMAGES:
+        return images(nn(name.rpartition(".")[2]))
+    at = glia
+    for part in name.split("."):
+        if part in ("nn", "functional", "special", "linalg" if not hasattr(glia, "linalg") else "nn"):
+            continue
+        at = getattr(at, part, None)
+        if at is None:
+            return None
+    return nn(name.rpartition(".")[2]) if name.startswith("nn.") else (
+        lambda *args, **kwargs: called(at, *args, **kwargs))
+
+
+class NotHere(Exception):
+    pass
+
+
+def to_glia(x):
+    if isinstance(x, torch.Tensor):
+        if x.is_complex() or x.layout != torch.strided or x.dtype in (torch.int16, torch.uint16):
+            raise NotHere("complex numbers or other kinds of tensors")
+        x = x.detach().resolve_neg().contiguous()
+        return glia.tensor(x.item()).cast(str(x.dtype).removeprefix("torch.")) if x.ndim == 0 else (
+            glia.from_dlpack(x.clone()))
+    if isinstance(x, torch.dtype):
+        if x.is_complex or x == torch.int16:
+            raise NotHere("complex numbers or i16")
+        return str(x).removeprefix("torch.")
+    if isinstance(x, (torch.device, torch.memory_format, torch.layout)):
+        return None
+    if isinstance(x, (complex, torch.SymInt)):
+        raise NotHere("complex numbers")
+    if isinstance(x, torch.Size):
+        return tuple(x)
+    if isinstance(x, (list, tuple)):
+        return type(x)(map(to_glia, x))
+    if isinstance(x, dict):
+        return {k: to_glia(v) for k, v in x.items()}
+    return x
+
+
+def results(x):
+    if isinstance(x, (list, tuple)):
+        return [r for part in x for r in results(part)]
+    if isinstance(x, torch.Tensor):
+        return [x.detach()]
+    if hasattr(x, "__dlpack__"):
+        return [torch.from_dlpack(x) if x.numel() else torch.zeros(
+            x.shape, dtype=getattr(torch, {"f32": "float32", "f64": "float64", "i64": "int64", "bool": "bool",
+                                           "i32": "int32", "u8": "uint8", "i8": "int8", "bf16": "bfloat16",
+                                           "f16": "float16"}[str(x.dtype)]))]
+    if hasattr(x, "__iter__") and not isinstance(x, (str, bytes)):
+        return [r for part in x for r in results(part)]
+    return [torch.as_tensor(x)]
+
+
+def compare(op, f, sample):
+    """Empty if they agree; else what differs."""
+    if sample.kwargs.get("dropout_p") or sample.kwargs.get("p") == 0.5 and "dropout" in op.name:
+        raise NotHere("random")
+    args = to_glia((sample.input, *sample.args))
+    kwargs = to_glia(sample.kwargs)
+    try:
+        want = results(op(sample.input, *sample.args, **sample.kwargs))
+    except Exception as error:
+        raise NotHere(f"PyTorch: {error}")
+    if any(w.is_complex() for w in want):
+        raise NotHere("complex numbers")
+    try:
+        got = results(f(*args, **kwargs))
+    except AttributeError as error:
+        return ("missing" if "module 'glia" in str(error) else "refused"), str(error)
+    except (glia.Error, TypeError, IndexError, KeyError, ValueError) as error:
+        return "refused", str(error).splitlines()[0][:150]
+    if len(got) < len(want):  # values without their indices
+        want = want[:len(got)]
+    for g, w in zip(got, want):
+        if g.shape != w.shape:
+            return "differs", f"shape {tuple(g.shape)}, not {tuple(w.shape)}"
+        try:
+            torch.testing.assert_close(g.to(w.dtype), w, equal_nan=True, **TOLERANCE)
+        except AssertionError as error:
+            return "differs", " ".join(str(error).split())[:150]
+    return "", ""
+
+
+def dtype_of(op):
+    for dtype in (torch.float32, torch.int64, torch.bool):
+        if op.supports_dtype(dtype, "cpu"):
+            return dtype
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args()
+    left_out, missing, seen = collections.Counter(), [], {}
+    for op in op_db:
+        if arguments.names and op.name not in arguments.names:
+            continue
+        reason = next((why for pattern, why in LEFT_OUT.items() if re.fullmatch(pattern, op.name)), None)
+        if reason or dtype_of(op) is None:
+            left_out[reason or "complex numbers alone"] += 1
+            continue
+        f = function_of(op.name)
+        if f is None:
+            missing.append(op.name)
+            continue
+        counts = seen.setdefault(op.name, [0, 0, 0, 0, set()])  # agree, differ, refused, passed over
+        torch.manual_seed(0)
+        for sample in op.sample_inputs("cpu", dtype_of(op), requires_grad=False):
+            try:
+                kind, text = compare(op, f, sample)
+            except NotHere:
+                counts[3] += 1
+                continue
+            if kind == "missing":
+                missing.append(op.name)
+                break
+            counts[{"": 0, "differs": 1, "refused": 2}[kind]] += 1
+            if kind:
+                counts[4].add(f"{kind}: {text}")
+    for name in missing:
+        seen.pop(name, None)
+    agree, differ, refused, passed = (sum(c[i] for c in seen.values()) for i in range(4))
+    whole = sum(c[1] == c[2] == 0 for c in seen.values())
+    missing = sorted(set(missing))
+    if arguments.list or arguments.names:
+        for name, c in sorted(seen.items()):
+            if c[1] or c[2]:
+                print(f"{name}: {c[0]} agree, {c[1]} differ, {c[2]} refused")
+                for text in sorted(c[4])[:4]:
+                    print(f"    {text}")
+        print("not there:", ", ".join(missing))
+    print("left out:", ", ".join(f"{n} {why}" for why, n in left_out.items()))
+    total = len(seen) + len(missing)
+    print(f"operations: {len(seen)} of {total} exist ({100 * len(seen) / max(total, 1):.1f} %), "
+          f"{whole} take every sample and agree")
+    print(f"samples: {agree} agree, {differ} differ, {refused} refused, {passed} of other kinds")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
