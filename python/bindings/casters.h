@@ -533,7 +533,7 @@ struct enum_caster {
 template <class T, class Base>
 struct sizes_caster {
   using Value = T;
-  static constexpr auto Name = const_name("int | ") + make_caster<Base>::Name;
+  static constexpr auto Name = make_caster<Base>::Name;
   template <class U>
   using Cast = T;
   template <class U>
