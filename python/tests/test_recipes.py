@@ -49,7 +49,18 @@ def test_packages():
     pca = glia.classic.PCA(n_components=2)
     assert pca.fit(x) is pca and pca.transform(x).shape == (50, 2)
     assert glia.text.Vocabulary.of_characters(["abc"]).size() == 7
-    assert glia.rl.make("CartPole-v1").action_space().n() == 2
+    env = glia.rl.make("CartPole-v1")
+    assert env.action_space().n() == 2
+    seen = np.empty(4, np.float32)
+    env.reset(seen, seed=7)
+    first = seen.copy()
+    step = env.step(1, seen)
+    assert step.reward == 1 and not step.terminated and (seen != first).any()
+    with pytest.raises(TypeError):
+        env.reset(np.empty(4, np.float32)[::2])
+    buffer = glia.rl.ReplayBuffer(10, env.observation_space(), env.action_space())
+    buffer.add(first, 1, 1.0, seen, False)
+    assert buffer.sample(3).observations.shape == (3, 4)
 
 
 def test_complex_and_sparse():
