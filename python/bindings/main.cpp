@@ -32,5 +32,5 @@ NB_MODULE(_glia, m) {
   declare_classes(m);
   define_all(m);
   finish_data(m);
-  m.attr("__version__") = glia::version();
+  m.attr("__version__") = std::string(glia::version()).substr(std::string("Glia ").size());
 }

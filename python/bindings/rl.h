@@ -57,7 +57,7 @@ namespace nanobind::detail {
 template <class T, bool kWritable>
 struct [[gnu::visibility("hidden")]] memory_caster {
   using Value = T;
-  static constexpr auto Name = const_name("collections.abc.Buffer");
+  static constexpr auto Name = const_name("typing.Any");
   template <class U>
   using Cast = T;
   template <class U>

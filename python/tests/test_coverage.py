@@ -1,6 +1,7 @@
 """Everything that the headers declare is bound, or stands on the generator's list with a reason."""
 import importlib.util
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -85,13 +86,16 @@ def test_stubs(tmp_path):
     bad = tmp_path / "bad.py"
     bad.write_text("import glia\nglia.mse_loss(1, 2)\nglia.softmax(glia.ones((2,)), wrong=1)\n")
 
-    def mypy(*what):
-        return subprocess.run([sys.executable, "-m", "mypy", "--strict", *what], text=True,
-                              capture_output=True, cwd=package.parent)
+    environment = dict(os.environ)
+    if "site-packages" not in package.parts:  # as PYTHONPATH has it
+        environment["MYPYPATH"] = str(package.parent)
 
-    done = mypy(str(program))
+    def mypy(*what):
+        return subprocess.run([sys.executable, "-m", "mypy", *what], text=True,
+                              capture_output=True, cwd=tmp_path, env=environment)
+
+    done = mypy("--strict", str(program))
     assert done.returncode == 0, done.stdout
     assert "error" in mypy(str(bad)).stdout
-    done = subprocess.run([sys.executable, "-m", "mypy", "-p", "glia"], text=True,
-                          capture_output=True, cwd=package.parent)
+    done = mypy("-p", "glia")
     assert done.returncode == 0, done.stdout

@@ -114,3 +114,4 @@ def test_import_is_light():
                "import glia.nn, glia.nn.init, glia.optim\nfrom glia.nn import Linear\n")
     subprocess.run([sys.executable, "-c", program], check=True)
     assert pathlib.Path(glia.__file__).with_name("py.typed").exists()
+    assert glia.__version__ in glia.version() and glia.__version__[0].isdigit()
