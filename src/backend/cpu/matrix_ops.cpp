@@ -1,4 +1,5 @@
 // Matrix products and convolutions as recorded: how a call becomes one of matrix.h.
+#include "backend/cpu/jit/kernel.h"
 #include "backend/cpu/matrix.h"
 #include "backend/cpu/simd/tile.h"
 #include "ops/conv.h"
@@ -115,6 +116,9 @@ void multiply_squares(DType dtype, int64_t n, const void* a, const void* b, void
 
 bool has_fast_bf16() { return cpu::has_bf16_products(); }
 
-void trim_kernel_caches() { cpu::trim_matrix_cache(); }
+void trim_kernel_caches() {
+  cpu::trim_matrix_cache();
+  cpu::jit::trim_code();
+}
 
 }  // namespace glia

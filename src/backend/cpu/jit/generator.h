@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "backend/cpu/jit/loops.h"
@@ -14,6 +15,9 @@ class Generator {
  public:
   Generator(const Program& program, bool avx512)
       : program_(program), avx512_(avx512), loops_(new Loops) {}
+  // Whether generated code may do it at all: before the others.
+  bool choose_kind();
+  std::string form() const;
   std::unique_ptr<Loops> make();
 
  private:
@@ -54,7 +58,6 @@ class Generator {
 
   bool is_uniform(int v) const;
   bool is_made(int v) const;
-  bool choose_kind();
   bool find_levels();
   void choose_kept();
   std::vector<int> roots(int stage) const;
@@ -72,6 +75,7 @@ class Generator {
   bool reduces_only() const;
   int64_t passes_in_f32(const Stage::Reduced& r, const Stage& stage) const;
   bool is_unrounded(int v) const;
+  bool sums_many_rows(const Program::Output& output) const;
   void find_grouped_columns();
   void find_leaving();
   int64_t bytes_of_arrays() const;

@@ -37,8 +37,13 @@ char* thread_memory(int64_t bytes) {
 // The space in pieces that one call of the code computes; a chunk of them is one thread's.
 class Generated final : public FusedKernel {
  public:
-  Generated(const Program& p, std::unique_ptr<Loops> loops)
-      : program_(p), loops_(std::move(loops)), ins_(p.input_arrays), outs_(p.outputs.size()) {
+  Generated(const Program& p, std::shared_ptr<const Loops> loops)
+      : program_(p),
+        loops_(std::move(loops)),
+        rows_(loops_->kind == Loops::Kind::kFlat ? 1 : p.rows),
+        cols_(loops_->kind == Loops::Kind::kFlat ? p.rows * p.cols : p.cols),
+        ins_(p.input_arrays),
+        outs_(p.outputs.size()) {
     for (const auto& made : loops_->made) {
       const Program::Value& v = p.values[made.value];
       strided_.push_back(made.random ? StridedInput() : StridedInput(p.space, v));
@@ -65,7 +70,7 @@ class Generated final : public FusedKernel {
 
   void begin_parts(PartsRun* run) const override {
     if (program_.outputs.size() == stores()) return;
-    const int64_t columns = run->parts * loops_->reduced_columns();
+    const int64_t columns = run->parts * reduced_columns();
     int64_t bytes = 0;
     for (const auto& output : program_.outputs) bytes += columns * accumulated_bytes(output);
     run->sums = MemoryRef(allocate_memory(bytes));
@@ -81,7 +86,7 @@ class Generated final : public FusedKernel {
     void** const out = addresses(run.inputs, run.outputs);
     char* sums = run.sums ? static_cast<char*>(run.sums->data) : nullptr;
     for (size_t o = 0; o < outs_; ++o) {
-      const int64_t bytes = loops_->reduced_columns() * accumulated_bytes(program_.outputs[o]);
+      const int64_t bytes = reduced_columns() * accumulated_bytes(program_.outputs[o]);
       if (bytes == 0) continue;
       out[o] = sums + part.index * bytes;
       sums += run.parts * bytes;
@@ -100,7 +105,7 @@ class Generated final : public FusedKernel {
       const auto& output = program_.outputs[o];
       if (output.sink == Sink::kStore) continue;
       add_groups(output, from, run.parts, run.outputs[o]);
-      from += run.parts * loops_->reduced_columns() * accumulated_bytes(output);
+      from += run.parts * reduced_columns() * accumulated_bytes(output);
     }
   }
 
@@ -144,6 +149,9 @@ class Generated final : public FusedKernel {
     char* partials;
   };
 
+  // Columns are reduced into arrays of the accumulated dtype, with room for whole vectors.
+  int64_t reduced_columns() const { return (cols_ + 15) / 16 * 16; }
+
   size_t stores() const {
     return std::ranges::count(program_.outputs, Sink::kStore, &Program::Output::sink);
   }
@@ -165,7 +173,7 @@ class Generated final : public FusedKernel {
     for (const auto& output : program_.outputs) {
       if (output.sink == Sink::kReduceColumns) segments_ = output.segments;
     }
-    const int64_t cols = loops_->cols, rows = loops_->rows / segments_;
+    const int64_t cols = cols_, rows = rows_ / segments_;
     const int64_t wanted = std::clamp<int64_t>(rows * cols / kChunkElements, 1,
                                                std::max<int64_t>(kMaxChunks / segments_, 1));
     int64_t chunk_rows = divide_up(rows, wanted), chunk_cols = cols;
@@ -210,7 +218,7 @@ class Generated final : public FusedKernel {
 
   int64_t whole_units(int64_t columns) const {
     const int64_t unit = loops_->kind == Loops::Kind::kColumns ? loops_->column_tile : kAlignment;
-    return std::min(loops_->cols, divide_up(columns, unit) * unit);
+    return std::min(cols_, divide_up(columns, unit) * unit);
   }
 
   // How much of a box one call computes. Arrays that are made for a piece lie there as in the
@@ -218,7 +226,7 @@ class Generated final : public FusedKernel {
   Size piece_of(int64_t rows, int64_t columns) const {
     if (loops_->made.empty()) return {rows, columns};
     if (!resident()) columns = std::min(columns, whole_units(kMadeElements));
-    if (columns < loops_->cols) return {1, columns};
+    if (columns < cols_) return {1, columns};
     return {std::clamp<int64_t>(kMadeElements / columns, 1, rows), columns};
   }
 
@@ -233,7 +241,7 @@ class Generated final : public FusedKernel {
       partial_offsets_.push_back(in_place ? -1 : partial_bytes_);
       if (in_place) continue;
       const auto count =
-          columns ? groups_ * loops_->reduced_columns() : static_cast<int64_t>(pieces_.size());
+          columns ? groups_ * reduced_columns() : static_cast<int64_t>(pieces_.size());
       partial_bytes_ += aligned(count * accumulated_bytes(output));
     }
   }
@@ -289,13 +297,11 @@ class Generated final : public FusedKernel {
       if (output.sink != Sink::kReduceColumns) continue;
       const bool in_place = partial_offsets_[o] < 0;
       const int64_t bytes = accumulated_bytes(output);
-      char* const to =
-          (in_place ? static_cast<char*>(arrays.outputs[o])
-                    : arrays.partials + partial_offsets_[o]) +
-          pieces_[p].group * bytes * (in_place ? loops_->cols : loops_->reduced_columns());
-      fill_identity(
-          output.reduce, accumulated_type(output), to + column * bytes,
-          in_place || end < loops_->cols ? end - column : loops_->reduced_columns() - column);
+      char* const to = (in_place ? static_cast<char*>(arrays.outputs[o])
+                                 : arrays.partials + partial_offsets_[o]) +
+                       pieces_[p].group * bytes * (in_place ? cols_ : reduced_columns());
+      fill_identity(output.reduce, accumulated_type(output), to + column * bytes,
+                    in_place || end < cols_ ? end - column : reduced_columns() - column);
       out[o] = to;
     }
   }
@@ -304,7 +310,7 @@ class Generated final : public FusedKernel {
   void* make(size_t m, const Box& p, void* const* inputs, char* to) const {
     const Program::Value& v = program_.values[loops_->made[m].value];
     const auto size = static_cast<int64_t>(size_of(v.dtype));
-    const int64_t first = p.row * loops_->cols + p.column;
+    const int64_t first = p.row * cols_ + p.column;
     const int64_t count = (p.row_end - p.row) * (p.column_end - p.column);
     if (loops_->made[m].random)
       uniform_tile(to, v.dtype, static_cast<const uint64_t*>(inputs[program_.values[v.a].slot]),
@@ -316,8 +322,7 @@ class Generated final : public FusedKernel {
 
   // to (cols) = the reduction of the groups' columns.
   void add_groups(const Program::Output& output, char* groups, int64_t count, void* to) const {
-    reduce_groups(output.reduce, type(output), to, groups, count, loops_->cols,
-                  loops_->reduced_columns());
+    reduce_groups(output.reduce, type(output), to, groups, count, cols_, reduced_columns());
   }
 
   void combine(const Arrays& arrays) const {
@@ -327,13 +332,13 @@ class Generated final : public FusedKernel {
       const auto& output = program_.outputs[o];
       char* const from = arrays.partials + partial_offsets_[o];
       if (output.sink == Sink::kReduceColumns) {
-        const int64_t step = per_segment * loops_->reduced_columns() * accumulated_bytes(output);
-        const int64_t columns = loops_->cols * static_cast<int64_t>(size_of(type(output)));
+        const int64_t step = per_segment * reduced_columns() * accumulated_bytes(output);
+        const int64_t columns = cols_ * static_cast<int64_t>(size_of(type(output)));
         for (int64_t s = 0; s < segments_; ++s)
           add_groups(output, from + s * step, per_segment,
                      static_cast<char*>(arrays.outputs[o]) + s * columns);
       } else {
-        const int64_t rows = output.sink == Sink::kReduceRows ? loops_->rows : 1;
+        const int64_t rows = output.sink == Sink::kReduceRows ? rows_ : 1;
         reduce_parts(output.reduce, type(output), arrays.outputs[o], from, rows,
                      static_cast<int64_t>(pieces_.size()) / rows);
       }
@@ -341,7 +346,8 @@ class Generated final : public FusedKernel {
   }
 
   const Program program_;
-  const std::unique_ptr<Loops> loops_;
+  const std::shared_ptr<const Loops> loops_;
+  const int64_t rows_, cols_;  // of the code's loops
   const size_t ins_, outs_;
   std::vector<StridedInput> strided_;  // of each made array
   int64_t segments_ = 1, groups_ = 0, made_stride_ = 0;
@@ -356,7 +362,7 @@ class Generated final : public FusedKernel {
 std::unique_ptr<FusedKernel> compile(const Program& program) {
   const std::string_view has = level();
   if (has != "avx512" && has != "avx2") return nullptr;
-  std::unique_ptr<Loops> loops = generate(program, has == "avx512");
+  std::shared_ptr<const Loops> loops = generate(program, has == "avx512");
   return loops ? std::make_unique<Generated>(program, std::move(loops)) : nullptr;
 }
 

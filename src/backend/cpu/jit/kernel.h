@@ -9,5 +9,7 @@ namespace glia::cpu::jit {
 
 // Null where the program has something that generated code cannot do, or the processor none.
 std::unique_ptr<FusedKernel> compile(const Program& program);
+// Forgets the code that no kernel has.
+void trim_code();
 
 }  // namespace glia::cpu::jit

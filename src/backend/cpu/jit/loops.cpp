@@ -1,11 +1,18 @@
 #include "backend/cpu/jit/loops.h"
 
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
 #include "backend/cpu/jit/generator.h"
+#include "backend/cpu/jit/kernel.h"
 
 namespace glia::cpu::jit {
 
 std::unique_ptr<Loops> Generator::make() {
-  if (!choose_kind() || !find_levels()) return nullptr;
+  if (!find_levels()) return nullptr;
   choose_kept();
   find_leaving();
   find_grouped_columns();
@@ -29,12 +36,67 @@ std::unique_ptr<Loops> Generator::make() {
   return std::move(loops_);
 }
 
-std::unique_ptr<Loops> generate(const Program& program, bool avx512) {
+namespace {
+
+constexpr size_t kMostForms = 1024;  // that are kept although no kernel may have them
+
+// Code by the form of what it computes; null: it cannot be generated.
+class CodeCache {
+ public:
+  std::optional<std::shared_ptr<const Loops>> find(const std::string& form) {
+    std::lock_guard hold(mutex_);
+    const auto found = known_.find(form);
+    if (found == known_.end()) return std::nullopt;
+    return found->second;
+  }
+  void add(const std::string& form, std::shared_ptr<const Loops> loops) {
+    std::lock_guard hold(mutex_);
+    if (known_.size() >= most_) {
+      forget_unused();
+      most_ = std::max(kMostForms, 2 * known_.size());
+    }
+    known_.emplace(form, std::move(loops));
+  }
+  void trim() {
+    std::lock_guard hold(mutex_);
+    forget_unused();
+  }
+
+ private:
+  void forget_unused() {
+    std::erase_if(known_, [](const auto& entry) { return entry.second.use_count() <= 1; });
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<const Loops>> known_;
+  size_t most_ = kMostForms;
+};
+
+CodeCache& cache() {
+  static auto* const cache = new CodeCache;
+  return *cache;
+}
+
+std::shared_ptr<const Loops> make(Generator* generator) {
   try {
-    return Generator(program, avx512).make();
+    return generator->make();
   } catch (const TooManyValues&) {
     return nullptr;
   }
 }
+
+}  // namespace
+
+std::shared_ptr<const Loops> generate(const Program& program, bool avx512) {
+  Generator generator(program, avx512);
+  if (!generator.choose_kind()) return nullptr;
+  const std::string form = generator.form();
+  if (const auto known = cache().find(form)) return *known;
+  std::shared_ptr<const Loops> loops = make(&generator);
+  cache().add(form, loops);
+  return loops;
+}
+
+void trim_code() { cache().trim(); }
 
 }  // namespace glia::cpu::jit

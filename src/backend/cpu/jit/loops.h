@@ -18,7 +18,7 @@ struct Loops {
     kColumns,   // ranges of columns that are whole tiles, each down the rows: reduces columns
   };
   Kind kind = Kind::kFlat;
-  int64_t rows = 1, cols = 1;
+  int64_t cols = 1;         // of kFlat: those it was made for; it serves any
   int64_t column_tile = 1;  // of kColumns
   // Full arrays that exist for a part of the space at a time, after the program's own arrays: an
   // input to be read through strides, or random numbers of a key.
@@ -28,14 +28,13 @@ struct Loops {
   };
   std::vector<Made> made;
   int64_t kept_bytes = 0;  // room for what a row keeps
-  // Columns are reduced into arrays of the accumulated dtype, with room for whole vectors.
-  int64_t reduced_columns() const { return (cols + 15) / 16 * 16; }
 
   std::unique_ptr<Emitter> emitter;
   Function function = nullptr;
 };
 
-// Null where generated code cannot do it.
-std::unique_ptr<Loops> generate(const Program& program, bool avx512);
+// Null where generated code cannot do it. Programs that differ in sizes that are no part of the
+// code share it: rows, and how long what has no rows is.
+std::shared_ptr<const Loops> generate(const Program& program, bool avx512);
 
 }  // namespace glia::cpu::jit

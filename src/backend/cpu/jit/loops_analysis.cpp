@@ -64,7 +64,6 @@ bool Generator::choose_kind() {
     rows |= output.sink == Sink::kReduceRows;
   }
   if (!program_.many && program_.rows * program_.cols == 0) return false;
-  loops_->rows = program_.rows;
   loops_->cols = program_.cols;
   are_large_ = !program_.many && !program_.by_parts && bytes_of_arrays() > kStreamedBytes;
   if (program_.row_resident) {
@@ -80,7 +79,6 @@ bool Generator::choose_kind() {
   if (loops_->kind == Loops::Kind::kFlat || flattened_) {
     loops_->kind = Loops::Kind::kFlat;
     loops_->cols = program_.rows * program_.cols;
-    loops_->rows = 1;
   }
   return true;
 }
@@ -275,13 +273,39 @@ bool Generator::is_unrounded(int v) const {
   return computes(v, Code::kSub) || (value(v).action == Action::kInput && value(v).dtype == kF32);
 }
 
+bool Generator::sums_many_rows(const Program::Output& output) const {
+  return output.sink == Sink::kReduceColumns && program_.rows / output.segments > kShortSum;
+}
+
+// All that the code depends on, after choose_kind(): of the sizes only what decides something.
+std::string Generator::form() const {
+  std::vector<int64_t> words = {
+      avx512_,           are_large_,
+      program_.many,     program_.row_resident,
+      program_.by_parts, program_.input_arrays,
+      flattened_,        loops_->kind == Loops::Kind::kFlat ? 0 : loops_->cols};
+  for (const Program::Value& v : program_.values) {
+    for (const int64_t word : {int64_t(v.action), int64_t(v.extent), int64_t(v.dtype),
+                               int64_t(v.code), int64_t(v.reduce), int64_t{v.a}, int64_t{v.b},
+                               int64_t{v.c}, int64_t{v.slot}, int64_t{v.strided}})
+      words.push_back(word);
+  }
+  for (const Program::Output& o : program_.outputs) {
+    for (const int64_t word : {int64_t(o.sink), int64_t{o.value}, int64_t(o.reduce),
+                               int64_t{o.overwrites}, int64_t{sums_many_rows(o)}})
+      words.push_back(word);
+  }
+  words.push_back(static_cast<int64_t>(program_.outputs.size()));
+  return {reinterpret_cast<const char*>(words.data()), words.size() * sizeof(int64_t)};
+}
+
 // Columns of many rows whose sums are kept in f32 for a few rows before they are put aside: in
 // registers, or beside what rows keep.
 void Generator::find_grouped_columns() {
   for (const auto& output : program_.outputs) {
     const bool grouped = !f64_ && output.sink == Sink::kReduceColumns &&
                          output.reduce == ReduceCode::kSum && !is_unrounded(output.value) &&
-                         program_.rows / output.segments > kShortSum;
+                         sums_many_rows(output);
     grouped_columns_.push_back(grouped);
     kept_sum_.push_back(static_cast<int>(kept_.size()) + kept_sums_);
     kept_sums_ += grouped && resident();
