@@ -15,6 +15,7 @@ struct Options {
   double seconds = 4;   // how long to time
   int proof_steps = 0;  // if not 0: nothing is timed, and the results of so many steps given
   double lr = 0;        // if not 0: in place of the workload's learning rate
+  int steps = 0;        // of varying_*: if not 0, the process's memory over so many steps
 };
 
 struct Result {
@@ -72,6 +73,10 @@ Result add16m(const Options&);            // a sum of 16 M elements
 Result gelu16m(const Options&);           // gelu of 16 M elements
 Result embedding_bag(const Options&);     // 4096 bags of 20 of 1 M rows, Adagrad
 Result gcn(const Options&);               // an epoch on a graph as large as Cora, Adam
+Result varying_text(const Options&);      // LSTM on sentences padded to 5 to 60 words, batch 32
+Result varying_graphs(const Options&);    // GIN of 3 layers on 32 random graphs of 10 to 60 nodes
+Result varying_trees(const Options&);     // Tree-LSTM on 16 random trees of 10 to 40 nodes
+Result varying_audio(const Options&);     // convolutions and a GRU on 1 to 4 s of sound, batch 8
 Result loader(const Options&);            // an epoch of augmented images
 Result start(const Options&);             // new process: load a 10 MB model, predict once
 Result peak(const Options&);              // what the machine can do: the floor of the others

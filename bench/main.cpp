@@ -39,6 +39,10 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"resnet20_train", bench::resnet20_train},
     {"resnet20_train_bf16", bench::resnet20_train_bf16},
     {"start", bench::start},
+    {"varying_audio", bench::varying_audio},
+    {"varying_graphs", bench::varying_graphs},
+    {"varying_text", bench::varying_text},
+    {"varying_trees", bench::varying_trees},
 };
 
 void print(const std::string& name, const bench::Result& result, bool json) {
@@ -87,6 +91,8 @@ int main(int argc, char** argv) {
   app.add_option("--start", options.start,
                  "a safetensors file of weights and inputs to start from");
   app.add_option("--lr", options.lr, "a learning rate in place of the workload's own");
+  app.add_option("--steps", options.steps,
+                 "of varying_*: tell the process's memory after a tenth of so many steps, and all");
   CLI11_PARSE(app, argc, argv);
 
   try {
