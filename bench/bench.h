@@ -52,6 +52,7 @@ class Start {
 Result chain(const Options&);           // 1,000 dependent products of 16 elements
 Result chain_grad(const Options&);      // 100 of them, summed, and the gradient
 Result node(const Options&);            // cost of recording, planning and freeing one node
+Result planning(const Options&);        // a plan at new sizes, and of long graphs
 Result dqn_step(const Options&);        // 4-120-84-2, batch 128, Adam
 Result mlp_small(const Options&);       // 784-512-512-10, batch 128, SGD with momentum
 Result mlp_large(const Options&);       // 4096-4096-4096-1000, batch 256

@@ -34,6 +34,7 @@ const std::map<std::string, bench::Workload> kWorkloads = {
     {"mlp_small_bf16", bench::mlp_small_bf16},
     {"node", bench::node},
     {"peak", bench::peak},
+    {"planning", bench::planning},
     {"resnet20_infer1", bench::resnet20_infer1},
     {"resnet20_infer64", bench::resnet20_infer64},
     {"resnet20_train", bench::resnet20_train},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory_resource>
 #include <vector>
 
 #include "graph/plan.h"
@@ -29,25 +30,34 @@ struct Group {
   int follows = -1;  // the kernel whose epilogue it is
 };
 
+// Many short lists, which are freed together.
+using Lists = std::pmr::vector<std::pmr::vector<int>>;
+
 // Nodes are their positions in `graph`, groups their places in `groups`.
 struct Draft {
   const PendingGraph& graph;
+  std::pmr::monotonic_buffer_resource pool;
   // Of simplify().
-  std::vector<int> same;                        // the node that stands for this one
-  std::vector<std::vector<int>> inputs, users;  // of what is needed
-  std::vector<uint8_t> needed;                  // its value outlives the plan
+  std::vector<int> same;        // the node that stands for this one
+  Lists inputs, users;          // of what is needed
+  std::vector<uint8_t> needed;  // its value outlives the plan
   // Of arrange(): all that is needed and no leaf, as it is computed, and the place of each there.
   std::vector<int> order, position;
   // Of group().
   std::vector<Group> groups;
   std::vector<int> group_of;  // -1: in none
   // Of recompute(): groups that compute a node again, besides its own.
-  std::vector<std::vector<int>> repeated_in;
+  Lists repeated_in;
   // Of choose_epilogues(), of each kernel: a group, or -1.
   std::vector<int> epilogue_of;
 
   explicit Draft(const PendingGraph& pending)
-      : graph(pending), repeated_in(pending.nodes.size()), epilogue_of(pending.nodes.size(), -1) {}
+      : graph(pending),
+        pool(kBytesOfNode * pending.nodes.size() + kBytesOfNode),
+        inputs(&pool),
+        users(&pool),
+        repeated_in(pending.nodes.size(), &pool),
+        epilogue_of(pending.nodes.size(), -1) {}
 
   const Node& node(int i) const { return *graph.nodes[i]; }
   Kind kind(int i) const { return kind_of(node(i)); }
@@ -57,6 +67,8 @@ struct Draft {
   }
   // Of a kReduce: the mask of its axes.
   int64_t axes_of(int i) const { return node(i).attributes<ReduceAttributes>().axes; }
+
+  static constexpr size_t kBytesOfNode = 256;  // of the pool, to begin with
 };
 
 // ---- Passes, in their order ----

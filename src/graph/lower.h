@@ -1,6 +1,7 @@
 // From groups to the steps of a plan.
 #pragma once
 
+#include <memory_resource>
 #include <unordered_map>
 #include <vector>
 
@@ -52,7 +53,8 @@ class Lowering {
   const Draft& d_;
   Plan& plan_;
   std::vector<uint8_t>& held_;
-  std::unordered_map<int, Located> located_;
+  std::pmr::monotonic_buffer_resource pool_;
+  std::pmr::unordered_map<int, Located> located_{&pool_};
   std::unordered_map<int, std::vector<int>> tuple_outputs_;
 };
 

@@ -1,5 +1,6 @@
 // Macro ops: where no kernel fits one, a plan is made for the operations that it stands for.
 #include <algorithm>
+#include <memory_resource>
 #include <unordered_map>
 
 #include "graph/plan.h"
@@ -107,9 +108,10 @@ class ComposedGraph::Copier {
   }
 
   int position_ = 0;
-  std::unordered_map<const Node*, Tensor> became_;
+  std::pmr::monotonic_buffer_resource pool_;
+  std::pmr::unordered_map<const Node*, Tensor> became_{&pool_};
   std::unordered_map<const Node*, std::vector<Tensor>> results_;  // of composed ops with several
-  std::unordered_map<const Node*, int> origins_;
+  std::pmr::unordered_map<const Node*, int> origins_{&pool_};
   std::vector<Tensor> parts_;  // of compositions: what others have taken the place of is gone else
 };
 
@@ -126,12 +128,11 @@ ComposedGraph::ComposedGraph(const PendingGraph& original) {
   const Symbolic recording;
   const NoGrad no_gradients;
   Copier copier;
-  std::unordered_map<const Node*, int> position;
+  copies.reserve(original.nodes.size());
   for (size_t i = 0; i < original.nodes.size(); ++i) {
-    position.emplace(original.nodes[i], static_cast<int>(i));
     copies.push_back(copier.copy(original.nodes[i], static_cast<int>(i)));
   }
-  for (const Node* root : original.roots) graph.roots.push_back(copies[position.at(root)].node());
+  for (const Node* root : original.roots) graph.roots.push_back(copies[root->index].node());
   for (size_t i = 0; i < original.nodes.size(); ++i) {
     if (original.wanted[i]) graph.roots.push_back(copies[i].node());
   }

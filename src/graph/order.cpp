@@ -21,7 +21,7 @@ class Arranger {
         is_late_(d_.graph.nodes.size()),
         is_placed_(is_late_),
         missing_(is_late_.size()),
-        readers_(is_late_.size()),
+        readers_(is_late_.size(), &pool_),
         effect_before_(is_late_.size(), -1) {
     int effect = -1;
     for (int i = 0; i < static_cast<int>(is_late_.size()); ++i) {
@@ -107,10 +107,11 @@ class Arranger {
   }
 
   const Draft& d_;
+  std::pmr::monotonic_buffer_resource pool_;
   std::vector<uint8_t> is_late_, is_placed_;
   // Of what shrinks: how many of their inputs are missing, who they are, who could run.
   std::vector<int> missing_;
-  std::vector<std::vector<int>> readers_;
+  Lists readers_;
   std::vector<int> ready_;
   std::vector<int> effect_before_;  // of each effect; -1: none
   std::vector<int> order_;

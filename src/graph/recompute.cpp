@@ -18,7 +18,7 @@ constexpr double kInstructionsPerByte = 16;
 class Recomputer {
  public:
   explicit Recomputer(Draft* draft)
-      : d_(*draft), groups_(d_.groups), repeated_in_(d_.repeated_in), reads_(d_.groups.size()) {
+      : d_(*draft), groups_(d_.groups), repeated_in_(d_.repeated_in), reads_(d_.groups.size(), &d_.pool) {
     for (size_t k = 0; k < groups_.size(); ++k) {
       for (int i : groups_[k].members) read_outside(i, static_cast<int>(k));
     }
@@ -154,8 +154,8 @@ class Recomputer {
 
   Draft& d_;
   std::vector<Group>& groups_;
-  std::vector<std::vector<int>>& repeated_in_;
-  std::vector<std::unordered_set<int>> reads_;  // of each group
+  Lists& repeated_in_;
+  std::pmr::vector<std::pmr::unordered_set<int>> reads_;  // of each group
 };
 
 }  // namespace

@@ -20,7 +20,7 @@ class Simplifier {
     d_.same.resize(n);
     d_.inputs.resize(n);
     d_.needed.assign(n, 0);
-    std::unordered_multimap<uint64_t, int> known;
+    Known known(static_cast<size_t>(n), &d_.pool);
     for (int i = 0; i < n; ++i) {
       d_.same[i] = i;
       if (d_.node(i).op == &kConstantOp && !d_.node(i).is_computed()) {
@@ -29,6 +29,7 @@ class Simplifier {
         const Node& me = d_.node(i);
         // Of a result only the kernel counts, not what is kept with it.
         const auto in = me.input_span();
+        d_.inputs[i].reserve(in.size());
         for (const Node* x : me.op->kind == Kind::kOutput ? in.first(1) : in)
           d_.inputs[i].push_back(d_.same[x->index]);
         if (me.op->identity) {
@@ -48,7 +49,9 @@ class Simplifier {
   }
 
  private:
-  int find_equal(int i, std::unordered_multimap<uint64_t, int>* known) const {
+  using Known = std::pmr::unordered_multimap<uint64_t, int>;
+
+  int find_equal(int i, Known* known) const {
     const Node& me = d_.node(i);
     if (me.op->effect) return i;
     uint64_t h = mix(reinterpret_cast<uintptr_t>(me.op),
