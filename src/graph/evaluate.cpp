@@ -217,7 +217,7 @@ Entry* entry_for(PendingGraph* graph) {
     made.structure.assign(structure.begin(), structure.end());
     made.plan = make_plan(*graph);
     made.nodes = graph->nodes.size();
-    if (made.plan->composed) made.nodes += made.plan->composed->graph.nodes.size();
+    made.nodes += made.plan->origin.size();
     entry = e.cache.add(std::move(made));
   }
   ++e.stats.plans_built;

@@ -152,22 +152,23 @@ ComposedGraph::ComposedGraph(const PendingGraph& original) {
 std::unique_ptr<Plan> make_plan(const PendingGraph& graph) {
   if (std::ranges::none_of(graph.nodes, [](const Node* n) { return is_composed(*n); }))
     return make_plain_plan(graph);
-  auto composed = std::make_unique<const ComposedGraph>(graph);
-  std::unique_ptr<Plan> plan = make_plain_plan(composed->graph);
+  const ComposedGraph composed(graph);
+  std::unique_ptr<Plan> plan = make_plain_plan(composed.graph);
   // The position in the graph of a leaf of the other, or -1: it belongs to a macro op.
   const auto given = [&](int leaf) {
-    const int at = composed->origin[leaf];
-    const bool same = composed->copies[at].node() == composed->graph.nodes[leaf];
+    const int at = composed.origin[leaf];
+    const bool same = composed.copies[at].node() == composed.graph.nodes[leaf];
     return same && is_leaf(*graph.nodes[at]) ? at : -1;
   };
   for (PlanValue& value : plan->values) {
     if (value.place != PlanValue::Place::kLeaf && value.place != PlanValue::Place::kScalar)
       continue;
-    const Node& leaf = *composed->graph.nodes[value.source];
+    Node& leaf = *composed.graph.nodes[value.source];
     value.source = given(value.source);
     if (value.source >= 0) continue;
     value.place = PlanValue::Place::kConstant;
     value.constant = leaf.is_computed() ? leaf.data() : leaf.first_word;
+    plan->constants.push_back(handle(&leaf));
   }
   for (PlanStep& step : plan->steps) {
     if (step.kept && (step.kept->leaf = given(step.kept->leaf)) < 0) step.kept.reset();
@@ -177,13 +178,13 @@ std::unique_ptr<Plan> make_plan(const PendingGraph& graph) {
   std::vector<PlanResult> results;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     if (!graph.wanted[i]) continue;
-    const auto at = static_cast<int>(composed->copies[i].node()->index);
+    const auto at = static_cast<int>(composed.copies[i].node()->index);
     PlanResult result = *std::ranges::find(plan->results, at, &PlanResult::node);
     result.node = static_cast<int>(i);
     results.push_back(result);
   }
   plan->results = std::move(results);
-  plan->composed = std::move(composed);
+  plan->origin = composed.origin;
   return plan;
 }
 

@@ -183,9 +183,10 @@ struct PlanResult {
 };
 
 struct Plan {
-  // Of a graph with macro ops: that for which the plan is made. Nodes of steps and values, and
-  // members of steps, are positions in it; all else is one in the original.
-  std::unique_ptr<const ComposedGraph> composed;
+  // Of a graph with macro ops: ComposedGraph::origin of that for which the plan is made. Nodes of
+  // steps and values, and members of steps, are positions in it; all else is one in the original.
+  std::vector<int> origin;
+  std::vector<Tensor> constants;  // leaves of it that values refer to
   std::vector<PlanValue> values;
   std::vector<PlanStep> steps;
   std::vector<PlanResult> results;
@@ -211,7 +212,7 @@ void plan_memory(Plan* plan, const std::vector<uint8_t>& held, const PendingGrap
 // The one fused step of a formula, and what its kernel reads and writes.
 std::unique_ptr<Program> plan_formula(const Formula& formula, CompiledFormula* out);
 
-// For the running profile: what it calls each step, in order.
+// For the running profile, of a graph that the plan computes: what it calls each step, in order.
 const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& graph);
 
 void forget_plans();

@@ -96,16 +96,34 @@ profiler::PlanMemory memory_of(const Plan& plan, const PendingGraph& graph, int 
 
 }  // namespace
 
+namespace {
+
+void add_sites(const Plan& plan, const PendingGraph& planned) {
+  PlanSites& sites = plan.sites;
+  for (const PlanStep& step : plan.steps)
+    sites.of_step.push_back(profiler::add_site(describe(step, planned)));
+  if (!plan.steps.empty())
+    profiler::add_plan(memory_of(plan, planned, sites.of_step[plan.fullest_step]));
+}
+
+// What the plan was made for: a copy of the same structure, with the same values wanted.
+ComposedGraph composed_again(const Plan& plan, PendingGraph graph) {
+  graph.wanted.assign(graph.nodes.size(), 0);
+  for (const PlanResult& result : plan.results) graph.wanted[result.node] = 1;
+  return ComposedGraph(graph);
+}
+
+}  // namespace
+
 const std::vector<int>& profile_sites(const Plan& plan, const PendingGraph& graph) {
   PlanSites& sites = plan.sites;
   if (sites.profile != profiler::profile_number()) {
     sites.profile = profiler::profile_number();
     sites.of_step.clear();
-    const PendingGraph& planned = plan.composed ? plan.composed->graph : graph;
-    for (const PlanStep& step : plan.steps)
-      sites.of_step.push_back(profiler::add_site(describe(step, planned)));
-    if (!plan.steps.empty())
-      profiler::add_plan(memory_of(plan, planned, sites.of_step[plan.fullest_step]));
+    if (plan.origin.empty())
+      add_sites(plan, graph);
+    else
+      add_sites(plan, composed_again(plan, graph).graph);
   }
   return sites.of_step;
 }

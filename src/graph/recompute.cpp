@@ -18,7 +18,10 @@ constexpr double kInstructionsPerByte = 16;
 class Recomputer {
  public:
   explicit Recomputer(Draft* draft)
-      : d_(*draft), groups_(d_.groups), repeated_in_(d_.repeated_in), reads_(d_.groups.size(), &d_.pool) {
+      : d_(*draft),
+        groups_(d_.groups),
+        repeated_in_(d_.repeated_in),
+        reads_(d_.groups.size(), &d_.pool) {
     for (size_t k = 0; k < groups_.size(); ++k) {
       for (int i : groups_[k].members) read_outside(i, static_cast<int>(k));
     }

@@ -130,7 +130,7 @@ void Run::hand_out(const PlanResult& result) {
 
 // The node of the program's graph that stands for one which the plan was made for.
 const Node& Run::origin(int node) const {
-  return *graph_.nodes[plan_.composed ? plan_.composed->origin[node] : node];
+  return *graph_.nodes[plan_.origin.empty() ? node : plan_.origin[node]];
 }
 
 // For a value of this node.

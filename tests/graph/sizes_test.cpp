@@ -15,7 +15,8 @@ namespace {
 
 using namespace test;
 
-// Programs of every kind of loop: flat ones, rows, whole rows that are reduced, and columns that are.
+// Programs of every kind of loop: flat ones, rows, whole rows that are reduced, and columns that
+// are.
 std::vector<Tensor> values_at(int64_t rows, int64_t columns, DType dtype) {
   const Tensor x = ramp({rows, columns}, dtype), row = ramp({rows, 1}, dtype);
   const Tensor column = ramp({columns}, dtype);
