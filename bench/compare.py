@@ -20,9 +20,11 @@ OWN_PEERS = HERE / "peers.py"
 WORKLOADS = ["chain", "chain_grad", "dqn_step", "mlp_small", "mlp_large", "adamw_small",
              "adamw_large", "resnet20_train", "resnet20_infer1", "resnet20_infer64", "bandwidth",
              "add16m", "gelu16m", "lstm_train", "lstm_b1", "gpt_train", "gpt_decode",
-             "embedding_bag", "gcn", "loader", "start"]
+             "embedding_bag", "gcn", "varying_text", "varying_graphs", "varying_trees",
+             "varying_audio", "loader", "start"]
 # Of sides that do not have all workloads. Compilers fold chains away.
-COMPILED = [name for name in WORKLOADS if name not in ("chain", "chain_grad", "loader", "start")]
+COMPILED = [name for name in WORKLOADS if name not in ("chain", "chain_grad", "loader", "start")
+            and not name.startswith("varying")]
 SIDES = {"compile": COMPILED, "jax": COMPILED,
          "ort": ["resnet20_infer1", "resnet20_infer64", "lstm_b1"]}
 # Rates at which the optimizers of the proof move the weights enough to be seen.

@@ -495,6 +495,165 @@ class Chain(Workload):
         return run
 
 
+class Varying(Training):
+    """Batches whose shapes are always new. The compiler would compile for each."""
+    compiled = []
+
+    def __init__(self, model, inputs):
+        super().__init__(model, inputs, torch.optim.Adam, [{}, {"foreach": True}, {"fused": True}],
+                         1e-6)
+
+    def step(self, setting, lr=None):
+        self.batches = itertools.cycle(self.all_batches())
+        return super().step(setting, lr)
+
+    def batch(self):
+        return next(self.batches)
+
+
+class VaryingText(Varying):
+    """An LSTM classifier on 32 sentences, padded to the longest of 5 to 60 words."""
+
+    def __init__(self):
+        count, longest = 56, 60
+        lengths = torch.stack([torch.randint(5, 6 + i * 29 % count, (32,)) for i in range(count)])
+        lengths[:, 0] = 5 + torch.arange(count) * 29 % count
+        super().__init__(nn.ModuleDict({"table": nn.Embedding(1000, 64), "lstm": nn.LSTM(64, 128),
+                                        "out": nn.Linear(128, 4)}),
+                         {"ids": torch.randint(1000, (count, longest, 32)), "lengths": lengths})
+        self.target = torch.arange(32) % 4
+
+    def all_batches(self):
+        return [(ids[:int(lengths.max())].contiguous(), lengths - 1) for ids, lengths in
+                zip(self.inputs["ids"].long(), self.inputs["lengths"].long())]
+
+    def loss(self, ids, last):
+        states = self.model["lstm"](self.model["table"](ids))[0]
+        return functional.cross_entropy(self.model["out"](states[last, torch.arange(32)]),
+                                        self.target)
+
+
+class VaryingGraphs(Varying):
+    """A graph isomorphism network of 3 layers on 32 random graphs of 10 to 60 nodes."""
+
+    def __init__(self):
+        count, nodes = 64, 32 * 60
+        layers = {f"g{i}": nn.ModuleDict({"a": nn.Linear(16 if i == 0 else 64, 64),
+                                          "b": nn.Linear(64, 64)}) for i in range(3)}
+        super().__init__(nn.ModuleDict({**layers, "out": nn.Linear(64, 2)}),
+                         {"sizes": torch.randint(10, 61, (count, 32)),
+                          "neighbours": torch.randint(1 << 20, (count, nodes, 2)),
+                          "x": torch.randn(nodes, 16)})
+        self.target = torch.arange(32) % 2
+
+    def all_batches(self):
+        batches = []
+        for sizes, drawn in zip(self.inputs["sizes"].long(), self.inputs["neighbours"].long()):
+            graph = torch.repeat_interleave(torch.arange(32), sizes)
+            size, nodes = sizes[graph], torch.arange(len(graph))
+            first = (sizes.cumsum(0) - sizes)[graph]
+            other = first[:, None] + drawn[:len(graph)] % size[:, None]
+            here = nodes[:, None].expand(-1, 2)
+            # In the order of edges: both ways, one after the other.
+            source = torch.stack([here, other], -1).reshape(-1)
+            target = torch.stack([other, here], -1).reshape(-1)
+            batches.append((self.inputs["x"][:len(graph)].clone(), source, target, graph))
+        return batches
+
+    def loss(self, h, source, target, graph):
+        for i in range(3):
+            layer = self.model[f"g{i}"]
+            h = functional.relu(layer["a"](h.index_add(0, target, h[source])))
+            h = functional.relu(layer["b"](h))
+        sums = torch.zeros(32, 64).index_add(0, graph, h)
+        return functional.cross_entropy(self.model["out"](sums), self.target)
+
+
+class VaryingTrees(Varying):
+    """The child-sum Tree-LSTM on 16 random trees of 10 to 40 nodes, all of one height at once."""
+
+    def __init__(self):
+        count, most, hidden = 48, 40, 64
+        parents = torch.full((count, 16, most), -2)
+        for tree in parents.view(-1, most):
+            size = int(torch.randint(10, most + 1, ()))
+            tree[0] = -1
+            for i in range(1, size):
+                tree[i] = torch.randint(i, ())
+        model = {"table": nn.Embedding(1000, hidden), "out": nn.Linear(hidden, 4),
+                 "wx": nn.Linear(hidden, 3 * hidden), "uh": nn.Linear(hidden, 3 * hidden),
+                 "fx": nn.Linear(hidden, hidden), "fh": nn.Linear(hidden, hidden)}
+        super().__init__(nn.ModuleDict(model), {"parents": parents,
+                                                "ids": torch.randint(1000, (count, 16, most))})
+        self.target = torch.arange(16) % 4
+
+    @staticmethod
+    def levels(parents, ids):
+        """Of each height: words, rows of children, places of their parents, the parents' words."""
+        above, words = parents.reshape(-1).tolist(), ids.reshape(-1).tolist()
+        most = parents.shape[1]
+        above = [p if p < 0 else i // most * most + p for i, p in enumerate(above)]
+        height, row = [0] * len(above), [0] * len(above)
+        for i in reversed(range(len(above))):
+            if above[i] >= 0:
+                height[above[i]] = max(height[above[i]], height[i] + 1)
+        levels, rows = [], 0
+        for level in range(max(height) + 1):
+            mine, first = [i for i in range(len(above)) if height[i] == level and above[i] != -2], rows
+            for i in mine:
+                row[i], rows = rows, rows + 1
+            edges = [i for i in range(len(above)) if above[i] >= 0 and height[above[i]] == level]
+            levels.append([torch.tensor(values, dtype=torch.int64) for values in (
+                [words[i] for i in mine], [row[i] for i in edges],
+                [row[above[i]] - first for i in edges], [words[above[i]] for i in edges])])
+        return levels, torch.tensor(row[::most])
+
+    def all_batches(self):
+        return [self.levels(parents, ids) for parents, ids in
+                zip(self.inputs["parents"].long(), self.inputs["ids"].long())]
+
+    def loss(self, levels, roots):
+        m, states, cells = self.model, None, None
+        for ids, child, parent, parent_ids in levels:
+            gates = m["wx"](m["table"](ids))
+            kept = 0
+            if len(child):
+                below = states[child]
+                none = torch.zeros(len(ids), 64)
+                gates = gates + m["uh"](none.index_add(0, parent, below))
+                forget = torch.sigmoid(m["fx"](m["table"](parent_ids)) + m["fh"](below))
+                kept = none.index_add(0, parent, forget * cells[child])
+            i, o, u = gates.split(64, 1)
+            cell = torch.sigmoid(i) * torch.tanh(u) + kept
+            state = torch.sigmoid(o) * torch.tanh(cell)
+            states = state if states is None else torch.cat([states, state])
+            cells = cell if cells is None else torch.cat([cells, cell])
+        return functional.cross_entropy(m["out"](states[roots]), self.target)
+
+
+class VaryingAudio(Varying):
+    """Two convolutions and a GRU on 8 recordings of 1 to 4 s at 16 kHz."""
+
+    def __init__(self):
+        second = 16000
+        super().__init__(nn.ModuleDict({"c0": nn.Conv1d(1, 32, 400, 160),
+                                        "c1": nn.Conv1d(32, 64, 3, padding=1),
+                                        "gru": nn.GRU(64, 64, batch_first=True),
+                                        "out": nn.Linear(64, 10)}),
+                         {"lengths": torch.randint(second, 4 * second + 1, (24,)),
+                          "x": torch.randn(8, 4 * second, 1)})
+
+    def all_batches(self):
+        x = self.inputs["x"].transpose(1, 2)
+        return [(x[:, :, :length].contiguous(),) for length in self.inputs["lengths"].long()]
+
+    def loss(self, x):
+        m = self.model
+        h = functional.relu(m["c1"](functional.relu(m["c0"](x))))
+        return functional.cross_entropy(m["out"](m["gru"](h.transpose(1, 2))[0].mean(1)),
+                                        torch.arange(8))
+
+
 WORKLOADS = {
     "chain": lambda: Chain(1000, False),
     "chain_grad": lambda: Chain(100, True),
@@ -515,6 +674,10 @@ WORKLOADS = {
     "embedding_bag": EmbeddingBag,
     "gcn": Gcn,
     "gelu16m": lambda: Elementwise(1, functional.gelu),
+    "varying_audio": VaryingAudio,
+    "varying_graphs": VaryingGraphs,
+    "varying_text": VaryingText,
+    "varying_trees": VaryingTrees,
 }
 
 PREDICT = """
