@@ -16,7 +16,7 @@
 namespace glia {
 namespace {
 
-constexpr size_t kMaxPlans = 512;
+constexpr size_t kMaxPlans = 2048;
 constexpr size_t kMaxPlanNodes = 1 << 20;  // over all cached plans
 
 bool hashes_collide = false;

@@ -179,11 +179,11 @@ TEST(Plans, TheLastSmallerBatchMakesOneMore) {
 
 TEST(Plans, VaryingLengthsKeepTheCacheBounded) {
   trim();
-  for (int64_t n = 1; n <= 1500; ++n) {
+  for (int64_t n = 1; n <= 3000; ++n) {
     const Tensor x = from_vector(std::vector<float>(static_cast<size_t>(n), 1.0f), {n});
     ASSERT_EQ(sum(x * 2 + 1).item(), 3 * n);
   }
-  EXPECT_LE(graph_stats().plans_cached, 512);
+  EXPECT_LE(graph_stats().plans_cached, 2048);
   EXPECT_GE(graph_stats().plans_cached, 100);
 }
 
