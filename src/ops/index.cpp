@@ -232,6 +232,17 @@ Tensor fill_masked(const Tensor& view, const Selection& s, const Tensor& value) 
   return where(reshape(s.mask, mask), reshape(value, shape), view);
 }
 
+// The one axis of which the box is a part, if that part is in one piece; else -1.
+int only_cut_axis(const Shape& shape, const std::vector<Range>& box) {
+  int axis = -1;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (box[i].count == shape[i]) continue;
+    if (axis >= 0 || (box[i].step != 1 && box[i].count != 1)) return -1;
+    axis = i;
+  }
+  return axis;
+}
+
 }  // namespace
 
 Tensor index(const Tensor& x, const std::vector<Index>& at, Where where) {
@@ -272,7 +283,12 @@ Tensor index_update(const Tensor& x, const std::vector<Index>& at, const Tensor&
     steps.push_back(r.step);
   }
   part = flip(reshape(part, box, where), flipped_axes(s), where);
-  return part.shape() == x.shape() ? part : write_box(x, part, starts, steps, where);
+  if (part.shape() == x.shape()) return part;
+  // Neighbours along one axis: where they begin is a number of the program, no part of a plan's
+  // key.
+  const int axis = only_cut_axis(x.shape(), s.box);
+  if (axis >= 0 && part.numel() > 0) return slice_scatter(x, part, axis, starts[axis], where);
+  return write_box(x, part, starts, steps, where);
 }
 
 }  // namespace glia
