@@ -116,7 +116,11 @@ std::vector<T> Tensor::to_vector(Where where) const {
     constexpr bool kInteger = std::is_integral_v<T>;
     const int64_t low = kInteger ? static_cast<int64_t>(Limits::min()) : 0;
     const int64_t high = kInteger ? static_cast<int64_t>(Limits::max()) : 0;
-    for (int64_t i = 0; i < n; ++i) out.push_back(converted<T>("to_vector", p[i], low, high));
+    if constexpr (std::is_same_v<std::decay_t<decltype(*p)>, T>) {
+      out.assign(p, p + n);
+    } else {
+      for (int64_t i = 0; i < n; ++i) out.push_back(converted<T>("to_vector", p[i], low, high));
+    }
   });
   return out;
 }
