@@ -82,7 +82,8 @@ NamedTensors read_torch(const std::string& path, Metadata* metadata = nullptr);
 // ---- NumPy ----------------------------------------------------------------------------------
 
 // C or Fortran order, either byte order, versions 1 to 3. 16-bit integers are read as i32 and
-// u32 as i64; u64, complex numbers, text and objects are refused.
+// u32 as i64; u64, complex numbers, text and objects are refused. The values lie in the mapped file
+// where they can, as those of safetensors do.
 Tensor read_npy(const std::string& path);
 // bf16, which NumPy lacks, is written as f32.
 void write_npy(const std::string& path, const Tensor& values);

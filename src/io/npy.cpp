@@ -168,7 +168,7 @@ std::string header_for(const Tensor& t) {
 
 }  // namespace
 
-Tensor read_npy(const std::string& path) { return parse(load(path)); }
+Tensor read_npy(const std::string& path) { return parse(map(path)); }
 
 void write_npy(const std::string& path, const Tensor& values) {
   const Tensor t = writable(values);
