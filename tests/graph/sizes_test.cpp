@@ -92,5 +92,50 @@ TEST(Sizes, GradientsAtNewSizesAreThoseOfOneOperationAfterTheOther) {
   }
 }
 
+TEST(Sizes, MoreThanAThousandLengthsKeepTheirPlans) {
+  const Tensor all = ramp({1500, 2});
+  eval(all);
+  const auto pass = [&] {
+    for (int64_t n = 1; n <= 1200; ++n) eval(tanh(slice(all, 0, {0, n})) * 2);
+  };
+  pass();
+  EXPECT_EQ(plans_built_by(pass), 0);
+}
+
+TEST(Sizes, PositionsOfAnUpdateAreNoPartOfAPlansKey) {
+  const Tensor x = ramp({40, 6}), row = ramp({6}), columns = ramp({40, 2});
+  eval({x, row, columns});
+  const auto pass = [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      eval(index_update(x, {i}, row));
+      eval(index_update(x, {Ellipsis, Slice{i % 4, i % 4 + 2}}, columns));
+    }
+  };
+  pass(0, 2);
+  if (!eager()) EXPECT_EQ(plans_built_by([&] { pass(2, 40); }), 0);
+  for (const int64_t i : {int64_t{0}, int64_t{17}, int64_t{39}}) {
+    std::vector<double> expected = numbers(x), values = numbers(row);
+    std::ranges::copy(values, expected.begin() + 6 * i);
+    EXPECT_EQ(numbers(index_update(x, {i}, row)), expected);
+    EXPECT_EQ(numbers(index_update(x, {i - 40}, row)), expected);
+  }
+}
+
+TEST(Sizes, GradientsOfUpdatesAtNewPositions) {
+  const auto gradient = [](int64_t i) {
+    const Tensor x = trainable(ramp({10, 3}, kF64)), v = trainable(ramp({3}, kF64));
+    const Tensor y = sum(square(index_update(x, {i}, v)) * ramp({10, 3}, kF64));
+    return gradients(y, {x, v});
+  };
+  gradient(0);
+  for (int64_t i = 0; i < 10; ++i) {
+    const auto g = gradient(i);
+    const auto x = numbers(ramp({10, 3}, kF64)), v = numbers(ramp({3}, kF64));
+    const auto gx = numbers(g[0]), gv = numbers(g[1]);
+    for (int64_t k = 0; k < 30; ++k) ASSERT_DOUBLE_EQ(gx[k], k / 3 == i ? 0 : 2 * x[k] * x[k]) << i;
+    for (int64_t k = 0; k < 3; ++k) ASSERT_DOUBLE_EQ(gv[k], 2 * v[k] * x[i * 3 + k]) << i;
+  }
+}
+
 }  // namespace
 }  // namespace glia
