@@ -73,11 +73,14 @@ class Program {
     Shape s;
     const int64_t rank = numbers_.integer(0, 4);
     const bool large = numbers_.integer(0, 15) == 0;
+    // Of a few vectors and a rest, and about as many rows as sums change their way at.
+    const int64_t medium = numbers_.integer(0, 5) == 0 ? numbers_.integer(0, 3) : -1;
     for (int64_t i = 0; i < rank; ++i) {
       const int64_t kind = numbers_.integer(0, 19);
       s.push_back(kind == 0                         ? 0
                   : kind <= 4                       ? 1
                   : large && i == rank - 1 && i < 2 ? numbers_.integer(1000, 9000)
+                  : i == medium                     ? numbers_.integer(14, 70)
                                                     : numbers_.integer(2, 6));
     }
     return s;

@@ -93,6 +93,7 @@ TEST(Sizes, GradientsAtNewSizesAreThoseOfOneOperationAfterTheOther) {
 }
 
 TEST(Sizes, MoreThanAThousandLengthsKeepTheirPlans) {
+  if (eager()) GTEST_SKIP() << "there are no plans of several operations";
   const Tensor all = ramp({1500, 2});
   eval(all);
   const auto pass = [&] {
