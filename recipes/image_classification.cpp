@@ -39,7 +39,10 @@ struct ImageSettings : TrainingSettings {
     const int64_t passes = mlp ? 60 : resnet ? 40 : 12;
     f(epochs, "epochs", passes, "Passes over the training images.", {1, 100000});
     f(batch, "batch", 128, "Images in each step.", {2, 60000});
-    f(lr, "lr", mlp ? 0.003 : resnet ? 0.2 : 0.005,
+    f(lr, "lr",
+      mlp      ? 0.003
+      : resnet ? 0.2
+               : 0.005,
       "Highest learning rate of the one-cycle schedule, of AdamW, or SGD for resnet20.", {0, 1000});
     f(mirror, "mirror", data != "mnist" && data != "digits",
       "Shows every second training image, by chance, mirrored.");
@@ -67,9 +70,8 @@ void train(Run& run, const ImageSettings& s) {
                       .augment(s.seed, augment)
                       .prefetch(kPrefetch);
   const vision::Classifier model = network(s, form);
-  const auto optimizer =
-      one_cycle(*model.module, s.model == "resnet20" ? Rule::kSGD : Rule::kAdamW, s.lr,
-                s.epochs * training.size());
+  const auto optimizer = one_cycle(*model.module, s.model == "resnet20" ? Rule::kSGD : Rule::kAdamW,
+                                   s.lr, s.epochs * training.size());
   const auto outcome = [&](const data::Sample& batch) -> training::Outcome {
     const Tensor logits = model.logits(batch[0]);
     return {cross_entropy(logits, batch[1], {.label_smoothing = kLabelSmoothing}),

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "glia/nn/activations.h"
+#include "glia/nn/attention.h"
 #include "glia/nn/conv.h"
 #include "glia/nn/dropout.h"
 #include "glia/nn/functional.h"
@@ -16,6 +17,10 @@
 #include "glia/nn/losses.h"
 #include "glia/nn/module.h"
 #include "glia/nn/normalization.h"
+#include "glia/nn/packed.h"
 #include "glia/nn/pool.h"
+#include "glia/nn/positions.h"
 #include "glia/nn/recurrent.h"
 #include "glia/nn/sequential.h"
+#include "glia/nn/transformer.h"
+#include "glia/nn/tree.h"

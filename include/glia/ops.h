@@ -1,6 +1,6 @@
-// The operations that most programs use; glia/ops/*.h have the rest by subject, glia.h has all. Shapes
-// follow NumPy, names and defaults follow PyTorch, images are NHWC. Operands broadcast and promote;
-// every function throws ShapeError when they do not fit.
+// The operations that most programs use; glia/ops/*.h have the rest by subject, glia.h has all.
+// Shapes follow NumPy, names and defaults follow PyTorch, images are NHWC. Operands broadcast and
+// promote; every function throws ShapeError when they do not fit.
 #pragma once
 
 #include <optional>

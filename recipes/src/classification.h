@@ -42,8 +42,9 @@ Verdict examine(const std::function<Tensor(const Tensor&)>& logits, data::Datase
 Results ranked(const std::vector<double>& probabilities, const std::vector<std::string>& classes);
 
 enum class Rule { kAdamW, kSGD };
-// What classifiers are trained by: a rate that goes up to `lr` and down again within `steps`; weights
-// decay, biases and scales do not. SGD has Nesterov's momentum, as ResNets are used to (He et al. 2016).
+// What classifiers are trained by: a rate that goes up to `lr` and down again within `steps`;
+// weights decay, biases and scales do not. SGD has Nesterov's momentum, as ResNets are used to (He
+// et al. 2016).
 std::unique_ptr<optim::Optimizer> one_cycle(const nn::Module& model, Rule rule, double lr,
                                             int64_t steps);
 

@@ -163,7 +163,8 @@ Taps taps_of(const Tensor& grid, int64_t size, const GridSampleOptions& o) {
   const Tensor raw = positions(grid, size, o.align_corners);
   const Tensor finite = nan_to_num(raw, -1);
   const Tensor one = ones_like(finite);
-  if (o.mode == InterpolationMode::kNearest) return {tap_at(round(within(finite, size, o)), one, size)};
+  if (o.mode == InterpolationMode::kNearest)
+    return {tap_at(round(within(finite, size, o)), one, size)};
   Taps taps;
   if (o.mode == InterpolationMode::kCubic) {
     const Tensor low = stop_gradient(floor(finite));
