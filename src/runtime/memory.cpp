@@ -21,8 +21,10 @@ namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr int kParts = 32, kClasses = 64 * kParts;
 
+constexpr int kFineLog = 20, kFineClass = kFineLog * kParts;
+
 // Four classes to a power of two, so that at most a quarter is wasted; from 1 MiB on, kParts.
-size_t step_of(int log) { return (size_t{1} << log) / (log < 20 ? 4 : kParts); }
+size_t step_of(int log) { return (size_t{1} << log) / (log < kFineLog ? 4 : kParts); }
 int class_of(size_t bytes) {
   if (bytes <= 64) return 0;
   const int log = std::bit_width(bytes - 1) - 1;  // 2^log < bytes <= 2^(log + 1)
@@ -40,15 +42,12 @@ class Buffers {
     const int c = class_of(bytes);
     const size_t size = class_bytes(c);
     std::lock_guard hold(mutex_);
-    in_use_ += static_cast<int64_t>(size);
-    peak_ = std::max(peak_, in_use());
-    if (!free_[c].empty()) {
-      Memory* m = free_[c].back();
-      free_[c].pop_back();
-      cached_ -= static_cast<int64_t>(size);
+    if (Memory* const m = take(c)) {
+      add_in_use(m->bytes);
       m->references.store(1, std::memory_order_relaxed);
       return m;
     }
+    add_in_use(size);
     void* data = allocate(size);
     if (!data) {
       empty();
@@ -99,6 +98,23 @@ class Buffers {
   std::mutex& mutex() { return mutex_; }
 
  private:
+  void add_in_use(size_t size) {
+    in_use_ += static_cast<int64_t>(size);
+    peak_ = std::max(peak_, in_use());
+  }
+  // Cached memory of this class, or of one up to a quarter larger: what is new must be filled with
+  // zeros by the kernel, which costs more than a short step does where sizes are always new.
+  Memory* take(int c) {
+    const int last = c < kFineClass ? c : std::min(c + kParts / 4, kClasses - 1);
+    for (; c <= last; ++c) {
+      if (free_[c].empty()) continue;
+      Memory* const m = free_[c].back();
+      free_[c].pop_back();
+      cached_ -= static_cast<int64_t>(m->bytes);
+      return m;
+    }
+    return nullptr;
+  }
   void* allocate(size_t size) const {
     if (size > static_cast<size_t>(largest_)) return nullptr;  // the kernel might promise it
     const bool huge = size >= 2 * kHugePage;
