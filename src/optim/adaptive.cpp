@@ -21,6 +21,9 @@ Tensor gradient(const Tensors& in, const Tensors& s) {
   return decayed<decays>(in[1] * s[0], in[0], s[1]);
 }
 
+// x, made to depend on a state of its step: one pass computes only what the parameter depends on.
+Tensor with(const Tensor& x, const Tensor& not_negative) { return x + minimum(not_negative, 0); }
+
 // {p, g, mean, square} with {sign, decay, shrinkage, 1 - beta1, beta2, 1 - beta2, root of the
 // correction, eps, rate of g, rate of the mean}.
 template <bool decays>
@@ -37,7 +40,7 @@ Tensors radam(const Tensors& in, const Tensors& s) {
   const Tensor g = gradient<decays>(in, s);
   const Tensor mean = in[2] + (g - in[2]) * s[3], square = in[3] * s[4] + g * g * s[5];
   const Tensor step = rectified ? s[7] * mean / (sqrt(square) + s[6]) : s[7] * mean;
-  return {in[0] * s[2] - step, mean, square};
+  return {with(in[0] * s[2] - step, square), mean, square};
 }
 
 // {p, g, mean, largest} with {sign, decay, 1 - beta1, beta2, eps, rate}.
@@ -55,7 +58,8 @@ Tensors adadelta(const Tensors& in, const Tensors& s) {
   const Tensor g = gradient<decays>(in, s);
   const Tensor square = in[2] * s[2] + g * g * s[3];
   const Tensor change = sqrt(in[3] + s[4]) / sqrt(square + s[4]) * g;
-  return {in[0] - s[5] * change, square, in[3] * s[2] + change * change * s[3]};
+  const Tensor next = in[3] * s[2] + change * change * s[3];
+  return {with(in[0] - s[5] * change, next), square, next};
 }
 
 // {p, g, square[, momentum][, mean]} with {sign, decay, alpha, 1 - alpha, eps, lr, momentum}.
@@ -78,14 +82,16 @@ Tensors rmsprop(const Tensors& in, const Tensors& s) {
   return state;
 }
 
-// {p, g, previous g, step size} with {sign, lr, eta minus, eta plus, smallest, largest}.
+// {p, g, previous g, step size} with {sign, lr, eta minus, eta plus, smallest, largest}. The first
+// time the step size is lr, and the previous gradient nothing.
 template <bool first>
 Tensors rprop(const Tensors& in, const Tensors& s) {
   const Tensor g = in[1] * s[0], agrees = sign(g) * sign(in[2]);
-  const Tensor before = first ? in[3] * 0 + s[1] : in[3];
-  const Tensor longer = where(agrees > 0, before * s[3], where(agrees < 0, before * s[2], before));
-  const Tensor size = minimum(maximum(longer, s[4]), s[5]);
-  const Tensor used = where(agrees < 0, g * 0, g);
+  const Tensor same = maximum(agrees, 0), turned = maximum(-agrees, 0);
+  const Tensor before = first ? in[3] + s[1] : in[3];
+  const Tensor factor = same * s[3] + turned * s[2] + (1 - same - turned);
+  const Tensor size = minimum(maximum(before * factor, s[4]), s[5]);
+  const Tensor used = g * (1 - turned);
   return {in[0] - sign(used) * size, used, size};
 }
 
@@ -93,7 +99,8 @@ Tensors rprop(const Tensors& in, const Tensors& s) {
 Tensors lion(const Tensors& in, const Tensors& s) {
   const Tensor g = in[1] * s[0];
   const Tensor direction = in[2] + (g - in[2]) * s[3];
-  return {in[0] * s[1] - s[2] * sign(direction), in[2] + (g - in[2]) * s[4]};
+  const Tensor next = in[2] + (g - in[2]) * s[4];
+  return {with(in[0] * s[1] - s[2] * sign(direction), abs(next)), next};
 }
 
 enum NAdamOption { kLr, kBeta1, kBeta2, kEps, kDecay, kMomentumDecay, kDecoupled, kMaximize };

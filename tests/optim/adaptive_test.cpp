@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -14,37 +15,40 @@ namespace glia::optim {
 namespace {
 
 TEST(AdaptiveOptimizers, RunTheSameWay) {
-  const auto run = [](auto make) {
-    const Parameter p(tensor({0.5, -1.25, 2.0}));
-    ParameterList list;
-    list.push_back(p);
-    const auto o = make(list);
-    for (int i = 0; i < 100; ++i) o->step({0.7 * p + sin(3.0 * i + p)});
-    return p.to_vector<double>();
-  };
+  const auto run =
+      [](auto make) {
+        const Parameter p(tensor({0.5, -1.25, 2.0}));
+        ParameterList list;
+        list.push_back(p);
+        const auto o = make(list);
+        for (int i = 0; i < 100; ++i) o->step({0.7 * p + sin(3.0 * i + p)});
+        ;
+      } return p.tensor()
+          .to_vector<double>();
+};
 #define RUN(O, ...)                                           \
   {                                                           \
 #O #__VA_ARGS__, run([](const ParameterList& l) {         \
       return std::make_unique<O>(l, O##Options{__VA_ARGS__}); \
     })                                                        \
   }
-  const std::map<std::string, std::vector<double>> got{
-      RUN(NAdam),
-      RUN(NAdam, .weight_decay = 0.1, .decoupled_weight_decay = true),
-      RUN(RAdam),
-      RUN(RAdam, .weight_decay = 0.1, .maximize = true),
-      RUN(Adamax, .weight_decay = 0.1),
-      RUN(Adadelta),
-      RUN(RMSprop),
-      RUN(RMSprop, .momentum = 0.9, .centered = true),
-      RUN(Rprop),
-      RUN(Lion)};
+const std::map<std::string, std::vector<double>> got{
+    RUN(NAdam),
+    RUN(NAdam, .weight_decay = 0.1, .decoupled_weight_decay = true),
+    RUN(RAdam),
+    RUN(RAdam, .weight_decay = 0.1, .maximize = true),
+    RUN(Adamax, .weight_decay = 0.1),
+    RUN(Adadelta),
+    RUN(RMSprop),
+    RUN(RMSprop, .momentum = 0.9, .centered = true),
+    RUN(Rprop),
+    RUN(Lion)};
 #undef RUN
-  for (const auto& [name, v] : got) {
-    for (double x : v) EXPECT_TRUE(std::isfinite(x)) << name;
-    if (std::getenv("GLIA_SHOW"))
-      std::printf("SHOW %s|%.17g|%.17g|%.17g\n", name.c_str(), v[0], v[1], v[2]);
-  }
+for (const auto& [name, v] : got) {
+  for (double x : v) EXPECT_TRUE(std::isfinite(x)) << name;
+  if (std::getenv("GLIA_SHOW"))
+    std::printf("SHOW %s|%.17g|%.17g|%.17g\n", name.c_str(), v[0], v[1], v[2]);
+}
 }
 
 TEST(LrSchedules, AreTheirClosedForms) {
