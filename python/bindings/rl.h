@@ -75,7 +75,12 @@ struct [[gnu::visibility("hidden")]] memory_caster {
 template <>
 struct type_caster<glia::rl::Observation> : memory_caster<glia::rl::Observation, true> {};
 template <>
-struct type_caster<glia::rl::ObservationView> : memory_caster<glia::rl::ObservationView, false> {};
+struct type_caster<glia::rl::ObservationView> : memory_caster<glia::rl::ObservationView, false> {
+  static constexpr auto Name = io_name("typing.Any", "glia.Tensor");
+  static handle from_cpp(const glia::rl::ObservationView& src, rv_policy, cleanup_list*) noexcept {
+    return glia::python::wrap(glia::from_bytes(src.data(), {src.size()}, src.dtype()));
+  }
+};
 
 template <>
 struct type_caster<glia::rl::Action> {
