@@ -23,6 +23,12 @@ void add_methods(nb::module_& m, const char* const* names, size_t count);
 void note_types(nb::handle tensor, nb::handle variable);
 // Of arrays that share their memory by DLPack or the buffer protocol; false if it is none.
 bool load_array(PyObject* from, Tensor* tensor);
+bool is_numpy(nb::handle from);
+Tensor any_array(nb::object from);
+// A tensor's memory, which is computed; and arrays over it that cannot be written to.
+const void* bytes_of(const Tensor& x);
+nb::object numpy_array(const Tensor& x);
+nb::object dlpack_of(const Tensor& x, const nb::kwargs& options);
 // Of anything: numbers, nested lists, arrays. `copy` makes memory of its own.
 Tensor as_tensor(nb::object from, std::optional<DType> dtype, bool copy);
 // Makes a Python exception of the C++ one that is being handled.
