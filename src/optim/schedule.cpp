@@ -23,11 +23,6 @@ Schedule constant(double lr) {
   return [=](int64_t) { return lr; };
 }
 
-Schedule step_decay(double lr, int64_t every, double gamma) {
-  require(every > 0, "step_decay: every must be positive");
-  return [=](int64_t step) { return lr * std::pow(gamma, step / every); };
-}
-
 Schedule cosine(double lr, int64_t total, double final_lr) {
   require(total > 0, "cosine: total must be positive");
   return [=](int64_t step) {

@@ -465,6 +465,13 @@ const std::vector<std::pair<std::string, Maker>>& makers() {
        plain<LBFGS>(LBFGSOptions{.max_iter = 3, .line_search_fn = LineSearch::kStrongWolfe})},
       {"lookahead", around_adam<Lookahead>()},
       {"sam", around_adam<SAM>()},
+      {"nadam", plain<NAdam>(NAdamOptions{.lr = 0.01})},
+      {"radam", plain<RAdam>(RAdamOptions{.lr = 0.01})},
+      {"adamax", plain<Adamax>(AdamaxOptions{.lr = 0.01})},
+      {"adadelta", plain<Adadelta>(AdadeltaOptions{})},
+      {"rmsprop", plain<RMSprop>(RMSpropOptions{.momentum = 0.9, .centered = true})},
+      {"rprop", plain<Rprop>(RpropOptions{})},
+      {"lion", plain<Lion>(LionOptions{.lr = 0.001})},
       {"own", [](const ParameterList& list) { return std::make_shared<Diagonals>(list); }},
   };
   return all;
@@ -477,7 +484,7 @@ TEST_F(AllOptimizers, TrainAndGoOnAfterAKill) {
     SCOPED_TRACE(name);
     struct Run {
       explicit Run(const Maker& make) : optimizer(make(net.parameters())) {
-        optimizer->set_schedule(step_decay(optimizer->lr(), 9, 0.5));
+        optimizer->set_schedule(step_lr(optimizer->lr(), 9, 0.5));
       }
       data::Dataset<2> training = training::points().shuffle(1).batch(25);
       Net net = (manual_seed(3), Net());

@@ -499,7 +499,7 @@ TEST(Clipping, ByValue) {
 TEST(Schedules, AreTheirClosedForms) {
   EXPECT_EQ(optim::constant(0.3)(12345), 0.3);
 
-  const auto steps = optim::step_decay(8, 10, 0.5);
+  const auto steps = optim::step_lr(8, 10, 0.5);
   EXPECT_EQ(steps(0), 8);
   EXPECT_EQ(steps(9), 8);
   EXPECT_EQ(steps(10), 4);
@@ -512,7 +512,7 @@ TEST(Schedules, AreTheirClosedForms) {
   EXPECT_DOUBLE_EQ(cosine(100), 0.2);
   EXPECT_DOUBLE_EQ(cosine(1000), 0.2);
 
-  const auto warm = optim::linear_warmup(4, optim::step_decay(1, 2, 0.1));
+  const auto warm = optim::linear_warmup(4, optim::step_lr(1, 2, 0.1));
   EXPECT_DOUBLE_EQ(warm(0), 0.2);
   EXPECT_DOUBLE_EQ(warm(3), 0.8);
   EXPECT_DOUBLE_EQ(warm(4), 1);
@@ -546,7 +546,7 @@ TEST(Schedules, OneCycleIsThatOfPyTorch) {
 }
 
 TEST(Schedules, ArgumentsOutOfRangeAreRefused) {
-  EXPECT_THROW(optim::step_decay(1, 0), ValueError);
+  EXPECT_THROW(optim::step_lr(1, 0), ValueError);
   EXPECT_THROW(optim::cosine(1, 0), ValueError);
   EXPECT_THROW(optim::linear_warmup(-1, optim::constant(1)), ValueError);
   EXPECT_THROW(optim::linear_warmup(1, nullptr), ValueError);

@@ -551,7 +551,7 @@ TEST_F(Training, SchedulesAreOfGroups) {
   nn::Linear a(2, 2), b(2, 2);
   optim::SGD optimizer(a.parameters(), {.lr = 1});
   optimizer.add_param_group(b.parameters(), {.lr = 2});
-  optimizer.set_schedule(optim::step_decay(4, 1, 0.5), 1);
+  optimizer.set_schedule(optim::step_lr(4, 1, 0.5), 1);
   const auto step = [&] { optimizer.step(std::vector<Tensor>(4)); };
   step();
   step();

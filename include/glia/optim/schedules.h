@@ -10,8 +10,6 @@ namespace glia::optim {
 using Schedule = std::function<double(int64_t step)>;
 
 Schedule constant(double lr);
-// Times gamma after every `every` steps.
-Schedule step_decay(double lr, int64_t every, double gamma = 0.1);
 // Half a cosine from lr down to final_lr at step `total`, where it stays (Loshchilov & Hutter
 // 2017).
 Schedule cosine(double lr, int64_t total, double final_lr = 0);
