@@ -466,12 +466,12 @@ const std::vector<std::pair<std::string, Maker>>& makers() {
       {"lookahead", around_adam<Lookahead>()},
       {"sam", around_adam<SAM>()},
       {"nadam", plain<NAdam>(NAdamOptions{.lr = 0.01})},
-      {"radam", plain<RAdam>(RAdamOptions{.lr = 0.01})},
+      {"radam", plain<RAdam>(RAdamOptions{.lr = 0.1})},
       {"adamax", plain<Adamax>(AdamaxOptions{.lr = 0.01})},
       {"adadelta", plain<Adadelta>(AdadeltaOptions{})},
       {"rmsprop", plain<RMSprop>(RMSpropOptions{.momentum = 0.9, .centered = true})},
       {"rprop", plain<Rprop>(RpropOptions{})},
-      {"lion", plain<Lion>(LionOptions{.lr = 0.001})},
+      {"lion", plain<Lion>(LionOptions{.lr = 0.01})},
       {"own", [](const ParameterList& list) { return std::make_shared<Diagonals>(list); }},
   };
   return all;

@@ -250,7 +250,7 @@ inline HostileCalls hostile_losses() {
       PLAIN(contrastive_loss, h.tensor(2), h.tensor(2), h.tensor(1), h.real()),
       PLAIN(info_nce_loss, h.tensor(2), h.tensor(2), {}, {.temperature = h.real()}),
       PLAIN(nt_xent_loss, h.tensor(2), h.tensor(2), {.temperature = h.real()}),
-      PLAIN(ctc_loss, h.floats({5, 2, 4}), h.yes() ? ones({2, 3}, kI64) : h.indices({2, 3}),
+      PLAIN(ctc_loss, h.floats({2, 5, 4}), h.yes() ? ones({2, 3}, kI64) : h.indices({2, 3}),
             h.yes() ? full({2}, 5, kI64) : h.indices({2}), h.indices({2}),
             {.blank = h.yes() ? 0 : h.integer(), .zero_infinity = h.yes()}),
       PLAIN(sigmoid_focal_loss, h.tensor(2), h.tensor(2), {.alpha = h.real(), .gamma = h.real()}),
