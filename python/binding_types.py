@@ -481,7 +481,8 @@ class Binder:
             c = self.classes.get(t.name)
             expands = (c and not t.pointer and self.is_plain(c) and c["name"].endswith("Options") and
                        not (t.ref == "&" and not t.const) and p["name"] == "options")
-            if expands:
+            # What has no default does not stand behind what has one.
+            if expands and all("default" in q for q in list_[i + 1:]):
                 made = self.expanded(c, taken)
                 if made is not None:
                     if any(d is None for _, _, d in made[0]) and out and out[-1][2] is not None:

@@ -87,6 +87,8 @@ def results(x):
                                            "f16": "float16"}[str(x.dtype)]))]
     if hasattr(x, "__iter__") and not isinstance(x, (str, bytes)):
         return [r for part in x for r in results(part)]
+    if x is None:
+        raise TypeError("no result")
     return [torch.as_tensor(x)]
 
 
