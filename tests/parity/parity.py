@@ -334,6 +334,9 @@ EXACT_PRODUCTS = {
     "exact_prod_rows": lambda x: x.prod(-1), "exact_prod_columns": lambda x: x.prod(0),
     "exact_cumprod": lambda x: x.cumprod(0),
 }
+# These round at least three times on the way: so much is theirs, whatever PyTorch's error is.
+THREE_ROUNDINGS = {"exact_var", "exact_var_rows", "exact_var_columns", "exact_softmax",
+                   "exact_log_softmax", "exact_layer_norm", "exact_batch_norm"}
 # Both sides round several times on the way, and which is nearer is chance: to a tenth.
 ROUNDED_ON_THE_WAY = {"exact_softmax", "exact_log_softmax", "exact_cross_entropy",
                       "exact_cross_entropy_mean", "exact_layer_norm", "exact_batch_norm"}
@@ -380,7 +383,8 @@ def compare_exact():
     for case, (want, theirs) in errors.items():
         name = case.split(".")[0]
         error = relative_error(name, torch.as_tensor(got[case + "/out"]), want)
-        bound = max((1.1 if name in ROUNDED_ON_THE_WAY else 1) * theirs, ROUNDING)
+        bound = max((1.1 if name in ROUNDED_ON_THE_WAY else 1) * theirs,
+                    (1.5 if name in THREE_ROUNDINGS else 1) * ROUNDING)
         worst = max(worst, error / bound)
         check(case, error <= bound, f"error {error:.2e}, PyTorch's {theirs:.2e}")
     print(f"{len(errors)} sums, scans, norms and losses, errors up to {worst:.2f} of the bound")
