@@ -28,16 +28,19 @@ inline void same_shape(const char* op, const Tensor& x, const Tensor& target, co
 }
 
 // Operands of a loss, which may differ in shape: 16-bit floats in f32, the loss rounded to their
-// dtype.
+// dtype, of which integers say nothing.
 struct Wide {
   std::vector<Tensor> x;
   DType dtype = kF32;
 
   Wide(const char* op, const std::vector<Tensor>& operands, const Where& where) {
+    bool floats = false;
     for (const Tensor& t : operands) {
       require_defined(op, t, where);
       x.push_back(as_full_float(op, t, where));
-      dtype = x.size() == 1 ? x[0].dtype() : promote(dtype, x.back().dtype());
+      if (!is_float(t.dtype())) continue;
+      dtype = floats ? promote(dtype, x.back().dtype()) : x.back().dtype();
+      floats = true;
     }
     for (Tensor& t : x) t = cast(t, sum_dtype(dtype));
   }
@@ -55,7 +58,9 @@ struct Compared {
     same_shape(op, a, b, where);
     x = as_full_float(op, a, where);
     target = as_full_float(op, b, where);
-    dtype = promote(x.dtype(), target.dtype());
+    dtype = !is_float(b.dtype())   ? x.dtype()
+            : !is_float(a.dtype()) ? target.dtype()
+                                   : promote(x.dtype(), target.dtype());
     x = cast(x, sum_dtype(dtype));
     target = cast(target, sum_dtype(dtype));
   }
