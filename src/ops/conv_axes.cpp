@@ -21,9 +21,10 @@ void check_ranks(const char* op, const Tensor& x, const Tensor& weight, int rank
 
 // What one axis of a transposed convolution comes to.
 struct TransposedAxis {
-  int64_t size;        // of the result, without `behind`
-  int64_t stride;      // so small that positions fit
-  int64_t behind = 0;  // positions beyond those that anything is added to
+  int64_t size, stride, padding;  // as recorded; the stride is so small that positions fit
+  // What is wanted of that: all, or, where the output padding is no less than the stride, `count`
+  // from `start` on, with zeros behind the end.
+  int64_t start, count;
 };
 
 TransposedAxis transposed_axis(const char* op, int64_t size, int64_t kernel, int64_t stride,
@@ -42,10 +43,11 @@ TransposedAxis transposed_axis(const char* op, int64_t size, int64_t kernel, int
     reject("output_padding is not below the stride or the dilation");
   const int64_t full = add_sizes(
       add_sizes(multiply_sizes(size - 1, stride), multiply_sizes(dilation, kernel - 1)), 1);
-  const int64_t with = std::min(more, stride - 1);
-  if (add_sizes(full, with) > INT32_MAX) reject("the result is too large");
-  if (padding > full || full + with - 2 * padding < 1) reject("the result would be empty");
-  return {full + with - 2 * padding, std::min(stride, full), more - with};
+  if (add_sizes(full, more) > INT32_MAX) reject("the result is too large");
+  const int64_t count = full + more - 2 * padding;
+  if (padding > full || count < 1) reject("the result would be empty");
+  if (more < stride) return {count, std::min(stride, full), padding, 0, count};
+  return {full, std::min(stride, full), 0, padding, count};
 }
 
 // Checks channels; returns those of the result.
@@ -73,11 +75,16 @@ Tensor transposed2d(const char* op, const Tensor& x, const Tensor& weight, const
                                            o.dilation.second, where);
   Tensor y = record_conv2d_transposed(
       op, x, weight, {x.size(0), h.size, w.size, channels},
-      ConvAttributes{h.stride, w.stride, o.padding.first, o.padding.second,
+      ConvAttributes{h.stride, w.stride, h.padding, w.padding,
                      weight.size(1) == 1 ? 1 : o.dilation.first,
                      weight.size(2) == 1 ? 1 : o.dilation.second, o.groups},
       where);
-  if (h.behind + w.behind > 0) y = pad(y, {{0, 0}, {0, h.behind}, {0, w.behind}, {0, 0}}, 0, where);
+  for (const auto& [axis, a] : {std::pair{1, h}, std::pair{2, w}}) {
+    if (a.count == a.size) continue;
+    std::vector<std::pair<int64_t, int64_t>> behind(4);
+    behind[axis].second = std::max<int64_t>(0, a.start + a.count - a.size);
+    y = slice(pad(y, behind, 0, where), axis, {a.start, a.start + a.count}, where);
+  }
   return bias.defined() ? with_bias(y, bias, where) : y;
 }
 
@@ -184,7 +191,7 @@ Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bia
                    where);
   const int64_t h = pictures.size(1), w = pictures.size(2);
   const Tensor layers = reshape(pictures, {xs[0], xs[1], h, w, o.groups, ws[1], ws[4]}, where);
-  const int64_t full = d.size + 2 * o.padding[0] + d.behind;
+  const int64_t full = d.count + 2 * o.padding[0];
   Tensor y;
   for (int64_t k = 0; k < ws[1]; ++k) {
     const Tensor layer =
@@ -193,7 +200,7 @@ Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bia
                                 {0, k * o.dilation[0], 0, 0, 0}, {1, d.stride, 1, 1, 1}, 0, where);
     y = y.defined() ? y + placed : placed;
   }
-  y = slice(y, 1, {o.padding[0], o.padding[0] + d.size + d.behind}, where);
+  y = slice(y, 1, {o.padding[0], o.padding[0] + d.count}, where);
   return bias.defined() ? with_bias(y, bias, where) : y;
 }
 

@@ -112,6 +112,16 @@ for n in (1, 2, 3):
                           lambda x, p=pads, m=ours: glia.pad(x, [(0, 0), *p, (0, 0)], m), [x],
                           channels=(0,)))
 
+far = dict(stride=(3, 2), padding=(1, 2), output_padding=(2, 3), dilation=4, groups=2)
+cases.append(Case("conv_transpose2d, output padding above the stride",
+                  lambda x, w: F.conv_transpose2d(x, w, **far),
+                  lambda x, w: glia.conv_transpose2d(x, w, **dict(far, dilation=(4, 4))),
+                  [rand(2, 4, 5, 6), rand(4, 3, 3, 2)], channels=(0, 1)))
+deep = dict(stride=(1, 2, 1), padding=(1, 0, 2), output_padding=(2, 1, 1), dilation=3)
+cases.append(Case("conv_transpose3d, output padding above the stride",
+                  lambda x, w: F.conv_transpose3d(x, w, **deep),
+                  lambda x, w: glia.conv_transpose3d(x, w, **dict(deep, dilation=(3, 3, 3))),
+                  [rand(2, 4, 3, 4, 5), rand(4, 3, 2, 3, 2)], channels=(0, 1)))
 x = rand(2, 3, 9, 8)
 for mode in ("bilinear", "bicubic"):
     for size in ((3, 4), (5, 20)):
