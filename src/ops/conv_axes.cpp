@@ -44,8 +44,8 @@ TransposedAxis transposed_axis(const char* op, int64_t size, int64_t kernel, int
   const int64_t full = add_sizes(
       add_sizes(multiply_sizes(size - 1, stride), multiply_sizes(dilation, kernel - 1)), 1);
   if (add_sizes(full, more) > INT32_MAX) reject("the result is too large");
-  const int64_t count = full + more - 2 * padding;
-  if (padding > full || count < 1) reject("the result would be empty");
+  const int64_t count = padding > full ? 0 : full + more - 2 * padding;
+  if (count < 1) reject("the result would be empty");
   if (more < stride) return {count, std::min(stride, full), padding, 0, count};
   return {full, std::min(stride, full), 0, padding, count};
 }
