@@ -164,7 +164,7 @@ RelativeAttention::RelativeAttention(int64_t size, int64_t most) : most(most) {
   require(size > 0 && most >= 0, "RelativeAttention",
           fmt::format("size {} and distance {} are out of range", size, most));
   const Shape shape{add_sizes(multiply_sizes(2, most), 1), size};
-  const double bound = std::sqrt(6 / static_cast<double>(shape[0] + size));
+  const double bound = std::sqrt(6 / (static_cast<double>(shape[0]) + static_cast<double>(size)));
   key_table = uniform(shape, -bound, bound);
   value_table = uniform(shape, -bound, bound);
 }
