@@ -114,7 +114,8 @@ Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> mil
           "sequential_lr: one milestone less than schedules is needed");
   require(std::ranges::all_of(schedules, [](const Schedule& s) { return s != nullptr; }),
           "sequential_lr: a schedule is empty");
-  require(std::ranges::is_sorted(milestones), "sequential_lr: milestones must rise");
+  require(std::ranges::is_sorted(milestones) && (milestones.empty() || milestones[0] >= 0),
+          "sequential_lr: milestones must rise from 0");
   return [all = std::move(schedules), at = std::move(milestones)](int64_t t) {
     const auto i = std::ranges::upper_bound(at, t) - at.begin();
     return all[i](i == 0 ? t : t - at[i - 1]);
