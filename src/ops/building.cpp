@@ -30,7 +30,7 @@ struct Diagonal {
   int64_t start = 0, count = 0;
   Diagonal(int64_t rows, int64_t columns, int64_t given) {
     const int64_t offset = bounded(given);
-    start = offset >= 0 ? offset : -offset < rows ? -offset * columns : 0;
+    start = offset >= 0 ? offset : -offset < rows ? multiply_sizes(-offset, columns) : 0;
     count = std::min(offset >= 0 ? rows : rows + offset, offset >= 0 ? columns - offset : columns);
     if (count <= 0) start = count = 0;
   }
