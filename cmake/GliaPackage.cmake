@@ -1,15 +1,24 @@
 # Packages: folders of packages/, each a library of one field (docs/adding-a-package.md).
 
-# glia_package(NAME [PACKAGES name...] [LIBRARIES target...]), called by packages/NAME/CMakeLists.txt
-# and its only line. PACKAGES are those that it may include; LIBRARIES are its own dependencies:
+# glia_package(NAME [MATH] [PACKAGES name...] [LIBRARIES target...]), called by
+# packages/NAME/CMakeLists.txt and its only line. MATH: it uses glia_math. PACKAGES are those that it
+# may include; LIBRARIES are its own dependencies:
 # JPEG::JPEG is looked for with find_package(JPEG), PkgConfig::sndfile with pkg-config. A package
 # whose dependencies are not all there is left out.
 function(glia_package name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PACKAGES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "MATH" "" "PACKAGES;LIBRARIES")
   get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
   if(NOT name STREQUAL folder OR NOT name MATCHES "^[a-z][a-z0-9_]*$" OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "packages/${folder}: glia_package(${ARGV}) is not "
-                        "glia_package(${folder} [PACKAGES name...] [LIBRARIES target...])")
+                        "glia_package(${folder} [MATH] [PACKAGES name...] [LIBRARIES target...])")
+  endif()
+  set(math)
+  if(arg_MATH)
+    set(math math)
+    if(NOT TARGET glia_math)
+      message(STATUS "Package ${name} is left out: it needs glia_math")
+      return()
+    endif()
   endif()
   foreach(needed ${arg_PACKAGES})
     glia_add_package(${needed})
@@ -28,7 +37,7 @@ function(glia_package name)
 
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS src/*.cpp)
   glia_library(${name} DESCRIPTION "Glia's package ${name}" SOURCES ${sources}
-               HEADERS include NEEDS train ${arg_PACKAGES} LIBRARIES ${arg_LIBRARIES})
+               HEADERS include NEEDS train ${math} ${arg_PACKAGES} LIBRARIES ${arg_LIBRARIES})
   if(GLIA_TESTS)
     file(GLOB_RECURSE tests CONFIGURE_DEPENDS tests/*_test.cpp)
     foreach(test ${tests})

@@ -55,6 +55,42 @@ Tensor check_sample_weight(std::string_view op, const Tensor& weight, int64_t sa
   return w;
 }
 
+void refuse_sample_weight(std::string_view op, const Tensor& weight, Where where) {
+  if (weight.defined()) throw Error(of(op) + "it takes no sample_weight", where);
+}
+
+Tensor check_targets(std::string_view op, const Tensor& y, int64_t samples, Where where) {
+  if (!y.defined()) throw ShapeError(of(op) + "y is not defined", where);
+  if (y.rank() < 1 || y.rank() > 2 || y.size(0) != samples || y.numel() == 0)
+    throw ShapeError(of(op) + "y is (samples) or (samples, outputs) for " +
+                         std::to_string(samples) + " samples, not " + y.shape().str(),
+                     where);
+  const Tensor numbers = cast(stop_gradient(y), kF64);
+  if (!all(isfinite(numbers)).item<bool>())
+    throw ValueError(of(op) + "y contains a number that is not finite", where);
+  return numbers;
+}
+
+ClassTargets check_classes(std::string_view op, const Tensor& y, int64_t samples, Where where) {
+  if (!y.defined()) throw ShapeError(of(op) + "y is not defined", where);
+  if (y.shape() != Shape{samples})
+    throw ShapeError(of(op) + "y is " + Shape{samples}.str() + ", not " + y.shape().str(), where);
+  Tensor given = stop_gradient(y);
+  if (is_float(given.dtype())) {
+    const Tensor numbers = cast(given, kF64);
+    if (!all((numbers == floor(numbers)) & (abs(numbers) < 0x1p53)).item<bool>())
+      throw ValueError(of(op) + "y contains a number that is no class: classes are integers", where);
+  }
+  const std::vector<int64_t> values = cast(given, kI64).to_vector<int64_t>();
+  std::vector<int64_t> classes = values, codes;
+  std::sort(classes.begin(), classes.end());
+  classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  for (const int64_t value : values)
+    codes.push_back(std::lower_bound(classes.begin(), classes.end(), value) - classes.begin());
+  return {from_vector(classes, {static_cast<int64_t>(classes.size())}),
+          from_vector(codes, {samples})};
+}
+
 void require_fitted(std::string_view op, bool fitted, Where where) {
   if (!fitted) throw Error(of(op) + "it is not fitted; call fit first", where);
 }

@@ -19,6 +19,20 @@ Tensor check_x(std::string_view op, const Tensor& x, int64_t n_features_in, Wher
 // finite or all zero.
 Tensor check_sample_weight(std::string_view op, const Tensor& weight, int64_t samples, DType dtype,
                            Where where);
+// Throws Error if it is given.
+void refuse_sample_weight(std::string_view op, const Tensor& weight, Where where);
+
+// y of a regressor as f64, cut from its history: (samples), or (samples, outputs). Throws ShapeError
+// for other shapes, and ValueError unless it is finite.
+Tensor check_targets(std::string_view op, const Tensor& y, int64_t samples, Where where);
+// y of a classifier, whole numbers of any dtype: what its classes are, ascending, and which of them
+// each sample has. Throws ShapeError unless it is (samples), and ValueError for other numbers.
+struct ClassTargets {
+  Tensor classes;  // (classes) i64
+  Tensor codes;    // (samples) i64, positions in `classes`
+};
+ClassTargets check_classes(std::string_view op, const Tensor& y, int64_t samples, Where where);
+
 void require_fitted(std::string_view op, bool fitted, Where where);
 
 // Takes the values of a state dict one by one; every fault is an Error.

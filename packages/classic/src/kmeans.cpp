@@ -235,6 +235,11 @@ Run run(const Problem& p, Tensor centers) {
 // ---- KMeans -----------------------------------------------------------------------------------
 
 KMeans::KMeans(const KMeansOptions& options, Where where) : options_(options) {
+  check_options(where);
+}
+
+void KMeans::check_options(Where where) const {
+  const KMeansOptions& options = options_;
   const auto require = [&](bool right, const char* name, const auto& value) {
     if (!right)
       throw ValueError("KMeans: " + std::string(name) + " = " + std::to_string(value), where);
@@ -245,8 +250,20 @@ KMeans::KMeans(const KMeansOptions& options, Where where) : options_(options) {
   require(options.tol >= 0 && std::isfinite(options.tol), "tol", options.tol);
 }
 
-KMeans& KMeans::fit(const Tensor& x, const Tensor& sample_weight, Where where) {
+std::vector<Param> KMeans::params() {
+  return {{"n_clusters", &options_.n_clusters},
+          {"init", &options_.init, {"k-means++", "random"}},
+          {"n_init", &options_.n_init},
+          {"max_iter", &options_.max_iter},
+          {"tol", &options_.tol},
+          {"random_state", &options_.random_state},
+          {"algorithm", &options_.algorithm, {"lloyd", "elkan"}}};
+}
+
+KMeans& KMeans::fit(const Tensor& x, const Tensor& /*y*/, const Tensor& sample_weight,
+                    Where where) {
   const char* op = "KMeans.fit";
+  check_options(where);
   const NoGrad no_grad;
   const Autocast full_precision(kF32);
   const Tensor given = check_x(op, x, where);
@@ -311,10 +328,6 @@ Tensor KMeans::predict(const Tensor& x, Where where) const {
   return concat(nearest(row_blocks(samples, options_.n_clusters), cluster_centers - shift));
 }
 
-Tensor KMeans::fit_predict(const Tensor& x, const Tensor& sample_weight, Where where) {
-  return fit(x, sample_weight, where).labels;
-}
-
 Tensor KMeans::transform(const Tensor& x, Where where) const {
   const Autocast full_precision(kF32);
   const Tensor given = check_x("KMeans.transform", x, n_features_in, where);
@@ -324,11 +337,8 @@ Tensor KMeans::transform(const Tensor& x, Where where) const {
   return sqrt(maximum(rest + sum(square(samples), {1}, true), 0));
 }
 
-Tensor KMeans::fit_transform(const Tensor& x, const Tensor& sample_weight, Where where) {
-  return fit(x, sample_weight, where).transform(x, where);
-}
-
-double KMeans::score(const Tensor& x, const Tensor& sample_weight, Where where) const {
+double KMeans::score(const Tensor& x, const Tensor& /*y*/, const Tensor& sample_weight,
+                     Where where) const {
   const NoGrad no_grad;
   const Tensor given = check_x("KMeans.score", x, n_features_in, where);
   const Tensor weight =

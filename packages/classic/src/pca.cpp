@@ -8,13 +8,21 @@
 
 namespace glia::classic {
 
-PCA::PCA(const PCAOptions& options, Where where) : options_(options) {
-  if (options.n_components.value_or(1) < 1)
-    throw ValueError("PCA: n_components = " + std::to_string(*options.n_components), where);
+PCA::PCA(const PCAOptions& options, Where where) : options_(options) { check_options(where); }
+
+void PCA::check_options(Where where) const {
+  if (options_.n_components.value_or(1) < 1)
+    throw ValueError("PCA: n_components = " + std::to_string(*options_.n_components), where);
 }
 
-PCA& PCA::fit(const Tensor& x, Where where) {
+std::vector<Param> PCA::params() {
+  return {{"n_components", &options_.n_components}, {"whiten", &options_.whiten}};
+}
+
+PCA& PCA::fit(const Tensor& x, const Tensor& /*y*/, const Tensor& sample_weight, Where where) {
   const NoGrad no_grad;
+  check_options(where);
+  refuse_sample_weight("PCA.fit", sample_weight, where);
   const Tensor given = check_x("PCA.fit", x, where);
   const int64_t n = given.size(0), d = given.size(1), most = std::min(n, d);
   const int64_t k = options_.n_components.value_or(most);
@@ -73,10 +81,6 @@ Tensor PCA::transform(const Tensor& x, Where where) const {
   const Tensor given = check_x("PCA.transform", x, n_features_in, where);
   const Tensor y = matmul(given - mean, transpose(components));
   return options_.whiten ? y / deviations(explained_variance) : y;
-}
-
-Tensor PCA::fit_transform(const Tensor& x, Where where) {
-  return fit(x, where).transform(x, where);
 }
 
 Tensor PCA::inverse_transform(const Tensor& x, Where where) const {

@@ -6,11 +6,23 @@
 
 namespace glia::classic {
 
-StandardScaler& StandardScaler::fit(const Tensor& x, Where where) {
+std::vector<Param> StandardScaler::params() {
+  return {{"with_mean", &options_.with_mean}, {"with_std", &options_.with_std}};
+}
+
+StandardScaler& StandardScaler::fit(const Tensor& x, const Tensor& /*y*/,
+                                    const Tensor& sample_weight, Where where) {
   const NoGrad no_grad;
   const Tensor given = cast(check_x("StandardScaler.fit", x, where), kF64);
   const double n = static_cast<double>(given.size(0));
-  const Tensor center = glia::mean(given, {0}), variance = glia::var(given, {0}, false, 0);
+  const Tensor weight =
+      check_sample_weight("StandardScaler.fit", sample_weight, given.size(0), kF64, where);
+  Tensor center = glia::mean(given, {0}), variance = glia::var(given, {0}, false, 0);
+  if (weight.defined()) {
+    const Tensor share = reshape(weight / sum(weight), {-1, 1});
+    center = sum(given * share, {0});
+    variance = sum(square(given - center) * share, {0});
+  }
   // Constant but for rounding (Chan, Golub & LeVeque 1983).
   const double eps = std::numeric_limits<double>::epsilon();
   const Tensor constant = variance <= variance * (n * eps) + square(center * (n * eps));
@@ -33,10 +45,6 @@ Tensor StandardScaler::transform(const Tensor& x, Where where) const {
   if (options_.with_mean) y = y - mean;
   if (options_.with_std) y = y / scale;
   return cast(y, given.dtype());
-}
-
-Tensor StandardScaler::fit_transform(const Tensor& x, Where where) {
-  return fit(x, where).transform(x, where);
 }
 
 Tensor StandardScaler::inverse_transform(const Tensor& x, Where where) const {

@@ -141,27 +141,27 @@ TEST(KMeans, WeightsAreRepetition) {
   // Not as far as tol decides, which knows no weights.
   const KMeansOptions options{
       .n_clusters = 5, .init_centers = slice(b.x, 0, Slice{0, 5}), .tol = 0};
-  const KMeans weighted = KMeans(options).fit(b.x, from_vector(weight, {200}));
+  const KMeans weighted = KMeans(options).fit(b.x, {}, from_vector(weight, {200}));
   const KMeans repetition = KMeans(options).fit(take(b.x, rows));
   expect_same(weighted.cluster_centers, repetition.cluster_centers, 1e-12);
   EXPECT_NEAR(weighted.inertia, repetition.inertia, 1e-9);
   EXPECT_EQ(weighted.n_iter, repetition.n_iter);
-  EXPECT_NEAR(weighted.score(b.x, from_vector(weight, {200})), -weighted.inertia, 1e-9);
+  EXPECT_NEAR(weighted.score(b.x, {}, from_vector(weight, {200})), -weighted.inertia, 1e-9);
   expect_same(weighted.predict(b.x), weighted.labels);
-  const KMeans ones_ = KMeans(options).fit(b.x, full({200}, 1, kF64));
+  const KMeans ones_ = KMeans(options).fit(b.x, {}, full({200}, 1, kF64));
   expect_same(ones_.cluster_centers, KMeans(options).fit(b.x).cluster_centers);
   // Their scale is nobody's business.
   for (const double size : {1e-300, 1e300}) {
     const KMeansOptions drawn{.n_clusters = 5, .random_state = 2};
-    const KMeans scaled = KMeans(drawn).fit(b.x, from_vector(weight, {200}) * size);
-    expect_same(scaled.labels, KMeans(drawn).fit(b.x, from_vector(weight, {200})).labels);
+    const KMeans scaled = KMeans(drawn).fit(b.x, {}, from_vector(weight, {200}) * size);
+    expect_same(scaled.labels, KMeans(drawn).fit(b.x, {}, from_vector(weight, {200})).labels);
   }
   // What has no weight is drawn only when nothing else is left.
   const Tensor lone = from_vector(std::vector<double>{0, 1, 0, 1, 0, 0}, {6});
   for (const KMeansInit init : {KMeansInit::kKMeansPlusPlus, KMeansInit::kRandom}) {
     KMeans two({.n_clusters = 2, .init = init});
     const Tensor x = reshape(tensor({100., 1., 200., 2., 300., 400.}), {6, 1});
-    two.fit(x, lone);
+    two.fit(x, {}, lone);
     const std::vector<double> c = two.cluster_centers.to_vector<double>();
     EXPECT_EQ(std::set<double>(c.begin(), c.end()), (std::set<double>{1, 2}));
     EXPECT_EQ(two.inertia, 0);
@@ -281,7 +281,7 @@ TEST(KMeans, SmallProblems) {
 TEST(KMeans, SaysWhatIsWrong) {
   const Tensor x = blobs(20, 3, 2, 5).x;
   const auto fit = [](const Tensor& samples, KMeansOptions options = {.n_clusters = 2},
-                      const Tensor& weight = {}) { KMeans(options).fit(samples, weight); };
+                      const Tensor& weight = {}) { KMeans(options).fit(samples, {}, weight); };
   const auto contains = [](const std::string& message, const std::string& part) {
     EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks " << part;
   };

@@ -31,7 +31,7 @@ int main(int argc, char** argv) try {
     if (option("random", 0) != 0) options.init = classic::KMeansInit::kRandom;
     if (option("elkan", 0) != 0) options.algorithm = classic::KMeansAlgorithm::kElkan;
     classic::KMeans kmeans(options);
-    kmeans.fit(x, in["sample_weight"]);
+    kmeans.fit(x, {}, in["sample_weight"]);
     out = kmeans.state_dict();
     out.emplace_back("predict", kmeans.predict(in.at("new")));
     out.emplace_back("transform", kmeans.transform(in.at("new")));

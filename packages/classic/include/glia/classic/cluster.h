@@ -30,35 +30,35 @@ struct KMeansOptions {
 // Clusters that minimise the sum of squared distances of samples to their cluster's center
 // (Lloyd 1982). A cluster that becomes empty takes the sample that is farthest from its center.
 // Results are the same for any number of threads.
-class KMeans : public Estimator {
+class KMeans : public Clusterer {
  public:
   // Throws ValueError for options out of range.
   explicit KMeans(const KMeansOptions& options = {}, Where where = Where::current());
 
-  // `sample_weight` is (samples), not negative and not all zero; undefined: 1 each.
-  KMeans& fit(const Tensor& x, const Tensor& sample_weight = {}, Where where = Where::current());
+  std::string_view name() const override { return "KMeans"; }
+  std::unique_ptr<Estimator> clone() const override { return std::make_unique<KMeans>(*this); }
+  std::vector<Param> params() override;
+  KMeans& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+              Where where = Where::current()) override;
   // The nearest center of each sample, i64; the first of equally near ones.
-  Tensor predict(const Tensor& x, Where where = Where::current()) const;
-  Tensor fit_predict(const Tensor& x, const Tensor& sample_weight = {},
-                     Where where = Where::current());
+  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
   // The distance to each center: (samples, n_clusters).
-  Tensor transform(const Tensor& x, Where where = Where::current()) const;
-  Tensor fit_transform(const Tensor& x, const Tensor& sample_weight = {},
-                       Where where = Where::current());
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
   // Minus the sum of squared distances to the nearest center.
-  double score(const Tensor& x, const Tensor& sample_weight = {},
-               Where where = Where::current()) const;
+  double score(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+               Where where = Where::current()) const override;
 
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
   const KMeansOptions& options() const { return options_; }
 
   Tensor cluster_centers;  // (n_clusters, features)
-  Tensor labels;           // of the samples that were fitted: (samples) i64
   double inertia = 0;      // the sum of squared distances, weighted
   int64_t n_iter = 0;
 
  private:
+  void check_options(Where where) const;
+
   KMeansOptions options_;
 };
 

@@ -16,16 +16,19 @@ struct PCAOptions {
 // Principal component analysis by the eigenvectors of the covariance (Pearson 1901; Jacobi's
 // method, in f64): for up to some hundreds of features. In each component the entry that is largest
 // by its absolute value is positive.
-class PCA : public Estimator {
+class PCA : public Transformer {
  public:
   // Throws ValueError for options out of range.
   explicit PCA(const PCAOptions& options = {}, Where where = Where::current());
 
-  // At least two samples, and n_components of them and of features.
-  PCA& fit(const Tensor& x, Where where = Where::current());
-  Tensor transform(const Tensor& x, Where where = Where::current()) const;
-  Tensor fit_transform(const Tensor& x, Where where = Where::current());
-  Tensor inverse_transform(const Tensor& x, Where where = Where::current()) const;
+  std::string_view name() const override { return "PCA"; }
+  std::unique_ptr<Estimator> clone() const override { return std::make_unique<PCA>(*this); }
+  std::vector<Param> params() override;
+  // At least two samples, and n_components of them and of features. Takes no weights.
+  PCA& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+           Where where = Where::current()) override;
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
+  Tensor inverse_transform(const Tensor& x, Where where = Where::current()) const override;
 
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
@@ -39,6 +42,8 @@ class PCA : public Estimator {
   int64_t n_samples = 0;
 
  private:
+  void check_options(Where where) const;
+
   PCAOptions options_;
 };
 

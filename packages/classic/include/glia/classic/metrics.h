@@ -1,9 +1,25 @@
-// How alike two partitions of the same samples are: scikit-learn's scores of clusterings.
+// How right an estimator is: scikit-learn's metrics, names and defaults.
 #pragma once
 
 #include "glia/tensor.h"
 
 namespace glia::classic {
+
+// ---- Classes ----------------------------------------------------------------------------------
+
+// The share of samples whose class, an integer (N), is right.
+double accuracy_score(const Tensor& y_true, const Tensor& y_pred, const Tensor& sample_weight = {},
+                      Where where = Where::current());
+
+// ---- Numbers ----------------------------------------------------------------------------------
+
+// The coefficient of determination, 1 - (residual / total sum of squares): (N), or the mean over
+// the columns of (N, outputs). A column that is constant gives 1 if it is met exactly, else 0. NaN
+// for less than two samples.
+double r2_score(const Tensor& y_true, const Tensor& y_pred, const Tensor& sample_weight = {},
+                Where where = Where::current());
+
+// ---- Partitions -------------------------------------------------------------------------------
 
 // Of a clustering beside the true classes. All are 1 where they are the same but for the names.
 struct ClusteringScores {

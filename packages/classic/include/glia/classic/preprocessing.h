@@ -12,14 +12,19 @@ struct StandardScalerOptions {
 
 // Takes off each feature's mean and divides by its standard deviation; a feature that is constant
 // is not divided.
-class StandardScaler : public Estimator {
+class StandardScaler : public Transformer {
  public:
   explicit StandardScaler(const StandardScalerOptions& options = {}) : options_(options) {}
 
-  StandardScaler& fit(const Tensor& x, Where where = Where::current());
-  Tensor transform(const Tensor& x, Where where = Where::current()) const;
-  Tensor fit_transform(const Tensor& x, Where where = Where::current());
-  Tensor inverse_transform(const Tensor& x, Where where = Where::current()) const;
+  std::string_view name() const override { return "StandardScaler"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<StandardScaler>(*this);
+  }
+  std::vector<Param> params() override;
+  StandardScaler& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                      Where where = Where::current()) override;
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
+  Tensor inverse_transform(const Tensor& x, Where where = Where::current()) const override;
 
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;

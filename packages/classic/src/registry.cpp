@@ -1,0 +1,43 @@
+#include <algorithm>
+
+#include "glia/classic/cluster.h"
+#include "glia/classic/decomposition.h"
+#include "glia/classic/preprocessing.h"
+
+namespace glia::classic {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  std::unique_ptr<Estimator> (*make)();
+};
+
+template <class T>
+std::unique_ptr<Estimator> make() {
+  return std::make_unique<T>();
+}
+
+constexpr Entry kEntries[] = {
+    {"KMeans", make<KMeans>},
+    {"PCA", make<PCA>},
+    {"StandardScaler", make<StandardScaler>},
+};
+
+}  // namespace
+
+std::unique_ptr<Estimator> make_estimator(std::string_view name, Where where) {
+  for (const Entry& entry : kEntries)
+    if (entry.name == name) return entry.make();
+  std::string known;
+  for (const std::string& other : estimator_names()) known += (known.empty() ? "" : ", ") + other;
+  throw Error("there is no estimator \"" + std::string(name) + "\"; there are " + known, where);
+}
+
+std::vector<std::string> estimator_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : kEntries) names.emplace_back(entry.name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace glia::classic
