@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "glia/catalogue.h"
 #include "glia/error.h"
+#include "glia/fetch.h"
 #include "glia/recipes/recipe.h"
 
 namespace glia {

@@ -104,25 +104,12 @@ std::string title_of(const Entry& set, const std::string& folder = "");
 Dataset<2> read_labelled(const Entry& set, Split split, const std::string& folder = "");
 // The path of a set's file in its folder, gzipped or not. Throws IoError if it is missing.
 std::string file_in(const std::string& folder, const std::string& name);
+// Whether each of the set's files has a URL, and whether this build can download them
+// (glia/fetch.h).
+bool has_urls(const Entry& set);
+bool can_fetch(const Entry& set);
 // How to get the set, as a clause: "run `glia data fetch mnist`".
 std::string how_to_get(const Entry& set);
-
-// ---- Downloading ------------------------------------------------------------------------------
-
-struct FetchOptions {
-  std::string folder = {};       // where to; empty: the user's cache
-  int64_t stall_seconds = 30;    // without a byte, after which a server is given up
-  int64_t most_bytes = 1 << 30;  // of a file whose size is not known
-  // What there is of a file, and its size or 0, now and then; and whether to stop.
-  std::function<void(const DataFile& file, int64_t have, int64_t size)> progress = {};
-  std::function<bool()> interrupted = {};
-};
-// Whether the set's files can be downloaded, and by this build.
-bool can_fetch(const Entry& set);
-// Downloads the files that are not there yet and returns their folder. Each appears under its name
-// whole and verified, or not at all; one that was cut is gone on with the next time. Throws IoError
-// of one line.
-std::string fetch(const Entry& set, const FetchOptions& options = {});
 
 // ---- Readers ----------------------------------------------------------------------------------
 

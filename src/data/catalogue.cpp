@@ -97,6 +97,18 @@ std::vector<std::string> places(const Entry& set) {
   return folders;
 }
 
+bool has_urls(const Entry& set) {
+  return !set.files.empty() && std::ranges::none_of(set.files, &std::string::empty, &DataFile::url);
+}
+
+bool can_fetch(const Entry& set) {
+#ifdef GLIA_FETCH
+  return has_urls(set);
+#else
+  return has_urls(set) && false;
+#endif
+}
+
 std::string how_to_get(const Entry& set) {
   std::vector<std::string> ways;
   if (!set.package.empty()) ways.push_back("run `apt-get install " + set.package + "`");

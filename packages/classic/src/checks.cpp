@@ -79,7 +79,8 @@ ClassTargets check_classes(std::string_view op, const Tensor& y, int64_t samples
   if (is_float(given.dtype())) {
     const Tensor numbers = cast(given, kF64);
     if (!all((numbers == floor(numbers)) & (abs(numbers) < 0x1p53)).item<bool>())
-      throw ValueError(of(op) + "y contains a number that is no class: classes are integers", where);
+      throw ValueError(of(op) + "y contains a number that is no class: classes are integers",
+                       where);
   }
   const std::vector<int64_t> values = cast(given, kI64).to_vector<int64_t>();
   std::vector<int64_t> classes = values, codes;

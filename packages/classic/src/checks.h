@@ -22,8 +22,8 @@ Tensor check_sample_weight(std::string_view op, const Tensor& weight, int64_t sa
 // Throws Error if it is given.
 void refuse_sample_weight(std::string_view op, const Tensor& weight, Where where);
 
-// y of a regressor as f64, cut from its history: (samples), or (samples, outputs). Throws ShapeError
-// for other shapes, and ValueError unless it is finite.
+// y of a regressor as f64, cut from its history: (samples), or (samples, outputs). Throws
+// ShapeError for other shapes, and ValueError unless it is finite.
 Tensor check_targets(std::string_view op, const Tensor& y, int64_t samples, Where where);
 // y of a classifier, whole numbers of any dtype: what its classes are, ascending, and which of them
 // each sample has. Throws ShapeError unless it is (samples), and ValueError for other numbers.

@@ -77,12 +77,14 @@ Param::Param(std::string name, Get get, Set set)
 
 Param::Param(std::string name, bool* at)
     : Param(
-          std::move(name), [at] { return *at; }, [at](const ParamValue& v) { return assign(at, v); }) {
+          std::move(name), [at] { return *at; },
+          [at](const ParamValue& v) { return assign(at, v); }) {
   type_ = "true or false";
 }
 Param::Param(std::string name, int64_t* at)
     : Param(
-          std::move(name), [at] { return *at; }, [at](const ParamValue& v) { return assign(at, v); }) {
+          std::move(name), [at] { return *at; },
+          [at](const ParamValue& v) { return assign(at, v); }) {
   type_ = "an integer";
 }
 Param::Param(std::string name, uint64_t* at)
@@ -98,12 +100,14 @@ Param::Param(std::string name, uint64_t* at)
 }
 Param::Param(std::string name, double* at)
     : Param(
-          std::move(name), [at] { return *at; }, [at](const ParamValue& v) { return assign(at, v); }) {
+          std::move(name), [at] { return *at; },
+          [at](const ParamValue& v) { return assign(at, v); }) {
   type_ = "a number";
 }
 Param::Param(std::string name, std::string* at)
     : Param(
-          std::move(name), [at] { return *at; }, [at](const ParamValue& v) { return assign(at, v); }) {
+          std::move(name), [at] { return *at; },
+          [at](const ParamValue& v) { return assign(at, v); }) {
   type_ = "text";
 }
 Param::Param(std::string name, std::optional<int64_t>* at)

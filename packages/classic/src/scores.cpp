@@ -41,7 +41,8 @@ double r2_score(const Tensor& y_true, const Tensor& y_pred, const Tensor& sample
   const int64_t n = y_true.size(0);
   if (n < 2) return std::numeric_limits<double>::quiet_NaN();
   const Tensor w = reshape(weights("r2_score", sample_weight, n, where), {n, 1});
-  const Tensor y = reshape(cast(y_true, kF64), {n, -1}), guess = reshape(cast(y_pred, kF64), {n, -1});
+  const Tensor y = reshape(cast(y_true, kF64), {n, -1}),
+               guess = reshape(cast(y_pred, kF64), {n, -1});
   const Tensor residual = sum(square(y - guess) * w, {0});
   const Tensor center = sum(y * w, {0}) / sum(w), total = sum(square(y - center) * w, {0});
   const Tensor varies = total > 0;

@@ -41,8 +41,9 @@ class Param {
   // An enum by the names of its values, in their order from 0 on.
   template <class E, class = std::enable_if_t<std::is_enum_v<E>>>
   Param(std::string name, E* at, std::vector<std::string> choices)
-      : Param(std::move(name), [at] { return static_cast<int64_t>(*at); },
-              [at](int64_t i) { *at = static_cast<E>(i); }, std::move(choices)) {}
+      : Param(
+            std::move(name), [at] { return static_cast<int64_t>(*at); },
+            [at](int64_t i) { *at = static_cast<E>(i); }, std::move(choices)) {}
   Param(std::string name, Get get, Set set);
 
   const std::string& name() const { return name_; }
@@ -93,8 +94,8 @@ class Estimator {
 
   // Learns from X (samples, features) and, if it is supervised, y: (samples) or (samples, outputs)
   // numbers of a regressor, (samples) integers of a classifier. Others do not look at y.
-  // `sample_weight` (samples) is not negative and not all zero; undefined: 1 each. An estimator that
-  // cannot weigh samples throws Error if it is given.
+  // `sample_weight` (samples) is not negative and not all zero; undefined: 1 each. An estimator
+  // that cannot weigh samples throws Error if it is given.
   virtual Estimator& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                          Where where = Where::current()) = 0;
   virtual Tensor predict(const Tensor& x, Where where = Where::current()) const;

@@ -1,8 +1,8 @@
 // Downloads by libcurl; sums by OpenSSL's libcrypto, which that stands on.
-#include <algorithm>
+#include "glia/fetch.h"
+
 #include <filesystem>
 
-#include "glia/catalogue.h"
 #include "io/file.h"
 
 #ifdef GLIA_FETCH
@@ -19,13 +19,9 @@
 #endif
 
 namespace glia::data {
-namespace {
-
-bool has_urls(const Entry& set) {
-  return !set.files.empty() && std::ranges::none_of(set.files, &std::string::empty, &DataFile::url);
-}
 
 #ifdef GLIA_FETCH
+namespace {
 
 constexpr long kMostRedirects = 5;
 
@@ -195,17 +191,8 @@ void fetch_file(const DataFile& file, const std::string& path, const FetchOption
   if (::rename(beside.c_str(), path.c_str()) != 0) io::fail_errno(path);
 }
 
-#endif
-
 }  // namespace
-
-bool can_fetch(const Entry& set) {
-#ifdef GLIA_FETCH
-  return has_urls(set);
-#else
-  return has_urls(set) && false;
 #endif
-}
 
 std::string fetch(const Entry& set, const FetchOptions& options) {
   if (!can_fetch(set))

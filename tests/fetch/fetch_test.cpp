@@ -12,7 +12,7 @@
 #include <mutex>
 #include <thread>
 
-#include "glia/catalogue.h"
+#include "glia/fetch.h"
 #include "glia/io.h"
 #include "tests/support/files.h"
 
