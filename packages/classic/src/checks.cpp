@@ -96,6 +96,10 @@ void require_fitted(std::string_view op, bool fitted, Where where) {
   if (!fitted) throw Error(of(op) + "it is not fitted; call fit first", where);
 }
 
+bool all_within(const Tensor& positions, int64_t count) {
+  return all((positions >= 0) & (positions < count)).item<bool>();
+}
+
 StateReader::StateReader(std::string_view estimator, const StateDict& state, Where where)
     : estimator_(estimator), left_(state), where_(where) {}
 
@@ -103,7 +107,13 @@ void StateReader::fail(const std::string& fault) const {
   throw Error(estimator_ + ".load_state_dict: " + fault, where_);
 }
 
-Tensor StateReader::take(std::string_view name, DType dtype, const Shape& shape) {
+Shape StateReader::shape_of(std::string_view name) const {
+  for (const auto& [other, value] : left_)
+    if (other == name && value.defined()) return value.shape();
+  fail("no " + std::string(name));
+}
+
+Tensor StateReader::take(std::string_view name, DType dtype, const Shape& shape, bool infinite) {
   const auto found = std::find_if(left_.begin(), left_.end(),
                                   [&](const auto& entry) { return entry.first == name; });
   if (found == left_.end() || !found->second.defined()) fail("no " + std::string(name));
@@ -121,7 +131,7 @@ Tensor StateReader::take(std::string_view name, DType dtype, const Shape& shape)
   if (!same)
     fail(std::string(name) + " is " + glia::name(value.dtype()) + ", not " +
          (is_float(dtype) ? "f32 or f64" : glia::name(dtype)));
-  if (is_float(dtype) && !all(isfinite(value)).item<bool>())
+  if (is_float(dtype) && !all(infinite ? value == value : isfinite(value)).item<bool>())
     fail(std::string(name) + " contains a number that is not finite");
   return value;
 }

@@ -35,12 +35,17 @@ ClassTargets check_classes(std::string_view op, const Tensor& y, int64_t samples
 
 void require_fitted(std::string_view op, bool fitted, Where where);
 
+// Whether all are positions of so many things.
+bool all_within(const Tensor& positions, int64_t count);
+
 // Takes the values of a state dict one by one; every fault is an Error.
 class StateReader {
  public:
   StateReader(std::string_view estimator, const StateDict& state, Where where);
   // A size of -1 in `shape` takes any but 0. Floats are any float dtype, others must be `dtype`.
-  Tensor take(std::string_view name, DType dtype, const Shape& shape);
+  // What is not finite is refused unless `infinite`.
+  Tensor take(std::string_view name, DType dtype, const Shape& shape, bool infinite = false);
+  Shape shape_of(std::string_view name) const;
   double number(std::string_view name) { return take(name, kF64, {}).item(where_); }
   int64_t count(std::string_view name);  // not negative
   void finish() const;                   // nothing may be left

@@ -2,6 +2,8 @@
 
 #include "glia/classic/cluster.h"
 #include "glia/classic/decomposition.h"
+#include "glia/classic/density.h"
+#include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
 
 namespace glia::classic {
@@ -18,7 +20,13 @@ std::unique_ptr<Estimator> make() {
 }
 
 constexpr Entry kEntries[] = {
+    {"DBSCAN", make<DBSCAN>},
+    {"HDBSCAN", make<HDBSCAN>},
     {"KMeans", make<KMeans>},
+    {"KNeighborsClassifier", make<KNeighborsClassifier>},
+    {"KNeighborsRegressor", make<KNeighborsRegressor>},
+    {"NearestNeighbors", make<NearestNeighbors>},
+    {"OPTICS", make<OPTICS>},
     {"PCA", make<PCA>},
     {"StandardScaler", make<StandardScaler>},
 };

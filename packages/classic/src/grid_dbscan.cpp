@@ -1,0 +1,201 @@
+#include "grid_dbscan.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <unordered_map>
+
+#include "glia/parallel.h"
+
+namespace glia::classic {
+namespace {
+
+constexpr int64_t kMostFeatures = 4;
+
+struct Cell {
+  int64_t begin, end;         // of the samples in the grid's order
+  std::vector<int64_t> near;  // other cells that may hold samples within eps
+};
+
+class Grid {
+ public:
+  Grid(const double* x, int64_t n, int64_t d, double eps) : n_(n), d_(d), most_(eps * eps) {
+    // A little less than eps / sqrt(d), so that rounding does not part what is within eps.
+    const double side = eps / std::sqrt(static_cast<double>(d)) * (1 - 1e-9);
+    std::vector<double> low(x, x + d), high = low;
+    for (int64_t i = 0; i < n * d; ++i) {
+      low[i % d] = std::min(low[i % d], x[i]);
+      high[i % d] = std::max(high[i % d], x[i]);
+    }
+    const int bits = static_cast<int>(62 / d);
+    const double limit = std::min(std::ldexp(1.0, bits), 1e9) - 8;
+    for (int64_t f = 0; f < d; ++f) fits_ = fits_ && (high[f] - low[f]) / side < limit;
+    if (!fits_) return;
+    std::vector<uint64_t> keys;
+    for (int64_t i = 0; i < n; ++i) {
+      uint64_t key = 0;  // 4 cells of margin below, so that neighbours' keys are differences
+      for (int64_t f = 0; f < d; ++f)
+        key = key << bits | (static_cast<uint64_t>((x[i * d + f] - low[f]) / side) + 4);
+      keys.push_back(key);
+    }
+    order.resize(static_cast<size_t>(n));
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return keys[a] < keys[b] || (keys[a] == keys[b] && a < b);
+    });
+    std::unordered_map<uint64_t, int64_t> at;
+    for (int64_t k = 0; k < n; ++k) {
+      const int64_t i = order[k];
+      points_.insert(points_.end(), x + i * d, x + (i + 1) * d);
+      if (k == 0 || keys[i] != keys[order[k - 1]]) {
+        at.emplace(keys[i], static_cast<int64_t>(cells.size()));
+        cells.push_back({k, k, {}});
+      }
+      cells.back().end = k + 1;
+    }
+    const std::vector<int64_t> steps = offsets(bits);
+    parallel_for((static_cast<int64_t>(cells.size()) + 63) / 64, [&](int64_t block) {
+      const auto last = std::min<int64_t>(static_cast<int64_t>(cells.size()), (block + 1) * 64);
+      for (int64_t c = block * 64; c < last; ++c)
+        for (const int64_t step : steps) {
+          const auto found = at.find(keys[order[cells[c].begin]] + static_cast<uint64_t>(step));
+          if (found != at.end()) cells[c].near.push_back(found->second);
+        }
+    });
+  }
+
+  bool fits() const { return fits_; }
+  bool within(int64_t a, int64_t b) const {  // positions in `order`
+    double sum = 0;
+    for (int64_t f = 0; f < d_; ++f) {
+      const double apart = points_[a * d_ + f] - points_[b * d_ + f];
+      sum += apart * apart;
+    }
+    return sum <= most_;
+  }
+
+  std::vector<int64_t> order;
+  std::vector<Cell> cells;
+
+ private:
+  // Differences of keys of cells that are less than eps apart.
+  std::vector<int64_t> offsets(int bits) const {
+    const auto reach = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(d_)) + 1e-6));
+    std::vector<int64_t> steps;
+    std::array<int64_t, kMostFeatures> step{};
+    step.fill(-reach);
+    while (true) {
+      int64_t key = 0, gap = 0;
+      for (int64_t f = 0; f < d_; ++f) {
+        key = key * (int64_t{1} << bits) + step[f];
+        const int64_t between = std::max<int64_t>(std::abs(step[f]) - 1, 0);
+        gap += between * between;
+      }
+      if (key != 0 && gap <= d_) steps.push_back(key);
+      int64_t f = 0;
+      while (f < d_ && step[f] == reach) step[f++] = -reach;
+      if (f == d_) return steps;
+      ++step[f];
+    }
+  }
+
+  int64_t n_, d_;
+  double most_;
+  bool fits_ = true;
+  std::vector<double> points_;
+};
+
+}  // namespace
+
+std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, double eps,
+                                         double min_samples, const double* weight) {
+  if (d > kMostFeatures || !std::isfinite(eps * eps) || eps * eps == 0) return {};
+  const Grid grid(x, n, d, eps);
+  if (!grid.fits()) return {};
+  const auto& cells = grid.cells;
+  const auto count = static_cast<int64_t>(cells.size());
+  const auto each_cell = [&](const auto& body) {
+    parallel_for((count + 15) / 16, [&](int64_t block) {
+      for (int64_t c = block * 16; c < std::min(count, (block + 1) * 16); ++c) body(c);
+    });
+  };
+
+  std::vector<char> core(static_cast<size_t>(n));  // by position in the grid's order
+  const auto mass = [&](int64_t k) { return weight ? weight[grid.order[k]] : 1.0; };
+  each_cell([&](int64_t c) {
+    const Cell& cell = cells[c];
+    double own = 0;
+    for (int64_t k = cell.begin; k < cell.end; ++k) own += mass(k);
+    for (int64_t k = cell.begin; k < cell.end; ++k) {
+      double sum = own;
+      for (size_t o = 0; o < cell.near.size() && sum < min_samples; ++o) {
+        const Cell& other = cells[cell.near[o]];
+        for (int64_t j = other.begin; j < other.end && sum < min_samples; ++j)
+          if (grid.within(k, j)) sum += mass(j);
+      }
+      core[k] = sum >= min_samples;
+    }
+  });
+
+  // Cells whose core samples reach each other become one.
+  std::vector<int64_t> parent(static_cast<size_t>(count));
+  std::iota(parent.begin(), parent.end(), 0);
+  const auto root = [&](int64_t c) {
+    while (parent[c] != c) c = parent[c] = parent[parent[c]];
+    return c;
+  };
+  const auto linked = [&](const Cell& a, const Cell& b) {
+    for (int64_t k = a.begin; k < a.end; ++k)
+      for (int64_t j = b.begin; core[k] && j < b.end; ++j)
+        if (core[j] && grid.within(k, j)) return true;
+    return false;
+  };
+  for (int64_t c = 0; c < count; ++c)
+    for (const int64_t o : cells[c].near)
+      if (o < c && root(o) != root(c) && linked(cells[c], cells[o])) parent[root(c)] = root(o);
+
+  // Clusters are numbered by their first core sample.
+  std::vector<int64_t> cell_of(static_cast<size_t>(n)), position(static_cast<size_t>(n));
+  for (int64_t c = 0; c < count; ++c)
+    for (int64_t k = cells[c].begin; k < cells[c].end; ++k) {
+      cell_of[grid.order[k]] = c;
+      position[grid.order[k]] = k;
+    }
+  DensityLabels result;
+  result.labels.assign(static_cast<size_t>(n), -1);
+  result.core.resize(static_cast<size_t>(n));
+  std::vector<int64_t> number(static_cast<size_t>(count), -1);
+  int64_t clusters = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    result.core[i] = core[position[i]] != 0;
+    if (!result.core[i]) continue;
+    int64_t& of = number[root(cell_of[i])];
+    if (of == -1) of = clusters++;
+    result.labels[i] = of;
+  }
+  std::vector<int64_t> roots;
+  for (int64_t c = 0; c < count; ++c) roots.push_back(root(c));
+  // What is no core belongs to the first cluster within eps.
+  each_cell([&](int64_t c) {
+    const Cell& cell = cells[c];
+    const auto reached = [&](int64_t k, const Cell& other) {
+      for (int64_t j = other.begin; j < other.end; ++j)
+        if (core[j] && grid.within(k, j)) return true;
+      return false;
+    };
+    for (int64_t k = cell.begin; k < cell.end; ++k) {
+      if (core[k]) continue;
+      int64_t& label = result.labels[grid.order[k]];
+      const auto offer = [&](int64_t o) {
+        const int64_t of = number[roots[o]];
+        if (of != -1 && (label == -1 || of < label) && reached(k, cells[o])) label = of;
+      };
+      offer(c);
+      for (const int64_t o : cell.near) offer(o);
+    }
+  });
+  return result;
+}
+
+}  // namespace glia::classic

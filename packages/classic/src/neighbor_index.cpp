@@ -1,0 +1,356 @@
+#include "neighbor_index.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "glia/ops.h"
+#include "glia/parallel.h"
+
+namespace glia::classic {
+namespace {
+
+constexpr int64_t kLeaf = 24;              // samples
+constexpr int64_t kMostTreeFeatures = 20;  // beyond, a tree looks at nearly everything
+constexpr int64_t kGroup = 16;             // samples whose least estimate is looked at first
+constexpr int64_t kBlock = 1 << 22;        // estimates at once
+constexpr int64_t kQueries = 32;           // of a tree, by one thread at a time
+
+}  // namespace
+
+Tensor unit_rows(const Tensor& x) {
+  const Tensor length = sqrt(sum(square(x), {1}, true));
+  return x / where(length > 0, length, 1.0);
+}
+
+// ---- Distances --------------------------------------------------------------------------------
+
+double Distance::part(double difference) const {
+  switch (metric_) {
+    case Metric::kManhattan:
+    case Metric::kChebyshev:
+      return std::abs(difference);
+    case Metric::kMinkowski:
+      return std::pow(std::abs(difference), p_);
+    default:
+      return difference * difference;
+  }
+}
+
+double Distance::reduced(const double* a, const double* b, int64_t d) const {
+  double sum = 0;
+  switch (metric_) {
+    case Metric::kEuclidean:
+      for (int64_t f = 0; f < d; ++f) sum += (a[f] - b[f]) * (a[f] - b[f]);
+      return sum;
+    case Metric::kManhattan:
+      for (int64_t f = 0; f < d; ++f) sum += std::abs(a[f] - b[f]);
+      return sum;
+    case Metric::kCosine:
+      for (int64_t f = 0; f < d; ++f) sum += a[f] * b[f];
+      return std::clamp(1 - sum, 0.0, 2.0);
+    default:
+      for (int64_t f = 0; f < d; ++f) sum = join(sum, part(a[f] - b[f]));
+      return sum;
+  }
+}
+
+double Distance::of_reduced(double r) const {
+  if (metric_ == Metric::kEuclidean) return std::sqrt(r);
+  return metric_ == Metric::kMinkowski ? std::pow(r, 1 / p_) : r;
+}
+
+double Distance::to_reduced(double distance) const {
+  if (metric_ == Metric::kEuclidean) return distance * distance;
+  return metric_ == Metric::kMinkowski ? std::pow(distance, p_) : distance;
+}
+
+// ---- The tree ---------------------------------------------------------------------------------
+
+NeighborIndex::NeighborIndex(const Tensor& x, Metric metric, double p, NeighborAlgorithm algorithm)
+    : x_(metric == Metric::kCosine ? unit_rows(x) : x),
+      n_(x.size(0)),
+      d_(x.size(1)),
+      distance_(metric, p) {
+  eval(x_);
+  const bool can = metric != Metric::kCosine && metric != Metric::kPrecomputed;
+  const bool wanted = algorithm == NeighborAlgorithm::kKdTree ||
+                      (algorithm == NeighborAlgorithm::kAuto && d_ <= kMostTreeFeatures);
+  if (!can || !wanted || n_ <= 2 * kLeaf) return;
+  order_.resize(static_cast<size_t>(n_));
+  std::iota(order_.begin(), order_.end(), 0);
+  build(0, n_);
+  const double* values = x_.data<double>().data();
+  for (const int64_t i : order_)
+    points_.insert(points_.end(), values + i * d_, values + (i + 1) * d_);
+}
+
+int64_t NeighborIndex::build(int64_t begin, int64_t end) {
+  const double* values = x_.data<double>().data();
+  const auto node = static_cast<int64_t>(nodes_.size());
+  nodes_.push_back({begin, end, -1, -1});
+  std::vector<double> low(values + order_[begin] * d_, values + (order_[begin] + 1) * d_),
+      high = low;
+  for (int64_t i = begin + 1; i < end; ++i)
+    for (int64_t f = 0; f < d_; ++f) {
+      const double v = values[order_[i] * d_ + f];
+      low[f] = std::min(low[f], v);
+      high[f] = std::max(high[f], v);
+    }
+  int64_t widest = 0;
+  for (int64_t f = 1; f < d_; ++f)
+    if (high[f] - low[f] > high[widest] - low[widest]) widest = f;
+  const bool flat = high[widest] == low[widest];
+  boxes_.insert(boxes_.end(), low.begin(), low.end());
+  boxes_.insert(boxes_.end(), high.begin(), high.end());
+  if (end - begin <= kLeaf || flat) return node;
+  const int64_t middle = begin + (end - begin) / 2;
+  std::nth_element(order_.begin() + begin, order_.begin() + middle, order_.begin() + end,
+                   [&](int64_t a, int64_t b) {
+                     const double va = values[a * d_ + widest], vb = values[b * d_ + widest];
+                     return va < vb || (va == vb && a < b);
+                   });
+  const int64_t left = build(begin, middle), right = build(middle, end);
+  nodes_[node].left = left;
+  nodes_[node].right = right;
+  return node;
+}
+
+double NeighborIndex::to_box(const double* q, int64_t node) const {
+  const double* low = boxes_.data() + node * 2 * d_;
+  const double* high = low + d_;
+  double sum = 0;
+  for (int64_t f = 0; f < d_; ++f) {
+    const double outside = q[f] < low[f] ? low[f] - q[f] : q[f] > high[f] ? q[f] - high[f] : 0;
+    if (outside > 0) sum = distance_.join(sum, distance_.part(outside));
+  }
+  return sum;
+}
+
+// Keeps the k least in a heap, the largest in front.
+static void offer(std::vector<Neighbor>& heap, size_t k, const Neighbor& n) {
+  if (heap.size() < k) {
+    heap.push_back(n);
+    std::push_heap(heap.begin(), heap.end());
+  } else if (n < heap.front()) {
+    std::pop_heap(heap.begin(), heap.end());
+    heap.back() = n;
+    std::push_heap(heap.begin(), heap.end());
+  }
+}
+
+void NeighborIndex::search(const double* q, int64_t at, double box, int64_t skip, size_t k,
+                           std::vector<Neighbor>& heap) const {
+  if (heap.size() == k && box > heap.front().reduced) return;
+  const Node& node = nodes_[at];
+  if (node.left < 0) {
+    for (int64_t i = node.begin; i < node.end; ++i)
+      if (order_[i] != skip)
+        offer(heap, k, {distance_.reduced(q, points_.data() + i * d_, d_), order_[i]});
+    return;
+  }
+  const double left = to_box(q, node.left), right = to_box(q, node.right);
+  if (left <= right) {
+    search(q, node.left, left, skip, k, heap);
+    search(q, node.right, right, skip, k, heap);
+  } else {
+    search(q, node.right, right, skip, k, heap);
+    search(q, node.left, left, skip, k, heap);
+  }
+}
+
+void NeighborIndex::collect(const double* q, int64_t at, double most, int64_t skip,
+                            std::vector<Neighbor>& found) const {
+  if (to_box(q, at) > most) return;
+  const Node& node = nodes_[at];
+  if (node.left >= 0) {
+    collect(q, node.left, most, skip, found);
+    collect(q, node.right, most, skip, found);
+    return;
+  }
+  for (int64_t i = node.begin; i < node.end; ++i) {
+    if (order_[i] == skip) continue;
+    const double r = distance_.reduced(q, points_.data() + i * d_, d_);
+    if (r <= most) found.push_back({r, order_[i]});
+  }
+}
+
+// ---- All of them ------------------------------------------------------------------------------
+
+// Squared Euclidean distances of a block of queries by a product in f32, which says who may be
+// near; what it lets through is computed in f64. |estimate - distance| <= bound.
+class NeighborIndex::Screen {
+ public:
+  explicit Screen(const NeighborIndex& of) : of_(of) {
+    const int64_t padded = (of.n_ + kGroup - 1) / kGroup * kGroup;
+    center_ = mean(of.x_, {0});
+    const Tensor x = of.x_ - center_, norms = sum(square(x), {1});
+    across_ = transpose(pad(cast(x, kF32), {{0, padded - of.n_}, {0, 0}}));
+    norms_ = pad(cast(norms, kF32), {{0, padded - of.n_}}, std::numeric_limits<double>::infinity());
+    eval({across_, norms_});
+    largest_ = std::sqrt(max(norms).item());
+    rows_ = std::max<int64_t>(kBlock / padded, 1);
+  }
+  // Where f32 holds the numbers.
+  bool works() const { return largest_ < 1e18; }
+  int64_t rows() const { return rows_; }
+
+  struct Block {
+    Tensor estimates,
+        groups;  // (rows, padded), (rows, padded / kGroup): without the query's square
+    std::vector<double> squares, bounds;
+  };
+  Block block(const Tensor& queries) const {
+    const Tensor q = queries - center_, squares = sum(square(q), {1});
+    Block b;
+    b.estimates = matmul(cast(q, kF32) * -2, across_) + norms_;
+    const int64_t rows = q.size(0);
+    b.groups = min(reshape(b.estimates, {rows, -1, kGroup}), {2});
+    eval({b.estimates, b.groups, squares});
+    b.squares = squares.to_vector<double>();
+    for (const double s : b.squares) {
+      const double reach = std::sqrt(s) + largest_;
+      b.bounds.push_back(static_cast<double>(of_.d_ + 16) * 0x1p-24 * reach * reach);
+    }
+    return b;
+  }
+
+ private:
+  const NeighborIndex& of_;
+  Tensor center_, across_, norms_;
+  double largest_ = 0;
+  int64_t rows_ = 1;
+};
+
+std::vector<Neighbor> NeighborIndex::nearest(const Tensor& given, int64_t k, bool self) const {
+  const Tensor queries = distance_.metric() == Metric::kCosine ? unit_rows(given) : given;
+  eval(queries);
+  const int64_t count = queries.size(0), block = kQueries;
+  const double* q = queries.data<double>().data();
+  const double* values = x_.data<double>().data();
+  std::vector<Neighbor> all(static_cast<size_t>(count * k));
+  const auto keep = [&](int64_t i, std::vector<Neighbor>& heap) {
+    std::sort(heap.begin(), heap.end());
+    std::copy(heap.begin(), heap.begin() + k, all.begin() + i * k);
+  };
+  if (!nodes_.empty()) {
+    parallel_for((count + block - 1) / block, [&](int64_t b) {
+      std::vector<Neighbor> heap;
+      for (int64_t i = b * block; i < std::min(count, (b + 1) * block); ++i) {
+        heap.clear();
+        search(q + i * d_, 0, 0, self ? i : -1, static_cast<size_t>(k), heap);
+        keep(i, heap);
+      }
+    });
+    return all;
+  }
+  if (distance_.metric() == Metric::kEuclidean && d_ >= 4) {
+    const Screen screen(*this);
+    if (screen.works()) {
+      for (int64_t begin = 0; begin < count; begin += screen.rows()) {
+        const int64_t rows = std::min(screen.rows(), count - begin);
+        const auto b = screen.block(slice(queries, 0, Slice{begin, begin + rows}));
+        const int64_t groups = b.groups.size(1);
+        const float* estimates = b.estimates.data<float>().data();
+        const float* least = b.groups.data<float>().data();
+        parallel_for(rows, [&](int64_t r) {
+          const int64_t i = begin + r, skip = self ? i : -1;
+          const float* row = estimates + r * groups * kGroup;
+          const float* group = least + r * groups;
+          std::vector<float> heap;
+          for (int64_t g = 0; g < groups; ++g) {
+            if (static_cast<int64_t>(heap.size()) == k && !(group[g] < heap.front())) continue;
+            for (int64_t j = g * kGroup; j < std::min((g + 1) * kGroup, n_); ++j) {
+              if (j == skip) continue;
+              if (static_cast<int64_t>(heap.size()) < k) {
+                heap.push_back(row[j]);
+                std::push_heap(heap.begin(), heap.end());
+              } else if (row[j] < heap.front()) {
+                std::pop_heap(heap.begin(), heap.end());
+                heap.back() = row[j];
+                std::push_heap(heap.begin(), heap.end());
+              }
+            }
+          }
+          const auto most = static_cast<float>(heap.front() + 2 * b.bounds[r]);
+          std::vector<Neighbor> found;
+          for (int64_t g = 0; g < groups; ++g) {
+            if (group[g] > most) continue;
+            for (int64_t j = g * kGroup; j < std::min((g + 1) * kGroup, n_); ++j)
+              if (j != skip && row[j] <= most)
+                found.push_back({distance_.reduced(q + i * d_, values + j * d_, d_), j});
+          }
+          keep(i, found);
+        });
+      }
+      return all;
+    }
+  }
+  parallel_for(count, [&](int64_t i) {
+    std::vector<Neighbor> heap;
+    for (int64_t j = 0; j < n_; ++j)
+      if (!self || j != i)
+        offer(heap, static_cast<size_t>(k),
+              {distance_.reduced(q + i * d_, values + j * d_, d_), j});
+    keep(i, heap);
+  });
+  return all;
+}
+
+std::vector<std::vector<Neighbor>> NeighborIndex::within(const Tensor& given, double radius,
+                                                         bool self) const {
+  const Tensor queries = distance_.metric() == Metric::kCosine ? unit_rows(given) : given;
+  eval(queries);
+  const int64_t count = queries.size(0), block = kQueries;
+  const double* q = queries.data<double>().data();
+  const double* values = x_.data<double>().data();
+  const double most = distance_.to_reduced(radius);
+  std::vector<std::vector<Neighbor>> all(static_cast<size_t>(count));
+  const auto by_index = [](const Neighbor& a, const Neighbor& b) { return a.index < b.index; };
+  if (!nodes_.empty()) {
+    parallel_for((count + block - 1) / block, [&](int64_t b) {
+      for (int64_t i = b * block; i < std::min(count, (b + 1) * block); ++i) {
+        collect(q + i * d_, 0, most, self ? i : -1, all[i]);
+        std::sort(all[i].begin(), all[i].end(), by_index);
+      }
+    });
+    return all;
+  }
+  if (distance_.metric() == Metric::kEuclidean && d_ >= 4) {
+    const Screen screen(*this);
+    if (screen.works()) {
+      for (int64_t begin = 0; begin < count; begin += screen.rows()) {
+        const int64_t rows = std::min(screen.rows(), count - begin);
+        const auto b = screen.block(slice(queries, 0, Slice{begin, begin + rows}));
+        const int64_t groups = b.groups.size(1);
+        const float* estimates = b.estimates.data<float>().data();
+        const float* least = b.groups.data<float>().data();
+        parallel_for(rows, [&](int64_t r) {
+          const int64_t i = begin + r;
+          const float* row = estimates + r * groups * kGroup;
+          const double limit = most - b.squares[r] + b.bounds[r];
+          for (int64_t g = 0; g < groups; ++g) {
+            if (least[r * groups + g] > limit) continue;
+            for (int64_t j = g * kGroup; j < std::min((g + 1) * kGroup, n_); ++j) {
+              if (row[j] > limit || (self && j == i)) continue;
+              const double d = distance_.reduced(q + i * d_, values + j * d_, d_);
+              if (d <= most) all[i].push_back({d, j});
+            }
+          }
+        });
+      }
+      return all;
+    }
+  }
+  parallel_for(count, [&](int64_t i) {
+    for (int64_t j = 0; j < n_; ++j) {
+      if (self && j == i) continue;
+      const double d = distance_.reduced(q + i * d_, values + j * d_, d_);
+      if (d <= most) all[i].push_back({d, j});
+    }
+  });
+  return all;
+}
+
+}  // namespace glia::classic

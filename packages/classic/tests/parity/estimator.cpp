@@ -1,0 +1,44 @@
+// Any estimator by its name, for the Python programs beside this: estimator NAME [OPTION=VALUE...]
+// IN.npz OUT.npz. In: x, and where they are needed y, sample_weight and new; out: its state, and
+// what it says of `new`.
+#include <iostream>
+#include <map>
+
+#include "glia/classic/estimator.h"
+#include "glia/io.h"
+
+using namespace glia;
+
+int main(int argc, char** argv) try {
+  if (argc < 4) return 2;
+  const auto estimator = classic::make_estimator(argv[1]);
+  for (int i = 2; i < argc - 2; ++i) {
+    const std::string option = argv[i];
+    const size_t at = option.find('=');
+    bool found = false;
+    for (const classic::Param& p : estimator->params())
+      if (p.name() == option.substr(0, at)) p.set_text(option.substr(at + 1)), found = true;
+    if (!found) throw Error("no option " + option);
+  }
+  std::map<std::string, Tensor> in;
+  for (const auto& [name, value] : io::read_npz(argv[argc - 2])) in[name] = value;
+  estimator->fit(in.at("x"), in["y"], in["sample_weight"]);
+  StateDict out = estimator->state_dict();
+  const auto add = [&](const char* name, auto&& call) {
+    try {
+      out.emplace_back(name, call());
+    } catch (const Error& error) {
+      if (std::string(error.what()).find(" has no ") == std::string::npos) throw;
+    }
+  };
+  if (const Tensor x = in["new"]; x.defined()) {
+    add("predict", [&] { return estimator->predict(x); });
+    add("predict_proba", [&] { return estimator->predict_proba(x); });
+    add("decision_function", [&] { return estimator->decision_function(x); });
+    add("transform", [&] { return estimator->transform(x); });
+  }
+  io::write_npz(argv[argc - 1], out);
+} catch (const std::exception& error) {
+  std::cerr << error.what() << '\n';
+  return 1;
+}
