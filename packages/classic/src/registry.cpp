@@ -21,14 +21,17 @@ std::unique_ptr<Estimator> make() {
 
 constexpr Entry kEntries[] = {
     {"DBSCAN", make<DBSCAN>},
+    {"FastICA", make<FastICA>},
     {"HDBSCAN", make<HDBSCAN>},
     {"KMeans", make<KMeans>},
     {"KNeighborsClassifier", make<KNeighborsClassifier>},
     {"KNeighborsRegressor", make<KNeighborsRegressor>},
+    {"NMF", make<NMF>},
     {"NearestNeighbors", make<NearestNeighbors>},
     {"OPTICS", make<OPTICS>},
     {"PCA", make<PCA>},
     {"StandardScaler", make<StandardScaler>},
+    {"TruncatedSVD", make<TruncatedSVD>},
 };
 
 }  // namespace

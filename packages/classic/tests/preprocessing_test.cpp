@@ -8,7 +8,6 @@
 #include "glia/classic/preprocessing.h"
 #include "glia/io.h"
 #include "glia/ops.h"
-#include "jacobi.h"
 #include "tests/support/values.h"
 
 namespace glia::classic {
@@ -57,22 +56,6 @@ TEST(StandardScaler, SaysWhatIsWrongAndIsLoaded) {
   StateDict state = scaler.state_dict();
   state[1].second = zeros({4});
   EXPECT_THROW(loaded.load_state_dict(state), Error);
-}
-
-TEST(Jacobi, EigenvectorsOfSymmetricMatrices) {
-  const Eigen two = symmetric_eigen({2, 1, 1, 2}, 2);
-  EXPECT_NEAR(two.values[0], 3, 1e-15);
-  EXPECT_NEAR(two.values[1], 1, 1e-15);
-  for (const int64_t n : {1, 3, 20}) {
-    const Tensor root = glia::test::numbers({n, n});
-    const Tensor a = matmul(transpose(root), root);
-    const Eigen eigen = symmetric_eigen(a.to_vector<double>(), n);
-    const Tensor v = from_vector(eigen.vectors, {n, n}), d = from_vector(eigen.values, {n});
-    expect_same(matmul(v, transpose(v)), eye(n, kF64), 1e-13);
-    expect_same(matmul(v, a), unsqueeze(d, 1) * v, 1e-12);
-  }
-  const Eigen nothing = symmetric_eigen(std::vector<double>(9, 0), 3);
-  EXPECT_EQ(nothing.values, std::vector<double>(3, 0));
 }
 
 TEST(PCA, AxesOfVariance) {

@@ -2,10 +2,8 @@
 """Holds clusterings and neighbours against scikit-learn, live: iris, its own examples and random
 problems. Run by tests/parity/run."""
 import collections
-import pathlib
-import subprocess
 
-from package import WORK, compiled, peers
+from package import peers
 
 with peers():
     import numpy as np
@@ -14,39 +12,16 @@ with peers():
     from sklearn.datasets import load_iris, make_blobs, make_moons
     from sklearn.preprocessing import StandardScaler
 
-PROGRAM = compiled(pathlib.Path(__file__).with_name("estimator.cpp"))
-checked = 0
-
-
-def glia(name, options=None, **arrays):
-    np.savez(WORK / "in.npz", **{k: v for k, v in arrays.items() if v is not None})
-    words = [f"{k}={'none' if v is None else str(v).lower() if isinstance(v, bool) else v}"
-             for k, v in (options or {}).items()]
-    subprocess.run([PROGRAM, name, *words, WORK / "in.npz", WORK / "out.npz"], check=True)
-    with np.load(WORK / "out.npz") as out:
-        return {k: out[k] for k in out.files}
-
-
-def near(what, ours, theirs, tolerance=1e-8):
-    global checked
-    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    assert ours.shape == theirs.shape, f"{what}: {ours.shape}, not {theirs.shape}"
-    assert (np.isinf(ours) == np.isinf(theirs)).all(), f"{what}: infinite elsewhere"
-    finite = np.isfinite(theirs)
-    error = np.abs(ours[finite] - theirs[finite]).max(initial=0) / max(np.abs(theirs[finite]).max(initial=0), 1e-30)
-    assert error <= tolerance, f"{what}: relative difference {error:.2e} above {tolerance:.0e}"
-    checked += 1
+from estimators import finish, glia, near
 
 
 def same_partition(what, ours, theirs, but=0.0):
     """The same clusters by whatever numbers, but for a share of the samples; and which those are."""
-    global checked
     pairs = collections.Counter(zip(ours.tolist(), theirs.tolist()))
     match = {a: b for (a, b), _ in reversed(pairs.most_common())}
     assert len(set(match.values())) == len(match) == len(set(theirs)), f"{what}: {sorted(pairs)}"
     same = np.array([match[a] == b for a, b in zip(ours.tolist(), theirs.tolist())])
     assert match.get(-1, -1) == -1 and (~same).mean() <= but, f"{what}: other clusters {sorted(pairs)}"
-    checked += 1
     return same
 
 
@@ -143,4 +118,4 @@ def nearest():
 
 for part in (dbscan, optics, hdbscan, nearest):
     part()
-print(f"{checked} comparisons with scikit-learn {sklearn.__version__}")
+finish(f"scikit-learn {sklearn.__version__}")
