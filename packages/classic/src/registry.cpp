@@ -3,8 +3,11 @@
 #include "glia/classic/cluster.h"
 #include "glia/classic/decomposition.h"
 #include "glia/classic/density.h"
+#include "glia/classic/hierarchy.h"
+#include "glia/classic/mixture.h"
 #include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
+#include "glia/classic/semi_supervised.h"
 
 namespace glia::classic {
 namespace {
@@ -20,16 +23,22 @@ std::unique_ptr<Estimator> make() {
 }
 
 constexpr Entry kEntries[] = {
+    {"AgglomerativeClustering", make<AgglomerativeClustering>},
     {"DBSCAN", make<DBSCAN>},
     {"FastICA", make<FastICA>},
+    {"GaussianMixture", make<GaussianMixture>},
     {"HDBSCAN", make<HDBSCAN>},
     {"KMeans", make<KMeans>},
     {"KNeighborsClassifier", make<KNeighborsClassifier>},
     {"KNeighborsRegressor", make<KNeighborsRegressor>},
+    {"LabelPropagation", make<LabelPropagation>},
+    {"LabelSpreading", make<LabelSpreading>},
+    {"MiniBatchKMeans", make<MiniBatchKMeans>},
     {"NMF", make<NMF>},
     {"NearestNeighbors", make<NearestNeighbors>},
     {"OPTICS", make<OPTICS>},
     {"PCA", make<PCA>},
+    {"SpectralClustering", make<SpectralClustering>},
     {"StandardScaler", make<StandardScaler>},
     {"TruncatedSVD", make<TruncatedSVD>},
 };

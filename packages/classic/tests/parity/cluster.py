@@ -8,9 +8,9 @@ from package import peers
 with peers():
     import numpy as np
     import sklearn
-    from sklearn import cluster, metrics, neighbors
-    from sklearn.datasets import load_iris, make_blobs, make_moons
-    from sklearn.preprocessing import StandardScaler
+    from sklearn import cluster, metrics, mixture, neighbors, semi_supervised
+    from sklearn.datasets import load_digits, load_iris, make_blobs, make_moons
+    from sklearn.preprocessing import StandardScaler, scale
 
 from estimators import finish, glia, near
 
@@ -116,6 +116,93 @@ def nearest():
             near(f"knn {name} {options}", ours["predict"], theirs.predict(new), 1e-6)
 
 
-for part in (dbscan, optics, hdbscan, nearest):
+def hierarchy():
+    for name, x in problems().items():
+        x = x + np.random.default_rng(4).normal(size=x.shape) * 1e-6  # no distances are equal
+        for method in ("ward", "complete", "average", "single"):
+            for metric in ("euclidean",) if method == "ward" else ("euclidean", "manhattan", "cosine"):
+                if (name, metric) == ("repeated", "cosine"):
+                    continue  # less apart than the cosine's rounding
+                theirs = cluster.AgglomerativeClustering(5, linkage=method, metric=metric,
+                                                         compute_distances=True).fit(x)
+                options = dict(n_clusters=5, linkage=method, metric=metric)
+                ours = glia("AgglomerativeClustering", options, x=x)
+                what = f"hierarchy {name} {method} {metric}"
+                near(f"{what}: distances", ours["distances"], theirs.distances_, 1e-7)
+                near(f"{what}: children", np.sort(ours["children"], 1), np.sort(theirs.children_, 1), 0)
+                same_partition(what, ours["labels"], theirs.labels_)
+        far = float(np.quantile(theirs.distances_, 0.95))
+        theirs = cluster.AgglomerativeClustering(None, distance_threshold=far).fit(x)
+        ours = glia("AgglomerativeClustering", dict(distance_threshold=far), x=x)
+        same_partition(f"hierarchy {name} threshold", ours["labels"], theirs.labels_)
+
+
+def gaussians():
+    rng = np.random.default_rng(5)
+    x = np.concatenate([rng.normal(size=(200, 3)) @ rng.normal(size=(3, 3)) + far
+                        for far in ([0, 0, 0], [15, 0, 3], [0, 18, -4])])
+    for kind in ("full", "tied", "diag", "spherical"):
+        theirs = mixture.GaussianMixture(3, covariance_type=kind, tol=1e-12, max_iter=1000,
+                                         random_state=0).fit(x)
+        ours = glia("GaussianMixture", dict(n_components=3, covariance_type=kind, tol=1e-12,
+                                            max_iter=1000), x=x, new=x[::5])
+        a, b = np.argsort(ours["means"][:, 0] + ours["means"][:, 1]), np.argsort(theirs.means_[:, :2].sum(1))
+        near(f"mixture {kind}: weights", ours["weights"][a], theirs.weights_[b], 1e-6)
+        near(f"mixture {kind}: means", ours["means"][a], theirs.means_[b], 1e-6)
+        if kind == "tied":
+            near("mixture tied: covariance", ours["covariances"], theirs.covariances_, 1e-6)
+        else:
+            near(f"mixture {kind}: covariances", ours["covariances"][a], theirs.covariances_[b], 1e-6)
+        near(f"mixture {kind}: bound", ours["lower_bound"], theirs.lower_bound_, 1e-8)
+        near(f"mixture {kind}: probabilities", ours["predict_proba"][:, a],
+             theirs.predict_proba(x[::5])[:, b], 1e-6)
+
+
+def spectral():
+    data = problems()
+    for name, options in [("moons", dict(n_clusters=2, affinity="nearest_neighbors")),
+                          ("moons", dict(n_clusters=2, gamma=30)), ("blobs", dict(n_clusters=3)),
+                          ("iris", dict(n_clusters=3, gamma=0.5))]:
+        x = data[name]
+        theirs = cluster.SpectralClustering(random_state=0, eigen_solver="arpack", **options).fit(x)
+        ours = glia("SpectralClustering", options, x=x)
+        same_partition(f"spectral {name} {options}", ours["labels"], theirs.labels_)
+
+
+def spreading():
+    rng = np.random.default_rng(6)
+    for name, x in problems().items():
+        x = x + rng.normal(size=x.shape) * 1e-4
+        y = np.where(rng.random(len(x)) < 0.2, np.argmax(x[:, :3], 1) * 2, -1)
+        y[:6] = np.argmax(x[:6, :3], 1) * 2
+        for kind in ("LabelSpreading", "LabelPropagation"):
+            for options in (dict(gamma=2), dict(kernel="knn", n_neighbors=9)):
+                theirs = getattr(semi_supervised, kind)(**options).fit(x, y)
+                ours = glia(kind, options, x=x, y=y, new=x[::3] + 0.01)
+                what = f"{kind} {name} {options}"
+                near(what, ours["label_distributions"], theirs.label_distributions_, 1e-7)
+                near(f"{what}: transduction", ours["transduction"], theirs.transduction_, 0)
+                near(f"{what}: steps", ours["n_iter"], theirs.n_iter_, 0)
+                if "kernel" not in options:
+                    near(f"{what}: new", ours["predict_proba"], theirs.predict_proba(x[::3] + 0.01), 1e-7)
+    x, y = load_digits(return_X_y=True)  # scikit-learn's example: 340 digits, 40 of them labelled
+    order = np.arange(len(y))
+    np.random.RandomState(2).shuffle(order)
+    x, y = x[order[:340]], y[order[:340]]
+    known = np.where(np.arange(340) < 40, y, -1)
+    ours = glia("LabelSpreading", dict(gamma=0.25, max_iter=20), x=x, y=known)
+    share = (ours["transduction"][40:] == y[40:]).mean()
+    near("digits, 40 labelled of 340", share, 0.896667, 1e-5)
+
+
+def batches():
+    x = scale(load_digits().data)
+    theirs = [cluster.MiniBatchKMeans(10, random_state=s, n_init=3).fit(x).inertia_ for s in range(8)]
+    ours = [glia("MiniBatchKMeans", dict(n_clusters=10, random_state=s, n_init=3), x=x)["inertia"] for s in range(8)]
+    # Both draw; their means over seeds are as near as the spread lets them be.
+    near("mini-batch k-means: mean inertia", np.mean(ours), np.mean(theirs), 0.03)
+
+
+for part in (spectral, spreading, batches, hierarchy, gaussians, dbscan, optics, hdbscan, nearest):
     part()
 finish(f"scikit-learn {sklearn.__version__}")

@@ -1,4 +1,4 @@
-// Clustering: k-means.
+// Clustering: k-means, whole and by batches, and spectral clustering.
 #pragma once
 
 #include <cstdint>
@@ -60,6 +60,89 @@ class KMeans : public Clusterer {
   void check_options(Where where) const;
 
   KMeansOptions options_;
+};
+
+struct MiniBatchKMeansOptions {
+  int64_t n_clusters = 8;
+  KMeansInit init = KMeansInit::kKMeansPlusPlus;
+  int64_t max_iter = 100;  // passes over the samples at most
+  int64_t batch_size = 1024;
+  // Ends after so many batches in which the smoothed inertia has not improved; unset: never.
+  std::optional<int64_t> max_no_improvement = 10;
+  std::optional<int64_t> init_size{};  // samples for the first centers; unset: 3 batches
+  std::optional<int64_t> n_init{};     // first centers, of which the best are kept; unset: 3, or 1
+  // A center that has fewer samples than this part of the largest is drawn anew now and then.
+  double reassignment_ratio = 0.01;
+  uint64_t random_state = 0;
+};
+
+// k-means by small batches (Sculley 2010): nearly as good, and much sooner.
+class MiniBatchKMeans : public Clusterer {
+ public:
+  explicit MiniBatchKMeans(const MiniBatchKMeansOptions& options = {},
+                           Where where = Where::current());
+
+  std::string_view name() const override { return "MiniBatchKMeans"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<MiniBatchKMeans>(*this);
+  }
+  std::vector<Param> params() override;
+  MiniBatchKMeans& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                       Where where = Where::current()) override;
+  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
+  double score(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+               Where where = Where::current()) const override;
+
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const MiniBatchKMeansOptions& options() const { return options_; }
+
+  Tensor cluster_centers;  // (n_clusters, features)
+  double inertia = 0;      // of all samples
+  int64_t n_steps = 0;     // batches
+
+ private:
+  void check_options(Where where) const;
+
+  MiniBatchKMeansOptions options_;
+};
+
+enum class Affinity { kRbf, kNearestNeighbors, kPrecomputed };
+struct SpectralClusteringOptions {
+  int64_t n_clusters = 8;
+  std::optional<int64_t> n_components{};  // eigenvectors; unset: n_clusters
+  Affinity affinity = Affinity::kRbf;
+  double gamma = 1;          // of kRbf: exp(-gamma |x - x'|^2)
+  int64_t n_neighbors = 10;  // of kNearestNeighbors
+  int64_t n_init = 10;       // of the k-means that parts the eigenvectors
+  uint64_t random_state = 0;
+};
+
+// Parts the graph of similar samples where it is thinnest: k-means on the first eigenvectors of its
+// normalised Laplacian (Shi & Malik 2000; Ng, Jordan & Weiss 2002). Memory grows with the square of
+// the samples.
+class SpectralClustering : public Clusterer {
+ public:
+  explicit SpectralClustering(const SpectralClusteringOptions& options = {},
+                              Where where = Where::current());
+
+  std::string_view name() const override { return "SpectralClustering"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<SpectralClustering>(*this);
+  }
+  std::vector<Param> params() override;
+  SpectralClustering& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                          Where where = Where::current()) override;
+
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const SpectralClusteringOptions& options() const { return options_; }
+
+ private:
+  void check_options(Where where) const;
+
+  SpectralClusteringOptions options_;
 };
 
 }  // namespace glia::classic
