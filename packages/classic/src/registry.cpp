@@ -8,6 +8,7 @@
 #include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
 #include "glia/classic/semi_supervised.h"
+#include "glia/classic/svm.h"
 
 namespace glia::classic {
 namespace {
@@ -37,7 +38,10 @@ constexpr Entry kEntries[] = {
     {"NMF", make<NMF>},
     {"NearestNeighbors", make<NearestNeighbors>},
     {"OPTICS", make<OPTICS>},
+    {"OneClassSVM", make<OneClassSVM>},
     {"PCA", make<PCA>},
+    {"SVC", make<SVC>},
+    {"SVR", make<SVR>},
     {"SpectralClustering", make<SpectralClustering>},
     {"StandardScaler", make<StandardScaler>},
     {"TruncatedSVD", make<TruncatedSVD>},
