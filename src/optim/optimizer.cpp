@@ -30,7 +30,6 @@ void Optimizer::add_group(const ParameterList& parameters, Options options) {
   }
   for (const Variable& p : parameters) slots_.push_back({groups_.size(), p.alias()});
   groups_.push_back(std::move(options));
-  schedules_.emplace_back();
 }
 
 ParameterList Optimizer::parameters() const {
@@ -86,17 +85,27 @@ void Optimizer::set_lr(double lr) {
   for (size_t g = 0; g < groups_.size(); ++g) set_lr(lr, g);
 }
 
-void Optimizer::set_schedule(const Schedule& schedule) { std::ranges::fill(schedules_, schedule); }
+void Optimizer::set_option_schedule(std::string_view name, const Schedule& schedule) {
+  for (size_t g = 0; g < groups_.size(); ++g) set_option_schedule(name, schedule, g);
+}
 
-void Optimizer::set_schedule(const Schedule& schedule, size_t group) {
-  if (group >= groups_.size())
-    throw ValueError(fmt::format("{}: no group {} among {}", name_, group, groups_.size()));
-  schedules_[group] = schedule;
+void Optimizer::set_option_schedule(std::string_view name, const Schedule& schedule, size_t group) {
+  option(name, group);  // or an error
+  std::erase_if(schedules_,
+                [&](const Scheduled& s) { return s.group == group && s.option == name; });
+  if (schedule) schedules_.push_back({group, std::string(name), schedule});
+}
+
+Schedule Optimizer::schedule(std::string_view name, size_t group) const {
+  option(name, group);  // or an error
+  for (const Scheduled& s : schedules_)
+    if (s.group == group && s.option == name) return s.schedule;
+  return {};
 }
 
 void Optimizer::follow_schedules() {
-  for (size_t g = 0; g < schedules_.size(); ++g)
-    if (schedules_[g]) set_lr(schedules_[g](steps_), g);
+  for (const auto& [group, option, schedule] : schedules_)
+    set_option(option, schedule(steps_), group);
 }
 
 // ---- Steps together -----------------------------------------------------------------------------

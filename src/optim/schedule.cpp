@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <string>
+#include <vector>
 
 #include "glia/optim.h"
 
@@ -40,20 +42,57 @@ Schedule linear_warmup(int64_t steps, Schedule then) {
   };
 }
 
+namespace {
+
+// The ways of a cycle between its rates or momenta, each ending at a step.
+struct Way {
+  double end, from, to;
+};
+
+Schedule cycle(const char* name, int64_t total, const OneCycleOptions& o, double initial,
+               double top, double last) {
+  const auto fail = [&](const char* what) { throw ValueError(std::string(name) + ": " + what); };
+  if (total <= 0) fail("total must be positive");
+  if (!(o.pct_start >= 0 && o.pct_start <= 1)) fail("pct_start is not in [0, 1]");
+  const double rising = o.pct_start * static_cast<double>(total);
+  const double end = static_cast<double>(total) - 1;
+  std::vector<Way> ways{{rising - 1, initial, top}};
+  if (o.three_phase) {
+    if (o.pct_start > 0.5) fail("with three phases pct_start is 1/2 at most");
+    ways.push_back({2 * rising - 2, top, initial});
+    ways.push_back({end, initial, last});
+  } else {
+    ways.push_back({end, top, last});
+  }
+  return [=, anneal = o.anneal_strategy](int64_t step) {
+    const double at = std::min(static_cast<double>(step), end);
+    double start = 0;
+    for (const auto& [stop, from, to] : ways) {
+      if (at <= stop && stop > start) {
+        const double part = (at - start) / (stop - start);
+        return anneal == Anneal::kCos ? half_cosine(from, to, part) : from + (to - from) * part;
+      }
+      start = stop;
+    }
+    return ways.back().to;
+  };
+}
+
+}  // namespace
+
 Schedule one_cycle(double max_lr, int64_t total, const OneCycleOptions& options) {
-  require(total > 0, "one_cycle: total must be positive");
-  require(options.pct_start >= 0 && options.pct_start <= 1,
-          "one_cycle: pct_start is not in [0, 1]");
   require(options.div_factor > 0 && options.final_div_factor > 0,
           "one_cycle: the factors must be positive");
-  const double initial = max_lr / options.div_factor, last = initial / options.final_div_factor;
-  const double top = options.pct_start * static_cast<double>(total) - 1;
-  const double end = static_cast<double>(total) - 1;
-  return [=](int64_t step) {
-    const double at = std::min(static_cast<double>(step), end);
-    if (at <= top && top > 0) return half_cosine(initial, max_lr, at / top);
-    return end > top ? half_cosine(max_lr, last, (at - top) / (end - top)) : last;
-  };
+  const double initial = max_lr / options.div_factor;
+  return cycle("one_cycle", total, options, initial, max_lr, initial / options.final_div_factor);
+}
+
+Schedule one_cycle_momentum(int64_t total, const OneCycleOptions& options) {
+  require(options.base_momentum >= 0 && options.base_momentum <= options.max_momentum &&
+              options.max_momentum < 1,
+          "one_cycle_momentum: 0 <= base_momentum <= max_momentum < 1 does not hold");
+  return cycle("one_cycle_momentum", total, options, options.max_momentum, options.base_momentum,
+               options.max_momentum);
 }
 
 }  // namespace glia::optim

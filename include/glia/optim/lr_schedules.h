@@ -45,7 +45,6 @@ Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> mil
 // The product of schedules as factors: of those for the rate 1, times lr.
 Schedule chained_scheduler(double lr, std::vector<Schedule> factors);
 
-enum class Anneal { kCos, kLinear };
 // From lr to swa_lr within anneal_epochs steps, where it stays (Izmailov et al. 2018).
 Schedule swa_lr(double lr, double swa_lr, int64_t anneal_epochs = 10,
                 Anneal anneal_strategy = Anneal::kCos);

@@ -53,8 +53,14 @@ class Optimizer {
   void set_lr(double lr, size_t group) { set_option("lr", lr, group); }
   // From now on each step begins by setting the rate to schedule(steps()): of every group, or of
   // one. It is no part of the state; empty: the rate stays.
-  void set_schedule(const Schedule& schedule);
-  void set_schedule(const Schedule& schedule, size_t group);
+  void set_schedule(const Schedule& schedule) { set_option_schedule("lr", schedule); }
+  void set_schedule(const Schedule& schedule, size_t group) {
+    set_option_schedule("lr", schedule, group);
+  }
+  // The same for any option, such as "momentum".
+  void set_option_schedule(std::string_view name, const Schedule& schedule);
+  void set_option_schedule(std::string_view name, const Schedule& schedule, size_t group);
+  Schedule schedule(std::string_view name = "lr", size_t group = 0) const;  // empty: none
   // Any option under PyTorch's name, flags as 0 or 1; "betas.0" and "betas.1" are a pair's parts.
   virtual bool has_option(std::string_view name) const;
   virtual double option(std::string_view name, size_t group = 0) const;
@@ -122,7 +128,12 @@ class Optimizer {
   const char* name_;
   std::vector<std::string_view> option_names_;
   std::vector<Options> groups_;
-  std::vector<Schedule> schedules_;  // of each group
+  struct Scheduled {
+    size_t group;
+    std::string option;
+    Schedule schedule;
+  };
+  std::vector<Scheduled> schedules_;  // at most one of each option of a group
   std::vector<Slot> slots_;
   int64_t steps_ = 0;
 };
