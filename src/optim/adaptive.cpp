@@ -1,6 +1,7 @@
-// NAdam, RAdam, Adamax, Adadelta, RMSprop, Rprop and Lion.
+// NAdam, RAdam, Adamax, Adadelta, RMSprop, Rprop, Lion and ASGD.
 #include "glia/optim/adaptive.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -103,12 +104,21 @@ Tensors lion(const Tensors& in, const Tensors& s) {
   return {with(in[0] * s[1] - s[2] * sign(direction), abs(next)), next};
 }
 
+// {p, g, average} with {sign, decay, shrinkage, rate, part of the new value in the average}.
+template <bool decays>
+Tensors asgd(const Tensors& in, const Tensors& s) {
+  const Tensor next = in[0] * s[2] - s[3] * gradient<decays>(in, s);
+  const Tensor average = in[2] + (next - in[2]) * s[4];
+  return {with(next, abs(average)), average};
+}
+
 enum NAdamOption { kLr, kBeta1, kBeta2, kEps, kDecay, kMomentumDecay, kDecoupled, kMaximize };
 enum RAdamOption { kRDecoupled = 5, kRMaximize };
 enum AdadeltaOption { kRho = 1, kDeltaEps, kDeltaDecay, kDeltaMaximize };
 enum RMSpropOption { kAlpha = 1, kRmsEps, kRmsDecay, kMomentum, kCentered, kRmsMaximize };
 enum RpropOption { kEtaMinus = 1, kEtaPlus, kSmallest, kLargest, kRpropMaximize };
 enum LionOption { kLionDecay = 3, kLionMaximize };
+enum ASGDOption { kLambd = 1, kAlphaPower, kT0, kAsgdDecay, kAsgdMaximize };
 
 // NAdam's momentum in step t, and the product of those of steps 1 to t, which is soon nothing.
 double momentum_at(const std::vector<double>& o, int64_t t) {
@@ -304,6 +314,34 @@ Lion::Formula Lion::formula(const Options& o, int64_t) const {
   return {lion,
           {sign_of(o[kLionMaximize]), 1 - o[kLr] * o[kLionDecay], o[kLr], 1 - o[kBeta1],
            1 - o[kBeta2]}};
+}
+
+// ---- ASGD ---------------------------------------------------------------------------------------
+
+ASGD::ASGD(const ParameterList& parameters, const ASGDOptions& options)
+    : Elementwise("asgd", {"lr", "lambd", "alpha", "t0", "weight_decay", "maximize"}) {
+  add_param_group(parameters, options);
+}
+void ASGD::add_param_group(const ParameterList& parameters, const ASGDOptions& o) {
+  add_group(parameters, {o.lr, o.lambd, o.alpha, o.t0, o.weight_decay, 1.0 * o.maximize});
+}
+void ASGD::check(const Options& o) const {
+  for (int i : {int{kLr}, int{kLambd}, int{kT0}, int{kAsgdDecay}}) check_range(o, i, 0, kInfinity);
+  check_range(o, kAlphaPower, -kInfinity, kInfinity);
+}
+std::vector<std::string_view> ASGD::state_names(const Options&) const { return {"ax"}; }
+ASGD::Formula ASGD::formula(const Options& o, int64_t step) const {
+  const auto before = static_cast<double>(step - 1);
+  const double rate = o[kLr] / std::pow(1 + o[kLambd] * o[kLr] * before, o[kAlphaPower]);
+  return {o[kAsgdDecay] != 0 ? asgd<true> : asgd<false>,
+          {sign_of(o[kAsgdMaximize]), o[kAsgdDecay], 1 - o[kLambd] * rate, rate,
+           1 / std::max(1.0, before - o[kT0])}};
+}
+std::vector<Tensor> ASGD::averages() {
+  std::vector<Tensor> out;
+  for (const Slot& slot : slots())
+    out.push_back(slot.steps == 0 ? slot.parameter.tensor() : slot.state.at(0).tensor());
+  return out;
 }
 
 }  // namespace glia::optim

@@ -472,6 +472,10 @@ const std::vector<std::pair<std::string, Maker>>& makers() {
       {"rmsprop", plain<RMSprop>(RMSpropOptions{.momentum = 0.9, .centered = true})},
       {"rprop", plain<Rprop>(RpropOptions{})},
       {"lion", plain<Lion>(LionOptions{.lr = 0.01})},
+      {"asgd", plain<ASGD>(ASGDOptions{.lr = 0.3, .t0 = 5})},
+      {"lars", plain<LARS>(LARSOptions{.lr = 1, .momentum = 0.9, .always_adapt = true})},
+      {"lamb", plain<LAMB>(LAMBOptions{.lr = 0.02})},
+      {"shampoo", plain<Shampoo>(ShampooOptions{.lr = 0.1, .momentum = 0.5, .update_freq = 3})},
       {"own", [](const ParameterList& list) { return std::make_shared<Diagonals>(list); }},
   };
   return all;

@@ -134,4 +134,25 @@ class Lion final : public Elementwise {
   Formula formula(const Options& options, int64_t step) const override;
 };
 
+struct ASGDOptions {
+  double lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weight_decay = 0;
+  bool maximize = false;
+};
+// Gradient descent whose weights are averaged from step t0 on (Polyak & Juditsky 1992): step t goes
+// by lr / (1 + lambd lr (t - 1))^alpha, after a decay of lambd times that. Where the rate follows a
+// schedule, it is that of this step; in PyTorch that of the one before.
+class ASGD final : public Elementwise {
+ public:
+  explicit ASGD(const ParameterList& parameters, const ASGDOptions& options = {});
+  void add_param_group(const ParameterList& parameters, const ASGDOptions& options);
+  // The averages, in the order of all parameters: "ax" of the state. Before step t0, and of a
+  // parameter without a step, its value.
+  std::vector<Tensor> averages();
+
+ private:
+  void check(const Options& options) const override;
+  std::vector<std::string_view> state_names(const Options& options) const override;
+  Formula formula(const Options& options, int64_t step) const override;
+};
+
 }  // namespace glia::optim
