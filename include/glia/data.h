@@ -23,6 +23,20 @@ struct ImageOptions {
 // For augment() behind batch(). Throws ShapeError for other images.
 Tensor augment_images(Random& random, const Tensor& images, const ImageOptions& options);
 
+// Mixtures of the samples of a batch with the ones before them, for augment() behind batch(), as
+// torchvision's MixUp and CutMix. Images are floats (N, ...), labels class indices (N) or
+// probabilities (N, num_classes); these come out as probabilities f32, which cross_entropy() takes.
+// `alpha`, above 0, is that of the Beta distribution of the parts, drawn once for the batch. Throws
+// ShapeError and ValueError for others.
+//
+// All numbers are weighted sums (Zhang et al. 2018).
+std::array<Tensor, 2> mixup(Random& random, const Tensor& images, const Tensor& labels,
+                            int64_t num_classes, double alpha = 1);
+// Of images (N, H, W, C) a box is that of the other, and labels are mixed by its area (Yun et al.
+// 2019).
+std::array<Tensor, 2> cutmix(Random& random, const Tensor& images, const Tensor& labels,
+                             int64_t num_classes, double alpha = 1);
+
 // ---- Data sets --------------------------------------------------------------------------------
 
 enum Split { Train, Test };
