@@ -156,6 +156,10 @@ struct SupervisedOptions {
 // ValueError for options out of range.
 Task supervised(nn::Module& model, optim::Optimizer& optimizer, Forward forward,
                 const SupervisedOptions& options = {});
+// The same by gradients of the scaled loss, for f16: what is clipped is unscaled, and a step whose
+// gradients are not finite is left out. One part more, "scaler", which must outlive it too.
+Task supervised(nn::Module& model, optim::Optimizer& optimizer, optim::GradScaler& scaler,
+                Forward forward, const SupervisedOptions& options = {});
 
 // ---- The loop ---------------------------------------------------------------------------------
 
@@ -222,6 +226,7 @@ class Trainer {
   // changed.
   void load(const std::string& path);
 
+  const Task& task() const { return task_; }
   const std::vector<Part>& parts() const { return task_.parts; }
   const Options& options() const { return options_; }
   int64_t epochs() const;                        // of the whole run
@@ -287,5 +292,33 @@ struct EarlyStoppingOptions {
 };
 Callback early_stopping(const std::string& name, int patience, Better better = Better::kLower,
                         const EarlyStoppingOptions& options = {});
+
+// Lowers the optimizer's rate when the named value of the epochs gets no better (see
+// optim::ReduceLROnPlateau): a run that goes on does what the whole one does. Throws ValueError as
+// that does.
+Callback reduce_lr_on_plateau(optim::Optimizer& optimizer, const std::string& name,
+                              const optim::ReduceLROnPlateauOptions& options = {});
+
+// ---- Which learning rate ----------------------------------------------------------------------
+
+struct LrRangeOptions {
+  double start_lr = 1e-7, end_lr = 10;  // of the first step, and behind the last
+  int64_t num_it = 100;                 // steps
+  bool stop_div = true;                 // ends when the loss is above four times the best
+};
+struct LrRange {
+  std::vector<double> lrs, losses;  // of each step; losses are smoothed (0.98 of the one before)
+  double suggestion = 0;            // in the middle of the longest valley of losses
+};
+// The range test of Smith 2017, as fast.ai's lr_find: trains for some steps at rates that rise
+// exponentially, of all optimizers among the parts and without their schedules, and gives
+// everything back as it was: parts, the random stream, the data's position. The loss is the first
+// metric of a step; the suggestion leaves out the first tenth of the steps and the last five.
+// Throws ValueError for options out of range, for a task without an optimizer, and where the loss
+// diverges before there are steps enough.
+LrRange lr_range_test(const Task& task, data::Pipeline& training,
+                      const LrRangeOptions& options = {});
+// The same for a task that needs no data.
+LrRange lr_range_test(const Task& task, const LrRangeOptions& options = {});
 
 }  // namespace glia::training

@@ -310,4 +310,21 @@ Callback early_stopping(const std::string& name, int patience, Better better,
           .load_state = [best](const StateDict& state) { *best = state; }};
 }
 
+Callback reduce_lr_on_plateau(optim::Optimizer& optimizer, const std::string& name,
+                              const optim::ReduceLROnPlateauOptions& options) {
+  const auto plateau = std::make_shared<optim::ReduceLROnPlateau>(optimizer, options);
+  // Epochs that it has not seen: the last, and those before a checkpoint that was saved between an
+  // epoch's end and this.
+  const auto follow = [plateau, name](Trainer& t) {
+    const auto& history = t.history();
+    while (plateau->steps() < static_cast<int64_t>(history.size()))
+      plateau->step(value_of(history[plateau->steps()].values, name));
+  };
+  return {.on_begin = follow,
+          .on_epoch = follow,
+          .name = "reduce_lr_on_plateau." + name,
+          .state = [plateau] { return plateau->state_dict(); },
+          .load_state = [plateau](const StateDict& state) { plateau->load_state_dict(state); }};
+}
+
 }  // namespace glia::training

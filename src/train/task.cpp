@@ -109,22 +109,26 @@ Part::Part(std::string name, data::Pipeline& pipeline)
 
 // ---- The ordinary task --------------------------------------------------------------------------
 
-Task supervised(nn::Module& model, optim::Optimizer& optimizer, Forward forward,
-                const SupervisedOptions& options) {
+namespace {
+
+// Without a scaler: nullptr.
+Task supervised(nn::Module& model, optim::Optimizer& optimizer, optim::GradScaler* scaler,
+                Forward forward, const SupervisedOptions& options) {
   if (!forward) throw ValueError("supervised: no function says what the model makes of a batch");
   if (!(options.clip_norm >= 0) || options.accumulate < 1)
     throw ValueError(fmt::format("supervised: clip_norm {}, accumulate {}", options.clip_norm,
                                  options.accumulate));
-  if (optimizer.needs_loss() && (options.clip_norm > 0 || options.accumulate > 1))
+  if (optimizer.needs_loss() && (options.clip_norm > 0 || options.accumulate > 1 || scaler))
     throw ValueError(
         "supervised: an optimizer that takes the gradients itself neither clips nor "
-        "accumulates them");
+        "accumulates nor scales them");
   const auto sums = std::make_shared<optim::GradientMean>();
   Task task{.parts = {{"model", model}, {"optimizer", optimizer}}};
   if (options.accumulate > 1)
     task.parts.emplace_back(
         "gradients", [sums] { return sums->state_dict(); },
         [sums](const StateDict& state) { sums->load_state_dict(state); });
+  if (scaler) task.parts.emplace_back("scaler", *scaler);
   task.step = [=, &optimizer](const data::Sample& batch) {
     if (optimizer.needs_loss()) {
       Metrics metrics;  // of the first time that the loss is computed
@@ -136,18 +140,37 @@ Task supervised(nn::Module& model, optim::Optimizer& optimizer, Forward forward,
       return metrics;
     }
     const Outcome outcome = forward(batch);
-    std::vector<Tensor> g = gradients(outcome.loss, optimizer.parameters());
+    std::vector<Tensor> g =
+        gradients(scaler ? scaler->scale(outcome.loss) : outcome.loss, optimizer.parameters());
     if (options.accumulate > 1) {
       sums->add(g);
       if (sums->count() < options.accumulate) return metrics_of(outcome, batch);
       g = sums->take();
     }
+    if (scaler) g = scaler->unscale(g);
     if (options.clip_norm > 0) g = optim::clip_grad_norm(g, options.clip_norm).gradients;
-    optimizer.step(std::move(g));
+    if (scaler) {
+      scaler->step(optimizer, std::move(g));
+      scaler->update();
+    } else {
+      optimizer.step(std::move(g));
+    }
     return metrics_of(outcome, batch);
   };
   task.measure = [forward](const data::Sample& batch) { return metrics_of(forward(batch), batch); };
   return task;
+}
+
+}  // namespace
+
+Task supervised(nn::Module& model, optim::Optimizer& optimizer, Forward forward,
+                const SupervisedOptions& options) {
+  return supervised(model, optimizer, nullptr, std::move(forward), options);
+}
+
+Task supervised(nn::Module& model, optim::Optimizer& optimizer, optim::GradScaler& scaler,
+                Forward forward, const SupervisedOptions& options) {
+  return supervised(model, optimizer, &scaler, std::move(forward), options);
 }
 
 }  // namespace glia::training
