@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -93,6 +94,10 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe, const Session& 
                                  "unless --overwrite is given.");
   out->type_name("DIR")->default_str("a new one below runs/");
   command.add_flag("--overwrite", job->overwrite, "Replaces the run that --out holds.")->needs(out);
+  if (std::ranges::count(recipe.settings(), "lr", &recipes::Setting::name) > 0)
+    command.add_flag("--find-lr", job->find_lr,
+                     "Sets --lr to what a range test suggests: a hundred steps at rising rates "
+                     "before the training. The report shows their losses.");
   if (recipe.resumes)
     add_text(
         command, "--resume",
@@ -101,7 +106,8 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe, const Session& 
           job->resume = true;
         },
         "Goes on from the checkpoint in this folder, with the settings it was started with, and "
-        "ends with the same bits as a run that was never interrupted.")
+        "ends with the same bits as a run that was never interrupted. With more --epochs than "
+        "before also once it is finished; a schedule is then that of the whole length.")
         ->type_name("DIR")
         ->excludes(out);
   command.footer(

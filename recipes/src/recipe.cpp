@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "glia/autodiff.h"
 #include "glia/error.h"
@@ -116,12 +117,33 @@ std::vector<Setting> Recipe::settings() const {
 }
 
 Trained Recipe::train(const TrainJob& job) const {
-  const auto settings = functions->make();
-  Run::State state(*this, job, *settings);
-  Run run(state);
-  manual_seed(static_cast<uint64_t>(settings->seed));
-  functions->train(run, *settings);
-  return {state.folder, state.results};
+  const auto run_once = [&](const TrainJob& how,
+                            std::optional<training::LrRange> range) -> Trained {
+    const auto settings = functions->make();
+    Run::State state(*this, how, *settings);
+    state.range = std::move(range);
+    Run run(state);
+    manual_seed(static_cast<uint64_t>(settings->seed));
+    functions->train(run, *settings);
+    return {state.folder, state.results};
+  };
+  if (!job.find_lr) return run_once(job, {});
+  TrainJob with_rate = job;
+  with_rate.find_lr = false;
+  training::LrRange range;
+  try {
+    TrainJob quietly = job;
+    quietly.quiet = true;
+    run_once(quietly, {});
+    throw Error("--find-lr: " + name + " has no training loop that tests rates");
+  } catch (const FoundRate& found) {
+    range = found.range;
+  }
+  // Two digits: what is read of the report and given as --lr is the same run.
+  range.suggestion = std::stod(fmt::format("{:.2g}", range.suggestion));
+  with_rate.given.emplace_back("lr", range.suggestion);
+  if (!job.quiet) fmt::print("learning rate: {}, by a range test\n", range.suggestion);
+  return run_once(with_rate, std::move(range));
 }
 
 std::unique_ptr<Predictor> Recipe::load(const std::string& model) const {

@@ -84,6 +84,8 @@ Run::State::State(const Recipe& recipe, const TrainJob& job, Settings& settings)
       throw Error(fmt::format("--{}: is not to be chosen for {}", name, recipe.name));
     given.emplace_back(name, value);
   }
+  if (job.find_lr && (job.resume || find(given, "lr")))
+    throw Error("--find-lr: the learning rate is that of --lr, or of the run that goes on");
   if (job.resume) {
     if (!recipe.resumes) throw Error(recipe.name + ": keeps no checkpoints to go on from");
     if (folder.empty()) throw Error(recipe.name + ": no folder is named to go on with");
@@ -95,7 +97,8 @@ Run::State::State(const Recipe& recipe, const TrainJob& job, Settings& settings)
     } catch (const Error& e) {
       throw IoError(path + ": " + e.what());
     }
-    // What was given must be what was saved, once it is of the setting's type.
+    // What was given must be what was saved, once it is of the setting's type; but a run may get
+    // more epochs.
     const Values saved = values_of(settings);
     Values both = saved;
     for (const auto& [name, value] : given)
@@ -104,12 +107,19 @@ Run::State::State(const Recipe& recipe, const TrainJob& job, Settings& settings)
     auto wanted = recipe.functions->make();
     assign(*wanted, given);  // a name that is none
     assign(*wanted, both);
-    for (const auto& [name, value] : values_of(*wanted))
-      if (const Value& then = *find(saved, name); then != value)
-        throw Error(fmt::format("--{} {}: the run in {} was started with {}, which cannot change",
-                                name, shown(value), folder, shown(then)));
+    for (const auto& [name, value] : values_of(*wanted)) {
+      const Value& then = *find(saved, name);
+      if (then == value) continue;
+      const bool longer = name == "epochs";
+      if (longer && std::get<int64_t>(value) > std::get<int64_t>(then)) continue;
+      throw Error(fmt::format("--{} {}: the run in {} was started with {}, which cannot {}", name,
+                              shown(value), folder, shown(then), longer ? "shrink" : "change"));
+    }
+    assign(settings, both);
   } else {
     assign(settings, given);
+    if (job.find_lr && !find(values_of(settings), "lr"))
+      throw Error("--find-lr: " + recipe.name + " has no learning rate");
     if (folder.empty()) folder = free_folder(recipe.functions->run_name(settings));
     if (holds_run(folder) && !job.overwrite)
       throw Error(folder +
@@ -149,6 +159,13 @@ void Run::fit(training::Trainer& trainer, const std::string& unit) {
 
 void Run::fit(training::Trainer& trainer, data::Pipeline* training, data::Pipeline* test,
               const std::string& unit) {
+  const Value* bf16 = find(state_.values, "bf16");
+  const Autocast precision(bf16 && std::get<bool>(*bf16) ? kBF16 : kF32);
+  if (state_.job.find_lr) {
+    const training::Task& task = trainer.task();
+    throw FoundRate{training ? training::lr_range_test(task, *training)
+                             : training::lr_range_test(task)};
+  }
   begin();
   if (state_.job.resume) trainer.load(file(kCheckpoint));
   bool asked = false;
@@ -156,12 +173,10 @@ void Run::fit(training::Trainer& trainer, data::Pipeline* training, data::Pipeli
     if (asked = interrupted(); asked) t.stop();
   }});
   const Value* every = find(state_.values, "checkpoint-steps");
-  const Value* bf16 = find(state_.values, "bf16");
   trainer.add(training::checkpoints(file(kCheckpoint), every ? std::get<int64_t>(*every) : 0));
   trainer.add(training::csv(file(kMetrics)));
   trainer.add(training::tensorboard(folder()));
   if (!state_.job.quiet) trainer.add(training::progress(unit));
-  const Autocast precision(bf16 && std::get<bool>(*bf16) ? kBF16 : kF32);
   if (training)
     trainer.fit(*training, test);
   else
@@ -212,6 +227,7 @@ void Run::finish(report::Report page, Results results) {
       highlights.emplace_back(with_spaces(result.name), report::shown(static_cast<double>(*whole)));
   }
   page.highlights.insert(page.highlights.begin(), highlights.begin(), highlights.end());
+  if (state_.range) page.sections.push_back(section_of(*state_.range));
 
   std::string said;
   for (const Reference& reference : state_.references) {
@@ -238,6 +254,15 @@ std::vector<double> over_epochs(const training::Trainer& trainer, const std::str
   for (const training::Epoch& e : trainer.history())
     out.push_back(training::value_of(e.values, name));
   return out;
+}
+
+report::Section section_of(const training::LrRange& range) {
+  return {"Learning rate: loss in a range test",
+          report::Curves{.series = {{"loss", range.losses, range.lrs}},
+                         .x = {.name = "learning rate", .log = true}},
+          fmt::format("Smoothed losses of steps at rising rates, before the training; {:.2g} was "
+                      "suggested.",
+                      range.suggestion)};
 }
 
 report::Section curve(const training::Trainer& trainer, const std::string& title,

@@ -50,6 +50,25 @@ class Use : public Predictor {
   const Line settings;
 };
 
+void train_line(Run& run, const Line& s, double lr) {
+  const Tensor x = uniform({64, 1}, -1, 1), y = s.slope * x;
+  auto training = data::from_tensors(x, y).shuffle(s.seed).batch(16);
+  auto test = data::from_tensors(x, y).batch(64);
+  nn::Linear net(1, 1);
+  optim::Adam optimizer(net.parameters(), {.lr = lr});
+  training::Trainer trainer(
+      training::supervised(
+          net, optimizer,
+          [&](const data::Sample& b) { return training::Outcome{mse_loss(net(b[0]), b[1])}; }),
+      {.epochs = s.epochs, .note = run.note()});
+  run.fit(trainer, training, &test, "points");
+  run.save({{"w", net.weight}}, {{"names", std::vector<std::string>{"a \"b\"", "ü"}},
+                                 {"scale", std::vector<double>{0.1, 3}},
+                                 {"kind", "x"}});
+  run.finish({.title = "Line", .sections = {curves(trainer, "Loss", "loss")}},
+             {{"test_loss", training::value_of(trainer.history().back().values, "test_loss")}});
+}
+
 const Register<Line> line({
     .name = "test-line",
     .task = "test",
@@ -59,28 +78,25 @@ const Register<Line> line({
       if (s.model == "wide") return {{"test_loss", 0.5, "nobody 2001"}};
       return {};
     },
-    .train =
-        [](Run& run, const Line& s) {
-          const Tensor x = uniform({64, 1}, -1, 1), y = s.slope * x;
-          auto training = data::from_tensors(x, y).shuffle(s.seed).batch(16);
-          auto test = data::from_tensors(x, y).batch(64);
-          nn::Linear net(1, 1);
-          optim::Adam optimizer(net.parameters(), {.lr = s.slope == 9 ? 1e30 : 0.05});
-          training::Trainer trainer(
-              training::supervised(net, optimizer,
-                                   [&](const data::Sample& b) {
-                                     return training::Outcome{mse_loss(net(b[0]), b[1])};
-                                   }),
-              {.epochs = s.epochs, .note = run.note()});
-          run.fit(trainer, training, &test, "points");
-          run.save({{"w", net.weight}}, {{"names", std::vector<std::string>{"a \"b\"", "ü"}},
-                                         {"scale", std::vector<double>{0.1, 3}},
-                                         {"kind", "x"}});
-          run.finish(
-              {.title = "Line", .sections = {curves(trainer, "Loss", "loss")}},
-              {{"test_loss", training::value_of(trainer.history().back().values, "test_loss")}});
-        },
+    .train = [](Run& run, const Line& s) { train_line(run, s, s.slope == 9 ? 1e30 : 0.05); },
     .load = [](const Saved& saved, const Line& s) -> std::unique_ptr<Predictor> {
+      return std::make_unique<Use>(saved, s);
+    },
+});
+struct RateLine : Line {
+  double lr = 0;
+  void declare(Fields& f) override {
+    f(lr, "lr", 0.05, "Learning rate.", {0, 1000});
+    Line::declare(f);
+  }
+};
+const Register<RateLine> rate_line({
+    .name = "test-rate",
+    .task = "test",
+    .description = "A line, at a rate.",
+    .run_name = [](const RateLine& s) { return "rate-" + s.model; },
+    .train = [](Run& run, const RateLine& s) { train_line(run, s, s.lr); },
+    .load = [](const Saved& saved, const RateLine& s) -> std::unique_ptr<Predictor> {
       return std::make_unique<Use>(saved, s);
     },
 });
@@ -226,7 +242,7 @@ TEST_F(Form, InterruptedAndGoneOnWithToTheSameBits) {
     return fault_of({.given = changed, .out = "cut", .resume = true}, recipe);
   };
   EXPECT_EQ(go_on({{"epochs", 5}}),
-            "--epochs 5: the run in cut was started with 6, which cannot change");
+            "--epochs 5: the run in cut was started with 6, which cannot shrink");
   EXPECT_EQ(go_on({{"model", "wide"}}),
             "--model wide: the run in cut was started with thin, which cannot change");
   EXPECT_EQ(go_on({{"epoch", 5}}), "there is no setting --epoch");
@@ -234,6 +250,38 @@ TEST_F(Form, InterruptedAndGoneOnWithToTheSameBits) {
             "--model wide: the run in cut was started with thin, which cannot change");
   train({.given = {{"epochs", 6}, {"slope", 2}}, .out = "cut", .resume = true});
   EXPECT_EQ(io::read_file("cut/model.safetensors"), io::read_file("whole/model.safetensors"));
+}
+
+TEST_F(Form, AFinishedRunGoesOnForMoreEpochs) {
+  train({.given = {{"epochs", 6}}, .out = "whole"});
+  train({.given = {{"epochs", 2}}, .out = "run"});
+  train({.given = {{"epochs", 6}}, .out = "run", .resume = true});
+  EXPECT_EQ(io::read_file("run/model.safetensors"), io::read_file("whole/model.safetensors"));
+  const auto summary = nlohmann::json::parse(io::read_file("run/summary.json"));
+  EXPECT_EQ(summary.at("epochs"), 6);
+  // It has these settings from now on.
+  EXPECT_EQ(fault_of({.given = {{"epochs", 2}}, .out = "run", .resume = true}),
+            "--epochs 2: the run in run was started with 6, which cannot shrink");
+  EXPECT_NO_THROW(train({.out = "run", .resume = true}));
+  EXPECT_EQ(io::read_file("run/model.safetensors"), io::read_file("whole/model.safetensors"));
+}
+
+TEST_F(Form, ARangeTestFindsTheRate) {
+  EXPECT_EQ(fault_of({.find_lr = true}), "--find-lr: test-line has no learning rate");
+  const Trained found = train({.out = "found", .find_lr = true}, "test-rate");
+  const auto summary = nlohmann::json::parse(io::read_file("found/summary.json"));
+  const double rate = summary.at("lr");
+  EXPECT_GT(rate, 1e-6);
+  EXPECT_LT(rate, 10);
+  EXPECT_NE(io::read_file("found/report.html").find("range test"), std::string::npos);
+  // The same run as with that rate.
+  train({.given = {{"lr", rate}}, .out = "given"}, "test-rate");
+  EXPECT_EQ(io::read_file("found/model.safetensors"), io::read_file("given/model.safetensors"));
+  EXPECT_EQ(io::read_file("given/report.html").find("range test"), std::string::npos);
+  EXPECT_EQ(fault_of({.given = {{"lr", 0.1}}, .find_lr = true}, "test-rate"),
+            "--find-lr: the learning rate is that of --lr, or of the run that goes on");
+  EXPECT_NE(fault_of({.out = "found", .resume = true, .find_lr = true}, "test-rate"), "");
+  EXPECT_NO_THROW(train({.out = "found", .resume = true}, "test-rate"));
 }
 
 TEST_F(Form, ThereIsOneOfEachName) {

@@ -74,6 +74,7 @@ struct TrainJob {
   std::string out = {};                    // the folder to fill; empty: a new one under runs/
   bool resume = false;                     // go on from the checkpoint in `out`
   bool overwrite = false;                  // whatever run `out` holds is replaced
+  bool find_lr = false;                    // the setting "lr" is what a range test suggests
   bool quiet = false;                      // prints nothing
   std::function<bool()> interrupted = {};  // asked after each step
 };

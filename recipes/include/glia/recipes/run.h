@@ -66,6 +66,8 @@ report::Section curve(const training::Trainer& trainer, const std::string& title
 // Curves of "train_NAME" and "test_NAME".
 report::Section curves(const training::Trainer& trainer, const std::string& title,
                        const std::string& name, bool percent = false);
+// The losses of a range test by rate, with what it suggests.
+report::Section section_of(const training::LrRange& range);
 // "1 min 20 s".
 std::string duration(double seconds);
 
