@@ -124,7 +124,7 @@ std::map<std::string, Function> cases() {
       {"lars_nesterov", OPTIMIZER(LARS, .lr = 0.05, .momentum = 0.8, .nesterov = true,
                                   .trust_clip = true, .always_adapt = true)},
       {"lamb", OPTIMIZER(LAMB, .lr = 0.02)},
-      {"lamb_plain", OPTIMIZER(LAMB, .lr = 0.02, .weight_decay = 0, .bias_correction = false,
+      {"lamb_plain", OPTIMIZER(LAMB, .lr = 1e-3, .weight_decay = 0, .bias_correction = false,
                                .grad_averaging = false, .max_grad_norm = 0.05)},
       {"lamb_clip",
        OPTIMIZER(LAMB, .lr = 0.05, .max_grad_norm = 0, .trust_clip = true, .always_adapt = true)},
