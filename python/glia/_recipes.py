@@ -7,7 +7,8 @@ from . import _glia
 _recipes = _glia.recipes
 
 
-def train(name, /, *, out="", resume=False, overwrite=False, quiet=False, **settings):
+def train(name, /, *, out="", resume=False, overwrite=False, quiet=False, find_lr=False,
+          **settings):
     """Trains a recipe with these settings: train("k-means", clusters=10). Gives its folder and
     results. Ctrl-C saves what a run needs to go on, and raises glia.Interrupted."""
     recipe = _recipes.named(name)
@@ -20,7 +21,7 @@ def train(name, /, *, out="", resume=False, overwrite=False, quiet=False, **sett
 
     with _signal(stop):
         return recipe.train(_recipes.TrainJob(given=given, out=str(out), resume=resume,
-                                              overwrite=overwrite, quiet=quiet,
+                                              overwrite=overwrite, quiet=quiet, find_lr=find_lr,
                                               interrupted=lambda: bool(asked)))
 
 

@@ -29,6 +29,7 @@
 #include "tests/support/hostile.h"
 #include "tests/support/hostile_functions.h"
 #include "tests/support/hostile_layers.h"
+#include "tests/support/hostile_optim.h"
 
 namespace {
 // What one request for memory may be. Sizes here are below 10 or above 2^30.
@@ -108,26 +109,6 @@ Tensor pad_packed(Hostile& h) {
 
 // What an initialiser fills.
 Variable place(Hostile& h) { return Variable(rand(h.small_shape(2), h.yes() ? kF32 : kF64), true); }
-
-// Two steps with such options, and a third with a changed one.
-template <class Optimizer, class Options>
-void optimize(Hostile& h, const Options& options) {
-  const nn::Embedding model(3, 2, {.sparse = std::is_same_v<Optimizer, optim::SparseAdam>});
-  Optimizer optimizer(model.parameters(), options);
-  for (int i = 0; i < 3; ++i) {
-    optimizer.step(gradients(sum(model(tensor({0, 2}))), model.parameters()));
-    optimizer.set_lr(h.real());
-  }
-  h.use(model.parameters());
-}
-
-// The same by steps that ask for the loss themselves.
-void minimize(Hostile& h, const optim::LBFGSOptions& options) {
-  const nn::Linear model(3, 2);
-  optim::LBFGS optimizer(model.parameters(), options);
-  for (int i = 0; i < 2; ++i) optimizer.step([&] { return mean(square(model(ones({4, 3})) - 1)); });
-  h.use(model.parameters());
-}
 
 const std::map<std::string, Call>& calls() {
 #define USE(...) [](Hostile& h) { h.use(__VA_ARGS__); }
@@ -481,94 +462,6 @@ const std::map<std::string, Call>& calls() {
       {"kaiming_uniform_", DO(nn::init::kaiming_uniform_(place(h), {.a = h.real()}))},
       {"kaiming_normal_", DO(nn::init::kaiming_normal_(place(h), {.a = h.real()}))},
       {"orthogonal_", DO(nn::init::orthogonal_(place(h), h.real()))},
-      // optim.h
-      {"SGD", DO(optimize<optim::SGD>(h, optim::SGDOptions{.lr = h.rate(),
-                                          .momentum = h.rate(),
-                                          .dampening = h.rate(),
-                                          .weight_decay = h.rate(),
-                                          .nesterov = h.yes()}))},
-      {"Adam", DO(optimize<optim::Adam>(h, optim::AdamOptions{.lr = h.rate(),
-                                            .betas = {h.rate(), h.rate()},
-                                            .eps = h.rate(),
-                                            .weight_decay = h.rate(),
-                                            .amsgrad = h.yes()}))},
-      {"AdamW", DO(optimize<optim::AdamW>(h, optim::AdamWOptions{.lr = h.rate(),
-                                              .betas = {h.rate(), h.rate()},
-                                              .eps = h.rate(),
-                                              .weight_decay = h.rate()}))},
-      {"Adagrad", DO(optimize<optim::Adagrad>(h, optim::AdagradOptions{.lr = h.rate(),
-                                                  .lr_decay = h.rate(),
-                                                  .weight_decay = h.rate(),
-                                                  .initial_accumulator_value = h.rate(),
-                                                  .eps = h.rate()}))},
-      {"SparseAdam", DO(optimize<optim::SparseAdam>(
-                         h, optim::SparseAdamOptions{.lr = h.rate(), .betas = {h.rate(), h.rate()}, .eps = h.rate()}))},
-      {"Muon", DO(optimize<optim::Muon>(h, optim::MuonOptions{.lr = h.rate(),
-                                            .weight_decay = h.rate(),
-                                            .momentum = h.rate(),
-                                            .ns_coefficients = {h.rate(), h.rate(), h.rate()},
-                                            .eps = h.rate(),
-                                            .ns_steps = h.count()}))},
-      {"Adafactor", DO(optimize<optim::Adafactor>(h, optim::AdafactorOptions{.lr = h.rate(),
-                                                      .beta2_decay = -h.rate(),
-                                                      .eps = {h.rate(), h.rate()},
-                                                      .d = h.rate(),
-                                                      .weight_decay = h.rate()}))},
-      {"ASGD", DO(optimize<optim::ASGD>(h, optim::ASGDOptions{.lr = h.rate(), .lambd = h.rate(), .alpha = h.real(),
-                                            .t0 = h.rate(), .weight_decay = h.rate()}))},
-      {"LARS", DO(optimize<optim::LARS>(h, optim::LARSOptions{.lr = h.rate(),
-                                            .momentum = h.rate(),
-                                            .dampening = h.rate(),
-                                            .weight_decay = h.rate(),
-                                            .nesterov = h.yes(),
-                                            .trust_coeff = h.rate(),
-                                            .eps = h.rate(),
-                                            .trust_clip = h.yes()}))},
-      {"LAMB", DO(optimize<optim::LAMB>(h, optim::LAMBOptions{.lr = h.rate(),
-                                            .betas = {h.rate(), h.rate()},
-                                            .eps = h.rate(),
-                                            .weight_decay = h.rate(),
-                                            .max_grad_norm = h.rate()}))},
-      {"Shampoo", DO(optimize<optim::Shampoo>(h, optim::ShampooOptions{.lr = h.rate(),
-                                                  .momentum = h.rate(),
-                                                  .eps = h.rate(),
-                                                  .beta2 = h.rate(),
-                                                  .update_freq = h.integer(),
-                                                  .max_dim = h.integer()}))},
-      {"GradScaler", DO(optim::GradScaler scaler({.init_scale = h.real(), .growth_factor = h.real(),
-                                                  .backoff_factor = h.rate(), .growth_interval = h.integer()});
-                        h.use(scaler.unscale({h.tensor()})); h.use(scaler.scale(h.tensor())))},
-      {"ReduceLROnPlateau", DO(const nn::Linear model(1, 1); optim::SGD sgd(model.parameters());
-                               optim::ReduceLROnPlateau plateau(sgd, {.factor = h.rate(), .patience = h.integer(),
-                                   .threshold = h.real(), .cooldown = h.integer(), .min_lr = h.real(), .eps = h.real()});
-                               for (int i = 0; i < 4; ++i) plateau.step(h.real()))},
-      {"centralize_gradients", USE(optim::centralize_gradients({h.tensor()}))},
-      {"l1_penalty", DO(const nn::Linear model(2, 1); h.use(optim::l1_penalty(model.parameters(), h.real())))},
-      {"l2_penalty", DO(const nn::Linear model(2, 1); h.use(optim::l2_penalty(model.parameters(), h.real())))},
-      {"constrain_max_norm",
-       DO(const nn::Linear model(2, 1);
-          optim::constrain_max_norm(model.parameters(), h.real(), static_cast<int>(h.axis())); h.use(model.parameters()))},
-      {"LBFGS", DO(minimize(h, optim::LBFGSOptions{.lr = h.rate(),
-                                   .max_iter = h.count(),
-                                   .max_eval = h.count(),
-                                   .tolerance_grad = h.rate(),
-                                   .tolerance_change = h.rate(),
-                                   .history_size = h.count(),
-                                   .line_search_fn = h.yes() ? optim::LineSearch::kNone
-                                                             : optim::LineSearch::kStrongWolfe}))},
-      {"clip_grad_norm",
-       USE(optim::clip_grad_norm({h.tensor(), h.tensor()}, h.real(), h.real()).gradients)},
-      {"clip_grad_value", USE(optim::clip_grad_value({h.tensor()}, h.real()))},
-      {"constant", DO(optim::constant(h.real())(h.integer()))},
-      {"step_lr", DO(optim::step_lr(h.real(), h.integer(), h.real())(h.integer()))},
-      {"cosine", DO(optim::cosine(h.real(), h.integer(), h.real())(h.integer()))},
-      {"linear_warmup",
-       DO(optim::linear_warmup(h.integer(), optim::constant(h.real()))(h.integer()))},
-      {"one_cycle",
-       DO(optim::one_cycle(h.real(), h.integer(), {.pct_start = h.real(),
-                                                   .div_factor = h.real(),
-                                                   .final_div_factor = h.real(),
-                                                   .three_phase = h.yes()})(h.integer()))},
   };
 #undef USE
 #undef DO
@@ -579,7 +472,7 @@ const std::map<std::string, Call>& calls() {
   [[maybe_unused]] static const bool whole = [] {
     for (auto& [name, call] : hostile_array_functions()) list[name] = call;
     for (const auto& more : {hostile_picture_functions(), hostile_activations_and_norms(),
-                             hostile_losses(), hostile_schedules()})
+                             hostile_losses(), hostile_optimizers(), hostile_schedules()})
       for (const auto& [name, call] : more) list[name] = call;
     return true;
   }();

@@ -1,5 +1,5 @@
-// Calls of convolutions, pools, pictures, activations, norms, losses, their layers, and schedules
-// with arguments as far out as their types go.
+// Calls of convolutions, pools, pictures, activations, norms, losses and their layers with arguments
+// as far out as their types go.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,6 @@
 #include "glia/ops/image.h"
 #include "glia/ops/loss.h"
 #include "glia/ops/normalize.h"
-#include "glia/optim.h"
 #include "tests/support/hostile.h"
 
 namespace glia::test {
@@ -265,44 +264,6 @@ inline HostileCalls hostile_losses() {
                                           {h.count(), h.count()},
                                           {.div_value = h.rate()})(h.floats({2, 3}), h.indices({2}))
                .output)},
-  };
-}
-
-inline HostileCalls hostile_schedules() {
-  using namespace optim;
-  return {
-      {"multi_step_lr",
-       DO(multi_step_lr(h.real(), {h.integer(), h.integer()}, h.real())(h.integer()))},
-      {"constant_lr", DO(constant_lr(h.real(), h.real(), h.integer())(h.integer()))},
-      {"linear_lr", DO(linear_lr(h.real(), h.real(), h.real(), h.integer())(h.integer()))},
-      {"exponential_lr", DO(exponential_lr(h.real(), h.real())(h.integer()))},
-      {"polynomial_lr", DO(polynomial_lr(h.real(), h.integer(), h.real())(h.integer()))},
-      {"cosine_annealing_lr",
-       DO(cosine_annealing_lr(h.real(), h.integer(), h.real())(h.integer()))},
-      {"cosine_annealing_warm_restarts",
-       DO(cosine_annealing_warm_restarts(h.real(), h.integer(), h.integer(),
-                                         h.real())(h.integer()))},
-      {"cyclic_lr", DO(cyclic_lr(h.real(), h.real(),
-                                 {.step_size_up = h.integer(),
-                                  .step_size_down = h.integer(),
-                                  .gamma = h.real()})(h.integer()))},
-      {"lambda_lr", DO(lambda_lr(h.real(), [](int64_t) { return 0.5; })(h.integer()))},
-      // As many factors as steps.
-      {"multiplicative_lr",
-       DO(multiplicative_lr(h.real(), [](int64_t) { return 0.5; })(h.count() % 100))},
-      {"sequential_lr",
-       DO(sequential_lr({optim::constant(1), optim::constant(2)}, {h.integer()})(h.integer()))},
-      {"chained_scheduler", DO(chained_scheduler(h.real(), {optim::constant(1)})(h.integer()))},
-      {"one_cycle_momentum",
-       DO(one_cycle_momentum(h.integer(), {.pct_start = h.real(),
-                                           .anneal_strategy = Anneal::kLinear,
-                                           .three_phase = h.yes(),
-                                           .base_momentum = h.rate(),
-                                           .max_momentum = h.rate()})(h.integer()))},
-      {"swa_lr", DO(swa_lr(h.real(), h.real(), h.integer())(h.integer()))},
-      {"inverse_sqrt_lr", DO(inverse_sqrt_lr(h.real(), h.integer())(h.integer()))},
-      {"wsd_lr",
-       DO(wsd_lr(h.real(), h.integer(), h.integer(), h.integer(), h.real())(h.integer()))},
   };
 }
 

@@ -181,7 +181,10 @@ TEST_F(Training, ARangeTestSmoothsAndSuggestsAsFastai) {
   optim::SGD sgd(list, {.lr = 1});
   const auto task_of = [&](std::function<double(int64_t)> loss) -> Task {
     return {.parts = {{"sgd", sgd},
-                      {"w", [&]() -> StateDict { return {{"w", w}}; },
+                      {"w",
+                       [&]() -> StateDict {
+                         return {{"w", w}};
+                       },
                        [&](const StateDict& state) { w.set(state.at(0).second); }}},
             .step = [&, loss, i = int64_t{0}](const data::Sample&) mutable -> Metrics {
               sgd.step({ones({}, kF64)});
