@@ -4,20 +4,13 @@
 #include <cmath>
 #include <vector>
 
+#include "checks.h"
 #include "glia/error.h"
 #include "glia/io.h"
 #include "jpeg.h"
 
 namespace glia::vision {
 namespace {
-
-void check_image(const char* op, const Tensor& image, Where where) {
-  if (image.dtype() != kU8 || image.rank() != 3 || image.size(2) < 1 || image.size(2) > 4 ||
-      image.numel() == 0)
-    throw ShapeError(std::string(op) + ": an image is u8 (H, W, 1 to 4), not " +
-                         name(image.dtype()) + " " + image.shape().str(),
-                     where);
-}
 
 // What of the source each output is made of: weights of source[first], source[first + 1], ...
 struct Taps {
