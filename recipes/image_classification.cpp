@@ -6,6 +6,7 @@
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
 #include "glia/vision/models.h"
+#include "glia/vision/transforms.h"
 #include "recipes/src/classification.h"
 #include "recipes/src/image_predictor.h"
 
@@ -17,7 +18,7 @@ constexpr int64_t kPrefetch = 4;
 constexpr double kLabelSmoothing = 0.05;
 
 struct ImageSettings : TrainingSettings {
-  std::string data, model;
+  std::string data, model, augment;
   int64_t size = 0, epochs = 0, batch = 0, shift = 0;
   double lr = 0, test_share = 0;
   bool mirror = false;
@@ -44,9 +45,17 @@ struct ImageSettings : TrainingSettings {
       : resnet ? 0.2
                : 0.005,
       "Highest learning rate of the one-cycle schedule, of AdamW, or SGD for resnet20.", {0, 1000});
-    f(mirror, "mirror", data != "mnist" && data != "digits",
+    f(augment, "augment", "basic",
+      "How training images are changed by chance: not at all, by --mirror and --shift, or besides "
+      "by an erased box, RandAugment, or TrivialAugment.",
+      {{"none", "basic", "erasing", "randaugment", "trivial"}});
+    const bool changes = augment != "none";
+    f(mirror, "mirror", changes && data != "mnist" && data != "digits",
       "Shows every second training image, by chance, mirrored.");
-    f(shift, "shift", data == "cifar10" ? 4 : 1,
+    f(shift, "shift",
+      !changes            ? 0
+      : data == "cifar10" ? 4
+                          : 1,
       "Shows training images shifted by up to so many pixels to each side.", {0, 64});
     TrainingSettings::declare(f);
   }
@@ -58,11 +67,21 @@ vision::Classifier network(const ImageSettings& s, const ImageForm& form) {
                                  static_cast<int64_t>(form.classes.size()));
 }
 
+// What is done to a training image besides; empty: nothing.
+vision::Transform policy(const std::string& augment) {
+  if (augment == "erasing") return vision::RandomErasing{};
+  if (augment == "randaugment") return vision::RandAugment{};
+  if (augment == "trivial") return vision::TrivialAugmentWide{};
+  return {};
+}
+
 void train(Run& run, const ImageSettings& s) {
   const auto [images, unseen, form] = read_images(s.source(), s.size);
   auto test = batches(unseen, form);
-  const auto augment = [&, &form = form](data::Random& random, const Tensor& x, const Tensor& y) {
-    return std::array{form.augmented(random, x, s.shift, s.mirror), y};
+  const auto augment = [&, &form = form, change = policy(s.augment)](
+                           data::Random& random, const Tensor& x, const Tensor& y) {
+    const Tensor changed = change ? vision::transformed(random, x, change) : x;
+    return std::array{form.augmented(random, changed, s.shift, s.mirror), y};
   };
   auto training = data::from_tensors(images.images, images.labels)
                       .shuffle(s.seed)

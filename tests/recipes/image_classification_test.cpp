@@ -100,6 +100,23 @@ TEST_F(ImageClassification, AFolderWithTrainAndTest) {
   EXPECT_FALSE(fs::exists("other"));
 }
 
+TEST_F(ImageClassification, EveryAugmentation) {
+  write_set("photos", 10, true);
+  write_set("grey", 10, false);
+  for (const char* augment : {"none", "basic", "erasing", "randaugment", "trivial"})
+    for (const char* data : {"photos", "grey"}) {
+      const Values more = {{"augment", augment}, {"epochs", 2}, {"mirror", true}};
+      const std::string name = std::string(data) + "-" + augment;
+      const Trained run = train(kName, job(data, name, more));
+      train(kName, job(data, name + "-again", more));
+      EXPECT_EQ(io::read_file(name + "/model.safetensors"),
+                io::read_file(name + "-again/model.safetensors"))
+          << name;
+    }
+  EXPECT_NE(fault_of(kName, job("photos", "no", {{"augment", "all"}})).find("all"),
+            std::string::npos);
+}
+
 TEST_F(ImageClassification, FaultsOfFolders) {
   EXPECT_EQ(fault_of(kName, job("nowhere", "run")),
             "--data: 'nowhere' is neither a data set of `glia data list` nor a folder");
