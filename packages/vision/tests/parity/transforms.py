@@ -77,9 +77,11 @@ def places(height, width):
                         (7.1, 0, 0, 0.8, 21.3, -11.7)):
             yield "affine", [*numbers, mode, fill]
             yield "affine", [*numbers, mode, fill, 3.25, 7.5]
-        for angle in (0, 31.7, -100.3, 180, 270.2, 90) if width != height else (31.7, 90, -90):
+        for angle in (0, 31.7, -100.3, 180, 270.2):
             for expand in (0, 1):
                 yield "rotate", [angle, mode, expand, fill]
+        for angle in (90, 270):  # without expand, pixels of odd sizes lie half between others
+            yield "rotate", [angle, mode, 1, fill]
         yield "perspective", [*np.ravel(CORNERS), mode]
         yield "elastic", [mode]
 
