@@ -217,7 +217,8 @@ Tensor Clusterer::fit_predict(const Tensor& x, const Tensor& y, const Tensor& sa
 
 ParamValues get_params(const Estimator& estimator) {
   ParamValues values;
-  for (const Param& p : estimator.clone()->params()) values.emplace_back(p.name(), p.value());
+  const std::unique_ptr<Estimator> copy = estimator.clone();  // lives as long as its options
+  for (const Param& p : copy->params()) values.emplace_back(p.name(), p.value());
   return values;
 }
 
