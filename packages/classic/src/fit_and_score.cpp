@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "glia/classic/search.h"
 #include "glia/ops.h"
 #include "glia/parallel.h"
 #include "glia/runtime.h"
@@ -137,6 +138,8 @@ std::vector<TrainTest> all_splits(std::string_view op, const CV& cv, const Estim
 const Tensor* classes_of(const Estimator& estimator) {
   if (const auto* classifier = dynamic_cast<const Classifier*>(&estimator))
     return &classifier->classes;
+  if (const auto* search = dynamic_cast<const SearchCV*>(&estimator))
+    return classes_of(search->best_estimator());
   const Tensor* classes = nullptr;
   for (const auto& [name, part] : estimator.parts())  // of a pipeline, the last one's
     if (const Tensor* own = classes_of(*part)) classes = own;

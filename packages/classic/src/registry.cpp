@@ -7,6 +7,7 @@
 #include "glia/classic/mixture.h"
 #include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
+#include "glia/classic/search.h"
 #include "glia/classic/semi_supervised.h"
 #include "glia/classic/svm.h"
 
@@ -28,7 +29,10 @@ constexpr Entry kEntries[] = {
     {"DBSCAN", make<DBSCAN>},
     {"FastICA", make<FastICA>},
     {"GaussianMixture", make<GaussianMixture>},
+    {"GridSearchCV", make<GridSearchCV>},
     {"HDBSCAN", make<HDBSCAN>},
+    {"HalvingGridSearchCV", make<HalvingGridSearchCV>},
+    {"HalvingRandomSearchCV", make<HalvingRandomSearchCV>},
     {"KMeans", make<KMeans>},
     {"KNeighborsClassifier", make<KNeighborsClassifier>},
     {"KNeighborsRegressor", make<KNeighborsRegressor>},
@@ -40,10 +44,12 @@ constexpr Entry kEntries[] = {
     {"OPTICS", make<OPTICS>},
     {"OneClassSVM", make<OneClassSVM>},
     {"PCA", make<PCA>},
+    {"RandomizedSearchCV", make<RandomizedSearchCV>},
     {"SVC", make<SVC>},
     {"SVR", make<SVR>},
     {"SpectralClustering", make<SpectralClustering>},
     {"StandardScaler", make<StandardScaler>},
+    {"TPESearchCV", make<TPESearchCV>},
     {"TruncatedSVD", make<TruncatedSVD>},
 };
 

@@ -163,7 +163,7 @@ Tensor cross_val_predict(const Estimator& estimator, const Tensor& x, const Tens
         copy->fit(rows(x, train), rows(y, train), rows(problem.fit_weight, train), where);
         Tensor part = said(*copy, options.method, rows(x, test), where);
         const Tensor* own = all.defined() ? classes_of(*copy) : nullptr;
-        if (own) part = in_all_classes(part, *own, all, options.method, where);
+        if (own && own->defined()) part = in_all_classes(part, *own, all, options.method, where);
         eval(part, where);
         parts[i] = part;
       },

@@ -123,8 +123,8 @@ TEST(Splits, ShuffledOnesArePartitionsOfTheSeed) {
       EXPECT_EQ(validator.get_n_splits(x, y, groups), 4);
       // The last of them moves only groups that are alike.
       const auto other = make({.n_splits = 4, .shuffle = true, .random_state = 7});
-      if (validator.name() != "StratifiedGroupKFold")
-        EXPECT_NE(of(other.split(x, y, groups)[0].test), of(splits[0].test));
+      if (validator.name() == "StratifiedGroupKFold") continue;
+      EXPECT_NE(of(other.split(x, y, groups)[0].test), of(splits[0].test));
     }
   };
   each([](const KFoldOptions& o) { return KFold(o); });
