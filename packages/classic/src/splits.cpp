@@ -86,6 +86,26 @@ int64_t checked_samples(std::string_view op, const Tensor& x, int64_t n_splits, 
   return n;
 }
 
+Groups checked_groups(std::string_view op, const Tensor& groups, int64_t samples, int64_t n_splits,
+                      Where where) {
+  Groups g = group_codes(op, groups, samples, where);
+  if (n_splits > g.count)
+    refuse(op, count_of("n_splits", n_splits) + " for " + std::to_string(g.count) + " groups",
+           where);
+  return g;
+}
+
+// 0, 1, ..., in an order that is drawn if the options say so.
+std::vector<int64_t> order_of(int64_t n, const KFoldOptions& options) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  if (options.shuffle) {
+    data::Random random(options.random_state);
+    shuffle(order, random);
+  }
+  return order;
+}
+
 // Which class each sample has, and how many samples each class.
 struct Strata {
   std::vector<int64_t> of, counts;
@@ -136,12 +156,8 @@ KFoldBase::KFoldBase(std::string_view name, const KFoldOptions& options, Where w
 
 Splits KFold::split(const Tensor& x, const Tensor&, const Tensor&, Where where) const {
   const int64_t k = options_.n_splits, n = checked_samples("KFold.split", x, k, where);
-  std::vector<int64_t> order(static_cast<size_t>(n)), fold(static_cast<size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  if (options_.shuffle) {
-    data::Random random(options_.random_state);
-    shuffle(order, random);
-  }
+  const std::vector<int64_t> order = order_of(n, options_);
+  std::vector<int64_t> fold(static_cast<size_t>(n));
   auto at = order.begin();
   for (int64_t i = 0; i < k; ++i)
     for (int64_t left = part_size(n, k, i); left > 0; --left) fold[*at++] = i;
@@ -178,14 +194,9 @@ Splits StratifiedKFold::split(const Tensor& x, const Tensor& y, const Tensor&, W
 Splits GroupKFold::split(const Tensor& x, const Tensor&, const Tensor& groups, Where where) const {
   const char* op = "GroupKFold.split";
   const int64_t k = options_.n_splits, n = checked_samples(op, x, k, where);
-  const Groups g = group_codes(op, groups, n, where);
-  if (k > g.count)
-    refuse(op, count_of("n_splits", k) + " for " + std::to_string(g.count) + " groups", where);
-  std::vector<int64_t> fold_of(static_cast<size_t>(g.count)), order(fold_of.size());
-  std::iota(order.begin(), order.end(), 0);
+  const Groups g = checked_groups(op, groups, n, k, where);
+  std::vector<int64_t> order = order_of(g.count, options_), fold_of(order.size());
   if (options_.shuffle) {
-    data::Random random(options_.random_state);
-    shuffle(order, random);
     auto at = order.begin();
     for (int64_t i = 0; i < k; ++i)
       for (int64_t left = part_size(g.count, k, i); left > 0; --left) fold_of[*at++] = i;
@@ -286,15 +297,8 @@ Splits StratifiedGroupKFold::split(const Tensor& x, const Tensor& y, const Tenso
   const char* op = "StratifiedGroupKFold.split";
   const int64_t k = options_.n_splits, n = checked_samples(op, x, k, where);
   const Strata s = strata_of(op, y, n, k, where);
-  const Groups g = group_codes(op, groups, n, where);
-  if (k > g.count)
-    refuse(op, count_of("n_splits", k) + " for " + std::to_string(g.count) + " groups", where);
-  std::vector<int64_t> order(static_cast<size_t>(g.count)), fold_of(order.size());
-  std::iota(order.begin(), order.end(), 0);
-  if (options_.shuffle) {
-    data::Random random(options_.random_state);
-    shuffle(order, random);
-  }
+  const Groups g = checked_groups(op, groups, n, k, where);
+  std::vector<int64_t> order = order_of(g.count, options_), fold_of(order.size());
   std::vector<std::vector<double>> counts(order.size(), std::vector<double>(s.counts.size()));
   for (int64_t i = 0; i < n; ++i) ++counts[g.of[i]][s.of[i]];
   std::vector<double> spread;
