@@ -55,32 +55,11 @@ std::string type_name(const recipes::Setting& setting) {
   return std::holds_alternative<int64_t>(setting.fallback) ? "N" : "X";
 }
 
-void add_setting(CLI::App& command, const recipes::Setting& setting,
-                 const std::shared_ptr<recipes::TrainJob>& job) {
-  const std::string name = "--" + setting.name;
-  if (std::holds_alternative<bool>(setting.fallback)) {
-    command.add_flag_callback(
-        name, [job, setting] { job->given.emplace_back(setting.name, true); }, setting.help);
-    if (setting.fallback_text != "false")
-      command.add_flag_callback(
-          "--no-" + setting.name, [job, setting] { job->given.emplace_back(setting.name, false); },
-          "Does not. Default of " + name + ": " + setting.fallback_text + ".");
-    return;
-  }
-  add_text(
-      command, name,
-      [job, setting](const std::string& text) {
-        job->given.emplace_back(setting.name, recipes::parse(setting, text));
-      },
-      setting.help)
-      ->type_name(type_name(setting))
-      ->default_str(setting.fallback_text);
-}
-
 void add_train(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
   auto job = std::make_shared<recipes::TrainJob>();
   job->interrupted = session.interrupted;
-  for (const recipes::Setting& setting : recipe.settings()) add_setting(command, setting, job);
+  const std::shared_ptr<recipes::Values> given(job, &job->given);
+  for (const recipes::Setting& setting : recipe.settings()) add_setting(command, setting, given);
   add_text(
       command, "--threads",
       [](const std::string& text) {
@@ -301,6 +280,33 @@ void print_list() {
 
 }  // namespace
 
+void add_setting(CLI::App& command, const recipes::Setting& setting,
+                 const std::shared_ptr<recipes::Values>& given) {
+  const std::string name = "--" + setting.name;
+  if (std::holds_alternative<bool>(setting.fallback)) {
+    command.add_flag_callback(
+        name, [given, setting] { given->emplace_back(setting.name, true); }, setting.help);
+    if (setting.fallback_text != "false")
+      command.add_flag_callback(
+          "--no-" + setting.name, [given, setting] { given->emplace_back(setting.name, false); },
+          "Does not. Default of " + name + ": " + setting.fallback_text + ".");
+    return;
+  }
+  add_text(
+      command, name,
+      [given, setting](const std::string& text) {
+        given->emplace_back(setting.name, recipes::parse(setting, text));
+      },
+      setting.help)
+      ->type_name(type_name(setting))
+      ->default_str(setting.fallback_text);
+}
+
+std::vector<RecipeCommand>& more_commands() {
+  static std::vector<RecipeCommand> commands;
+  return commands;
+}
+
 int64_t parse_whole(const std::string& name, const std::string& text, double low, double high) {
   const recipes::Setting setting{.name = name, .fallback = int64_t{0}, .range = {low, high}};
   return std::get<int64_t>(recipes::parse(setting, text));
@@ -315,6 +321,8 @@ void add_recipes(CLI::App& app, const Session& session) {
   add_command(app, "generate", "Writes a text by a trained model.", with(add_generate),
               [](const recipes::Recipe& recipe) { return recipe.generates; });
   add_command(app, "evaluate", "Says how good a trained model is on data.", with(add_evaluate));
+  for (const RecipeCommand& more : more_commands())
+    add_command(app, more.name, more.description, with(more.add));
   auto json = std::make_shared<bool>();
   CLI::App* list = app.add_subcommand("list", "Lists the recipes by kind of task.");
   list->add_flag("--json", *json, "Prints JSON.");
