@@ -170,7 +170,7 @@ def clusterers():
     train, test = ms.validation_curve(peer, x, None, param_name="max_iter", param_range=[1, 2, 5], cv=4)
     near("k-means: by max_iter", ours["by_test"], test, 1e-9)
     near("k-means: by max_iter, train", ours["by_train"], train, 1e-9)
-    sizes, train, test = ms.learning_curve(peer, x, cv=4)
+    sizes, train, test = ms.learning_curve(peer, x, None, cv=4)
     near("k-means: sizes", ours["sizes"], sizes)
     near("k-means: curve", ours["curve_test"], test, 1e-9)
     for factor, most, aggressive in ((3, 9, False), (2, 9, False), (3, 3, True), (2.5, 20, False)):
