@@ -53,6 +53,20 @@ TensorFunction vmap(const TensorFunction& f, const std::vector<int>& in_axes = {
 Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs,
                   std::source_location where = std::source_location::current());
 
+struct CheckpointOptions {
+  // So many, of equally many functions, of which all but the last are checkpoints: as PyTorch's.
+  int64_t segments = 0;
+  // Or, instead: what functions record to keep, all of it counted, at most so much at any time.
+  int64_t bytes = 0;
+};
+// functions[n - 1](... functions[0](x)) in segments whose intermediate values are computed again in
+// the backward pass. Of `bytes` the segments are found that compute least again: the last functions
+// keep their values, all of them if they may; a ValueError names the least that it takes. Functions
+// are called once.
+Tensor checkpoint_sequential(const std::vector<TensorFunction>& functions, const Tensor& x,
+                             const CheckpointOptions& options,
+                             std::source_location where = std::source_location::current());
+
 // backward(inputs, output, gradient of output) -> one gradient for each input (undefined: none).
 using CustomBackward = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs,
                                                          const Tensor& out, const Tensor& grad)>;

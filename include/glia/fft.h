@@ -62,6 +62,16 @@ Complex rfft2(const Tensor& x, const std::vector<int64_t>& s = {}, const Axes& a
 Tensor irfft2(const Complex& x, const std::vector<int64_t>& s = {}, const Axes& axes = {-2, -1},
               Norm norm = Norm::kBackward, Where where = Where::current());
 
+// As hfft along the last of the axes, with fft along the others; and back.
+Tensor hfftn(const Complex& x, const std::vector<int64_t>& s = {}, const Axes& axes = {},
+             Norm norm = Norm::kBackward, Where where = Where::current());
+Complex ihfftn(const Tensor& x, const std::vector<int64_t>& s = {}, const Axes& axes = {},
+               Norm norm = Norm::kBackward, Where where = Where::current());
+Tensor hfft2(const Complex& x, const std::vector<int64_t>& s = {}, const Axes& axes = {-2, -1},
+             Norm norm = Norm::kBackward, Where where = Where::current());
+Complex ihfft2(const Tensor& x, const std::vector<int64_t>& s = {}, const Axes& axes = {-2, -1},
+               Norm norm = Norm::kBackward, Where where = Where::current());
+
 // ---- Order of frequencies ---------------------------------------------------------------------
 
 // The frequency of each number of a spectrum, in cycles per unit, for samples d units apart.
@@ -96,6 +106,16 @@ Tensor blackman_window(int64_t n, bool periodic = true, DType dtype = kF32);
 Tensor bartlett_window(int64_t n, bool periodic = true, DType dtype = kF32);
 Tensor kaiser_window(int64_t n, bool periodic = true, double beta = 12, DType dtype = kF32);
 Tensor gaussian_window(int64_t n, double std = 1, bool periodic = true, DType dtype = kF32);
+// a[0] - a[1] cos(t) + a[2] cos(2 t) - ..., t from 0 to 2 pi; hamming with alpha and 1 - alpha.
+Tensor general_cosine_window(int64_t n, const std::vector<double>& a, bool periodic = true,
+                             DType dtype = kF32);
+Tensor general_hamming_window(int64_t n, double alpha = 0.54, bool periodic = true,
+                              DType dtype = kF32);
+Tensor nuttall_window(int64_t n, bool periodic = true, DType dtype = kF32);
+Tensor cosine_window(int64_t n, bool periodic = true, DType dtype = kF32);
+// exp(-|k - center| / tau), tau above 0; center: the middle if unset.
+Tensor exponential_window(int64_t n, std::optional<double> center = {}, double tau = 1,
+                          bool periodic = true, DType dtype = kF32);
 
 // ---- Short-time spectra -----------------------------------------------------------------------
 

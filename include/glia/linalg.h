@@ -39,6 +39,8 @@ struct SlogdetResult {
 };
 // det = sign * exp(logabsdet); 0 and -infinity of a singular matrix, which has no gradient.
 SlogdetResult slogdet(const Tensor& a, Where where = Where::current());
+// log(det): minus infinity of a singular matrix, NaN where the determinant is negative.
+Tensor logdet(const Tensor& a, Where where = Where::current());
 
 // ---- Factorisations ---------------------------------------------------------------------------
 
@@ -59,6 +61,8 @@ struct LUFactorResult {
   Tensor LU, pivots;  // L below the diagonal and U in one (..., M, N); (..., K) i32, from 1
 };
 LUFactorResult lu_factor(const Tensor& a, Where where = Where::current());
+// P, L and U of what lu_factor() gives.
+LUResult lu_unpack(const Tensor& lu, const Tensor& pivots, Where where = Where::current());
 struct LUSolveOptions {
   bool left = true;
   bool adjoint = false;  // of A transposed

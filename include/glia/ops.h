@@ -91,7 +91,7 @@ Tensor unsqueeze(const Tensor& x, int axis, Where where = Where::current());
 Tensor permute(const Tensor& x, const Axes& axes, Where where = Where::current());
 Tensor transpose(const Tensor& x, int axis0 = -2, int axis1 = -1, Where where = Where::current());
 Tensor expand(const Tensor& x, const Shape& shape, Where where = Where::current());
-// Zeros (or `value`) before and after each axis: pads[i] = {before, after}.
+// Zeros (or `value`) before and after each axis: pads[i] = {before, after}; less than 0: cut off.
 Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads,
            const Number& value = 0, Where where = Where::current());
 Tensor slice(const Tensor& x, int axis, Slice range, Where where = Where::current());
@@ -106,7 +106,8 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int axis = 0,
                           Where where = Where::current());
 
 // ---- Reductions -----------------------------------------------------------------------------
-// Over `axes` (all when empty). Integer and bool sums are i64.
+// Over `axes` (all when empty). Integer and bool sums are i64. As of all functions along an axis, a
+// tensor of rank 0 has one, 0 or -1.
 
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false,
            Where where = Where::current());

@@ -1,4 +1,6 @@
 // Functions whose derivative is not that of their recorded graph.
+#include <numeric>
+#include <optional>
 #include <unordered_map>
 
 #include "autodiff/trace.h"
@@ -77,12 +79,8 @@ Tensor replay(const Recording& recording, const std::vector<Tensor>& outside) {
   return last;
 }
 
-}  // namespace
-
-Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs, Where where) {
-  require_defined("checkpoint", "input", inputs, where);
-  const uint64_t start = sequence_now();
-  const Tensor y = call("checkpoint", f, inputs, where);
+// y as the result of what was recorded after `start`, which its derivative records again.
+Tensor checkpointed(const Tensor& y, uint64_t start) {
   if (!y.requires_grad() || y.node()->sequence <= start || y.node()->trainable) return y;
   std::vector<Tensor> arguments;
   {
@@ -109,6 +107,136 @@ Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs, Wh
     return grads;
   };
   return with_rule(stop_gradient(y), arguments, rule, y.node()->where);
+}
+
+// ---- Which functions are computed again ---------------------------------------------------------
+
+// What the functions of a sequence keep.
+struct Kept {
+  std::vector<int64_t> inputs;  // bytes of each function's input
+  std::vector<int64_t> before;  // of all that the functions before the i-th record
+
+  int64_t between(size_t first, size_t last) const { return before[last] - before[first]; }
+
+  // The ends of segments that are computed again, of which the functions behind the last keep all
+  // of theirs: as many of these as there can be. Nothing if `bytes` are too few.
+  std::optional<std::vector<size_t>> segments(int64_t bytes) const {
+    const size_t n = inputs.size();
+    // What the segments up to the i-th function keep at least, and where the last one begins.
+    std::vector<int64_t> least(n + 1, -1);
+    std::vector<size_t> begin(n + 1, 0);
+    least[0] = 0;
+    for (size_t i = 0; i <= n; ++i) {
+      for (size_t j = 0; j < i; ++j) {
+        if (least[j] < 0) continue;
+        const int64_t kept = least[j] + inputs[j];
+        if (kept + between(j, i) <= bytes && (least[i] < 0 || kept < least[i]))
+          least[i] = kept, begin[i] = j;
+      }
+      if (least[i] < 0 || least[i] + between(i, n) > bytes) continue;
+      std::vector<size_t> ends;
+      for (size_t end = i; end > 0; end = begin[end]) ends.insert(ends.begin(), end);
+      return ends;
+    }
+    return {};
+  }
+
+  int64_t least_bytes() const {
+    int64_t few = -1,
+            enough = before.back() + std::accumulate(inputs.begin(), inputs.end(), int64_t{0});
+    while (enough - few > 1) {
+      const int64_t middle = few + (enough - few) / 2;
+      (segments(middle) ? enough : few) = middle;
+    }
+    return enough;
+  }
+};
+
+int64_t bytes_of(const Node& node) {
+  return node.shape.numel() * static_cast<int64_t>(size_of(node.dtype));
+}
+
+// The bytes of what was recorded for y after `start`; views have none.
+int64_t recorded_bytes(const Tensor& y, uint64_t start) {
+  std::lock_guard hold(graph_lock());
+  Node* const root = y.node();
+  int64_t bytes = 0;
+  for (const Node* node : recorded_since(start, {&root, 1}, [](Node* n) { return n->trainable; })) {
+    if (!node->trainable && node->op->kind != Kind::kView) bytes += bytes_of(*node);
+  }
+  return bytes;
+}
+
+// y, which was recorded after `start`, as a function of `now` instead of `before`.
+Tensor on_other_input(const Tensor& y, uint64_t start, const Tensor& before, const Tensor& now) {
+  if (y.node() == before.node()) return now;
+  if (!y.requires_grad() || y.node()->sequence <= start || y.node()->trainable) return y;
+  std::lock_guard hold(graph_lock());
+  const Recording recording(y, start);
+  std::vector<Tensor> outside;
+  for (Node* node : recording.outside)
+    outside.push_back(node == before.node() ? now : handle(node));
+  return replay(recording, outside);
+}
+
+}  // namespace
+
+Tensor checkpoint(const TensorFunction& f, const std::vector<Tensor>& inputs, Where where) {
+  require_defined("checkpoint", "input", inputs, where);
+  const uint64_t start = sequence_now();
+  return checkpointed(call("checkpoint", f, inputs, where), start);
+}
+
+Tensor checkpoint_sequential(const std::vector<TensorFunction>& functions, const Tensor& x,
+                             const CheckpointOptions& options, Where where) {
+  constexpr const char* kName = "checkpoint_sequential";
+  require_defined(kName, "input", {x}, where);
+  const auto n = static_cast<int64_t>(functions.size());
+  if (n == 0) throw ValueError(std::string(kName) + ": no functions", where);
+  if ((options.segments == 0) == (options.bytes == 0) || options.segments < 0 ||
+      options.segments > n || options.bytes < 0)
+    throw ValueError(std::string(kName) + ": " + std::to_string(options.segments) +
+                         " segments and " + std::to_string(options.bytes) + " bytes of " +
+                         std::to_string(n) + " functions, not one of both",
+                     where);
+  std::vector<Tensor> values{x};
+  std::vector<uint64_t> starts;
+  for (const TensorFunction& f : functions) {
+    starts.push_back(sequence_now());
+    values.push_back(call(kName, f, {values.back()}, where));
+  }
+  std::vector<size_t> ends;
+  for (int64_t k = 1; k < options.segments; ++k)
+    ends.push_back(static_cast<size_t>(k * (n / options.segments)));
+  if (options.bytes > 0) {
+    Kept kept{.inputs = {}, .before = {0}};
+    for (size_t i = 0; i < functions.size(); ++i) {
+      kept.inputs.push_back(bytes_of(*values[i].node()));
+      kept.before.push_back(kept.before.back() + recorded_bytes(values[i + 1], starts[i]));
+    }
+    const auto found = kept.segments(options.bytes);
+    if (!found)
+      throw ValueError(std::string(kName) + ": " + std::to_string(options.bytes) +
+                           " bytes are too few, " + std::to_string(kept.least_bytes()) +
+                           " are the least",
+                       where);
+    ends = *found;
+  }
+  // What a checkpoint gives stands for what was recorded.
+  Tensor y = x;
+  size_t first = 0;
+  for (size_t end : ends) {
+    const Tensor& before = values[first];
+    const bool same = y.node() == before.node();
+    const uint64_t start = same ? starts[first] : sequence_now();
+    y = checkpointed(same ? values[end] : on_other_input(values[end], starts[first], before, y),
+                     start);
+    first = end;
+  }
+  if (first == functions.size()) return y;
+  return y.node() == values[first].node()
+             ? values.back()
+             : on_other_input(values.back(), starts[first], values[first], y);
 }
 
 TensorFunction custom_function(const TensorFunction& f, const CustomBackward& backward,

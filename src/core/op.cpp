@@ -192,11 +192,12 @@ int64_t axis_mask(const char* op, std::span<const int64_t> axes, int rank,
   if (axes.empty()) return (int64_t{1} << rank) - 1;
   int64_t mask = 0;
   for (int64_t axis : axes) {
-    const int64_t bit = int64_t{1} << checked_axis(op, axis, rank, where);
+    // A number has one axis, 0 or -1, and none that would be named in the mask.
+    const int64_t bit = int64_t{1} << checked_axis(op, axis, std::max(rank, 1), where);
     if (mask & bit) fail(op, "axis " + std::to_string(axis) + " appears twice", where);
     mask |= bit;
   }
-  return mask;
+  return rank == 0 ? 0 : mask;
 }
 
 Work traffic(const KernelCall& call) {

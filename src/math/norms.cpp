@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "glia/ops/reduce.h"
 #include "math/matrices.h"
 
 namespace glia::linalg {
@@ -42,12 +43,6 @@ void require_float(const char* op, const Tensor& x, const Where& where) {
     fail(op, fmt::format("numbers are f32 or f64, not {}", name(x.dtype())), where);
 }
 
-// x^p of sizes, with the gradient 0 at 0.
-Tensor root_of(const Tensor& x, double p) {
-  const Tensor none = x == 0;
-  return where(none, 0, pow(where(none, 1, x), 1 / p));
-}
-
 Tensor largest(const Tensor& x, bool most, const Axes& axes, bool keepdim) {
   return most ? max(x, axes, keepdim) : min(x, axes, keepdim);
 }
@@ -58,29 +53,16 @@ Tensor vector_norm(const Tensor& x, double ord, const Axes& axes, bool keepdim, 
   constexpr const char* kName = "linalg.vector_norm";
   require_float(kName, x, where);
   if (std::isnan(ord)) fail(kName, "the order is NaN", where);
-  const Tensor size = abs(x);
-  if (std::isinf(ord) || ord < 0) {
-    for (int i = 0; i < x.rank(); ++i)
-      if (x.size(i) == 0) fail(kName, fmt::format("order {} of {}", ord, x.shape().str()), where);
-  }
-  if (std::isinf(ord)) return largest(size, ord > 0, axes, keepdim);
-  if (ord == 0) return sum(cast(x != 0, x.dtype()), axes, keepdim, where);
-  if (ord == 1) return sum(size, axes, keepdim, where);
-  // By the largest number, so that no power over- or underflows.
-  const bool empty = x.numel() == 0;
-  const Tensor scale = empty ? Tensor() : stop_gradient(max(size, axes, true));
-  const Tensor safe = empty ? Tensor() : glia::where((scale == 0) | (scale == INFINITY), 1, scale);
-  const Tensor part = empty ? size : size / safe;
-  const Tensor s = sum(ord == 2 ? square(part) : pow(part, ord), axes, keepdim, where);
-  const Tensor y = root_of(s, ord);
-  return empty ? y : y * reshape(safe, y.shape());
+  if ((std::isinf(ord) || ord < 0) && x.numel() == 0)
+    fail(kName, fmt::format("order {} of {}", ord, x.shape().str()), where);
+  return glia::vector_norm(x, ord, axes, keepdim, where);
 }
 
 Tensor matrix_norm(const Tensor& a, NormOrder ord, const Axes& axes, bool keepdim, Where where) {
   constexpr const char* kName = "linalg.matrix_norm";
   const auto [row, col] = matrix_axes(kName, a, axes, where);
   require_float(kName, a, where);
-  if (ord == NormOrder::kFro) return vector_norm(a, 2, {row, col}, keepdim, where);
+  if (ord == NormOrder::kFro) return linalg::vector_norm(a, 2, {row, col}, keepdim, where);
   return by_singular_values(kName, a, {row, col}, keepdim, where,
                             [](const Tensor& s) { return sum(s, {-1}); });
 }
@@ -109,9 +91,9 @@ Tensor norm(const Tensor& x, std::optional<double> ord, const Axes& axes, bool k
             Where where) {
   constexpr const char* kName = "linalg.norm";
   require_float(kName, x, where);
-  if (!ord) return vector_norm(x, 2, axes, keepdim, where);
+  if (!ord) return linalg::vector_norm(x, 2, axes, keepdim, where);
   const size_t count = axes.empty() ? static_cast<size_t>(x.rank()) : axes.size();
-  if (count == 1) return vector_norm(x, *ord, axes, keepdim, where);
+  if (count == 1) return linalg::vector_norm(x, *ord, axes, keepdim, where);
   if (count == 2) return matrix_norm(x, *ord, axes.empty() ? Axes{-2, -1} : axes, keepdim, where);
   fail(kName, fmt::format("order {} of {} axes, neither vectors nor matrices", *ord, count), where);
 }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "glia/ops/contract.h"
 #include "math/matrices.h"
 
 namespace glia::linalg {
@@ -80,12 +81,7 @@ Tensor matrix_power(const Tensor& a, int64_t n, Where where) {
   constexpr const char* kName = "linalg.matrix_power";
   require_square(kName, a, where);
   if (n == std::numeric_limits<int64_t>::min()) fail(kName, fmt::format("power {}", n), where);
-  if (n == 0) return identity(batch_of(a.shape()), a.size(-1), a.dtype());
-  Tensor square = n < 0 ? inv(a, where) : a, y;
-  for (int64_t left = std::abs(n);; square = matmul(square, square, where)) {
-    if (left % 2) y = y.defined() ? matmul(y, square, where) : square;
-    if ((left /= 2) == 0) return y;
-  }
+  return glia::matrix_power(n < 0 ? inv(a, where) : a, std::abs(n), where);
 }
 
 Tensor cross(const Tensor& a, const Tensor& b, int axis, Where where) {
@@ -94,16 +90,7 @@ Tensor cross(const Tensor& a, const Tensor& b, int axis, Where where) {
   require_defined(kName, b, where);
   if (a.rank() != b.rank())
     fail(kName, fmt::format("ranks differ: {} and {}", a.shape().str(), b.shape().str()), where);
-  const int i = checked_axis(kName, axis, a.rank(), where);
-  if (a.size(i) != 3 || b.size(i) != 3)
-    fail(kName,
-         fmt::format("axis {} of {} and {} is not 3", axis, a.shape().str(), b.shape().str()),
-         where);
-  const auto part = [&](const Tensor& x, int64_t k) { return slice(x, i, {k, k + 1}, where); };
-  const auto term = [&](int64_t j, int64_t k) {
-    return Operand(part(a, j), where) * part(b, k) - Operand(part(a, k), where) * part(b, j);
-  };
-  return concat({term(1, 2), term(2, 0), term(0, 1)}, i, where);
+  return glia::cross(a, b, axis, where);
 }
 
 Tensor tensorinv(const Tensor& a, int ind, Where where) {

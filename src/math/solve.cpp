@@ -94,13 +94,12 @@ void run_permutation(const KernelCall& call) {
   const Shape& shape = call.in[0].layout.shape;
   const int64_t count = shape.size(-1), rows = call.attributes<PermutationAttributes>().rows;
   const int* const pivots = call.in[0].as<const int>();
-  const int64_t batch = count ? call.in[0].numel() / count : 0;
+  const int64_t batch = rows ? call.out[0].numel() / rows : 0;
   for (int64_t i = 0; i < batch; ++i) {
     for (int64_t j = 0; j < count; ++j) {
       const int pivot = pivots[i * count + j];
       if (pivot < 1 || pivot > rows)
-        throw ValueError(
-            fmt::format("linalg.lu_solve: the pivot {} is not in 1 .. {}", pivot, rows));
+        throw ValueError(fmt::format("linalg: the pivot {} is not in 1 .. {}", pivot, rows));
     }
     permutation_of(pivots + i * count, count, rows, call.out[0].as<int64_t>() + i * rows);
   }
@@ -413,6 +412,26 @@ Factors record_lu(const Tensor& a, const Where& where) {
           stop_gradient(output(tuple, 2, joined(batch, {m}), kI64))};
 }
 
+// The rows' order that pivots (..., min(M, N)) of factors (..., M, N) stand for.
+Tensor permutation(const char* op, const Tensor& lu, const Tensor& pivots, const Where& where) {
+  require_defined(op, pivots, where);
+  const int64_t m = lu.size(-2);
+  const Shape batch = batch_of(lu.shape()), shape = joined(batch, {std::min(m, lu.size(-1))});
+  if (pivots.dtype() != kI32 || pivots.shape() != shape)
+    fail(op,
+         fmt::format("pivots are {} {}, not i32 {}", name(pivots.dtype()), pivots.shape().str(),
+                     shape.str()),
+         where);
+  return record(kPermutation, {pivots.node()}, joined(batch, {m}), kI64, PermutationAttributes{m},
+                where);
+}
+LUResult unpacked(const Tensor& lu, const Tensor& perm) {
+  const int64_t m = lu.size(-2), k = std::min(m, lu.size(-1));
+  const Tensor l = lower_part(cols_of(lu, 0, k), -1);
+  return {t(one_hot(perm, m, lu.dtype())), l + cols_of(eye(m, lu.dtype()), 0, k),
+          upper_part(rows_of(lu, 0, k))};
+}
+
 // b as matrices that fit a, and how to give the result b's form.
 struct RightSide {
   Tensor b;
@@ -486,13 +505,20 @@ SlogdetResult slogdet(const Tensor& a, Where where) {
   return {output(tuple, 0, batch, a.dtype()), output(tuple, 1, batch, a.dtype())};
 }
 
+Tensor logdet(const Tensor& a, Where where) {
+  const auto [sign, logabsdet] = slogdet(a, where);
+  return glia::where(sign < 0, NAN, logabsdet);
+}
+
 LUResult lu(const Tensor& a, Where where) {
   require_matrix("linalg.lu", a, where);
   const Factors f = record_lu(a, where);
-  const int64_t m = a.size(-2), n = a.size(-1), k = std::min(m, n);
-  const Tensor l = lower_part(cols_of(f.lu, 0, k), -1);
-  return {t(one_hot(f.perm, m, a.dtype())), l + cols_of(eye(m, a.dtype()), 0, k),
-          upper_part(rows_of(f.lu, 0, k))};
+  return unpacked(f.lu, f.perm);
+}
+
+LUResult lu_unpack(const Tensor& lu, const Tensor& pivots, Where where) {
+  require_matrix("linalg.lu_unpack", lu, where);
+  return unpacked(lu, permutation("linalg.lu_unpack", lu, pivots, where));
 }
 
 LUFactorResult lu_factor(const Tensor& a, Where where) {
@@ -505,18 +531,10 @@ Tensor lu_solve(const Tensor& lu, const Tensor& pivots, const Tensor& b,
                 const LUSolveOptions& options, Where where) {
   constexpr const char* kName = "linalg.lu_solve";
   require_square(kName, lu, where);
-  require_defined(kName, pivots, where);
-  if (pivots.dtype() != kI32 || pivots.shape() != batch_of(lu.shape(), 1))
-    fail(kName,
-         fmt::format("pivots are {} {}, not i32 {}", name(pivots.dtype()), pivots.shape().str(),
-                     batch_of(lu.shape(), 1).str()),
-         where);
+  const Tensor order = permutation(kName, lu, pivots, where);
   const RightSide right = right_side(kName, lu, b, options.left, where);
   if (right.vector) fail(kName, "b is a vector, not a matrix " + b.shape().str(), where);
   const auto [factors, sides] = same_batch(kName, lu, options.left ? right.b : t(right.b), where);
-  const int64_t n = lu.size(-1);
-  const Tensor order =
-      record(kPermutation, {pivots.node()}, pivots.shape(), kI64, PermutationAttributes{n}, where);
   const Tensor perm = expand(order, batch_of(factors.shape(), 1));
   Tensor x;
   if (options.adjoint == options.left) {

@@ -18,21 +18,38 @@ List list(int64_t one) { return {one}; }
 List list(const Size2d& two) { return {two.first, two.second}; }
 List list(const Size3d& three) { return {three.begin(), three.end()}; }
 
-// A weight (first, kernel..., last) and its bias, initialised as PyTorch does.
-void make_weights(const char* layer, int64_t first, const List& kernel, int64_t last,
-                  int64_t outputs, int64_t fan_channels, bool with_bias, Parameter* weight,
-                  Parameter* bias) {
-  Shape shape{first};
-  int64_t fan_in = fan_channels;
-  for (int64_t k : kernel) {
-    require_positive(layer, "kernel", k);
-    shape.push_back(k);
-    fan_in = multiply_sizes(fan_in, k);
-  }
-  shape.push_back(last);
-  *weight = uniform_of_fan_in(shape, fan_in);
-  if (with_bias) *bias = uniform_of_fan_in({outputs}, fan_in);
+// The sizes as the functions' options have them.
+void set(int64_t* one, const List& sizes) { *one = sizes[0]; }
+void set(std::pair<int64_t, int64_t>* two, const List& sizes) { *two = {sizes[0], sizes[1]}; }
+void set(Size3d* three, const List& sizes) { *three = Size3d(sizes[0], sizes[1], sizes[2]); }
+
+// A layer's options as those of the function that it calls.
+template <class To, class From>
+To function_options(const From& from) {
+  To to{.stride = from.stride, .padding = from.padding};
+  to.dilation = from.dilation;
+  to.groups = from.groups;
+  if constexpr (requires { to.output_padding; }) to.output_padding = from.output_padding;
+  return to;
 }
+
+// The same for a convolution's input, around which its layer may put more than zeros.
+template <class To>
+struct Prepared {
+  Tensor x;
+  To options;
+
+  template <class From>
+  Prepared(const char* layer, const Tensor& given, const From& from, const Where& where)
+      : options(function_options<To>(from)) {
+    const PaddedInput in =
+        padded_input(layer, given, list(from.kernel), list(from.stride), list(from.padding),
+                     list(from.dilation), from.same, from.padding_mode, where);
+    x = in.x;
+    set(&options.padding, in.padding);
+  }
+};
+
 void check_channels(const char* layer, int64_t in, int64_t out, int64_t groups) {
   require_positive(layer, "in_channels", in);
   require_positive(layer, "out_channels", out);
@@ -87,127 +104,127 @@ PaddedInput padded_input(const char* layer, const Tensor& x, const std::vector<i
   return out;
 }
 
-Conv1d::Conv1d(int64_t in_channels, int64_t out_channels, const Conv1dOptions& options)
-    : options(options) {
-  check_channels("Conv1d", in_channels, out_channels, options.groups);
-  const int64_t depth = in_channels / options.groups;
-  make_weights("Conv1d", out_channels, list(options.kernel), depth, out_channels, depth,
-               options.bias, &weight, &bias);
+// PyTorch counts a transposed weight's second axis, the outputs of a group, as what comes in.
+Convolution::Convolution(const char* layer, int64_t in_channels, int64_t out_channels,
+                         const std::vector<int64_t>& kernel, int64_t groups, bool with_bias,
+                         bool transposed) {
+  check_channels(layer, in_channels, out_channels, groups);
+  const int64_t depth = (transposed ? out_channels : in_channels) / groups;
+  Shape shape{transposed ? in_channels : out_channels};
+  int64_t fan_in = depth;
+  for (int64_t k : kernel) {
+    require_positive(layer, "kernel", k);
+    shape.push_back(k);
+    fan_in = multiply_sizes(fan_in, k);
+  }
+  shape.push_back(depth);
+  weight = uniform_of_fan_in(shape, fan_in);
+  if (with_bias) bias = uniform_of_fan_in({out_channels}, fan_in);
 }
-Tensor Conv1d::operator()(const Tensor& x, Where where) const {
-  const PaddedInput in =
-      padded_input("Conv1d", x, list(options.kernel), list(options.stride), list(options.padding),
-                   list(options.dilation), options.same, options.padding_mode, where);
-  return conv1d(in.x, weight, bias,
-                {.stride = options.stride,
-                 .padding = in.padding[0],
-                 .dilation = options.dilation,
-                 .groups = options.groups},
-                where);
-}
-Tensor Conv1d::to_state(std::string_view name, const Tensor& value) const {
+Tensor Convolution::to_state(std::string_view name, const Tensor& value) const {
   return name == "weight" ? channels_second(value) : value;
 }
-Tensor Conv1d::from_state(std::string_view name, const Tensor& value) const {
+Tensor Convolution::from_state(std::string_view name, const Tensor& value) const {
   return name == "weight" ? channels_last(value) : value;
+}
+
+Conv1d::Conv1d(int64_t in_channels, int64_t out_channels, const Conv1dOptions& options)
+    : Convolution("Conv1d", in_channels, out_channels, list(options.kernel), options.groups,
+                  options.bias, false),
+      options(options) {}
+Tensor Conv1d::operator()(const Tensor& x, Where where) const {
+  const Prepared<glia::Conv1dOptions> in("Conv1d", x, options, where);
+  return conv1d(in.x, weight, bias, in.options, where);
+}
+
+Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, const ConvOptions& options)
+    : Convolution("Conv2d", in_channels, out_channels, list(options.kernel), options.groups,
+                  options.bias, false),
+      options(options) {}
+Tensor Conv2d::operator()(const Tensor& x, Where where) const {
+  const Prepared<glia::Conv2dOptions> in("Conv2d", x, options, where);
+  return conv2d(in.x, weight, bias, in.options, where);
 }
 
 Conv3d::Conv3d(int64_t in_channels, int64_t out_channels, const Conv3dOptions& options)
-    : options(options) {
-  check_channels("Conv3d", in_channels, out_channels, options.groups);
-  const int64_t depth = in_channels / options.groups;
-  make_weights("Conv3d", out_channels, list(options.kernel), depth, out_channels, depth,
-               options.bias, &weight, &bias);
-}
+    : Convolution("Conv3d", in_channels, out_channels, list(options.kernel), options.groups,
+                  options.bias, false),
+      options(options) {}
 Tensor Conv3d::operator()(const Tensor& x, Where where) const {
-  const PaddedInput in =
-      padded_input("Conv3d", x, list(options.kernel), list(options.stride), list(options.padding),
-                   list(options.dilation), options.same, options.padding_mode, where);
-  return conv3d(in.x, weight, bias,
-                {.stride = options.stride,
-                 .padding = Size3d(in.padding[0], in.padding[1], in.padding[2]),
-                 .dilation = options.dilation,
-                 .groups = options.groups},
-                where);
-}
-Tensor Conv3d::to_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? channels_second(value) : value;
-}
-Tensor Conv3d::from_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? channels_last(value) : value;
+  const Prepared<glia::Conv3dOptions> in("Conv3d", x, options, where);
+  return conv3d(in.x, weight, bias, in.options, where);
 }
 
-// PyTorch counts a transposed weight's second axis, the outputs of a group, as what comes in.
 ConvTranspose1d::ConvTranspose1d(int64_t in_channels, int64_t out_channels,
                                  const ConvTranspose1dOptions& options)
-    : options(options) {
-  check_channels("ConvTranspose1d", in_channels, out_channels, options.groups);
-  const int64_t depth = out_channels / options.groups;
-  make_weights("ConvTranspose1d", in_channels, list(options.kernel), depth, out_channels, depth,
-               options.bias, &weight, &bias);
-}
+    : Convolution("ConvTranspose1d", in_channels, out_channels, list(options.kernel),
+                  options.groups, options.bias, true),
+      options(options) {}
 Tensor ConvTranspose1d::operator()(const Tensor& x, Where where) const {
-  return conv_transpose1d(x, weight, bias,
-                          {.stride = options.stride,
-                           .padding = options.padding,
-                           .output_padding = options.output_padding,
-                           .dilation = options.dilation,
-                           .groups = options.groups},
+  return conv_transpose1d(x, weight, bias, function_options<glia::ConvTranspose1dOptions>(options),
                           where);
-}
-Tensor ConvTranspose1d::to_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? channels_second(value) : value;
-}
-Tensor ConvTranspose1d::from_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? channels_last(value) : value;
 }
 
 ConvTranspose2d::ConvTranspose2d(int64_t in_channels, int64_t out_channels,
                                  const ConvTransposeOptions& options)
-    : options(options) {
-  check_channels("ConvTranspose2d", in_channels, out_channels, options.groups);
-  const int64_t depth = out_channels / options.groups;
-  make_weights("ConvTranspose2d", in_channels, list(options.kernel), depth, out_channels, depth,
-               options.bias, &weight, &bias);
-}
+    : Convolution("ConvTranspose2d", in_channels, out_channels, list(options.kernel),
+                  options.groups, options.bias, true),
+      options(options) {}
 Tensor ConvTranspose2d::operator()(const Tensor& x, Where where) const {
-  return conv_transpose2d(x, weight, bias,
-                          {.stride = options.stride,
-                           .padding = options.padding,
-                           .output_padding = options.output_padding,
-                           .dilation = options.dilation,
-                           .groups = options.groups},
+  return conv_transpose2d(x, weight, bias, function_options<glia::ConvTranspose2dOptions>(options),
                           where);
-}
-Tensor ConvTranspose2d::to_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? channels_second(value) : value;
-}
-Tensor ConvTranspose2d::from_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? channels_last(value) : value;
 }
 
 ConvTranspose3d::ConvTranspose3d(int64_t in_channels, int64_t out_channels,
                                  const ConvTranspose3dOptions& options)
-    : options(options) {
-  check_channels("ConvTranspose3d", in_channels, out_channels, options.groups);
-  const int64_t depth = out_channels / options.groups;
-  make_weights("ConvTranspose3d", in_channels, list(options.kernel), depth, out_channels, depth,
-               options.bias, &weight, &bias);
-}
+    : Convolution("ConvTranspose3d", in_channels, out_channels, list(options.kernel),
+                  options.groups, options.bias, true),
+      options(options) {}
 Tensor ConvTranspose3d::operator()(const Tensor& x, Where where) const {
-  return conv_transpose3d(x, weight, bias,
-                          {.stride = options.stride,
-                           .padding = options.padding,
-                           .output_padding = options.output_padding,
-                           .dilation = options.dilation,
-                           .groups = options.groups},
+  return conv_transpose3d(x, weight, bias, function_options<glia::ConvTranspose3dOptions>(options),
                           where);
 }
-Tensor ConvTranspose3d::to_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? channels_second(value) : value;
+
+namespace {
+
+// How often a kernel fits into a padded axis.
+int64_t positions(const char* layer, int64_t length, int64_t k, int64_t s, int64_t p, int64_t d) {
+  require_positive(layer, "kernel", k);
+  require_positive(layer, "stride", s);
+  require_positive(layer, "dilation", d);
+  require(p >= 0 && length > 0, layer, "a size or the padding is out of range");
+  const int64_t room = add_sizes(length, multiply_sizes(2, p)) - multiply_sizes(d, k - 1) - 1;
+  require(room >= 0, layer, "the kernel does not fit into the padded picture");
+  return room / s + 1;
 }
-Tensor ConvTranspose3d::from_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? channels_last(value) : value;
+
+}  // namespace
+
+LocallyConnected1d::LocallyConnected1d(int64_t in_channels, int64_t out_channels, int64_t length,
+                                       const LocallyConnected1dOptions& options)
+    : options(options) {
+  constexpr const char* kName = "LocallyConnected1d";
+  check_channels(kName, in_channels, out_channels, 1);
+  const int64_t places =
+      positions(kName, length, options.kernel, options.stride, options.padding, options.dilation);
+  const int64_t fan_in = multiply_sizes(in_channels, options.kernel);
+  weight = uniform_of_fan_in({places, fan_in, out_channels}, fan_in);
+  if (options.bias) bias = uniform_of_fan_in({places, out_channels}, fan_in);
+}
+// As pictures one pixel high.
+Tensor LocallyConnected1d::operator()(const Tensor& x, Where where) const {
+  if (!x.defined() || x.rank() != 3)
+    throw ShapeError("LocallyConnected1d: needs (N, L, C)" +
+                         (x.defined() ? ", got " + x.shape().str() : std::string()),
+                     where);
+  const Tensor more = bias.defined() ? unsqueeze(bias, 0, where) : Tensor();
+  const Tensor y = locally_connected2d(unsqueeze(x, 1, where), unsqueeze(weight, 0, where), more,
+                                       {1, options.kernel},
+                                       {.stride = {1, options.stride},
+                                        .padding = {0, options.padding},
+                                        .dilation = {1, options.dilation}},
+                                       where);
+  return squeeze(y, 1, where);
 }
 
 LocallyConnected2d::LocallyConnected2d(int64_t in_channels, int64_t out_channels, Size2d size,
@@ -215,23 +232,14 @@ LocallyConnected2d::LocallyConnected2d(int64_t in_channels, int64_t out_channels
     : options(options) {
   constexpr const char* kName = "LocallyConnected2d";
   check_channels(kName, in_channels, out_channels, 1);
-  const auto positions = [&](int64_t length, int64_t k, int64_t s, int64_t p, int64_t d) {
-    require_positive(kName, "kernel", k);
-    require_positive(kName, "stride", s);
-    require_positive(kName, "dilation", d);
-    require(p >= 0 && length > 0, kName, "a size or the padding is out of range");
-    const int64_t room = add_sizes(length, multiply_sizes(2, p)) - multiply_sizes(d, k - 1) - 1;
-    require(room >= 0, kName, "the kernel does not fit into the padded picture");
-    return room / s + 1;
-  };
-  const int64_t h = positions(size.first, options.kernel.first, options.stride.first,
-                              options.padding.first, options.dilation.first),
-                w = positions(size.second, options.kernel.second, options.stride.second,
-                              options.padding.second, options.dilation.second);
-  const int64_t fan_in =
-      multiply_sizes(in_channels, multiply_sizes(options.kernel.first, options.kernel.second));
+  const auto [kernel, stride, padding, dilation, with_bias] = options;
+  const int64_t h = positions(kName, size.first, kernel.first, stride.first, padding.first,
+                              dilation.first),
+                w = positions(kName, size.second, kernel.second, stride.second, padding.second,
+                              dilation.second);
+  const int64_t fan_in = multiply_sizes(in_channels, multiply_sizes(kernel.first, kernel.second));
   weight = uniform_of_fan_in({h, w, fan_in, out_channels}, fan_in);
-  if (options.bias) bias = uniform_of_fan_in({h, w, out_channels}, fan_in);
+  if (with_bias) bias = uniform_of_fan_in({h, w, out_channels}, fan_in);
 }
 Tensor LocallyConnected2d::operator()(const Tensor& x, Where where) const {
   return locally_connected2d(
@@ -247,6 +255,80 @@ Bilinear::Bilinear(int64_t in1_features, int64_t in2_features, int64_t out_featu
   weight = uniform_of_fan_in({out_features, in1_features, in2_features}, in1_features);
   if (options.bias) bias = uniform_of_fan_in({out_features}, in1_features);
 }
+
+namespace {
+UnfoldOptions unfold_options(const char* layer, const Size2d& kernel, const WindowOptions& o) {
+  for (const Size2d& size : {kernel, o.stride, o.dilation}) {
+    require_positive(layer, "a kernel, stride or dilation", std::min(size.first, size.second));
+  }
+  require(std::min(o.padding.first, o.padding.second) >= 0, layer, "the padding is negative");
+  return {.stride = o.stride, .padding = o.padding, .dilation = o.dilation};
+}
+}  // namespace
+
+Unfold::Unfold(Size2d kernel, const WindowOptions& options) : kernel(kernel), options(options) {
+  unfold_options("Unfold", kernel, options);
+}
+Tensor Unfold::operator()(const Tensor& x, Where where) const {
+  return unfold(x, kernel, unfold_options("Unfold", kernel, options), where);
+}
+Fold::Fold(Size2d output_size, Size2d kernel, const WindowOptions& options)
+    : output_size(output_size), kernel(kernel), options(options) {
+  unfold_options("Fold", kernel, options);
+}
+Tensor Fold::operator()(const Tensor& rows, Where where) const {
+  return fold(rows, output_size, kernel, unfold_options("Fold", kernel, options), where);
+}
+
+MaxUnpool::MaxUnpool(const Sizes& window, const Sizes& stride, const Sizes& padding)
+    : window(window), stride(stride.empty() ? window : stride), padding(padding) {
+  require(!window.empty() && window.size() <= 3, "MaxUnpool", "needs 1 to 3 sizes of a window");
+  for (const Sizes* sizes : {&this->stride, &this->padding})
+    require(sizes->size() == 1 || window.size() == 1 || sizes->size() == window.size(), "MaxUnpool",
+            fmt::format("{} sizes for a window of {}", sizes->size(), window.size()));
+}
+Tensor MaxUnpool::operator()(const Tensor& x, const Tensor& indices, const Sizes& output_size,
+                             Where where) const {
+  if (!output_size.empty()) return max_unpool(x, indices, output_size, where);
+  if (!x.defined()) throw ShapeError("MaxUnpool: the operand is not defined", where);
+  Sizes size;
+  for (int i = 0; i + 2 < x.rank(); ++i) {
+    const auto of = [&](const Sizes& sizes) {
+      if (sizes.size() > 1 && i >= static_cast<int>(sizes.size()))
+        throw ShapeError("MaxUnpool: a window of fewer axes than " + x.shape().str(), where);
+      return sizes[sizes.size() == 1 ? 0 : i];
+    };
+    const int64_t whole = add_sizes(multiply_sizes(x.size(i + 1) - 1, of(stride)), of(window));
+    size.push_back(whole - 2 * of(padding));
+  }
+  return max_unpool(x, indices, size, where);
+}
+
+namespace {
+
+using Pads = std::vector<std::pair<int64_t, int64_t>>;
+
+// PyTorch's numbers, which begin with the last axis, by axes.
+Pads sides(const char* layer, const Sizes& padding) {
+  if (padding.size() == 1) return {{padding[0], padding[0]}};
+  require(padding.size() % 2 == 0 && padding.size() >= 2 && padding.size() <= 6, layer,
+          fmt::format("{} numbers, not 1, 2, 4 or 6", padding.size()));
+  Pads pads;
+  for (size_t i = padding.size(); i > 0; i -= 2) pads.emplace_back(padding[i - 2], padding[i - 1]);
+  return pads;
+}
+
+}  // namespace
+
+ConstantPad::ConstantPad(const Sizes& padding, double value)
+    : Padding(sides("ConstantPad", padding), PadMode::kConstant, value) {}
+ZeroPad::ZeroPad(const Sizes& padding) : Padding(sides("ZeroPad", padding)) {}
+ReflectionPad::ReflectionPad(const Sizes& padding)
+    : Padding(sides("ReflectionPad", padding), PadMode::kReflect) {}
+ReplicationPad::ReplicationPad(const Sizes& padding)
+    : Padding(sides("ReplicationPad", padding), PadMode::kReplicate) {}
+CircularPad::CircularPad(const Sizes& padding)
+    : Padding(sides("CircularPad", padding), PadMode::kCircular) {}
 
 Tensor Padding::operator()(const Tensor& x, Where where) const {
   std::vector<std::pair<int64_t, int64_t>> all(std::max(x.rank(), 2));

@@ -54,42 +54,6 @@ Tensor Linear::operator()(const Tensor& x, Where where) const {
   return linear(x, weight, bias, where);
 }
 
-Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, const ConvOptions& options)
-    : options(options) {
-  const auto [kernel_h, kernel_w] = options.kernel;
-  require_positive("Conv2d", "in_channels", in_channels);
-  require_positive("Conv2d", "out_channels", out_channels);
-  require_positive("Conv2d", "groups", options.groups);
-  require_positive("Conv2d", "kernel", std::min(kernel_h, kernel_w));
-  require(in_channels % options.groups == 0 && out_channels % options.groups == 0, "Conv2d",
-          fmt::format("{} input and {} output channels do not divide into {} groups", in_channels,
-                      out_channels, options.groups));
-  const int64_t depth = in_channels / options.groups;
-  const int64_t fan_in = multiply_sizes(multiply_sizes(depth, kernel_h), kernel_w);
-  weight = uniform_of_fan_in({out_channels, kernel_h, kernel_w, depth}, fan_in);
-  if (options.bias) bias = uniform_of_fan_in({out_channels}, fan_in);
-}
-
-Tensor Conv2d::operator()(const Tensor& x, Where where) const {
-  const auto list = [](const Size2d& two) { return std::vector{two.first, two.second}; };
-  const PaddedInput in =
-      padded_input("Conv2d", x, list(options.kernel), list(options.stride), list(options.padding),
-                   list(options.dilation), options.same, options.padding_mode, where);
-  return conv2d(in.x, weight, bias,
-                {.stride = options.stride,
-                 .padding = {in.padding[0], in.padding[1]},
-                 .dilation = options.dilation,
-                 .groups = options.groups},
-                where);
-}
-
-Tensor Conv2d::to_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? permute(value, {0, 3, 1, 2}) : value;
-}
-Tensor Conv2d::from_state(std::string_view name, const Tensor& value) const {
-  return name == "weight" ? permute(value, {0, 2, 3, 1}) : value;
-}
-
 BatchNorm2d::BatchNorm2d(int64_t features, const BatchNormOptions& options)
     : options(options), features_(features) {
   require_positive("BatchNorm2d", "features", features);

@@ -26,6 +26,13 @@ Tensor Sequential::operator()(const Tensor& x, Where where) const {
   return h;
 }
 
+std::vector<TensorFunction> Sequential::functions() const {
+  std::vector<TensorFunction> out;
+  for (const auto& step : steps_)
+    out.push_back([&step](const std::vector<Tensor>& in) { return step->call(in[0], {}); });
+  return out;
+}
+
 void Sequential::visit_fields(FieldVisitor& visitor) const {
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (const Module* module = steps_[i]->module()) visitor.module(std::to_string(i), *module);

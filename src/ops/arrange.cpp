@@ -69,6 +69,7 @@ Tensor movedim(const Tensor& x, const Axes& source, const Axes& destination, Whe
          std::to_string(source.size()) + " axes to " + std::to_string(destination.size()) +
              " places",
          where);
+  if (x.rank() == 0) return as_number(movedim(as_line(x), source, destination, where));
   Axes order(x.rank(), -1);
   std::vector<bool> taken(x.rank());
   for (size_t i = 0; i < source.size(); ++i) {
@@ -289,6 +290,7 @@ Tensor roll(const Tensor& x, const std::vector<int64_t>& shifts, const Axes& axe
   require_defined("roll", x, where);
   if (axes.empty() && shifts.size() == 1 && x.rank() != 1)
     return reshape(roll(reshape(x, {-1}), shifts, {0}, where), x.shape());
+  if (x.rank() == 0) return as_number(roll(as_line(x), shifts, axes, where));
   const Axes along = axes.empty() ? Axes{0} : axes;
   if (along.size() != shifts.size())
     fail("roll",

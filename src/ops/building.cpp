@@ -149,6 +149,11 @@ Tensor diag(const Tensor& x, int64_t at, Where where) {
   return diagonal(x, at, 0, 1, where);
 }
 
+Tensor diagflat(const Tensor& x, int64_t offset, Where where) {
+  require_defined("diagflat", x, where);
+  return diag_embed(reshape(x, {-1}), offset, -2, -1, where);
+}
+
 Tensor trace(const Tensor& x, Where where) {
   require_defined("trace", x, where);
   if (x.rank() != 2) fail("trace", "of a matrix, not " + x.shape().str(), where);

@@ -331,6 +331,32 @@ Tensor irfft2(const Complex& x, const std::vector<int64_t>& s, const Axes& axes,
   return irfftn(x, s, axes, norm, where);
 }
 
+Tensor hfftn(const Complex& x, const std::vector<int64_t>& s, const Axes& axes, Norm norm,
+             Where where) {
+  Complex y = checked("hfftn", x, where);
+  const Several all = several("hfftn", y.re.rank(), s, axes, where);
+  for (size_t k = 0; k + 1 < all.axes.size(); ++k)
+    y = fft(y, all.lengths[k], all.axes[k], norm, where);
+  return hfft(y, all.lengths.back(), all.axes.back(), norm, where);
+}
+Complex ihfftn(const Tensor& x, const std::vector<int64_t>& s, const Axes& axes, Norm norm,
+               Where where) {
+  const Tensor in = checked("ihfftn", x, where);
+  const Several all = several("ihfftn", in.rank(), s, axes, where);
+  Complex y = ihfft(in, all.lengths.back(), all.axes.back(), norm, where);
+  for (size_t k = all.axes.size() - 1; k-- > 0;)
+    y = ifft(y, all.lengths[k], all.axes[k], norm, where);
+  return y;
+}
+Tensor hfft2(const Complex& x, const std::vector<int64_t>& s, const Axes& axes, Norm norm,
+             Where where) {
+  return hfftn(x, s, axes, norm, where);
+}
+Complex ihfft2(const Tensor& x, const std::vector<int64_t>& s, const Axes& axes, Norm norm,
+               Where where) {
+  return ihfftn(x, s, axes, norm, where);
+}
+
 // ---- Order of frequencies
 // -------------------------------------------------------------------------
 

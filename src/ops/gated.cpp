@@ -40,9 +40,9 @@ Tensor threshold(const Operand& x, double threshold, double value) {
 }
 
 Tensor hardtanh(const Operand& x, double min_val, double max_val) {
-  if (!(min_val < max_val))
+  if (!(min_val <= max_val))
     fail("hardtanh",
-         "min_val " + std::to_string(min_val) + " is not below max_val " + std::to_string(max_val),
+         "min_val " + std::to_string(min_val) + " is above max_val " + std::to_string(max_val),
          x.where());
   return between(as_float("hardtanh", x), min_val, max_val);
 }

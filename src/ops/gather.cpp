@@ -477,6 +477,7 @@ Tensor index_put(const Tensor& x, const Tensor& indices, const Tensor& source, i
 
 Tensor take(const Tensor& x, const Tensor& indices, int axis, Where where) {
   require_indices("take", x, indices, where);
+  if (x.rank() == 0) return take(as_line(x), indices, axis, where);
   const int i = checked_axis("take", axis, x.rank(), where);
   return record(kTake, {x.node(), indices.node()}, taken_shape(x.shape(), i, indices.shape()),
                 x.dtype(), AxisAttributes{i}, where);
@@ -484,6 +485,8 @@ Tensor take(const Tensor& x, const Tensor& indices, int axis, Where where) {
 
 Tensor gather(const Tensor& x, const Tensor& indices, int axis, Where where) {
   require_indices("gather", x, indices, where);
+  if (x.rank() == 0 || indices.rank() == 0)
+    return reshape(gather(as_line(x), as_line(indices), axis, where), indices.shape());
   require_rank("gather", x, indices, where);
   const int i = checked_axis("gather", axis, x.rank(), where);
   const Tensor part = cut("gather", x, indices.shape(), i, where);
@@ -495,6 +498,8 @@ Tensor index_add(const Tensor& x, const Tensor& indices, const Tensor& source, i
                  Where where) {
   require_indices("index_add", x, indices, where);
   if (!source.defined()) fail("index_add", "the source is not defined", where);
+  if (x.rank() == 0)
+    return as_number(index_add(as_line(x), as_line(indices), as_line(source), axis, where));
   const int i = checked_axis("index_add", axis, x.rank(), where);
   const Shape expected = taken_shape(x.shape(), i, indices.shape());
   if (source.shape() != expected)
@@ -520,6 +525,8 @@ ScatterParts scatter_parts(const char* op, const Tensor& x, const Tensor& indice
                            const Tensor& source, int axis, const Where& where) {
   require_indices(op, x, indices, where);
   if (!source.defined()) fail(op, "the source is not defined", where);
+  if (x.rank() == 0 || indices.rank() == 0 || source.rank() == 0)
+    return scatter_parts(op, as_line(x), as_line(indices), as_line(source), axis, where);
   require_rank(op, x, indices, where);
   require_rank(op, source, indices, where);
   const int i = checked_axis(op, axis, x.rank(), where);
@@ -528,9 +535,10 @@ ScatterParts scatter_parts(const char* op, const Tensor& x, const Tensor& indice
     fail(op, "indices " + indices.shape().str() + " are more than source " + source.shape().str(),
          where);
   return {i, cut(op, x, indices.shape(), i, where),
-          slice(used, i, {0, indices.shape()[i], 1}, where)};
+          slice(used, i, {0, indices.shape()[i], 1}, where), indices};
 }
 Tensor with_part(const Tensor& x, const Tensor& part, const Where& where) {
+  if (x.rank() == 0) return as_number(part);
   if (part.shape() == x.shape()) return part;
   const Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
   return write_box(cast(x, part.dtype()), part, starts, steps, where);
@@ -538,12 +546,12 @@ Tensor with_part(const Tensor& x, const Tensor& part, const Where& where) {
 
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
                    Where where) {
-  const auto [i, part, used] = scatter_parts("scatter_add", x, indices, source, axis, where);
+  const auto [i, part, used, at] = scatter_parts("scatter_add", x, indices, source, axis, where);
   const DType dtype = promote(x.dtype(), source.dtype());
   const DType in = is_float(dtype) ? sum_dtype(dtype) : dtype;
   const Tensor a = cast(part, in), s = cast(used, in);
   return with_part(x,
-                   cast(record(kScatterAdd, {a.node(), indices.node(), s.node()}, part.shape(), in,
+                   cast(record(kScatterAdd, {a.node(), at.node(), s.node()}, part.shape(), in,
                                AxisAttributes{i}, where),
                         dtype),
                    where);

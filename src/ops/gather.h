@@ -23,10 +23,11 @@ Tensor move_axes(const Tensor& x, int from, int count, int to);
 Shape taken_shape(const Shape& x, int axis, const Shape& indices);
 
 // What of x and the source scatter operations are about, whose indices may be smaller than both:
-// the axis (checked), x cut to the indices' size along the others, and the source cut to it.
+// the axis (checked), x cut to the indices' size along the others, the source cut to it, and the
+// indices. Numbers are arrays of one.
 struct ScatterParts {
   int axis;
-  Tensor part, source;
+  Tensor part, source, indices;
 };
 ScatterParts scatter_parts(const char* op, const Tensor& x, const Tensor& indices,
                            const Tensor& source, int axis, const Where& where);

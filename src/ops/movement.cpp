@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "core/op.h"
-#include "glia/ops.h"
+#include "glia/ops/conv.h"
 #include "ops/private.h"
 
 namespace glia {
@@ -277,6 +277,7 @@ Tensor flatten(const Tensor& x, int start_axis, int end_axis, Where where) {
 
 Tensor squeeze(const Tensor& x, int axis, Where where) {
   require_defined("squeeze", x, where);
+  if (x.rank() == 0 && (axis == 0 || axis == -1)) return x;
   const int i = checked_axis("squeeze", axis, x.rank(), where);
   if (x.shape()[i] != 1)
     fail("squeeze", "axis " + std::to_string(axis) + " of " + x.shape().str() + " is not 1", where);
@@ -312,6 +313,7 @@ Tensor permute(const Tensor& x, const Axes& axes, Where where) {
 
 Tensor transpose(const Tensor& x, int axis0, int axis1, Where where) {
   require_defined("transpose", x, where);
+  if (x.rank() == 0) return as_number(transpose(as_line(x), axis0, axis1, where));
   Axes axes(x.rank());
   std::iota(axes.begin(), axes.end(), 0);
   std::swap(axes[checked_axis("transpose", axis0, x.rank(), where)],
@@ -338,7 +340,8 @@ Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& pads
   Shape to = x.shape();
   Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
   for (size_t i = 0; i < pads.size(); ++i) {
-    if (pads[i].first < 0 || pads[i].second < 0) fail("pad", "a pad is negative", where);
+    if (pads[i].first < 0 || pads[i].second < 0)
+      return pad(x, pads, PadMode::kConstant, value, where);
     to[i] = add_sizes(to[i], add_sizes(pads[i].first, pads[i].second));
     starts[i] = pads[i].first;
   }

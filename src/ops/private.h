@@ -90,6 +90,13 @@ Axes axes_in(int64_t mask);
 // The shape that a reduction over these axes (all when empty) gives.
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim);
 
+// Functions along an axis take a number as an array of one, whose axis is 0 or -1, as PyTorch's do.
+inline Tensor as_line(const Tensor& x) { return x.rank() == 0 ? reshape(x, {1}) : x; }
+inline Tensor as_number(const Tensor& line) { return reshape(line, {}); }
+inline std::pair<Tensor, Tensor> as_number(const std::pair<Tensor, Tensor>& lines) {
+  return {as_number(lines.first), as_number(lines.second)};
+}
+
 // ---- Kernels ----------------------------------------------------------------------------------
 
 // An array seen from one of its axes: element (o, i, k) is at (o * size + i) * inner + k.

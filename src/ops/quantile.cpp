@@ -17,7 +17,6 @@ std::pair<Tensor, Tensor> at_place(const Tensor& x, const Tensor& order, const T
 }
 
 int filled_axis(const char* op, const Tensor& x, int axis, const Where& where) {
-  require_defined(op, x, where);
   const int i = checked_axis(op, axis, x.rank(), where);
   if (x.shape()[i] == 0)
     fail(op, "axis " + std::to_string(i) + " of " + x.shape().str() + " is empty", where);
@@ -27,6 +26,8 @@ int filled_axis(const char* op, const Tensor& x, int axis, const Where& where) {
 // NaN comes last: the median is the first of them, or the one in the middle of the others.
 std::pair<Tensor, Tensor> middle(const char* op, const Tensor& x, int axis, bool keepdim,
                                  bool skip_nan, const Where& where) {
+  require_defined(op, x, where);
+  if (x.rank() == 0) return as_number(middle(op, as_line(x), axis, keepdim, skip_nan, where));
   const int i = filled_axis(op, x, axis, where);
   const int64_t size = x.shape()[i];
   const Tensor count = sum(x == x, {i}, true, where);
@@ -138,6 +139,8 @@ Tensor quantiles(const char* op, const Tensor& x, const std::vector<double>& q, 
 
 std::pair<Tensor, Tensor> kthvalue(const Tensor& x, int64_t k, int axis, bool keepdim,
                                    Where where) {
+  require_defined("kthvalue", x, where);
+  if (x.rank() == 0) return as_number(kthvalue(as_line(x), k, axis, keepdim, where));
   const int i = filled_axis("kthvalue", x, axis, where);
   if (k < 1 || k > x.shape()[i])
     fail("kthvalue",
@@ -160,6 +163,8 @@ std::pair<Tensor, Tensor> nanmedian(const Tensor& x, int axis, bool keepdim, Whe
 // In the order, each place knows where its run of equal values began; the first of the largest
 // distances is the end of the mode's run.
 std::pair<Tensor, Tensor> mode(const Tensor& x, int axis, bool keepdim, Where where) {
+  require_defined("mode", x, where);
+  if (x.rank() == 0) return as_number(mode(as_line(x), axis, keepdim, where));
   const int i = filled_axis("mode", x, axis, where);
   const Tensor order = argsort(x, i, false, where), sorted = gather(x, order, i, where);
   Shape along = Shape::filled(x.rank(), 1);

@@ -125,6 +125,7 @@ Axes axes_in(int64_t mask) {
 
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim) {
   std::vector<bool> gone(shape.rank(), axes.empty());
+  if (shape.rank() == 0) return {};
   for (int64_t axis : axes) gone[normalize_axis(axis, shape.rank())] = true;
   Shape out;
   for (int i = 0; i < shape.rank(); ++i) {
@@ -139,7 +140,7 @@ Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdim) {
 namespace {
 
 int64_t reduced_count(const Tensor& x, const Axes& axes) {
-  if (axes.empty()) return x.numel();
+  if (axes.empty() || x.rank() == 0) return x.numel();
   int64_t n = 1;
   for (int64_t axis : axes) n *= x.size(static_cast<int>(axis));
   return n;

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "glia/ops/arrange.h"
 #include "glia/ops/loss.h"
 #include "ops/loss.h"
 
@@ -78,8 +79,11 @@ Tensor gaussian_nll_loss(const Tensor& x, const Tensor& target, const Tensor& va
                          const GaussianNLLOptions& options, Where where) {
   const char* op = "gaussian_nll_loss";
   require_positive(op, "eps", options.eps, where);
-  const Compared c(op, x, target, where);
+  require_defined(op, x, where);
+  require_defined(op, target, where);
   require_defined(op, var, where);
+  const std::vector<Tensor> both = broadcast_tensors({x, target}, where);
+  const Compared c(op, both[0], both[1], where);
   Tensor v = cast(var, c.x.dtype());
   const Shape& shape = c.x.shape();
   if (shape.rank() > 0 && v.shape() == Shape(shape.span().first(shape.rank() - 1)))

@@ -222,6 +222,7 @@ const RegisterOp registered[] = {RegisterOp(kCumsum), RegisterOp(kRecurrence),
 std::pair<Tensor, Tensor> running_extreme(const Op& op, const char* function, const Tensor& x,
                                           int axis, const Where& where) {
   require_defined(function, x, where);
+  if (x.rank() == 0) return as_number(running_extreme(op, function, as_line(x), axis, where));
   const int i = checked_axis(function, axis, x.rank(), where);
   const Tensor at = record(op, {x.node()}, x.shape(), kI64, AxisAttributes{i}, where);
   return {gather(x, at, i, where), at};
@@ -234,6 +235,7 @@ DType scanned_dtype(DType t) { return is_float(t) ? t : kI64; }
 
 Tensor cumsum(const Tensor& x, int axis, Where where) {
   if (!x.defined()) fail("cumsum", "the operand is not defined", where);
+  if (x.rank() == 0) return as_number(cumsum(as_line(x), axis, where));
   const int i = checked_axis("cumsum", axis, x.rank(), where);
   const Tensor in = cast(x, sum_dtype(x.dtype()));
   return cast(record(kCumsum, {in.node()}, x.shape(), in.dtype(), AxisAttributes{i}, where),
@@ -243,6 +245,7 @@ Tensor cumsum(const Tensor& x, int axis, Where where) {
 // The recurrence that begins with the first factor and adds nothing: right where factors are zero.
 Tensor cumprod(const Tensor& x, int axis, Where where) {
   if (!x.defined()) fail("cumprod", "the operand is not defined", where);
+  if (x.rank() == 0) return as_number(cumprod(as_line(x), axis, where));
   const int i = checked_axis("cumprod", axis, x.rank(), where);
   const Tensor a = cast(x, sum_dtype(x.dtype()));
   const Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1);
@@ -259,6 +262,7 @@ std::pair<Tensor, Tensor> cummin(const Tensor& x, int axis, Where where) {
 
 Tensor logcumsumexp(const Tensor& x, int axis, Where where) {
   const Given in("logcumsumexp", Operand(x, where));
+  if (x.rank() == 0) return as_number(logcumsumexp(as_line(x), axis, where));
   const int i = checked_axis("logcumsumexp", axis, x.rank(), where);
   return in.result(
       record(kLogcumsumexp, {in.x.node()}, x.shape(), in.x.dtype(), AxisAttributes{i}, where));

@@ -264,44 +264,124 @@ Tensor histc(const Tensor& x, int64_t bins, double min, double max, Where where)
   return counted(glia::where(inside, bin, bins), ones(t.shape(), t.dtype()), bins, where);
 }
 
+namespace {
+
+// Edges of equal bins of t.
+Tensor equal_edges(const char* op, const Tensor& t, int64_t bins,
+                   std::optional<std::pair<double, double>> range, const Where& where) {
+  require_bins(op, bins, where);
+  if (range && !(range->first <= range->second && std::isfinite(range->first) &&
+                 std::isfinite(range->second)))
+    throw ValueError(std::string(op) + ": from " + Number(range->first).str() + " to " +
+                         Number(range->second).str(),
+                     where);
+  const Ends ends(t, range, 0.5);
+  const Tensor steps = cast(arange(bins + 1), t.dtype());
+  const Tensor inner = ends.low + steps * ((ends.high - ends.low) / static_cast<double>(bins));
+  return glia::where(arange(bins + 1) == bins, ends.high, inner);
+}
+
+Tensor checked_edges(const char* op, const Tensor& edges, DType dtype, const Where& where) {
+  require_defined(op, edges, where);
+  if (edges.rank() != 1 || edges.numel() < 2)
+    fail(op, "edges (bins + 1), not " + edges.shape().str(), where);
+  return cast(edges, dtype);
+}
+
+// The bin of each of t (N); of what lies in none, how many bins there are.
+Tensor bin_of(const Tensor& t, const Tensor& edges, const Where& where) {
+  const int64_t bins = edges.numel() - 1;
+  const Tensor last = slice(edges, 0, {bins, bins + 1});
+  const Tensor above = searchsorted(edges, t, {.right = true}, where);
+  const Tensor bin = glia::where(t == last, bins - 1, above - 1);
+  return glia::where((bin >= 0) & (t <= last), bin, bins);
+}
+
+Tensor weights_of(const char* op, const Tensor& weight, const Shape& shape, DType dtype,
+                  const Where& where) {
+  if (!weight.defined()) return ones(shape, dtype);
+  if (weight.shape() != shape)
+    fail(op, "weights " + weight.shape().str() + " for " + shape.str(), where);
+  return cast(weight, dtype);
+}
+
+}  // namespace
+
 HistogramResult histogram(const Tensor& x, const Tensor& bin_edges, const HistogramOptions& options,
                           Where where) {
   const Tensor t = as_float("histogram", x, where);
-  require_defined("histogram", bin_edges, where);
-  if (bin_edges.rank() != 1 || bin_edges.numel() < 2)
-    fail("histogram", "edges (bins + 1), not " + bin_edges.shape().str(), where);
-  const Tensor edges = cast(bin_edges, t.dtype());
-  const int64_t bins = edges.numel() - 1;
-  Tensor weight = ones(t.shape(), t.dtype());
-  if (options.weight.defined()) {
-    if (options.weight.shape() != x.shape())
-      fail("histogram", "weights " + options.weight.shape().str() + " for " + x.shape().str(),
-           where);
-    weight = cast(options.weight, t.dtype());
-  }
-  const Tensor last = slice(edges, 0, {bins, bins + 1});
-  const Tensor above = searchsorted(edges, reshape(t, {-1}), {.right = true}, where);
-  const Tensor flat = reshape(t, {-1});
-  const Tensor bin = glia::where(flat == last, bins - 1, above - 1);
-  const Tensor inside = (bin >= 0) & (flat <= last);
-  Tensor hist = counted(glia::where(inside, bin, bins), weight, bins, where);
+  const Tensor edges = checked_edges("histogram", bin_edges, t.dtype(), where);
+  const Tensor weight = weights_of("histogram", options.weight, x.shape(), t.dtype(), where);
+  Tensor hist = counted(bin_of(reshape(t, {-1}), edges, where), weight, edges.numel() - 1, where);
   if (options.density) hist = hist / (sum(hist) * diff(edges, {}, where));
   return {hist, edges};
 }
 HistogramResult histogram(const Tensor& x, int64_t bins, const HistogramOptions& options,
                           Where where) {
   const Tensor t = as_float("histogram", x, where);
-  require_bins("histogram", bins, where);
-  if (options.range &&
-      !(options.range->first <= options.range->second && std::isfinite(options.range->first) &&
-        std::isfinite(options.range->second)))
-    throw ValueError("histogram: from " + Number(options.range->first).str() + " to " +
-                         Number(options.range->second).str(),
+  return histogram(x, equal_edges("histogram", t, bins, options.range, where), options, where);
+}
+
+namespace {
+
+// Points (..., D) as (N, D).
+Tensor points_of(const Tensor& x, size_t dimensions, const Where& where) {
+  const Tensor t = as_float("histogramdd", x, where);
+  if (t.rank() < 2 || t.size(-1) != static_cast<int64_t>(dimensions) || dimensions == 0)
+    fail("histogramdd",
+         "bins of " + std::to_string(dimensions) + " dimensions for points " + x.shape().str(),
+         where);
+  return flatten(t, 0, -2, where);
+}
+Tensor column_of(const Tensor& points, size_t d) {
+  return reshape(slice(points, 1, {static_cast<int64_t>(d), static_cast<int64_t>(d) + 1}), {-1});
+}
+
+}  // namespace
+
+HistogramddResult histogramdd(const Tensor& x, const std::vector<Tensor>& bin_edges,
+                              const HistogramddOptions& options, Where where) {
+  const Tensor points = points_of(x, bin_edges.size(), where);
+  const Shape leading(x.shape().span().first(x.rank() - 1));
+  const Tensor weight =
+      reshape(weights_of("histogramdd", options.weight, leading, points.dtype(), where), {-1});
+  HistogramddResult out;
+  Shape shape;
+  Tensor place, outside;
+  for (size_t d = 0; d < bin_edges.size(); ++d) {
+    const Tensor edges = checked_edges("histogramdd", bin_edges[d], points.dtype(), where);
+    const int64_t bins = edges.numel() - 1;
+    const Tensor bin = bin_of(column_of(points, d), edges, where);
+    place = d == 0 ? bin : place * bins + bin;
+    outside = d == 0 ? bin == bins : outside | (bin == bins);
+    shape.push_back(bins);
+    out.bin_edges.push_back(edges);
+  }
+  const int64_t all = shape.numel();
+  out.hist = reshape(counted(glia::where(outside, all, place), weight, all, where), shape);
+  if (!options.density) return out;
+  out.hist = out.hist / sum(out.hist);
+  for (int d = 0; d < shape.rank(); ++d) {
+    Shape along = Shape::filled(shape.rank(), 1);
+    along[d] = shape[d];
+    out.hist = out.hist / reshape(diff(out.bin_edges[d], {}, where), along);
+  }
+  return out;
+}
+HistogramddResult histogramdd(const Tensor& x, const std::vector<int64_t>& bins,
+                              const HistogramddOptions& options, Where where) {
+  const Tensor points = points_of(x, bins.size(), where);
+  if (!options.range.empty() && options.range.size() != bins.size())
+    throw ValueError("histogramdd: " + std::to_string(options.range.size()) + " ranges for " +
+                         std::to_string(bins.size()) + " dimensions",
                      where);
-  const Ends ends(t, options.range, 0.5);
-  const Tensor steps = cast(arange(bins + 1), t.dtype());
-  const Tensor inner = ends.low + steps * ((ends.high - ends.low) / static_cast<double>(bins));
-  return histogram(x, glia::where(arange(bins + 1) == bins, ends.high, inner), options, where);
+  std::vector<Tensor> edges;
+  for (size_t d = 0; d < bins.size(); ++d) {
+    std::optional<std::pair<double, double>> range;
+    if (!options.range.empty()) range = options.range[d];
+    edges.push_back(equal_edges("histogramdd", column_of(points, d), bins[d], range, where));
+  }
+  return histogramdd(x, edges, options, where);
 }
 
 }  // namespace glia

@@ -97,6 +97,7 @@ const RegisterOp registered[] = {RegisterOp(kSoftmax), RegisterOp(kLogSoftmax),
 // One of the first two along an axis.
 Tensor along(const Op& op, const Tensor& x, int axis, const Where& where) {
   const Tensor given = as_full_float(op.name, x, where), t = cast(given, sum_dtype(given.dtype()));
+  if (t.rank() == 0) return as_number(along(op, as_line(given), axis, where));
   const int64_t at = checked_axis(op.name, axis, t.rank(), where);
   if (t.numel() == 0) return given;
   return cast(record(op, {t.node()}, t.shape(), t.dtype(), AxisAttributes{at}, where),

@@ -255,6 +255,7 @@ const RegisterOp registered[] = {RegisterOp(kArgsort), RegisterOp(kArgmax), Regi
 
 Tensor arg_extreme(const Op& op, const Tensor& x, int axis, bool keepdim, const Where& where) {
   if (!x.defined()) fail(op.name, "the operand is not defined", where);
+  if (x.rank() == 0) return as_number(arg_extreme(op, as_line(x), axis, keepdim, where));
   const int i = checked_axis(op.name, axis, x.rank(), where);
   if (x.shape()[i] == 0)
     fail(op.name, "axis " + std::to_string(i) + " of " + x.shape().str() + " is empty", where);
@@ -275,6 +276,7 @@ Tensor argmin(const Tensor& x, int axis, bool keepdim, Where where) {
 
 Tensor argsort(const Tensor& x, int axis, bool descending, Where where) {
   if (!x.defined()) fail("argsort", "the operand is not defined", where);
+  if (x.rank() == 0) return as_number(argsort(as_line(x), axis, descending, where));
   const int i = checked_axis("argsort", axis, x.rank(), where);
   return record_argsort(x, i, descending, x.shape()[i], where);
 }
@@ -287,6 +289,7 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int axis, bool descending, Where
 
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int axis, Where where) {
   if (!x.defined()) fail("topk", "the operand is not defined", where);
+  if (x.rank() == 0) return as_number(topk(as_line(x), k, axis, where));
   const int i = checked_axis("topk", axis, x.rank(), where);
   if (k < 0 || k > x.shape()[i])
     fail("topk",

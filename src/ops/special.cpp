@@ -2,6 +2,7 @@
 #include "glia/ops/special.h"
 
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 #include "ops/operands.h"
@@ -216,6 +217,18 @@ Tensor polygamma(int64_t n, const Operand& x) {
   return cast(record(kPolygamma, {in.x.node()}, in.x.shape(), in.x.dtype(), PolygammaAttributes{n},
                      x.where()),
               in.dtype);
+}
+
+Tensor mvlgamma(const Operand& x, int64_t p) {
+  constexpr int64_t kMost = 4096;  // terms of a sum
+  if (p < 1 || p > kMost)
+    throw ValueError("mvlgamma: p is " + std::to_string(p) + ", not in 1 .. 4096", x.where());
+  const Given in("mvlgamma", x);
+  const Tensor t = cast(in.x, kF64);
+  Tensor y = lgamma(t);
+  for (int64_t j = 1; j < p; ++j) y = y + lgamma(t - 0.5 * static_cast<double>(j));
+  const auto dimensions = static_cast<double>(p);
+  return in.result(y + dimensions * (dimensions - 1) / 4 * std::log(std::numbers::pi));
 }
 
 // Of numbers far apart the logarithms all but cancel: in f64.

@@ -22,7 +22,17 @@ Tensor window(const char* op, int64_t n, bool periodic, DType dtype, F&& f) {
   return cast(from_vector(w, {n}), dtype);
 }
 
-double turn(double k, double last) { return 2 * std::numbers::pi * k / last; }
+// a[0] - a[1] cos(t) + a[2] cos(2 t) - ..., t from 0 to 2 pi.
+Tensor cosine_sum(const char* op, int64_t n, const std::vector<double>& a, bool periodic,
+                  DType dtype) {
+  return window(op, n, periodic, dtype, [&](double k, double last) {
+    const double t = 2 * std::numbers::pi * k / last;
+    double sum = 0;
+    for (size_t i = 0; i < a.size(); ++i)
+      sum += (i % 2 ? -a[i] : a[i]) * std::cos(static_cast<double>(i) * t);
+    return sum;
+  });
+}
 
 struct Frames {
   int64_t n_fft, hop;
@@ -107,16 +117,35 @@ Tensor overlapped(const Tensor& y, const Frames& f) {
 }  // namespace
 
 Tensor hann_window(int64_t n, bool periodic, DType dtype) {
-  return window("hann_window", n, periodic, dtype,
-                [](double k, double last) { return 0.5 - 0.5 * std::cos(turn(k, last)); });
+  return cosine_sum("hann_window", n, {0.5, 0.5}, periodic, dtype);
 }
 Tensor hamming_window(int64_t n, bool periodic, double alpha, double beta, DType dtype) {
-  return window("hamming_window", n, periodic, dtype,
-                [=](double k, double last) { return alpha - beta * std::cos(turn(k, last)); });
+  return cosine_sum("hamming_window", n, {alpha, beta}, periodic, dtype);
 }
 Tensor blackman_window(int64_t n, bool periodic, DType dtype) {
-  return window("blackman_window", n, periodic, dtype, [](double k, double last) {
-    return 0.42 - 0.5 * std::cos(turn(k, last)) + 0.08 * std::cos(2 * turn(k, last));
+  return cosine_sum("blackman_window", n, {0.42, 0.5, 0.08}, periodic, dtype);
+}
+Tensor nuttall_window(int64_t n, bool periodic, DType dtype) {
+  return cosine_sum("nuttall_window", n, {0.3635819, 0.4891775, 0.1365995, 0.0106411}, periodic,
+                    dtype);
+}
+Tensor general_hamming_window(int64_t n, double alpha, bool periodic, DType dtype) {
+  return cosine_sum("general_hamming_window", n, {alpha, 1 - alpha}, periodic, dtype);
+}
+Tensor general_cosine_window(int64_t n, const std::vector<double>& a, bool periodic, DType dtype) {
+  if (a.empty()) throw ValueError("general_cosine_window: no coefficients");
+  return cosine_sum("general_cosine_window", n, a, periodic, dtype);
+}
+Tensor cosine_window(int64_t n, bool periodic, DType dtype) {
+  return window("cosine_window", n, periodic, dtype, [](double k, double last) {
+    return std::sin(std::numbers::pi * (k + 0.5) / (last + 1));
+  });
+}
+Tensor exponential_window(int64_t n, std::optional<double> center, double tau, bool periodic,
+                          DType dtype) {
+  if (!(tau > 0)) throw ValueError(fmt::format("exponential_window: tau is {}, not above 0", tau));
+  return window("exponential_window", n, periodic, dtype, [=](double k, double last) {
+    return std::exp(-std::abs(k - center.value_or(last / 2)) / tau);
   });
 }
 Tensor bartlett_window(int64_t n, bool periodic, DType dtype) {

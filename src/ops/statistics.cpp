@@ -72,9 +72,18 @@ Tensor norm_of(const Tensor& x, double p, const Axes& axes, const Where& where) 
   const Tensor size = abs(x);
   if (p == 0) return cast(sum(x != 0, axes, true, where), x.dtype());
   if (p == 1) return sum(size, axes, true, where);
-  if (p == 2) return sqrt(sum(square(x), axes, true, where));
   if (std::isinf(p)) return p > 0 ? max(size, axes, true, where) : min(size, axes, true, where);
-  return pow(sum(pow(size, p), axes, true, where), 1 / p);
+  if (p == 2 && x.dtype() == kF32)  // of which no square is too large or too small for f64
+    return cast(sqrt(sum(square(cast(x, kF64)), axes, true, where)), kF32);
+  // By the largest number, so that no power over- or underflows.
+  Tensor scale = ones({}, x.dtype());
+  if (x.numel() > 0) {
+    const Tensor largest = max(size, axes, true, where);
+    scale = glia::where((largest == 0) | isinf(largest), 1, largest);
+  }
+  const Tensor part = size / scale;
+  if (p == 2) return scale * sqrt(sum(square(part), axes, true, where));
+  return scale * pow(sum(pow(part, p), axes, true, where), 1 / p);
 }
 
 Tensor norm_gradient(const Tensor& x, const Tensor& y, const Tensor& g, double p,
@@ -89,8 +98,8 @@ Tensor norm_gradient(const Tensor& x, const Tensor& y, const Tensor& g, double p
   const Tensor some = y != 0, length = where(some, y, 1);
   if (p == 2) return x * where(some, g / length, 0);
   const Tensor zero = x == 0;
-  const Tensor power = where(zero, 0, sign(x) * pow(abs(where(zero, 1, x)), p - 1));
-  return power * where(some, g * pow(length, 1 - p), 0);
+  const Tensor power = where(zero, 0, sign(x) * pow(abs(where(zero, 1, x)) / length, p - 1));
+  return power * where(some, g, 0);
 }
 
 Tensor norm(const char* op, const Tensor& x, double p, const Axes& axes, bool keepdim,
@@ -166,7 +175,7 @@ Tensor cov(const Tensor& x, const CovOptions& options, Where where) {
     left = full({}, std::max(static_cast<double>(count) - options.correction, 0.0), rows.dtype());
   }
   const Tensor c = matmul(weighted, transpose(centred), where) / left;
-  return in.result(x.rank() == 2 ? c : reshape(c, {}));
+  return in.result(rows.size(0) == 1 ? reshape(c, {}) : c);
 }
 
 Tensor corrcoef(const Tensor& x, Where where) {

@@ -542,7 +542,7 @@ TEST(Hostile, KnowsEveryFunctionOfTheHeaders) {
   const std::set<std::string> harmless{
       "GELU", "Identity", "ReLU", "SiLU", "Sigmoid", "Tanh", "L1Loss", "MSELoss", "NLLLoss",
       "BCEWithLogitsLoss", "Sequential", "Recurrent", "Elementwise", "Wrapper", "zeros_", "ones_",
-      "visit_field", "visit_each_field", "Activation", "RecurrentCell",
+      "visit_field", "visit_each_field", "Activation", "RecurrentCell", "Convolution",
       // Layers that only hold the options of a loss or of another
       // layer, and members of templates.
       "BCELoss", "CTCLoss", "CosineEmbeddingLoss", "GaussianNLLLoss", "HingeEmbeddingLoss",
@@ -553,7 +553,8 @@ TEST(Hostile, KnowsEveryFunctionOfTheHeaders) {
   // Declared at the beginning of a line, with a type before the name.
   const std::string function = R"(^(?!using|return|namespace|struct|class|#|//|inline constexpr))"
                                R"([A-Za-z_][\w:<>,& ]*[ &>](operator[^\s(]+|\w+)\()";
-  const std::string layer = R"(^(?:struct|class) (\w+) : (?:public )?(?:Module|Recurrent) \{)";
+  const std::string layer =
+      R"(^(?:struct|class) (\w+) : (?:public )?(?:Module|Recurrent|Convolution|Padding) \{)";
   const std::string optimizer = R"(^class (\w+) (?:final )?: public (?:Optimizer|Adam) \{)";
   std::set<std::string> names;
   for (const char* header : {"tensor.h", "shape.h", "ops.h", "sparse.h", "random.h"})

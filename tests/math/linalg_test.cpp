@@ -145,6 +145,15 @@ TEST(Linalg, FactorsSolve) {
   const Tensor a = randn({3, 5, 5}, kF64), b = randn({3, 5, 2}, kF64), c = randn({3, 2, 5}, kF64);
   const auto [lu, pivots] = lu_factor(a);
   expect_same(matmul(a, lu_solve(lu, pivots, b)), b, 1e-10);
+  for (const Tensor& any : {a, randn({2, 5, 3}, kF64), randn({3, 5}, kF64)}) {
+    const auto [packed, order] = lu_factor(any);
+    const auto [p, l, u] = lu_unpack(packed, order);
+    expect_same(matmul(matmul(p, l), u), any, 1e-13);
+  }
+  EXPECT_THROW(lu_unpack(lu, cast(pivots, kI64)), ShapeError);
+  EXPECT_THROW(eval(lu_unpack(ones({1, 1}), zeros({1}, kI32)).P), ValueError);
+  const Tensor matrices = reshape(tensor<double>({2, 0, 0, 3, 0, 1, 1, 0, 1, 1, 1, 1}), {3, 2, 2});
+  expect_values(logdet(matrices), {3}, {std::log(6), NAN, -INFINITY}, 1e-15);
   expect_same(matmul(t(a), lu_solve(lu, pivots, b, {.adjoint = true})), b, 1e-10);
   expect_same(matmul(lu_solve(lu, pivots, c, {.left = false}), a), c, 1e-10);
   expect_same(matmul(lu_solve(lu, pivots, c, {.left = false, .adjoint = true}), t(a)), c, 1e-10);

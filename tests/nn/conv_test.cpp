@@ -146,6 +146,20 @@ TEST(Conv, RefusesWhatDoesNotFit) {
   EXPECT_THROW(grid_sample(randn({1, 2, 2, 3}), randn({2, 2, 2, 2})), ShapeError);
   EXPECT_THROW(nn::Conv3d(3, 4, {.kernel = 0}), ShapeError);
   EXPECT_THROW(nn::LocallyConnected2d(1, 1, {2, 2}, {.kernel = 3}), ShapeError);
+  EXPECT_THROW(nn::LocallyConnected1d(1, 1, 2, {.kernel = 3}), ShapeError);
+  EXPECT_THROW(nn::LocallyConnected1d(1, 1, 3, {.kernel = 3})(x), ShapeError);
+  EXPECT_THROW(nn::LocallyConnected1d(1, 1, 3, {.kernel = 3})(randn({1, 1})), ShapeError);
+  EXPECT_THROW(nn::Conv2d(3, 4, {.kernel = 1, .groups = 2}), ShapeError);
+  EXPECT_THROW(nn::Unfold({2, 0}), ShapeError);
+  EXPECT_THROW(nn::Fold({4, 4}, 2, {.padding = -1}), ShapeError);
+  EXPECT_THROW(nn::Fold({4, 4}, 2)(randn({1, 8, 4})), ShapeError);
+  EXPECT_THROW(nn::MaxUnpool({}), ShapeError);
+  EXPECT_THROW(nn::MaxUnpool({2, 2}, {1, 1, 1}), ShapeError);
+  EXPECT_THROW(nn::MaxUnpool({2, 2})(randn({1, 2, 2, 2, 1}), zeros({1, 2, 2, 2, 1}, kI64)),
+               ShapeError);
+  EXPECT_THROW(nn::ZeroPad({1, 2, 3}), ShapeError);
+  EXPECT_THROW(nn::ZeroPad(Sizes{}), ShapeError);
+  EXPECT_THROW(nn::ReflectionPad(5)(x), ShapeError);
   EXPECT_THROW(nn::Upsample({}), ShapeError);
 }
 
@@ -200,6 +214,63 @@ TEST(Interpolate, NearestHasNoErrorOfRounding) {
       expect_values(interpolate(x, {to}, {.mode = kExact}), {1, to, 1}, exact);
     }
   }
+}
+
+TEST(LocallyConnected, OfLinesIsAConvolutionWhereAllWeightsAreTheSame) {
+  nn::LocallyConnected1d layer(2, 3, 7, {.kernel = 3, .stride = 2, .padding = 1});
+  EXPECT_EQ(layer.weight.shape(), Shape({4, 6, 3}));
+  EXPECT_EQ(layer.bias.shape(), Shape({4, 3}));
+  const Tensor x = some({2, 7, 2}), w = some({3, 3, 2}), b = some({3});
+  layer.weight = cast(expand(transpose(reshape(w, {3, 6})), {4, 6, 3}), kF32);
+  layer.bias = cast(expand(b, {4, 3}), kF32);
+  expect_close(layer(cast(x, kF32)), conv1d(x, w, b, {.stride = 2, .padding = 1}), 1e-6);
+  nn::LocallyConnected1d plain(1, 1, 4, {.kernel = 2, .bias = false}),
+      other(1, 1, 4, {.kernel = 2});
+  EXPECT_FALSE(plain.bias.defined());
+  EXPECT_EQ(gradients(sum(plain(randn({2, 4, 1}))), plain.parameters()).size(), 1u);
+}
+
+TEST(Conv, WindowsThereAndBack) {
+  const Tensor x = some({2, 5, 6, 3});
+  const nn::Unfold unfold({2, 3}, {.stride = {1, 3}, .padding = {1, 0}});
+  const Tensor rows = unfold(x);
+  expect_close(rows, glia::unfold(x, {2, 3}, {.stride = {1, 3}, .padding = {1, 0}}), 0);
+  // Each pixel is in two rows of windows.
+  const nn::Fold fold({5, 6}, {2, 3}, {.stride = {1, 3}, .padding = {1, 0}});
+  expect_close(fold(rows), 2 * x);
+}
+
+TEST(Pool, UnpoolingLayersFindTheSize) {
+  const Tensor x = some({2, 6, 9, 3});
+  const auto [y, at] = max_pool_with_indices(x, {2, 3});
+  const Tensor back = nn::MaxUnpool({2, 3})(y, at);
+  expect_close(where(back == 0, x, back), x, 0);
+  EXPECT_EQ(sum(back != 0).item(), y.numel());
+  const auto [strided, places] = max_pool_with_indices(x, {2}, {.stride = {2, 3}, .padding = {1}});
+  EXPECT_EQ(nn::MaxUnpool2d({2}, {2, 3}, {1})(strided, places).shape(), Shape({2, 6, 9, 3}));
+  EXPECT_EQ(nn::MaxUnpool2d({2}, {2, 3}, {1})(strided, places, {7, 9}).shape(),
+            Shape({2, 7, 9, 3}));
+}
+
+TEST(Conv, PadsUnderPyTorchsNames) {
+  const Tensor x = some({2, 4, 5, 3});
+  using Pads = std::vector<std::pair<int64_t, int64_t>>;
+  const Pads sides{{0, 0}, {3, 0}, {1, 2}, {0, 0}}, all{{0, 0}, {2, 2}, {2, 2}, {0, 0}};
+  const Sizes numbers{1, 2, 3, 0};  // left, right, top, bottom
+  expect_close(nn::ZeroPad2d(numbers)(x), pad(x, sides), 0);
+  expect_close(nn::ConstantPad2d(numbers, 7)(x), pad(x, sides, 7), 0);
+  expect_close(nn::ReflectionPad2d(numbers)(x), pad(x, sides, PadMode::kReflect), 0);
+  expect_close(nn::ReplicationPad2d(numbers)(x), pad(x, sides, PadMode::kReplicate), 0);
+  expect_close(nn::CircularPad2d(numbers)(x), pad(x, sides, PadMode::kCircular), 0);
+  expect_close(nn::ReflectionPad2d(2)(x), pad(x, all, PadMode::kReflect), 0);
+  const Tensor line = some({1, 2, 1});
+  expect_close(nn::ZeroPad1d(1)(line), nn::ConstantPad1d({1, 1}, 0)(line), 0);
+  EXPECT_EQ(nn::CircularPad3d({1, 0, 0, 1, 2, 0})(some({1, 3, 4, 5, 1})).shape(),
+            Shape({1, 5, 5, 6, 1}));
+  // A negative number cuts off.
+  expect_close(nn::ZeroPad2d({-1, 0, 0, -2})(x), slice(slice(x, 2, {1, 5}), 1, {0, 2}), 0);
+  expect_close(pad(x, {{0, 0}, {-1, 1}, {0, -5}, {0, 0}}), zeros({2, 4, 0, 3}, kF64), 0);
+  EXPECT_THROW(pad(x, {{0, 0}, {-3, -2}, {0, 0}, {0, 0}}), ShapeError);
 }
 
 TEST(LocallyConnected, RefusesAWeightOfOtherPositions) {

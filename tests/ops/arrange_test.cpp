@@ -136,6 +136,8 @@ TEST(Arrange, Diagonals) {
   EXPECT_EQ(diag(zeros({0})).shape().str(), "(0, 0)");
   EXPECT_EQ(diag(zeros({0}), 2).shape().str(), "(2, 2)");
   for (int64_t offset : {-2, 0, 1}) expect_same(diagonal(diag_embed(x, offset), offset, -2, -1), x);
+  expect_values(diagflat(tensor<double>({{1, 2}}), 1), {3, 3}, {0, 1, 0, 0, 0, 2, 0, 0, 0});
+  expect_values(diagflat(tensor(5.0)), {1, 1}, {5});
   EXPECT_EQ(trace(x).item(), 15);
   expect_values(tril(x, -1), {3, 4}, {0, 0, 0, 0, 4, 0, 0, 0, 8, 9, 0, 0});
   expect_values(triu(x, 2), {3, 4}, {0, 0, 2, 3, 0, 0, 0, 7, 0, 0, 0, 0});

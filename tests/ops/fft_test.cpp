@@ -149,6 +149,21 @@ TEST(Fft, NormsLengthsAndAxes) {
   EXPECT_NEAR(sum(square(y.re) + square(y.im)).item(), energy, 1e-11);
 }
 
+TEST(Fft, OfConjugatesAlongSeveralAxes) {
+  const Tensor x = randn({3, 4, 6}, kF64);
+  for (const fft::Norm norm : {fft::Norm::kBackward, fft::Norm::kOrtho, fft::Norm::kForward}) {
+    const Complex half = fft::ihfftn(x, {}, {0, 2}, norm);
+    EXPECT_EQ(half.re.shape(), (Shape{3, 4, 4}));
+    expect_same(fft::hfftn(half, {3, 6}, {0, 2}, norm), x, 1e-14);
+    expect_same(fft::hfft2(fft::ihfft2(x, {}, {-2, -1}, norm), {}, {-2, -1}, norm), x, 1e-14);
+  }
+  // The inverse spectrum is the conjugate of the spectrum, divided by how many numbers there are.
+  const Complex all = fft::rfftn(x);
+  expect_same(fft::ihfftn(x).re * 72, all.re, 1e-13);
+  expect_same(fft::ihfftn(x).im * -72, all.im, 1e-13);
+  EXPECT_THROW(fft::hfftn(Complex{x, x}, {2}, {0, 1}), ShapeError);
+}
+
 TEST(Fft, CosineTransformsAreTheirSums) {
   const Tensor x = test::numbers({7});
   const std::vector<double> v = x.to_vector<double>();
@@ -244,6 +259,21 @@ TEST(Fft, Windows) {
   expect_values(blackman_window(4, true, kF64), {4}, {0, 0.34, 1, 0.34}, 1e-15);
   expect_values(bartlett_window(4), {4}, {0, 0.5, 1, 0.5});
   expect_values(bartlett_window(1), {1}, {1});
+  // The values of torch.signal.windows.
+  expect_values(nuttall_window(4, true, kF64), {4}, {0.0003628, 0.2269824, 1, 0.2269824}, 1e-7);
+  expect_values(general_cosine_window(4, {0.46, 0.23, 0.31}, true, kF64), {4},
+                {0.54, 0.15, 1, 0.15}, 1e-15);
+  expect_same(general_hamming_window(9, 0.54), hamming_window(9));
+  expect_values(cosine_window(3, false, kF64), {3}, {0.5, 1, 0.5}, 1e-15);
+  expect_values(cosine_window(3, true, kF64), {3},
+                {std::sin(M_PI / 8), std::sin(3 * M_PI / 8), std::sin(5 * M_PI / 8)}, 1e-15);
+  expect_values(exponential_window(3, {}, 2, false, kF64), {3}, {std::exp(-0.5), 1, std::exp(-0.5)},
+                1e-15);
+  expect_values(exponential_window(2, 0.0, 1, false, kF64), {2}, {1, std::exp(-1)}, 1e-15);
+  for (const Tensor& one : {cosine_window(1), nuttall_window(1), exponential_window(1)})
+    expect_values(one, {1}, {1});
+  EXPECT_THROW(exponential_window(3, {}, 0), ValueError);
+  EXPECT_THROW(general_cosine_window(3, {}), ValueError);
   EXPECT_EQ(kaiser_window(0).numel(), 0);
   EXPECT_NEAR(index(kaiser_window(5, false, 12, kF64), {2}).item(), 1, 1e-15);
   expect_values(gaussian_window(3, 1, false, kF64), {3}, {std::exp(-0.5), 1, std::exp(-0.5)},

@@ -78,6 +78,81 @@ TEST(Select, Scatter) {
   expect_fails([&] { scatter(x, zeros({3, 3}, kI64), zeros({3, 3}), 1); }, "do not fit in");
 }
 
+TEST(Select, Puts) {
+  const Tensor x = tensor<double>({{1, 2, 3}, {4, 5, 6}});
+  const Tensor rows = tensor<int64_t>({0, 1, 0}), columns = tensor<int64_t>({2, 0, 2});
+  const Tensor v = tensor<double>({10, 20, 30});
+  expect_values(index_put(x, {rows, columns}, v), {2, 3}, {1, 2, 30, 20, 5, 6});
+  expect_values(index_put(x, {rows, columns}, v, true), {2, 3}, {1, 2, 43, 24, 5, 6});
+  expect_values(index_put(x, {{}, tensor<int64_t>({-1})}, tensor(0.0)), {2, 3}, {1, 2, 0, 4, 5, 0});
+  expect_values(index_put(x, {x > 4}, tensor(1.0), true), {2, 3}, {1, 2, 3, 4, 6, 7});
+  expect_values(put(x, tensor<int64_t>({{0, -1}, {0, 2}}), tensor<double>({{7, 8}, {9, 1}})),
+                {2, 3}, {9, 2, 1, 4, 5, 8});
+  expect_values(put(x, tensor<int>({0, 0}), tensor<double>({7, 9}), true), {2, 3},
+                {17, 2, 3, 4, 5, 6});
+  expect_values(select_scatter(x, tensor<double>({7, 8}), 1, -2), {2, 3}, {1, 7, 3, 4, 8, 6});
+  expect_values(diagonal_scatter(x, tensor<double>({7, 8}), 1), {2, 3}, {1, 7, 3, 4, 5, 8});
+  expect_values(diagonal_scatter(x, tensor<double>({7, 8}), 0, 1, 0), {2, 3}, {7, 2, 3, 4, 8, 6});
+  const auto at = unravel_index(tensor<int64_t>({5, 0, -1, 3}), {2, 3});
+  expect_values(at[0], {4}, {1, 0, 1, 1});
+  expect_values(at[1], {4}, {2, 0, 2, 0});
+  EXPECT_TRUE(unravel_index(tensor<int64_t>(0), {}).empty());
+  check_derivatives(
+      [&](In t) {
+        return square(index_put(t[0], {rows, columns}, t[1], true));
+      },
+      {numbers({2, 3}), numbers({3}, 1)});
+  check_derivatives([&](In t) { return square(diagonal_scatter(t[0], t[1], -1)); },
+                    {numbers({2, 3}), numbers({1}, 1)});
+  expect_fails([&] { put(x, rows, zeros({2}, kF64)); }, "source (2,) for indices (3,)");
+  expect_fails([&] { put(x, v, v); }, "indices are integers");
+  expect_fails([&] { eval(put(x, tensor<int64_t>({6}), ones({1}, kF64))); }, "out of range");
+  expect_fails([&] { eval(unravel_index(tensor<int64_t>({6}), {2, 3})[0]); }, "out of range");
+  expect_fails([&] { unravel_index(rows, {2, -1}); }, "the shape is (2, -1)");
+  expect_fails([&] { select_scatter(x, v, 0, 2); }, "index 2 is out of range");
+  expect_fails([&] { select_scatter(x, ones({2}, kF64), 0, 0); }, "");
+  expect_fails([&] { diagonal_scatter(x, v); }, "source (3,) should be (2,)");
+  expect_fails([&] { index_put(x, {rows}, zeros({2, 2}, kF64)); }, "expand");
+}
+
+TEST(Select, IndexReduce) {
+  const Tensor x = tensor<double>({{2, 3}, {4, 5}}), at = tensor<int64_t>({1, 1});
+  const Tensor source = tensor<double>({{1, 6}, {3, 2}});
+  const auto of = [&](ScatterReduction how, bool self) {
+    return index_reduce(x, at, source, 0, how, self);
+  };
+  expect_values(of(kProd, true), {2, 2}, {2, 3, 12, 60});
+  expect_values(of(kMean, true), {2, 2}, {2, 3, 8 / 3.0, 13 / 3.0}, 1e-15);
+  expect_values(of(kMean, false), {2, 2}, {2, 3, 2, 4});
+  expect_values(of(kAmax, false), {2, 2}, {2, 3, 3, 6});
+  expect_values(of(kAmin, true), {2, 2}, {2, 3, 1, 2});
+  expect_values(index_reduce(x, at, source, 1, kAmax), {2, 2}, {2, 6, 4, 5});
+  check_derivatives([&](In t) { return index_reduce(t[0], at, t[1], 1, kProd); },
+                    {numbers({2, 2}), numbers({2, 2}, 1)});
+  expect_fails([&] { index_reduce(x, at, ones({1, 2}), 0, kSum); }, "should be (2, 2)");
+}
+
+// As in PyTorch a number has one axis, 0 or -1.
+TEST(Select, NumbersHaveAnAxis) {
+  const Tensor x = tensor(3.0), zero = tensor<int64_t>(0), two = tensor(2.0);
+  for (const int axis : {0, -1}) {
+    expect_values(gather(x, zero, axis), {}, {3});
+    expect_values(gather(tensor<double>({1, 2}), tensor<int64_t>(1), axis), {}, {2});
+    expect_values(index_select(x, zero, axis), {}, {3});
+    expect_values(take_along_axis(x, zero, axis), {}, {3});
+    expect_values(scatter(x, zero, two, axis), {}, {2});
+    expect_values(scatter_add(x, zero, two, axis), {}, {5});
+    expect_values(scatter_reduce(x, zero, two, axis, kProd), {}, {6});
+    expect_values(index_add(x, zero, two, axis), {}, {5});
+    expect_values(index_copy(x, zero, two, axis), {}, {2});
+    expect_values(index_fill(x, zero, 7, axis), {}, {7});
+    expect_values(index_reduce(x, zero, two, axis, kAmin), {}, {2});
+    check_derivatives([&](In t) { return square(scatter_add(t[0], zero, t[1], axis)); }, {x, two});
+  }
+  expect_fails([&] { gather(x, zero, 1); }, "out of range");
+  expect_fails([&] { scatter(x, zero, two, -2); }, "out of range");
+}
+
 TEST(Select, ScatterReduce) {
   const Tensor x = tensor<double>({2, 3, 4}), at = tensor<int64_t>({0, 0, 2});
   const Tensor source = tensor<double>({5, 1, 4});
@@ -217,6 +292,21 @@ TEST(Select, Histograms) {
   expect_values(bincount(tensor<int>({1, 1, 4})), {5}, {0, 2, 0, 0, 1});
   expect_values(bincount(tensor<int>({1, 1}), tensor<float>({0.5f, 1}), 3), {3}, {0, 1.5, 0});
   expect_values(bincount(zeros({0}, kI32), {}, 2), {2}, {0, 0});
+  // Boxes: the last edge belongs to the last one, NaN to none.
+  const Tensor points = tensor<double>({{0, 0}, {1, 2}, {1, 1}, {kNaN, 1}, {3, 0}, {0.2, 0.9}});
+  const HistogramddResult b = histogramdd(points, {2, 2}, {.range = {{0, 1}, {0, 2}}});
+  expect_values(b.hist, {2, 2}, {2, 0, 0, 2});
+  expect_values(b.bin_edges[1], {3}, {0, 1, 2});
+  const HistogramddResult share =
+      histogramdd(points, std::vector<Tensor>{tensor<double>({0, 1, 4}), tensor<double>({0, 4})},
+                  {.weight = tensor<double>({1, 1, 1, 1, 2, 1}), .density = true});
+  expect_values(share.hist, {2, 1}, {2 / 6.0 / 4, 4 / 6.0 / 12}, 1e-15);
+  expect_values(histogramdd(unsqueeze(points, 0), {1, 1}, {.range = {{0, 1}, {0, 2}}}).hist, {1, 1},
+                {4});
+  expect_fails([&] { histogramdd(points, std::vector<int64_t>{2}); }, "bins of 1 dimensions");
+  expect_fails([&] { histogramdd(points, {2, 0}); }, "0 bins");
+  expect_fails([&] { histogramdd(points, {2, 2}, {.range = {{0, 1}}}); }, "1 ranges");
+  expect_fails([&] { histogramdd(points, {2, 2}, {.weight = ones({2})}); }, "weights (2,)");
   expect_fails([&] { histc(x, 0); }, "0 bins");
   expect_fails([&] { histc(x, 4, 1, -1); }, "from 1 to -1");
   expect_fails([&] { histogram(x, ones({1})); }, "edges (bins + 1)");
@@ -230,7 +320,20 @@ TEST(Select, Histograms) {
 TEST(Select, SaysWhatIsNotDefined) {
   const Tensor none, x = ones({2}), at = zeros({2}, kI64), mask = ones({2}, kBool);
   const std::vector<std::pair<std::string, std::function<void(const Tensor&)>>> calls{
-      {"take", [&](const Tensor& t) { index_select(t, at, 0); }},
+      {"index_select", [&](const Tensor& t) { index_select(t, at, 0); }},
+      {"index_reduce", [&](const Tensor& t) { index_reduce(x, at, t, 0, kSum); }},
+      {"index_put", [&](const Tensor& t) { index_put(x, {at}, t); }},
+      {"put", [&](const Tensor& t) { put(x, at, t); }},
+      {"unravel_index",
+       [&](const Tensor& t) {
+         unravel_index(t, {2, 3});
+       }},
+      {"select_scatter", [&](const Tensor& t) { select_scatter(x, t, 0, 0); }},
+      {"diagonal_scatter", [&](const Tensor& t) { diagonal_scatter(x, t); }},
+      {"histogramdd",
+       [&](const Tensor& t) {
+         histogramdd(ones({2, 1}), std::vector<Tensor>{t});
+       }},
       {"index_select", [&](const Tensor& t) { index_select(x, t, 0); }},
       {"index_copy", [&](const Tensor& t) { index_copy(x, at, t, 0); }},
       {"index_fill", [&](const Tensor& t) { index_fill(t, at, 0, 0); }},

@@ -120,6 +120,13 @@ TEST(Special, KnownValues) {
   expect_values(polygamma(1, tensor<double>({1.0, 0.5, -0.5, -1.5})), {4},
                 {pi * pi / 6, pi * pi / 2, pi * pi / 2 + 4, pi * pi / 2 + 40 / 9.0}, 1e-14);
   expect_values(polygamma(3, tensor<double>({1.0})), {1}, {std::pow(pi, 4) / 15}, 1e-14);
+  // pi^(1/2) Gamma(3) Gamma(2.5), and in three dimensions.
+  expect_values(mvlgamma(tensor<double>({3}), 2), {1},
+                {std::log(pi) / 2 + std::lgamma(3) + std::lgamma(2.5)}, 1e-14);
+  expect_values(mvlgamma(2.5, 3), {},
+                {1.5 * std::log(pi) + std::lgamma(2.5) + std::lgamma(2) + std::lgamma(1.5)}, 1e-6);
+  EXPECT_EQ(gradcheck([](const auto& t) { return mvlgamma(t[0] + 3, 4); }, {numbers({3})}), "");
+  EXPECT_THROW(mvlgamma(3, 0), ValueError);
   expect_values(lgamma(tensor<double>({0.5, 1, 2, 5})), {4}, {std::log(pi) / 2, 0, 0, std::log(24)},
                 1e-15);
   expect_values(betaln(tensor<double>({0.5, 2.0}), tensor<double>({0.5, 3.0})), {2},

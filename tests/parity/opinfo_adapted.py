@@ -1,4 +1,5 @@
 """Calls of Glia with the arguments that PyTorch's database of operations has: see opinfo.py."""
+import builtins
 import re
 
 import glia
@@ -264,6 +265,31 @@ ADAPTED = {
         x, i, src, dim, reduce, include_self),
     "index_add": lambda x, dim, i, src, alpha=1: glia.index_add(x, i, src * alpha, dim),
     "index_copy": lambda x, dim, i, src: glia.index_copy(x, i, src, dim),
+    "index_reduce": lambda x, dim, i, src, reduce, include_self=True: glia.index_reduce(
+        x, i, src, dim, reduce, include_self),
+    "index_put": lambda x, at, v, accumulate=False: glia.index_put(x, list(at), v, accumulate),
+    "unravel_index": lambda i, shape: glia.unravel_index(i, flat((number(shape),)) if not isinstance(
+        number(shape), int) else (number(shape),)),
+    "select_scatter": lambda x, src, dim, i: glia.select_scatter(x, src, dim, i),
+    "diagonal_scatter": lambda x, src, offset=0, dim1=0, dim2=1: glia.diagonal_scatter(x, src, offset, dim1, dim2),
+    "histogramdd": lambda x, bins, range=None, weight=None, density=False: histogramdd(
+        x, bins, range, weight, density),
+    "logdet": lambda x: glia.linalg.logdet(x),
+    "lu_unpack": lambda lu, pivots, unpack_data=True, unpack_pivots=True: glia.linalg.lu_unpack(lu, pivots),
+    "triangular_solve": lambda b, a, upper=True, transpose=False, unitriangular=False: (
+        glia.linalg.solve_triangular(glia.transpose(a) if transpose else a, b, upper=upper != transpose,
+                                     unitriangular=unitriangular), a),
+    "zero": lambda x: glia.zeros_like(x),
+    "cholesky": lambda a, upper=False: glia.linalg.cholesky(a, upper),
+    "cholesky_inverse": lambda l, upper=False: glia.linalg.cholesky_inverse(l, upper),
+    "cholesky_solve": lambda b, l, upper=False: glia.linalg.cholesky_solve(b, l, upper),
+    "lu": lambda a, pivot=True, get_infos=False: glia.linalg.lu_factor(a),
+    "lu_solve": lambda b, lu, pivots: glia.linalg.lu_solve(lu, pivots, b),
+    "qr": lambda a, some=True: glia.linalg.qr(a, "reduced" if some else "complete"),
+    "svd": lambda a, some=True, compute_uv=True: svd(a, some),
+    "inverse": lambda a: glia.linalg.inv(a),
+    "grid_sampler_2d": lambda x, grid, mode, padding, align: grid_sample(
+        x, grid, ("bilinear", "nearest", "bicubic")[mode], ("zeros", "border", "reflection")[padding], align),
     "index_fill": lambda x, dim, i, v: glia.index_fill(x, i, v if not hasattr(v, "item") else v.item(), dim),
     "take": lambda x, i: glia.take(glia.reshape(x, (-1,)), i, 0),
     "take_along_dim": lambda x, i, dim=None: glia.take_along_dim(
@@ -283,7 +309,6 @@ ADAPTED = {
         x, 2 if p in ("fro", None) else p, axes_or_all(dim), keepdim),
     "linalg.norm": lambda x, ord=None, dim=None, keepdim=False, dtype=None: linalg_norm(x, ord, dim, keepdim),
     "linalg.vander": lambda x, N=None: glia.vander(x, N, True),
-    "cov": lambda x, **k: shaped(glia.cov(x, **k), x), "corrcoef": lambda x: shaped(glia.corrcoef(x), x),
     "nn.functional.unfold": lambda x, kernel_size, dilation=1, padding=0, stride=1: unfolded(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation),
     "scatter": lambda x, dim, i, src=None, value=None, reduce=None: scattered(x, dim, i, src if src is not None else value, reduce),
@@ -429,6 +454,26 @@ ADAPTED = {
     "polygamma": lambda x, n: glia.polygamma(n, x),
     "cross": lambda x, y, dim=None: glia.cross(x, y, -1 if dim is None else dim),
 }
+ADAPTED["grid_sampler_3d"] = ADAPTED["grid_sampler_2d"]
+
+
+def window(f):
+    """With torch.signal.windows' word for what is not periodic."""
+    return lambda n, *, sym=True, dtype=None, **more: f(
+        n, periodic=not sym, dtype=dtype or "f32",
+        **{k: v for k, v in more.items() if k not in ("device", "layout", "requires_grad")})
+
+
+ADAPTED.update({f"signal.windows.{name}": window(getattr(glia, name + "_window")) for name in (
+    "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming",
+    "hamming", "hann", "kaiser", "nuttall")})
+# What is real is taken as complex, too.
+ADAPTED.update({f"fft.{name}": (lambda f: lambda x, *args, **kwargs: called(
+    f, glia.Complex(as_real(x), glia.zeros_like(as_real(x))), *args,
+    **{k: v for k, v in kwargs.items() if v is not None}))(getattr(glia.fft, name))
+    for name in ("hfft", "hfft2", "hfftn", "irfft", "irfft2", "irfftn")})
+ADAPTED.update({f"nn.functional.max_unpool{d}d": (lambda d: lambda *a, **k: max_unpool(d, *a, **k))(d)
+                for d in (1, 2, 3)})
 SAME_AS = {"subtract": "sub", "special.expit": "sigmoid", "nn.functional.sigmoid": "sigmoid",
            "arccos": "acos", "special.polygamma": "polygamma", "pinverse": "linalg.pinv",
            "linalg.matrix_exp": "matrix_exp", "special.log_ndtr": "log_ndtr", "gradient": "gradient",
@@ -453,8 +498,33 @@ def as_tensor(x):
     return x if hasattr(x, "shape") else glia.tensor(x)
 
 
-def shaped(y, x):
-    return glia.reshape(y, ()) if x.ndim < 2 else y  # of one variable: a number
+def as_real(x):
+    return x if str(x.dtype).startswith("f") else glia.cast(x, "f32")
+
+
+def histogramdd(x, bins, range, weight, density):
+    more = {} if range is None else {"range": [(range[2 * i], range[2 * i + 1]) for i in
+                                               builtins.range(len(range) // 2)]}
+    if weight is not None:
+        more["weight"] = weight
+    bins = [bins] * x.shape[-1] if isinstance(bins, int) else list(bins)
+    result = glia.histogramdd(x, bins, density=density, **more)
+    return [result.hist, *result.bin_edges]
+
+
+def max_unpool(dims, x, indices, kernel_size, stride=None, padding=0, output_size=None):
+    def sizes(n):
+        return [n] * dims if isinstance(n, int) else list(n)
+    batched = x.ndim == dims + 2
+    x, indices = (last(t if batched else glia.unsqueeze(t, 0)) for t in (x, indices))
+    layer = glia.nn.MaxUnpool(sizes(kernel_size), sizes(stride) if stride else [], sizes(padding))
+    y = second(layer(x, indices, list(output_size)[-dims:] if output_size else []))
+    return y if batched else glia.squeeze(y, 0)
+
+
+def svd(a, some):
+    u, s, vh = glia.linalg.svd(a, not some)
+    return u, s, glia.transpose(vh)
 
 
 def unfolded(x, kernel, **options):

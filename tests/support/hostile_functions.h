@@ -11,6 +11,7 @@
 #include "glia/ops/reduce.h"
 #include "glia/ops/select.h"
 #include "glia/ops/special.h"
+#include "tests/support/function_names.h"
 #include "tests/support/hostile.h"
 
 namespace glia::test {
@@ -47,83 +48,31 @@ inline std::map<std::string, std::function<void(Hostile&)>> hostile_array_functi
   { #name, USE(name(h.tensor(), h.axes(), h.yes())) }
   return {
       // special.h
-      ONE(tan),
-      ONE(asin),
-      ONE(acos),
-      ONE(atan),
-      ONE(sinh),
-      ONE(cosh),
-      ONE(asinh),
-      ONE(acosh),
-      ONE(atanh),
-      ONE(log2),
-      ONE(log10),
-      ONE(exp2),
-      ONE(rad2deg),
-      ONE(deg2rad),
-      ONE(sinc),
-      TWO(hypot),
-      TWO(logaddexp),
-      TWO(logaddexp2),
-      TWO(xlogy),
-      TWO(xlog1py),
-      ONE(entr),
-      ONE(expit),
+      FUNCTIONS_OF_ONE(ONE),
+      FUNCTIONS_OF_TWO(TWO),
       {"logit", USE(logit(h.tensor(), h.yes() ? std::nullopt : std::optional(h.real())))},
-      ONE(lgamma),
-      ONE(digamma),
+      {"mvlgamma", USE(mvlgamma(h.yes() ? h.tensor() : tensor(h.real()), h.integer()))},
       {"polygamma", USE(polygamma(h.integer(), h.yes() ? h.tensor() : tensor(h.real())))},
       TWO(betaln),
       {"gammainc", USE(gammainc(h.number(), h.tensor()))},
       {"gammaincc", USE(gammaincc(h.number(), h.tensor()))},
-      ONE(erfc),
-      ONE(erfcx),
-      ONE(erfinv),
-      ONE(ndtr),
-      ONE(ndtri),
-      ONE(log_ndtr),
-      ONE(i0),
-      ONE(i0e),
-      ONE(i1),
-      ONE(i1e),
-      ONE(trunc),
-      ONE(frac),
-      TWO(fmod),
-      TWO(copysign),
-      ONE(signbit),
-      TWO(nextafter),
       TWO(ldexp),
       {"frexp", DO(const FrexpResult r = frexp(h.tensor());
                    h.use(std::vector<Tensor>{r.mantissa, r.exponent}))},
-      ONE(sgn),
       ONE(positive),
-      TWO(true_divide),
-      TWO(float_power),
       {"lerp", USE(lerp(h.tensor(), h.number(), h.yes() ? h.tensor() : tensor(h.real())))},
       {"addcmul", USE(addcmul(h.tensor(), h.number(), h.number(), h.number()))},
       {"addcdiv", USE(addcdiv(h.tensor(), h.number(), h.number(), h.number()))},
       TWO(clamp_min),
       TWO(clamp_max),
-      TWO(fmax),
-      TWO(fmin),
       TWO(heaviside),
       {"where_safe",
        DO(const Tensor x = h.tensor(); const Number otherwise = h.number(); h.use(where_safe(
            x > 0, x, [](const Tensor& t) { return sqrt(t); }, otherwise, h.number())))},
-      ONE(isinf),
-      ONE(isposinf),
-      ONE(isneginf),
       {"isclose", USE(isclose(h.tensor(), h.number(),
                               {.rtol = h.real(), .atol = h.real(), .equal_nan = h.yes()}))},
       {"allclose", DO(const Tensor x = h.tensor(); allclose(x, h.yes() ? x : h.tensor()))},
       {"equal", DO(equal(h.tensor(), h.tensor()))},
-      TWO(logical_and),
-      TWO(logical_or),
-      TWO(logical_xor),
-      TWO(bitwise_left_shift),
-      TWO(bitwise_right_shift),
-      TWO(gcd),
-      TWO(lcm),
       // reduce.h
       {"sum", USE(h.yes() ? sum(h.tensor(), h.axes(), h.yes())
                           : sum(h.tensor(), h.axes(), h.yes(), h.dtype()))},
@@ -191,6 +140,17 @@ inline std::map<std::string, std::function<void(Hostile&)>> hostile_array_functi
       {"scatter_reduce",
        USE(scatter_reduce(h.tensor(2), h.indices(h.small_shape(2)), h.tensor(2), h.axis(),
                           static_cast<ScatterReduction>(h.natural() % 5), h.yes()))},
+      {"index_reduce",
+       USE(index_reduce(h.floats({3, 2}), h.indices({2}), h.floats({2, 2}), h.axis(),
+                        static_cast<ScatterReduction>(h.natural() % 5), h.yes()))},
+      {"index_put", USE(index_put(h.tensor(2), {h.yes() ? Tensor() : h.indices({2}), h.indices()},
+                                  h.tensor(h.yes() ? 1 : 0), h.yes()))},
+      {"put", USE(put(h.tensor(), h.indices({2}), h.floats({h.yes() ? 2 : 1}), h.yes()))},
+      {"unravel_index", USE(unravel_index(h.indices(), h.yes() ? Shape{2, 3} : h.shape()))},
+      {"select_scatter",
+       USE(select_scatter(h.tensor(2), h.tensor(h.yes() ? 1 : 2), h.axis(), h.integer()))},
+      {"diagonal_scatter", USE(diagonal_scatter(h.floats({2, 2}), h.floats({h.yes() ? 2 : 1}),
+                                                h.integer(), h.axis(), h.axis()))},
       {"masked_fill", USE(masked_fill(h.tensor(), h.tensor() > 0, h.number()))},
       {"masked_select", USE(masked_select(h.tensor(), h.tensor() > 0))},
       {"masked_scatter", DO(const Tensor x = h.tensor();
@@ -215,6 +175,14 @@ inline std::map<std::string, std::function<void(Hostile&)>> hostile_array_functi
           const auto r = h.yes() ? histogram(h.tensor(), h.integer(), o)
                                  : histogram(h.tensor(), h.tensor(1), o);
           h.use(std::vector<Tensor>{r.hist, r.bin_edges}))},
+      {"histogramdd",
+       DO(HistogramddOptions o; o.density = h.yes();
+          if (h.yes()) o.range = {{h.real(), h.real()}, {h.real(), 1}};
+          if (h.yes()) o.weight = h.tensor(1);
+          const Tensor x = h.yes() ? h.floats({3, 2}) : h.tensor(2);
+          const auto r = h.yes() ? histogramdd(x, std::vector<int64_t>{h.count(), h.integer()}, o)
+                                 : histogramdd(x, std::vector<Tensor>{h.tensor(1), h.tensor(1)}, o);
+          h.use(r.hist); h.use(r.bin_edges))},
       // arrange.h
       {"movedim", USE(movedim(h.tensor(), h.axes(), h.axes()))},
       {"swapaxes", USE(swapaxes(h.tensor(), h.axis(), h.axis()))},
@@ -252,6 +220,7 @@ inline std::map<std::string, std::function<void(Hostile&)>> hostile_array_functi
       {"diagonal", USE(diagonal(h.tensor(), h.integer(), h.axis(), h.axis()))},
       {"diag_embed", USE(diag_embed(h.tensor(), h.integer(), h.axis(), h.axis()))},
       {"diag", USE(diag(h.tensor(), h.integer()))},
+      {"diagflat", USE(diagflat(h.tensor(), h.integer()))},
       PLAIN(trace),
       {"block_diag", USE(block_diag({h.tensor(), h.tensor()}))},
       {"meshgrid",

@@ -15,18 +15,11 @@ struct Conv1dOptions {
   bool same = false;  // PyTorch's padding="same": the output is as long as the input (stride 1)
   PadMode padding_mode = PadMode::kConstant;
 };
-// (N, L, in) -> (N, L', out).
-struct Conv1d : Module {
+// (N, L, in) -> (N, L', out), weight (out, k, in / groups).
+struct Conv1d : Convolution {
   Conv1d(int64_t in_channels, int64_t out_channels, const Conv1dOptions& options);
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
-
   Conv1dOptions options;
-  Parameter weight, bias;  // (out, k, in / groups); (out) or undefined
-  GLIA_FIELDS(weight, bias)
-
- protected:
-  Tensor to_state(std::string_view name, const Tensor& value) const override;
-  Tensor from_state(std::string_view name, const Tensor& value) const override;
 };
 
 struct Conv3dOptions {
@@ -37,18 +30,11 @@ struct Conv3dOptions {
   bool same = false;
   PadMode padding_mode = PadMode::kConstant;
 };
-// (N, D, H, W, in) -> (N, D', H', W', out).
-struct Conv3d : Module {
+// (N, D, H, W, in) -> (N, D', H', W', out), weight (out, kD, kH, kW, in / groups).
+struct Conv3d : Convolution {
   Conv3d(int64_t in_channels, int64_t out_channels, const Conv3dOptions& options);
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
-
   Conv3dOptions options;
-  Parameter weight, bias;  // (out, kD, kH, kW, in / groups); (out) or undefined
-  GLIA_FIELDS(weight, bias)
-
- protected:
-  Tensor to_state(std::string_view name, const Tensor& value) const override;
-  Tensor from_state(std::string_view name, const Tensor& value) const override;
 };
 
 struct ConvTranspose1dOptions {
@@ -56,18 +42,11 @@ struct ConvTranspose1dOptions {
   int64_t stride = 1, padding = 0, output_padding = 0, dilation = 1, groups = 1;
   bool bias = true;
 };
-// (N, L, in) -> (N, L', out); see conv_transpose1d.
-struct ConvTranspose1d : Module {
+// (N, L, in) -> (N, L', out), weight (in, k, out / groups); see conv_transpose1d.
+struct ConvTranspose1d : Convolution {
   ConvTranspose1d(int64_t in_channels, int64_t out_channels, const ConvTranspose1dOptions& options);
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
-
   ConvTranspose1dOptions options;
-  Parameter weight, bias;  // (in, k, out / groups); (out) or undefined
-  GLIA_FIELDS(weight, bias)
-
- protected:
-  Tensor to_state(std::string_view name, const Tensor& value) const override;
-  Tensor from_state(std::string_view name, const Tensor& value) const override;
 };
 
 struct ConvTransposeOptions {
@@ -76,18 +55,11 @@ struct ConvTransposeOptions {
   int64_t groups = 1;
   bool bias = true;
 };
-// (N, H, W, in) -> (N, H', W', out); see conv_transpose2d.
-struct ConvTranspose2d : Module {
+// (N, H, W, in) -> (N, H', W', out), weight (in, kH, kW, out / groups); see conv_transpose2d.
+struct ConvTranspose2d : Convolution {
   ConvTranspose2d(int64_t in_channels, int64_t out_channels, const ConvTransposeOptions& options);
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
-
   ConvTransposeOptions options;
-  Parameter weight, bias;  // (in, kH, kW, out / groups); (out) or undefined
-  GLIA_FIELDS(weight, bias)
-
- protected:
-  Tensor to_state(std::string_view name, const Tensor& value) const override;
-  Tensor from_state(std::string_view name, const Tensor& value) const override;
 };
 
 struct ConvTranspose3dOptions {
@@ -96,18 +68,11 @@ struct ConvTranspose3dOptions {
   int64_t groups = 1;
   bool bias = true;
 };
-// (N, D, H, W, in) -> (N, D', H', W', out).
-struct ConvTranspose3d : Module {
+// (N, D, H, W, in) -> (N, D', H', W', out), weight (in, kD, kH, kW, out / groups).
+struct ConvTranspose3d : Convolution {
   ConvTranspose3d(int64_t in_channels, int64_t out_channels, const ConvTranspose3dOptions& options);
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
-
   ConvTranspose3dOptions options;
-  Parameter weight, bias;  // (in, kD, kH, kW, out / groups); (out) or undefined
-  GLIA_FIELDS(weight, bias)
-
- protected:
-  Tensor to_state(std::string_view name, const Tensor& value) const override;
-  Tensor from_state(std::string_view name, const Tensor& value) const override;
 };
 
 struct LocallyConnectedOptions {
@@ -116,8 +81,7 @@ struct LocallyConnectedOptions {
   bool bias = true;
 };
 // A convolution with a weight of its own at each position, for pictures of one size:
-// (N, H, W, in) -> (N, H', W', out) (LeCun 1989). It is what a convolution without shared weights
-// is.
+// (N, H, W, in) -> (N, H', W', out) (LeCun 1989).
 struct LocallyConnected2d : Module {
   LocallyConnected2d(int64_t in_channels, int64_t out_channels, Size2d size,
                      const LocallyConnectedOptions& options);
@@ -126,6 +90,40 @@ struct LocallyConnected2d : Module {
   LocallyConnectedOptions options;
   Parameter weight, bias;  // (H', W', kH kW in, out); (H', W', out) or undefined
   GLIA_FIELDS(weight, bias)
+};
+
+struct LocallyConnected1dOptions {
+  int64_t kernel;
+  int64_t stride = 1, padding = 0, dilation = 1;
+  bool bias = true;
+};
+// The same of lines of one length: (N, L, in) -> (N, L', out).
+struct LocallyConnected1d : Module {
+  LocallyConnected1d(int64_t in_channels, int64_t out_channels, int64_t length,
+                     const LocallyConnected1dOptions& options);
+  Tensor operator()(const Tensor& x, Where where = Where::current()) const;
+
+  LocallyConnected1dOptions options;
+  Parameter weight, bias;  // (L', k in, out); (L', out) or undefined
+  GLIA_FIELDS(weight, bias)
+};
+
+struct WindowOptions {
+  Size2d stride = 1, padding = 0, dilation = 1;
+};
+// Windows of pictures as rows: (N, H, W, C) -> (N, H' W', kH kW C); see unfold().
+struct Unfold : Module {
+  explicit Unfold(Size2d kernel, const WindowOptions& options = {});
+  Tensor operator()(const Tensor& x, Where where = Where::current()) const;
+  Size2d kernel;
+  WindowOptions options;
+};
+// And back, where windows overlap added up: (N, H' W', kH kW C) -> (N, *output_size, C).
+struct Fold : Module {
+  Fold(Size2d output_size, Size2d kernel, const WindowOptions& options = {});
+  Tensor operator()(const Tensor& rows, Where where = Where::current()) const;
+  Size2d output_size, kernel;
+  WindowOptions options;
 };
 
 // x1^T W_o x2 + b_o for each output o: (..., in1), (..., in2) -> (..., out).

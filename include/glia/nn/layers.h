@@ -33,6 +33,20 @@ struct Linear : Module {
   GLIA_FIELDS(weight, bias)
 };
 
+// What convolutional layers have in common. In state dicts the last axis of the weight is the
+// second, as it is in PyTorch.
+struct Convolution : Module {
+  Parameter weight, bias;  // see the layer; (out) or undefined
+  GLIA_FIELDS(weight, bias)
+
+ protected:
+  // The weight is (out, kernel..., in / groups), or (in, kernel..., out / groups) if transposed.
+  Convolution(const char* layer, int64_t in_channels, int64_t out_channels,
+              const std::vector<int64_t>& kernel, int64_t groups, bool with_bias, bool transposed);
+  Tensor to_state(std::string_view name, const Tensor& value) const override;
+  Tensor from_state(std::string_view name, const Tensor& value) const override;
+};
+
 struct ConvOptions {
   Size2d kernel;
   Size2d stride = 1, padding = 0, dilation = 1;
@@ -41,19 +55,11 @@ struct ConvOptions {
   bool same = false;  // PyTorch's padding="same": the output has the input's size (stride 1)
   PadMode padding_mode = PadMode::kConstant;
 };
-// Cross-correlation: (N, H, W, in) -> (N, H', W', out). State dicts have PyTorch's weight,
-// (out, in / groups, kH, kW).
-struct Conv2d : Module {
+// Cross-correlation: (N, H, W, in) -> (N, H', W', out), weight (out, kH, kW, in / groups).
+struct Conv2d : Convolution {
   Conv2d(int64_t in_channels, int64_t out_channels, const ConvOptions& options);
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
-
   ConvOptions options;
-  Parameter weight, bias;  // (out, kH, kW, in / groups); (out) or undefined
-  GLIA_FIELDS(weight, bias)
-
- protected:
-  Tensor to_state(std::string_view name, const Tensor& value) const override;
-  Tensor from_state(std::string_view name, const Tensor& value) const override;
 };
 
 struct BatchNormOptions {

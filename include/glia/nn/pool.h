@@ -60,6 +60,19 @@ struct FractionalMaxPool : Module {
   Sizes window, output_size;
 };
 
+// Values back at the places that a MaxPool of these options took them from: `indices` are those of
+// max_pool_with_indices().
+struct MaxUnpool : Module {
+  explicit MaxUnpool(const Sizes& window, const Sizes& stride = {}, const Sizes& padding = {0});
+  // (N, ..., C) -> (N, *output_size, C); empty: the smallest that the pool gives x of.
+  Tensor operator()(const Tensor& x, const Tensor& indices, const Sizes& output_size = {},
+                    Where where = Where::current()) const;
+  Sizes window, stride, padding;
+};
+
+using MaxUnpool1d = MaxUnpool;
+using MaxUnpool2d = MaxUnpool;
+using MaxUnpool3d = MaxUnpool;
 using MaxPool1d = MaxPool;
 using MaxPool3d = MaxPool;
 using AvgPool1d = AvgPool;
@@ -80,6 +93,44 @@ struct Padding : Module {
   PadMode mode;
   double value;
 };
+
+// Padding under PyTorch's names: one number for all sides, or {left, right}, then {top, bottom},
+// then {front, back}. A negative one cuts off.
+struct ConstantPad : Padding {
+  ConstantPad(int64_t padding, double value) : ConstantPad(Sizes{padding}, value) {}
+  ConstantPad(const Sizes& padding, double value);
+};
+struct ZeroPad : Padding {
+  explicit ZeroPad(int64_t padding) : ZeroPad(Sizes{padding}) {}
+  explicit ZeroPad(const Sizes& padding);
+};
+struct ReflectionPad : Padding {
+  explicit ReflectionPad(int64_t padding) : ReflectionPad(Sizes{padding}) {}
+  explicit ReflectionPad(const Sizes& padding);
+};
+struct ReplicationPad : Padding {
+  explicit ReplicationPad(int64_t padding) : ReplicationPad(Sizes{padding}) {}
+  explicit ReplicationPad(const Sizes& padding);
+};
+struct CircularPad : Padding {
+  explicit CircularPad(int64_t padding) : CircularPad(Sizes{padding}) {}
+  explicit CircularPad(const Sizes& padding);
+};
+using ConstantPad1d = ConstantPad;
+using ConstantPad2d = ConstantPad;
+using ConstantPad3d = ConstantPad;
+using ZeroPad1d = ZeroPad;
+using ZeroPad2d = ZeroPad;
+using ZeroPad3d = ZeroPad;
+using ReflectionPad1d = ReflectionPad;
+using ReflectionPad2d = ReflectionPad;
+using ReflectionPad3d = ReflectionPad;
+using ReplicationPad1d = ReplicationPad;
+using ReplicationPad2d = ReplicationPad;
+using ReplicationPad3d = ReplicationPad;
+using CircularPad1d = CircularPad;
+using CircularPad2d = CircularPad;
+using CircularPad3d = CircularPad;
 
 // (N, ..., C) made larger: to a size, or by a factor for each axis (or one for all).
 struct UpsampleOptions {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "glia/autodiff.h"
 #include "glia/nn/activations.h"
 #include "glia/nn/module.h"
 
@@ -71,6 +72,8 @@ class Sequential : public Module {
   }
 
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
+  // The steps as functions of one tensor, for checkpoint_sequential(); they refer to this object.
+  std::vector<TensorFunction> functions() const;
   void visit_fields(FieldVisitor& visitor) const override;
 
  private:

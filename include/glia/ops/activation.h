@@ -10,7 +10,7 @@ namespace glia {
 
 // x where it is above the threshold, else the value.
 Tensor threshold(const Operand& x, double threshold, double value);
-// x between two values, which are what lies beyond them. Throws ShapeError unless min < max.
+// x between two values, which are what lies beyond them. Throws ShapeError unless min <= max.
 Tensor hardtanh(const Operand& x, double min_val = -1, double max_val = 1);
 Tensor relu6(const Operand& x);        // min(max(x, 0), 6)
 Tensor hardsigmoid(const Operand& x);  // relu6(x + 3) / 6

@@ -81,6 +81,8 @@ Tensor diag_embed(const Tensor& x, int64_t offset = 0, int axis0 = -2, int axis1
                   Where where = Where::current());
 // The diagonal of a matrix, or the matrix of a diagonal.
 Tensor diag(const Tensor& x, int64_t diagonal = 0, Where where = Where::current());
+// The matrix with all elements of x on a diagonal.
+Tensor diagflat(const Tensor& x, int64_t offset = 0, Where where = Where::current());
 Tensor trace(const Tensor& x, Where where = Where::current());
 // The matrices along the diagonal of one; rank 0 and 1 are rows.
 Tensor block_diag(const std::vector<Tensor>& parts, Where where = Where::current());

@@ -58,7 +58,7 @@ struct CovOptions {
   Tensor fweights = {};  // (N) i64: how often each observation counts
   Tensor aweights = {};  // (N): its weight
 };
-// Covariances of variables (V, N), or (N) of one, of N observations each -> (V, V), or ().
+// Covariances of variables (V, N), or (N) of one, of N observations each -> (V, V), or () of one.
 Tensor cov(const Tensor& x, const CovOptions& options = {}, Where where = Where::current());
 Tensor corrcoef(const Tensor& x, Where where = Where::current());
 

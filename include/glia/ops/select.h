@@ -41,6 +41,26 @@ Tensor scatter_reduce(const Tensor& x, const Tensor& indices, const Tensor& sour
                       ScatterReduction reduce, bool include_self = true,
                       Where where = Where::current());
 
+// The same along one axis for slices of `source` at indices (K), as torch.index_reduce.
+Tensor index_reduce(const Tensor& x, const Tensor& indices, const Tensor& source, int axis,
+                    ScatterReduction reduce, bool include_self = true,
+                    Where where = Where::current());
+// x with `values` at x[indices[0], indices[1], ...], or added there; where an index is undefined
+// the whole axis is meant. Masks are read at once. Of several at one place the last stays.
+Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
+                 bool accumulate = false, Where where = Where::current());
+// x with elements of `source`, of the indices' size, at places of the flattened x, or added there.
+Tensor put(const Tensor& x, const Tensor& indices, const Tensor& source, bool accumulate = false,
+           Where where = Where::current());
+// The index along each axis of an array of that shape, i64, of places in the flattened one.
+std::vector<Tensor> unravel_index(const Tensor& indices, const Shape& shape,
+                                  Where where = Where::current());
+// x with `source` at one index of the axis, and as a diagonal of two axes: the last axis of source.
+Tensor select_scatter(const Tensor& x, const Tensor& source, int axis, int64_t index,
+                      Where where = Where::current());
+Tensor diagonal_scatter(const Tensor& x, const Tensor& source, int64_t offset = 0, int axis0 = 0,
+                        int axis1 = 1, Where where = Where::current());
+
 // ---- Where a mask is true ---------------------------------------------------------------------
 // Masks are bool and broadcast with x.
 
@@ -103,5 +123,21 @@ HistogramResult histogram(const Tensor& x, int64_t bins, const HistogramOptions&
 // With rising edges (bins + 1); the last one belongs to the last bin.
 HistogramResult histogram(const Tensor& x, const Tensor& bin_edges,
                           const HistogramOptions& options = {}, Where where = Where::current());
+struct HistogramddOptions {
+  std::vector<std::pair<double, double>> range = {};  // of each dimension; empty: of x
+  Tensor weight = {};                                 // of each point, (N)
+  bool density = false;                               // of integral 1
+};
+struct HistogramddResult {
+  Tensor hist;                    // (bins[0], bins[1], ...)
+  std::vector<Tensor> bin_edges;  // of each dimension, (bins + 1)
+};
+// Of points x (N, D), which may be (..., D), in boxes: so many bins in each dimension, or these.
+HistogramddResult histogramdd(const Tensor& x, const std::vector<int64_t>& bins,
+                              const HistogramddOptions& options = {},
+                              Where where = Where::current());
+HistogramddResult histogramdd(const Tensor& x, const std::vector<Tensor>& bin_edges,
+                              const HistogramddOptions& options = {},
+                              Where where = Where::current());
 
 }  // namespace glia

@@ -46,6 +46,8 @@ Tensor logit(const Operand& x, std::optional<double> eps = {});
 // Computed in f64 and rounded once; 16-bit floats in f32.
 
 Tensor lgamma(const Operand& x);  // log |Gamma(x)|
+// The logarithm of the multivariate gamma function of p >= 1 dimensions, for x > (p - 1) / 2.
+Tensor mvlgamma(const Operand& x, int64_t p);
 Tensor digamma(const Operand& x);
 // The n-th derivative of digamma, n >= 0.
 Tensor polygamma(int64_t n, const Operand& x);

@@ -46,7 +46,7 @@ Seq2Seq::Seq2Seq(int64_t source_tokens, int64_t target_tokens, const Seq2SeqOpti
       backward(o.embedding, o.hidden, {.batch_first = true}),
       key(2 * o.hidden, o.hidden),
       query(o.hidden, o.hidden),
-      score(o.hidden, 1),
+      score(o.hidden, 1, {.bias = false}),
       start(o.hidden, o.hidden),
       decoder(o.embedding + 2 * o.hidden, o.hidden),
       readout(3 * o.hidden + o.embedding, o.hidden),
@@ -71,9 +71,10 @@ Seq2Seq::Memory Seq2Seq::encode(const Tensor& source, const Tensor& lengths) con
 }
 
 Seq2Seq::Step Seq2Seq::step(const Memory& m, const Tensor& token, const Tensor& state) const {
-  const Tensor energies = squeeze(score(tanh(m.keys + unsqueeze(query(state), 1))), -1);
-  const Tensor attention = softmax(where(m.mask, energies, -1e9));
-  const Tensor context = squeeze(matmul(unsqueeze(attention, 1), m.states), 1);
+  const Tensor scores =
+      nn::additive_scores(unsqueeze(query(state), 1), m.keys, squeeze(score.weight, 0));
+  const nn::AttentionResult seen = nn::attend(scores, m.states, unsqueeze(m.mask, 1));
+  const Tensor attention = squeeze(seen.weights, 1), context = squeeze(seen.out, 1);
   const Tensor before = dropout(target_embedding(token));
   const Tensor x = unsqueeze(concat({before, context}, -1), 0);
   const Tensor next = squeeze(decoder(x, unsqueeze(state, 0)).out, 0);
