@@ -1,9 +1,13 @@
 #include <algorithm>
 
 #include "glia/classic/cluster.h"
+#include "glia/classic/compose.h"
 #include "glia/classic/decomposition.h"
 #include "glia/classic/density.h"
+#include "glia/classic/encoders.h"
+#include "glia/classic/feature_selection.h"
 #include "glia/classic/hierarchy.h"
+#include "glia/classic/impute.h"
 #include "glia/classic/mixture.h"
 #include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
@@ -26,31 +30,51 @@ std::unique_ptr<Estimator> make() {
 
 constexpr Entry kEntries[] = {
     {"AgglomerativeClustering", make<AgglomerativeClustering>},
+    {"Binarizer", make<Binarizer>},
+    {"ColumnTransformer", make<ColumnTransformer>},
     {"DBSCAN", make<DBSCAN>},
     {"FastICA", make<FastICA>},
+    {"FeatureUnion", make<FeatureUnion>},
     {"GaussianMixture", make<GaussianMixture>},
     {"GridSearchCV", make<GridSearchCV>},
     {"HDBSCAN", make<HDBSCAN>},
     {"HalvingGridSearchCV", make<HalvingGridSearchCV>},
     {"HalvingRandomSearchCV", make<HalvingRandomSearchCV>},
+    {"KBinsDiscretizer", make<KBinsDiscretizer>},
     {"KMeans", make<KMeans>},
+    {"KNNImputer", make<KNNImputer>},
     {"KNeighborsClassifier", make<KNeighborsClassifier>},
     {"KNeighborsRegressor", make<KNeighborsRegressor>},
     {"LabelPropagation", make<LabelPropagation>},
     {"LabelSpreading", make<LabelSpreading>},
+    {"MaxAbsScaler", make<MaxAbsScaler>},
+    {"MinMaxScaler", make<MinMaxScaler>},
     {"MiniBatchKMeans", make<MiniBatchKMeans>},
     {"NMF", make<NMF>},
     {"NearestNeighbors", make<NearestNeighbors>},
+    {"Normalizer", make<Normalizer>},
     {"OPTICS", make<OPTICS>},
     {"OneClassSVM", make<OneClassSVM>},
+    {"OneHotEncoder", make<OneHotEncoder>},
+    {"OrdinalEncoder", make<OrdinalEncoder>},
     {"PCA", make<PCA>},
+    {"Pipeline", make<Pipeline>},
+    {"PolynomialFeatures", make<PolynomialFeatures>},
+    {"PowerTransformer", make<PowerTransformer>},
+    {"QuantileTransformer", make<QuantileTransformer>},
     {"RandomizedSearchCV", make<RandomizedSearchCV>},
+    {"RobustScaler", make<RobustScaler>},
     {"SVC", make<SVC>},
     {"SVR", make<SVR>},
+    {"SelectKBest", make<SelectKBest>},
+    {"SimpleImputer", make<SimpleImputer>},
     {"SpectralClustering", make<SpectralClustering>},
+    {"SplineTransformer", make<SplineTransformer>},
     {"StandardScaler", make<StandardScaler>},
     {"TPESearchCV", make<TPESearchCV>},
+    {"TargetEncoder", make<TargetEncoder>},
     {"TruncatedSVD", make<TruncatedSVD>},
+    {"VarianceThreshold", make<VarianceThreshold>},
 };
 
 }  // namespace
