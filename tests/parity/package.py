@@ -22,14 +22,15 @@ def peers():
         sys.exit(0)
 
 
-def compiled(source):
-    """The program made of a source beside the script, which uses the script's package."""
+def compiled(source, *others):
+    """The program made of a source beside the script, which uses the script's package, and those
+    other ones of which it calls something itself."""
     package = source.resolve().relative_to(ROOT / "packages").parts[0]
     subprocess.run([ROOT / "scripts/build", f"glia_{package}"], check=True,
                    stdout=subprocess.DEVNULL, env={**os.environ, "GLIA_BUILD": str(BUILD)})
     program = WORK / f"{package}_{source.stem}"
     subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", f"-I{ROOT}/include",
-                    f"-I{ROOT}/packages/{package}/include", source, "-o", program, f"-L{BUILD}",
-                    f"-lglia_{package}", "-lglia_train", "-lglia", f"-Wl,-rpath,{BUILD}"],
-                   check=True)
+                    *(f"-I{p}" for p in (ROOT / "packages").glob("*/include")), source,
+                    "-o", program, f"-L{BUILD}", *(f"-lglia_{p}" for p in (package, *others)),
+                    "-lglia_train", "-lglia", f"-Wl,-rpath,{BUILD}"], check=True)
     return program

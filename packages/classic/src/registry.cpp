@@ -4,6 +4,7 @@
 #include "glia/classic/compose.h"
 #include "glia/classic/decomposition.h"
 #include "glia/classic/density.h"
+#include "glia/classic/dummy.h"
 #include "glia/classic/encoders.h"
 #include "glia/classic/feature_selection.h"
 #include "glia/classic/hierarchy.h"
@@ -33,6 +34,8 @@ constexpr Entry kEntries[] = {
     {"Binarizer", make<Binarizer>},
     {"ColumnTransformer", make<ColumnTransformer>},
     {"DBSCAN", make<DBSCAN>},
+    {"DummyClassifier", make<DummyClassifier>},
+    {"DummyRegressor", make<DummyRegressor>},
     {"FastICA", make<FastICA>},
     {"FeatureUnion", make<FeatureUnion>},
     {"GaussianMixture", make<GaussianMixture>},
