@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/data.h"
+#include "cli/fit.h"
 #include "cli/help.h"
 #include "cli/recipes.h"
 #include "glia/error.h"
@@ -111,6 +112,7 @@ int run(std::vector<std::string> words) {
                             },
                         .interrupted = [] { return signal_seen != 0; }};
   add_recipes(app, session);
+  add_fit(app, session);
   add_data(app, session);
   int status = 0;
   add_profile(app, &status);

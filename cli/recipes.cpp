@@ -102,7 +102,7 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe, const Session& 
 }
 
 struct UseJob {
-  std::string model;
+  std::string model, out;
   bool json = false;
   std::vector<std::string> inputs;
   recipes::Evaluation what;
@@ -140,9 +140,20 @@ std::string shown(const std::string& input, const recipes::Results& results) {
 void add_predict(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
   const auto job = add_use(command);
   command.add_option("input", job->inputs, recipe.input_help)->type_name(recipe.input)->required();
+  if (recipe.fills)
+    command
+        .add_option("--out", job->out,
+                    "Writes the table with columns of predictions to this file instead.")
+        ->type_name("FILE.csv");
   command.footer("\n" + recipe.predict_help);
   command.callback([job, &recipe, session] {
     const auto predictor = load(recipe, *job, session);
+    if (!job->out.empty()) {
+      if (job->inputs.size() != 1) throw Error("--out: takes one table");
+      const int64_t rows = predictor->fill(job->inputs[0], job->out);
+      if (!job->json) fmt::print("{}: {} rows\n", job->out, rows);
+      return;
+    }
     Json all = Json::array();
     std::vector<std::string> inputs;
     for (const std::string& text : job->inputs)

@@ -9,7 +9,7 @@
 #include "glia/recipes/run.h"
 #include "glia/rl/dqn.h"
 #include "glia/rl/policy.h"
-#include "recipes/src/table.h"
+#include "recipes/src/numbers.h"
 
 namespace glia::recipes {
 namespace {

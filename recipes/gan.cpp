@@ -8,7 +8,7 @@
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
 #include "recipes/src/frames.h"
-#include "recipes/src/table.h"
+#include "recipes/src/numbers.h"
 
 namespace glia::recipes {
 namespace {

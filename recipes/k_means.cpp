@@ -9,7 +9,6 @@
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
 #include "recipes/src/clusters.h"
-#include "recipes/src/table.h"
 
 namespace glia::recipes {
 namespace {

@@ -8,8 +8,8 @@
 #include "glia/recipes/run.h"
 #include "glia/runtime.h"
 #include "glia/text/language_model.h"
+#include "recipes/src/numbers.h"
 #include "recipes/src/sequence_tasks.h"
-#include "recipes/src/table.h"
 
 namespace glia::recipes {
 namespace {

@@ -3,27 +3,60 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "glia/classic/decomposition.h"
 #include "glia/classic/metrics.h"
 #include "glia/error.h"
 #include "glia/ops.h"
+#include "glia/tables/read.h"
 #include "glia/vision/image.h"
-#include "table.h"
+#include "numbers.h"
 
 namespace glia::recipes {
 namespace {
 
-Samples read_rows(const std::string& file, const std::string& label) {
-  NumberTable table = read_table(file, label);
-  Samples out{.values = table.values, .form = {.features = table.names}};
-  std::vector<int64_t> labels;
-  for (const std::string& name : table.labels) {
-    const auto at = std::ranges::find(out.classes, name);
-    labels.push_back(at - out.classes.begin());
-    if (at == out.classes.end()) out.classes.push_back(name);
+// A table of finite numbers; `label` names a column that may hold any text, or is empty.
+tables::Table read_numbers(const std::string& file, const std::string& label) {
+  tables::CsvOptions options{.header = tables::Header::kGuess,
+                             .default_missing = false,
+                             .dates = false,
+                             .skip_initial_space = true,
+                             .row_length = tables::RowLength::kExact};
+  if (!label.empty()) options.types = {{label, tables::ColumnType::kText}};
+  tables::Table table = tables::read_csv(file, options);
+  if (table.rows() == 0) throw IoError(file + ": holds no rows below its header");
+  const auto is_number = [&](const tables::Column& c) {
+    return c.name() == label || c.type() == tables::ColumnType::kFloat ||
+           c.type() == tables::ColumnType::kInteger;
+  };
+  if (!std::ranges::all_of(table.columns(), is_number)) {
+    for (const tables::Column& c : table.columns())
+      if (c.name() != label) options.types.emplace_back(c.name(), tables::ColumnType::kFloat);
+    table = tables::read_csv(file, options);  // says which is none, and where
   }
-  if (!labels.empty()) out.labels = from_vector(labels, {static_cast<int64_t>(labels.size())});
+  for (const tables::Column& c : table.columns()) {
+    if (c.name() == label || c.type() != tables::ColumnType::kFloat) continue;
+    for (int64_t i = 0; i < c.size(); ++i)
+      if (!std::isfinite(c.floats()[static_cast<size_t>(i)]))
+        throw IoError(fmt::format("{}: row {}: '{}' of column '{}' is no number", file, i + 1,
+                                  c.text(i), c.name()));
+  }
+  return table;
+}
+
+Samples read_rows(const std::string& file, const std::string& label) {
+  tables::Table table = read_numbers(file, label);
+  Samples out;
+  if (!label.empty()) {
+    const tables::Column& names = table.column(label);
+    out.classes = names.categories();
+    out.labels = cast(names.to_tensor(), kI64);
+    table = table.without({label});
+  }
+  if (table.columns().empty()) throw IoError(file + ": has no column of numbers");
+  out.values = table.to_tensor();
+  out.form.features = table.names();
   return out;
 }
 
@@ -84,6 +117,17 @@ report::Section plane_of(const Tensor& scaled, const std::vector<int64_t>& clust
 }
 
 }  // namespace
+
+std::vector<std::string> rows_of(const std::string& file) {
+  const tables::Table table = read_numbers(file, "");
+  std::vector<std::string> rows;
+  for (int64_t i = 0; i < table.rows(); ++i) {
+    std::string row;
+    for (const tables::Column& c : table.columns()) row += (row.empty() ? "" : ", ") + c.text(i);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
 
 int64_t SampleForm::size() const {
   return is_table() ? static_cast<int64_t>(features.size())

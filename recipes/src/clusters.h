@@ -35,6 +35,9 @@ struct Samples {
 Samples read_samples(const std::string& data, const std::string& label,
                      const SampleForm* form = nullptr);
 
+// The rows of a CSV file of numbers, each as SampleForm::sample() takes it.
+std::vector<std::string> rows_of(const std::string& file);
+
 // Distances (1, K) to the centres: the nearest, its distance and all.
 Results nearest(const Tensor& distances);
 // How well clusters i64 (N) and classes agree; empty where these are not known.

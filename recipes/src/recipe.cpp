@@ -108,6 +108,14 @@ std::string Predictor::write(const std::string&, const Generation&) const {
   throw Error("the model does not write texts");
 }
 
+int64_t Predictor::fill(const std::string& table, const std::string& out) const {
+  const NoGrad no_grad;
+  return fill_table(table, out);
+}
+int64_t Predictor::fill_table(const std::string&, const std::string&) const {
+  throw Error("the model does not fill tables");
+}
+
 std::vector<Setting> Recipe::settings() const {
   std::vector<Setting> settings = declared(functions->make, preset);
   std::erase_if(settings, [&](const Setting& s) {

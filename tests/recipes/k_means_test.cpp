@@ -75,12 +75,12 @@ TEST_F(KMeansTest, BadTablesAreNamedWithTheLine) {
   says("", "t.csv: holds no rows");
   says("\n\n", "t.csv: holds no rows");
   says("a,b\n", "t.csv: holds no rows below its header");
-  says("a,b\n1,2\n3\n", "t.csv: line 3: has 1 cells and not 2");
-  says("a,b\n\n1,2\n3,x\n", "t.csv: line 4: 'x' of column 'b' is no number");
-  says("a,b\n1,2\n3,\n", "t.csv: line 3: '' of column 'b' is no number");
-  says("a,b\n1,inf\n", "t.csv: line 2: 'inf' of column 'b' is no number");
-  says("a,b\n1,\"2\n", "t.csv: line 2: a quote is not closed");
-  says("a,b\n1,\"2\"3\n", "t.csv: line 2: text behind a quote");
+  says("a,b\n1,2\n3\n", "t.csv: line 3, column 2: has 1 values and not 2");
+  says("a,b\n\n1,2\n3,x\n", "t.csv: line 4, column 3: 'x' of column 'b' is no number");
+  says("a,b\n1,2\n3,\n", "t.csv: line 3, column 3: '' of column 'b' is no number");
+  says("a,b\n1,inf\n", "t.csv: row 1: 'inf' of column 'b' is no number");
+  says("a,b\n1,\"2\n", "t.csv: line 2, column 3: a quote is not closed");
+  says("a,b\n1,\"2\"3\n", "t.csv: line 2, column 6: text behind a quote");
   says("a,b\n1,2\n", "t.csv: has no column 'c', but a, b", {{"label", "c"}});
   says("a\n1\n", "t.csv: has no column of numbers", {{"label", "a"}});
   says("a,b\n1,2\n3,4\n", "--clusters 3: there are 2 samples");

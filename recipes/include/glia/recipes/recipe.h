@@ -58,6 +58,9 @@ class Predictor {
   Results evaluate(const Evaluation& what = {}) const;
   // What the model writes behind a prompt, which may be empty. Throws Error if it does not write.
   std::string generate(const std::string& prompt, const Generation& how = {}) const;
+  // Writes a copy of a table of the user's with columns of predictions behind, and says how many
+  // rows it has. Throws Error if it does not.
+  int64_t fill(const std::string& table, const std::string& out) const;
   // What a text of the command line stands for: the pictures of a folder, for instance.
   virtual std::vector<std::string> inputs(const std::string& text) const { return {text}; }
 
@@ -65,6 +68,7 @@ class Predictor {
   virtual Results answer(const Input& input) const = 0;
   virtual Results score(const Evaluation& what) const = 0;
   virtual std::string write(const std::string& prompt, const Generation& how) const;
+  virtual int64_t fill_table(const std::string& table, const std::string& out) const;
 };
 
 // ---- Recipes ------------------------------------------------------------------------------------
@@ -99,6 +103,7 @@ struct Recipe {
   std::string evaluate_help;      // what `evaluate` goes over
   bool resumes = true;            // keeps checkpoints
   bool generates = false;         // its models write texts
+  bool fills = false;             // its models add columns to tables
   Values preset = {};             // of a shorthand: settings that are not to be chosen
   std::string shorthand_for = {};
 
@@ -155,7 +160,7 @@ struct Definition {
   std::function<void(Run&, const S&)> train;
   std::function<std::unique_ptr<Predictor>(const Saved&, const S&)> load;
   std::string input = "FILE", input_help, predict_help, evaluate_help;
-  bool resumes = true, generates = false;
+  bool resumes = true, generates = false, fills = false;
 };
 
 // For Definition::load: a predictor P that is made of the file and the settings.
@@ -200,6 +205,7 @@ class Register {
                  .evaluate_help = d.evaluate_help,
                  .resumes = d.resumes,
                  .generates = d.generates,
+                 .fills = d.fills,
                  .functions = std::make_shared<const detail::Functions>(std::move(f))});
   }
 };
