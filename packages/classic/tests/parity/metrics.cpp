@@ -1,4 +1,5 @@
-// Glia's side of metrics.py: metrics IN.npz OUT.npz. Every metric with every option, of one problem.
+// Glia's side of metrics.py: metrics IN.npz OUT.npz. Every metric with every option, of one
+// problem.
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -77,9 +78,9 @@ int main(int argc, char** argv) try {
         precision_recall_curve(yb, score, {.sample_weight = w, .drop_intermediate = true});
     const DetCurve det = det_curve(yb, score, {.sample_weight = w});
     const std::pair<std::string, Tensor> kCurves[] = {
-        {"roc fpr", roc.fpr},      {"roc tpr", roc.tpr},          {"roc all fpr", all.fpr},
-        {"roc all tpr", all.tpr},  {"pr precision", pr.precision}, {"pr recall", pr.recall},
-        {"pr at", pr.thresholds},  {"pr few recall", few.recall},  {"det fpr", det.fpr},
+        {"roc fpr", roc.fpr},     {"roc tpr", roc.tpr},           {"roc all fpr", all.fpr},
+        {"roc all tpr", all.tpr}, {"pr precision", pr.precision}, {"pr recall", pr.recall},
+        {"pr at", pr.thresholds}, {"pr few recall", few.recall},  {"det fpr", det.fpr},
         {"det fnr", det.fnr}};
     for (const auto& [name, curve] : kCurves) out.emplace_back(name + tag, curve);
     out.emplace_back("roc at" + tag, slice(roc.thresholds, 0, {.start = 1}));
