@@ -370,7 +370,7 @@ double roc_auc_score(const Tensor& y_true, const Tensor& y_score, const AreaOpti
                            " add up to " + std::to_string(sum) + "; probabilities to 1",
                        where);
   }
-  if (options.multi_class == MultiClass::kOneVsRest)
+  if (options.multi_class == AreaMultiClass::kOneVsRest)
     return over_columns(classes, score, weight, options.average, f);
   if (options.average == AreaAverage::kMicro || options.sample_weight.defined())
     throw ValueError(std::string(op) + ": one vs one has neither a micro average nor weights",

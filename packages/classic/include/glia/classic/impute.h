@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "glia/classic/estimator.h"
+#include "glia/classic/neighbors.h"
 
 namespace glia::classic {
 
@@ -41,7 +42,6 @@ class SimpleImputer : public Transformer {
   SimpleImputerOptions options_;
 };
 
-enum class NeighborWeights { kUniform, kDistance };
 struct KNNImputerOptions {
   int64_t n_neighbors = 5;
   NeighborWeights weights = NeighborWeights::kUniform;

@@ -52,13 +52,13 @@ CalibrationCurve calibration_curve(const Tensor& y_true, const Tensor& y_prob, i
 // The area below a curve, by trapezoids; x goes up or down. Throws ValueError otherwise.
 double auc(const Tensor& x, const Tensor& y, Where where = Where::current());
 
-enum class MultiClass { kOneVsRest, kOneVsOne };
+enum class AreaMultiClass { kOneVsRest, kOneVsOne };
 enum class AreaAverage { kMacro, kMicro, kWeighted };
 struct AreaOptions {
   AreaAverage average = AreaAverage::kMacro;
   Tensor sample_weight = {};
   std::optional<double> max_fpr = {};  // of two classes: the standardised area up to there
-  MultiClass multi_class = MultiClass::kOneVsRest;
+  AreaMultiClass multi_class = AreaMultiClass::kOneVsRest;
 };
 // Below the ROC curve: of two classes (N), of classes with scores (N, classes) in their order, or
 // of labels y_true (N, L) of 0 and 1. NaN where there is one class only.
