@@ -9,6 +9,7 @@
 #include "glia/classic/feature_selection.h"
 #include "glia/classic/hierarchy.h"
 #include "glia/classic/impute.h"
+#include "glia/classic/linear_model.h"
 #include "glia/classic/mixture.h"
 #include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
@@ -30,19 +31,25 @@ std::unique_ptr<Estimator> make() {
 }
 
 constexpr Entry kEntries[] = {
+    {"Adaline", make<Adaline>},
     {"AgglomerativeClustering", make<AgglomerativeClustering>},
+    {"BayesianRidge", make<BayesianRidge>},
     {"Binarizer", make<Binarizer>},
     {"ColumnTransformer", make<ColumnTransformer>},
     {"DBSCAN", make<DBSCAN>},
     {"DummyClassifier", make<DummyClassifier>},
     {"DummyRegressor", make<DummyRegressor>},
+    {"ElasticNet", make<ElasticNet>},
+    {"ElasticNetCV", make<ElasticNetCV>},
     {"FastICA", make<FastICA>},
     {"FeatureUnion", make<FeatureUnion>},
+    {"GammaRegressor", make<GammaRegressor>},
     {"GaussianMixture", make<GaussianMixture>},
     {"GridSearchCV", make<GridSearchCV>},
     {"HDBSCAN", make<HDBSCAN>},
     {"HalvingGridSearchCV", make<HalvingGridSearchCV>},
     {"HalvingRandomSearchCV", make<HalvingRandomSearchCV>},
+    {"HuberRegressor", make<HuberRegressor>},
     {"KBinsDiscretizer", make<KBinsDiscretizer>},
     {"KMeans", make<KMeans>},
     {"KNNImputer", make<KNNImputer>},
@@ -50,6 +57,12 @@ constexpr Entry kEntries[] = {
     {"KNeighborsRegressor", make<KNeighborsRegressor>},
     {"LabelPropagation", make<LabelPropagation>},
     {"LabelSpreading", make<LabelSpreading>},
+    {"Lars", make<Lars>},
+    {"Lasso", make<Lasso>},
+    {"LassoCV", make<LassoCV>},
+    {"LassoLars", make<LassoLars>},
+    {"LinearRegression", make<LinearRegression>},
+    {"LogisticRegression", make<LogisticRegression>},
     {"MaxAbsScaler", make<MaxAbsScaler>},
     {"MinMaxScaler", make<MinMaxScaler>},
     {"MiniBatchKMeans", make<MiniBatchKMeans>},
@@ -61,12 +74,18 @@ constexpr Entry kEntries[] = {
     {"OneHotEncoder", make<OneHotEncoder>},
     {"OrdinalEncoder", make<OrdinalEncoder>},
     {"PCA", make<PCA>},
+    {"Perceptron", make<Perceptron>},
     {"Pipeline", make<Pipeline>},
+    {"PoissonRegressor", make<PoissonRegressor>},
     {"PolynomialFeatures", make<PolynomialFeatures>},
     {"PowerTransformer", make<PowerTransformer>},
     {"QuantileTransformer", make<QuantileTransformer>},
     {"RandomizedSearchCV", make<RandomizedSearchCV>},
+    {"Ridge", make<Ridge>},
+    {"RidgeCV", make<RidgeCV>},
     {"RobustScaler", make<RobustScaler>},
+    {"SGDClassifier", make<SGDClassifier>},
+    {"SGDRegressor", make<SGDRegressor>},
     {"SVC", make<SVC>},
     {"SVR", make<SVR>},
     {"SelectKBest", make<SelectKBest>},
@@ -77,6 +96,7 @@ constexpr Entry kEntries[] = {
     {"TPESearchCV", make<TPESearchCV>},
     {"TargetEncoder", make<TargetEncoder>},
     {"TruncatedSVD", make<TruncatedSVD>},
+    {"TweedieRegressor", make<TweedieRegressor>},
     {"VarianceThreshold", make<VarianceThreshold>},
 };
 

@@ -1,0 +1,408 @@
+#include "glia/classic/logistic.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "checks.h"
+#include "glia/data.h"
+#include "glia/linalg.h"
+#include "glia/ops.h"
+#include "glia/ops/arrange.h"
+#include "glia/parallel.h"
+#include "lbfgs.h"
+#include "linear.h"
+
+namespace glia::classic {
+namespace {
+
+using Vector = std::vector<double>;
+constexpr int64_t kBlockRows = 512;
+
+// The mean loss over samples and its penalty; parameters are (rows, d + 1), the last of a row its
+// intercept. One row of two classes: code 1 is the second.
+struct Problem {
+  Tensor x;     // (n, d) f64
+  Vector data;  // its numbers
+  int64_t n, d, rows;
+  std::vector<int64_t> code;  // (n)
+  Vector weight;              // (n), adding up to 1
+  double l2 = 0, l1 = 0;
+  bool intercept = true;
+
+  int64_t size() const { return rows * (d + 1); }
+};
+
+double softplus(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))); }
+double sigmoid(double z) {
+  const double e = std::exp(-std::abs(z));
+  return (z >= 0 ? 1 : e) / (1 + e);
+}
+
+// The loss of logits (rows) whose place its derivatives take.
+double loss_of(const Problem& p, int64_t code, double* z) {
+  if (p.rows == 1) {
+    const double loss = softplus(code == 1 ? -*z : *z);
+    *z = sigmoid(*z) - static_cast<double>(code);
+    return loss;
+  }
+  const double most = *std::max_element(z, z + p.rows), own = z[code];
+  double sum = 0;
+  for (int64_t k = 0; k < p.rows; ++k) sum += z[k] = std::exp(z[k] - most);
+  for (int64_t k = 0; k < p.rows; ++k) z[k] /= sum;
+  z[code] -= 1;
+  return most + std::log(sum) - own;
+}
+
+void logits(const Problem& p, const Vector& w, int64_t i, double* z) {
+  const double* x = p.data.data() + i * p.d;
+  for (int64_t k = 0; k < p.rows; ++k) {
+    const double* row = w.data() + k * (p.d + 1);
+    double s[4] = {row[p.d]};
+    int64_t j = 0;
+    for (; j + 4 <= p.d; j += 4)
+      for (int u = 0; u < 4; ++u) s[u] += x[j + u] * row[j + u];
+    for (; j < p.d; ++j) s[0] += x[j] * row[j];
+    z[k] = (s[0] + s[1]) + (s[2] + s[3]);
+  }
+}
+
+void add_row(const Problem& p, int64_t i, const double* slope, double factor, double* g) {
+  const double* x = p.data.data() + i * p.d;
+  for (int64_t k = 0; k < p.rows; ++k, g += p.d + 1) {
+    const double by = factor * slope[k];
+    for (int64_t j = 0; j < p.d; ++j) g[j] += by * x[j];
+    if (p.intercept) g[p.d] += by;
+  }
+}
+
+// The mean loss without a penalty, and its gradient. Blocks are added in their order.
+double mean_loss(const Problem& p, const Vector& w, Vector& g) {
+  const int64_t blocks = (p.n + kBlockRows - 1) / kBlockRows;
+  std::vector<Vector> parts(static_cast<size_t>(blocks));
+  Vector losses(parts.size());
+  parallel_for(blocks, [&](int64_t b) {
+    Vector part(static_cast<size_t>(p.size())), z(static_cast<size_t>(p.rows));
+    double loss = 0;
+    for (int64_t i = b * kBlockRows; i < std::min(p.n, (b + 1) * kBlockRows); ++i) {
+      logits(p, w, i, z.data());
+      loss += p.weight[i] * loss_of(p, p.code[i], z.data());
+      add_row(p, i, z.data(), p.weight[i], part.data());
+    }
+    losses[b] = loss;
+    parts[b] = std::move(part);
+  });
+  g.assign(w.size(), 0);
+  for (const Vector& part : parts)
+    for (size_t i = 0; i < g.size(); ++i) g[i] += part[i];
+  return std::accumulate(losses.begin(), losses.end(), 0.0);
+}
+
+double objective(const Problem& p, const Vector& w, Vector& g) {
+  double value = mean_loss(p, w, g);
+  for (int64_t k = 0; k < p.rows; ++k)
+    for (int64_t j = 0; j < p.d; ++j) {
+      const double one = w[k * (p.d + 1) + j];
+      value += p.l2 / 2 * one * one;
+      g[k * (p.d + 1) + j] += p.l2 * one;
+    }
+  return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
+}
+
+// ---- Newton ------------------------------------------------------------------------------------
+
+// The second derivatives, (size, size).
+Tensor hessian(const Problem& p, const Vector& w) {
+  const int64_t m = p.d + 1;
+  Vector probability(static_cast<size_t>(p.n * p.rows));  // (rows, n)
+  parallel_for((p.n + kBlockRows - 1) / kBlockRows, [&](int64_t b) {
+    Vector z(static_cast<size_t>(p.rows));
+    for (int64_t i = b * kBlockRows; i < std::min(p.n, (b + 1) * kBlockRows); ++i) {
+      logits(p, w, i, z.data());
+      loss_of(p, p.code[i], z.data());
+      z[p.rows == 1 ? 0 : p.code[i]] += p.rows == 1 ? static_cast<double>(p.code[i]) : 1;
+      for (int64_t k = 0; k < p.rows; ++k) probability[k * p.n + i] = z[k];
+    }
+  });
+  const Tensor x = concat({p.x, p.intercept ? ones({p.n, 1}, kF64) : zeros({p.n, 1}, kF64)}, 1);
+  std::vector<Tensor> rows;
+  std::vector<std::vector<Tensor>> parts(static_cast<size_t>(p.rows));
+  for (int64_t k = 0; k < p.rows; ++k)
+    for (int64_t l = 0; l <= k; ++l) {
+      Vector curve;
+      for (int64_t i = 0; i < p.n; ++i)
+        curve.push_back(p.weight[i] * probability[k * p.n + i] *
+                        ((k == l ? 1 : 0) - probability[l * p.n + i]));
+      parts[k].push_back(matmul(transpose(x), x * from_vector(curve, {p.n, 1})));
+    }
+  for (int64_t k = 0; k < p.rows; ++k) {
+    std::vector<Tensor> row;
+    for (int64_t l = 0; l < p.rows; ++l) row.push_back(l <= k ? parts[k][l] : parts[l][k]);
+    rows.push_back(concat(row, 1));
+  }
+  Vector penalty(static_cast<size_t>(p.size()), p.l2);
+  for (int64_t k = 0; k < p.rows; ++k) penalty[k * m + p.d] = p.intercept ? 0 : 1;
+  return concat(rows, 0) + diag(from_vector(penalty, {p.size()}));
+}
+
+int64_t newton(const Problem& p, Vector& w, int64_t max_iter, double tol) {
+  Vector g, next(w.size()), ignored;
+  double value = objective(p, w, g);
+  int64_t n_iter = 0;
+  for (; n_iter < max_iter && largest(g) > tol; ++n_iter) {
+    const Tensor h = hessian(p, w), slope = from_vector(g, {p.size(), 1});
+    Vector step;
+    try {
+      step = linalg::cholesky_solve(slope, linalg::cholesky(h)).to_vector<double>();
+    } catch (const ValueError&) {
+    }
+    if (step.empty() || !std::isfinite(largest(step)))  // of a flat direction: the shortest step
+      step = linalg::lstsq(h, slope, {.rcond = 1e-12, .driver = linalg::LstsqDriver::kGelsd})
+                 .solution.to_vector<double>();
+    double fall = 0;
+    for (size_t i = 0; i < w.size(); ++i) fall += g[i] * step[i];
+    double length = 1, now = 0;
+    for (int half = 0; half < 40; ++half, length /= 2) {
+      for (size_t i = 0; i < w.size(); ++i) next[i] = w[i] - length * step[i];
+      now = objective(p, next, ignored);
+      if (now <= value - 1e-4 * length * fall + 1e-15 * std::abs(value)) break;
+    }
+    const bool moved = now < value || largest(ignored) < largest(g);
+    if (!moved) break;
+    w = next;
+    value = now;
+    g = ignored;
+  }
+  return n_iter;
+}
+
+// ---- Ascent ------------------------------------------------------------------------------------
+
+// The most that the loss curves: of (X 1), half of it for softmax and a quarter for two classes.
+double most_curvature(const Problem& p) {
+  const Tensor x = p.intercept ? concat({p.x, ones({p.n, 1}, kF64)}, 1) : p.x;
+  const Tensor gram = matmul(transpose(x), x * from_vector(p.weight, {p.n, 1}));
+  const Vector values = linalg::eigvalsh(gram).to_vector<double>();
+  return values.back() * (p.rows == 1 ? 0.25 : 0.5) + p.l2;
+}
+
+int64_t ascend(Problem p, Vector& w, const LogisticRegressionOptions& o) {
+  // Without a penalty, features of mean 0 and variance 1 have the same likelihood.
+  const int64_t m = p.d + 1;
+  Vector mean(static_cast<size_t>(p.d)), scale(static_cast<size_t>(p.d), 1);
+  if (p.l2 == 0) {
+    const Tensor weight = from_vector(p.weight, {p.n, 1});
+    const Tensor middle = p.intercept ? sum(p.x * weight, {0}) : zeros({p.d}, kF64);
+    const Tensor deviation = sqrt(sum(square(p.x - middle) * weight, {0}));
+    const Tensor divisor = glia::where(deviation > 0, deviation, 1);
+    p.x = (p.x - middle) / divisor;
+    p.data = p.x.to_vector<double>();
+    mean = middle.to_vector<double>();
+    scale = divisor.to_vector<double>();
+    for (int64_t k = 0; k < p.rows; ++k)
+      for (int64_t j = 0; j < p.d; ++j) {
+        w[k * m + p.d] += w[k * m + j] * mean[j];
+        w[k * m + j] *= scale[j];
+      }
+  }
+  const double rate = o.learning_rate.value_or(1 / most_curvature(p));
+  Vector g;
+  int64_t n_iter = 0;
+  for (; n_iter < o.max_iter; ++n_iter) {
+    objective(p, w, g);
+    if (largest(g) <= o.tol) break;
+    for (size_t i = 0; i < w.size(); ++i) w[i] -= rate * g[i];
+  }
+  for (int64_t k = 0; k < p.rows; ++k)
+    for (int64_t j = 0; j < p.d; ++j) {
+      w[k * m + j] /= scale[j];
+      w[k * m + p.d] -= w[k * m + j] * mean[j];
+    }
+  return n_iter;
+}
+
+// ---- SAGA --------------------------------------------------------------------------------------
+
+int64_t saga(const Problem& p, Vector& w, const LogisticRegressionOptions& o) {
+  const int64_t m = p.d + 1;
+  const double n = static_cast<double>(p.n);
+  double most = 0, heaviest = 0;
+  for (int64_t i = 0; i < p.n; ++i) {
+    double squares = p.intercept ? 1 : 0;
+    for (int64_t j = 0; j < p.d; ++j) squares += p.data[i * p.d + j] * p.data[i * p.d + j];
+    most = std::max(most, squares * p.weight[i] * n);
+    heaviest = std::max(heaviest, p.weight[i] * n);
+  }
+  const double curve = (p.rows == 1 ? 0.25 : 0.5) * most + p.l2;
+  const double rate = 1 / (2 * curve + std::min(2 * n * p.l2, curve));
+  Vector memory(static_cast<size_t>(p.n * p.rows)), mean(w.size()), z(static_cast<size_t>(p.rows)),
+      change(z.size()), before;
+  std::vector<bool> seen(static_cast<size_t>(p.n));
+  double count = 0;
+  data::Random random(o.random_state);
+  int64_t n_iter = 0;
+  while (n_iter < o.max_iter) {
+    ++n_iter;
+    before = w;
+    for (int64_t draw = 0; draw < p.n; ++draw) {
+      const int64_t i = random.below(p.n);
+      if (!seen[i]) {
+        seen[i] = true;
+        count += 1;
+      }
+      logits(p, w, i, z.data());
+      loss_of(p, p.code[i], z.data());
+      for (int64_t k = 0; k < p.rows; ++k) {
+        z[k] *= p.weight[i] * n;
+        change[k] = z[k] - memory[i * p.rows + k];
+        memory[i * p.rows + k] = z[k];
+      }
+      add_row(p, i, change.data(), -rate * (1 - 1 / count), w.data());
+      add_row(p, i, change.data(), 1, mean.data());  // a sum, until it is divided
+      for (int64_t k = 0; k < p.rows; ++k) {
+        double *row = w.data() + k * m, *slope = mean.data() + k * m;
+        for (int64_t j = 0; j < p.d; ++j) {
+          row[j] -= rate * (slope[j] / count + p.l2 * row[j]);
+          if (p.l1 > 0)
+            row[j] = std::copysign(std::max(std::abs(row[j]) - rate * p.l1, 0.0), row[j]);
+        }
+        row[p.d] -= rate * slope[p.d] / count;
+      }
+    }
+    double moved = 0, size = 0;
+    for (size_t i = 0; i < w.size(); ++i) {
+      moved = std::max(moved, std::abs(w[i] - before[i]));
+      size = std::max(size, std::abs(w[i]));
+    }
+    if (!std::isfinite(size) || moved <= o.tol * size) break;
+  }
+  return n_iter;
+}
+
+}  // namespace
+
+// ---- LogisticRegression ------------------------------------------------------------------------
+
+std::vector<Param> LogisticRegression::params() {
+  return {{"penalty", &options_.penalty, {"none", "l1", "l2", "elasticnet"}},
+          {"C", &options_.C},
+          {"l1_ratio", &options_.l1_ratio},
+          {"fit_intercept", &options_.fit_intercept},
+          {"solver", &options_.solver, {"lbfgs", "newton-cholesky", "saga", "ascent"}},
+          {"multi_class", &options_.multi_class, {"multinomial", "ovr"}},
+          {"balanced", &options_.balanced},
+          list_param("class_weight", &options_.class_weight),
+          {"max_iter", &options_.max_iter},
+          {"tol", &options_.tol},
+          {"learning_rate", &options_.learning_rate},
+          {"warm_start", &options_.warm_start},
+          {"random_state", &options_.random_state}};
+}
+
+std::vector<FittedAttribute> LogisticRegression::attributes() {
+  return {{"n_iter", &n_iter, {}}, {"log_likelihood", &log_likelihood, {}}};
+}
+
+LogisticRegression& LogisticRegression::fit(const Tensor& x, const Tensor& y,
+                                            const Tensor& sample_weight, Where where) {
+  const char* op = "LogisticRegression.fit";
+  const NoGrad no_grad;
+  const LogisticRegressionOptions& o = options_;
+  require_option(o.C > 0, op, "C", o.C, where);
+  require_option(o.l1_ratio >= 0 && o.l1_ratio <= 1, op, "l1_ratio", o.l1_ratio, where);
+  require_option(o.tol >= 0, op, "tol", o.tol, where);
+  require_option(o.max_iter >= 0, op, "max_iter", static_cast<double>(o.max_iter), where);
+  require_option(o.learning_rate.value_or(1) > 0, op, "learning_rate", o.learning_rate.value_or(1),
+                 where);
+  if ((o.penalty == Penalty::kL1 || o.penalty == Penalty::kElasticNet) &&
+      o.solver != LogisticSolver::kSaga)
+    throw ValueError(std::string(op) + ": only solver saga takes an l1 penalty", where);
+  const Tensor given = cast(check_x(op, x, where), kF64);
+  const int64_t n = given.size(0), d = given.size(1);
+  const ClassTargets targets = check_classes(op, y, n, where);
+  const int64_t k = targets.classes.size(0);
+  if (k < 2) throw ValueError(std::string(op) + ": y has one class only", where);
+  const Vector weight =
+      class_sample_weights(op, targets, sample_weight, n, o.balanced, o.class_weight, where);
+  const double total = std::accumulate(weight.begin(), weight.end(), 0.0);
+
+  Problem p{.x = given,
+            .data = given.to_vector<double>(),
+            .n = n,
+            .d = d,
+            .rows = k == 2 || o.multi_class == MultiClass::kOvr ? 1 : k,
+            .intercept = o.fit_intercept};
+  for (const double w : weight) p.weight.push_back(w / total);
+  const double strength = 1 / (o.C * total);
+  if (o.penalty == Penalty::kL2) p.l2 = strength;
+  if (o.penalty == Penalty::kL1) p.l1 = strength;
+  if (o.penalty == Penalty::kElasticNet) {
+    p.l1 = strength * o.l1_ratio;
+    p.l2 = strength * (1 - o.l1_ratio);
+  }
+  const int64_t rows = k == 2 ? 1 : k, m = d + 1;
+  Vector all(static_cast<size_t>(rows * m));
+  if (o.warm_start && fitted() && coef.shape() == Shape{rows, d}) {
+    const Vector w = coef.to_vector<double>(), b = intercept.to_vector<double>();
+    for (int64_t r = 0; r < rows; ++r) {
+      std::copy_n(w.begin() + r * d, d, all.begin() + r * m);
+      all[r * m + d] = o.fit_intercept ? b[r] : 0;
+    }
+  }
+  const std::vector<int64_t> codes = targets.codes.to_vector<int64_t>();
+  int64_t iterations = 0;
+  double likelihood = 0;
+  for (int64_t from = 0; from < rows; from += p.rows) {
+    p.code = codes;
+    if (p.rows < rows)
+      for (int64_t& code : p.code) code = code == from ? 1 : 0;
+    Vector w(all.begin() + from * m, all.begin() + (from + p.rows) * m), g;
+    int64_t steps = 0;
+    switch (o.solver) {
+      case LogisticSolver::kLbfgs:
+        steps = minimise([&](const Vector& at, Vector& slope) { return objective(p, at, slope); },
+                         w, {.max_iter = o.max_iter, .gtol = o.tol})
+                    .n_iter;
+        break;
+      case LogisticSolver::kNewtonCholesky:
+        steps = newton(p, w, o.max_iter, o.tol);
+        break;
+      case LogisticSolver::kSaga:
+        steps = saga(p, w, o);
+        break;
+      case LogisticSolver::kAscent:
+        steps = ascend(p, w, o);
+        break;
+    }
+    likelihood -= total * mean_loss(p, w, g);
+    iterations = std::max(iterations, steps);
+    std::copy(w.begin(), w.end(), all.begin() + from * m);
+  }
+  Vector w, b;
+  for (int64_t r = 0; r < rows; ++r) {
+    w.insert(w.end(), all.begin() + r * m, all.begin() + r * m + d);
+    b.push_back(all[r * m + d]);
+  }
+  if (!std::isfinite(largest(w)) || !std::isfinite(largest(b)))
+    throw ValueError(std::string(op) + ": the coefficients are beyond f64", where);
+  classes = targets.classes;
+  coef = from_vector(w, {rows, d});
+  intercept = from_vector(b, {rows});
+  n_features_in = d;
+  n_iter = iterations;
+  log_likelihood = likelihood;
+  return *this;
+}
+
+Tensor LogisticRegression::predict_proba(const Tensor& x, Where where) const {
+  const NoGrad no_grad;
+  const Tensor z = decision_function(
+      check_x("LogisticRegression.predict_proba", x, n_features_in, where), where);
+  if (z.rank() == 1) return stack({sigmoid(-z), sigmoid(z)}, 1);
+  if (options_.multi_class == MultiClass::kMultinomial) return softmax(z, 1);
+  const Tensor p = sigmoid(z), whole = sum(p, {1}, true);
+  return glia::where(whole > 0, p / whole, 1 / static_cast<double>(z.size(1)));
+}
+
+}  // namespace glia::classic
