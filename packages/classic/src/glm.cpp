@@ -86,9 +86,8 @@ Fit iterate(const Data& data, const Family& family, const Link& link, int64_t ma
       if (data.weight[i] > 0) sum += data.weight[i] * family.deviance(data.y[i], m[i]);
     return sum;
   };
-  Fit fit;
-  double before = std::numeric_limits<double>::infinity();
-  while (fit.n_iter < max_iter) {
+  // Least squares with the weights of the means as they are.
+  const auto step = [&] {
     Vector weight, target;
     for (int64_t i = 0; i < data.n; ++i) {
       const double slope = link.slope(eta[i]);
@@ -97,7 +96,12 @@ Fit iterate(const Data& data, const Family& family, const Link& link, int64_t ma
       weight.push_back(usable ? w : 0);
       target.push_back(usable ? eta[i] - data.offset[i] + (data.y[i] - mean[i]) / slope : 0);
     }
-    Fit next = weighted_least_squares(data, weight, target);
+    return weighted_least_squares(data, weight, target);
+  };
+  Fit fit;
+  double before = std::numeric_limits<double>::infinity();
+  while (fit.n_iter < max_iter) {
+    Fit next = step();
     next.n_iter = fit.n_iter + 1;
     eta = predictors(data, next.params);
     mean = means(eta);
@@ -120,6 +124,7 @@ Fit iterate(const Data& data, const Family& family, const Link& link, int64_t ma
       break;
     }
   }
+  fit.inverse = step().inverse;  // at the end, not one step before it
   fit.mean = std::move(mean);
   return fit;
 }
@@ -376,6 +381,7 @@ TweedieRegressor& TweedieRegressor::fit(const Tensor& x, const Tensor& y,
   Vector eta = predictors_of(w);
   double value = objective(w, eta);
   int64_t iterations = 0;
+  int polished = 0;
   for (; iterations < options_.max_iter; ++iterations) {
     Vector curve, pull;
     for (int64_t i = 0; i < n; ++i) {
@@ -394,6 +400,9 @@ TweedieRegressor& TweedieRegressor::fit(const Tensor& x, const Tensor& y,
             .solution.to_vector<double>();
     double fall = 0;
     for (int64_t j = 0; j < k; ++j) fall += g[j] * step[j];
+    // So near the end the objective has no digits left to tell: the whole step, twice.
+    const bool close = fall <= 1e-13 * std::abs(value);
+    if (close && ++polished > 2) break;
     bool moved = false;
     double length = 1;
     for (int half = 0; half < 40 && !moved; ++half, length /= 2) {
@@ -401,8 +410,8 @@ TweedieRegressor& TweedieRegressor::fit(const Tensor& x, const Tensor& y,
       for (int64_t j = 0; j < k; ++j) next[j] -= length * step[j];
       const Vector there = predictors_of(next);
       const double now = objective(next, there);
-      if (now <= value - 1e-4 * length * fall + 1e-15 * std::abs(value)) {
-        moved = now < value;
+      if (close || now <= value - 1e-4 * length * fall + 1e-15 * std::abs(value)) {
+        moved = close || now < value;
         w = next;
         eta = there;
         value = now;

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "checks.h"
+#include "glia/linalg.h"
 #include "glia/ops.h"
+#include "glia/ops/arrange.h"
 
 namespace glia::classic {
 
@@ -41,6 +43,14 @@ Centred centred(const Regression& r, bool fit_intercept) {
   }
   eval({c.x, c.y, c.x_mean, c.y_mean});
   return c;
+}
+
+Tensor solve_definite(const Tensor& a, const Tensor& b) {
+  const Tensor l = linalg::cholesky(a), d = diag(l);
+  if (!(min(d) > 1e-7 * max(d)).item<bool>()) throw ValueError("a nearly singular matrix");
+  Tensor x = linalg::cholesky_solve(b, l);
+  eval(x);
+  return x;
 }
 
 Regression weighted_rows(const Regression& r) {

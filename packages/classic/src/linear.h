@@ -30,6 +30,10 @@ Centred centred(const Regression& r, bool fit_intercept);
 // The intercepts (outputs) that go with coefficients (outputs, features) of what was centred.
 Tensor intercepts(const Centred& c, const Tensor& coef);
 
+// X of A X = B by Cholesky. Throws ValueError where A is not positive definite, or so nearly not
+// that no digit would be right.
+Tensor solve_definite(const Tensor& a, const Tensor& b);
+
 // Rows without those of weight 0, weights scaled to a mean of 1.
 Regression weighted_rows(const Regression& r);
 

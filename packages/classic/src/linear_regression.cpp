@@ -65,10 +65,7 @@ bool by_qr(const Regression& r, bool fit_intercept, Tensor& coef, Tensor& interc
 
 Tensor by_normal_equations(const Centred& c) {
   try {
-    const Tensor l = linalg::cholesky(matmul(transpose(c.x), c.x));
-    const Tensor w = linalg::cholesky_solve(matmul(transpose(c.x), c.y), l);
-    eval(w);
-    return w;
+    return solve_definite(matmul(transpose(c.x), c.x), matmul(transpose(c.x), c.y));
   } catch (const ValueError&) {  // not positive definite
     return shortest(c);
   }

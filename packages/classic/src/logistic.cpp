@@ -146,6 +146,17 @@ Tensor hessian(const Problem& p, const Vector& w) {
   return concat(rows, 0) + diag(from_vector(penalty, {p.size()}));
 }
 
+// Takes off what all classes have in common where the loss does not change with that.
+void centre(const Problem& p, Vector& step) {
+  const int64_t m = p.d + 1;
+  if (p.rows == 1) return;
+  for (int64_t j = p.l2 > 0 ? p.d : 0; j < m; ++j) {
+    double mean = 0;
+    for (int64_t k = 0; k < p.rows; ++k) mean += step[k * m + j] / static_cast<double>(p.rows);
+    for (int64_t k = 0; k < p.rows; ++k) step[k * m + j] -= mean;
+  }
+}
+
 int64_t newton(const Problem& p, Vector& w, int64_t max_iter, double tol) {
   Vector g, next(w.size()), ignored;
   double value = objective(p, w, g);
@@ -160,6 +171,7 @@ int64_t newton(const Problem& p, Vector& w, int64_t max_iter, double tol) {
     if (step.empty() || !std::isfinite(largest(step)))  // of a flat direction: the shortest step
       step = linalg::lstsq(h, slope, {.rcond = 1e-12, .driver = linalg::LstsqDriver::kGelsd})
                  .solution.to_vector<double>();
+    centre(p, step);
     double fall = 0;
     for (size_t i = 0; i < w.size(); ++i) fall += g[i] * step[i];
     double length = 1, now = 0;

@@ -23,12 +23,8 @@ Tensor by_svd(const Centred& c, double alpha) {
 Tensor by_cholesky(const Centred& c, double alpha) {
   const int64_t n = c.x.size(0), d = c.x.size(1);
   const Tensor across = transpose(c.x);
-  if (d <= n) {
-    const Tensor l = linalg::cholesky(matmul(across, c.x) + alpha * eye(d, kF64));
-    return linalg::cholesky_solve(matmul(across, c.y), l);
-  }
-  const Tensor l = linalg::cholesky(matmul(c.x, across) + alpha * eye(n, kF64));
-  return matmul(across, linalg::cholesky_solve(c.y, l));
+  if (d <= n) return solve_definite(matmul(across, c.x) + alpha * eye(d, kF64), matmul(across, c.y));
+  return matmul(across, solve_definite(matmul(c.x, across) + alpha * eye(n, kF64), c.y));
 }
 
 }  // namespace
@@ -50,7 +46,6 @@ Ridge& Ridge::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
   if (options_.solver != RidgeSolver::kSVD) {
     try {
       w = by_cholesky(c, options_.alpha);
-      eval(w, where);
     } catch (const ValueError&) {  // not positive definite
       if (options_.solver == RidgeSolver::kCholesky) throw;
       w = {};

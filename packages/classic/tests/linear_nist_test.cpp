@@ -199,7 +199,10 @@ TEST(NistUnivariate, Observed) {
   // These and the next have digits beyond f64 in their data.
   expect_summary(nist::kMavro, 2.001856, 0.000429123454003053, 0.937989183438248, 12);
   expect_summary(nist::kMichelso, 299.8524, 0.0790105478190518, 0.535199668621283, 12);
-  expect_summary(digits_of_pi(5000), 4.5348, 2.86733906028871, -0.00355099287237972);
+  std::vector<double> pi = digits_of_pi(5000);
+  EXPECT_EQ(pi[956], 8);
+  pi[956] = 3;  // so it stands in NIST's file, to which the certified values belong
+  expect_summary(pi, 4.5348, 2.86733906028871, -0.00355099287237972);
 }
 
 TEST(NistUnivariate, NumericalAccuracy) {
