@@ -47,7 +47,7 @@ Centred centred(const Regression& r, bool fit_intercept) {
 
 Tensor solve_definite(const Tensor& a, const Tensor& b) {
   const Tensor l = linalg::cholesky(a), d = diag(l);
-  if (!(min(d) > 1e-7 * max(d)).item<bool>()) throw ValueError("a nearly singular matrix");
+  if (!(min(d) > 1e-6 * max(d)).item<bool>()) throw ValueError("a nearly singular matrix");
   Tensor x = linalg::cholesky_solve(b, l);
   eval(x);
   return x;

@@ -79,6 +79,7 @@ constexpr Entry kEntries[] = {
     {"PoissonRegressor", make<PoissonRegressor>},
     {"PolynomialFeatures", make<PolynomialFeatures>},
     {"PowerTransformer", make<PowerTransformer>},
+    {"QuantileRegressor", make<QuantileRegressor>},
     {"QuantileTransformer", make<QuantileTransformer>},
     {"RandomizedSearchCV", make<RandomizedSearchCV>},
     {"Ridge", make<Ridge>},

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "checks.h"
-#include "glia/classic/linear_penalised.h"
+#include "glia/classic/linear_robust.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
 #include "lbfgs.h"

@@ -39,6 +39,7 @@ const std::vector<Case>& cases() {
       {"LassoLars", {{"alpha", 0.01}}},
       {"BayesianRidge", {{"tol", 1e-13}}},
       {"HuberRegressor", {{"tol", 1e-10}, {"max_iter", int64_t{10000}}}},
+      {"QuantileRegressor", {{"alpha", 0.01}}},
       {"PoissonRegressor", {{"tol", 1e-12}}},
       {"GammaRegressor", {{"tol", 1e-12}}},
       {"TweedieRegressor", {{"tol", 1e-12}}},
@@ -243,6 +244,7 @@ TEST(LinearModels, OptionsOutOfRange) {
   refuses(ElasticNetCV({.l1_ratio = {0}}), "needs alphas");
   refuses(BayesianRidge({.alpha_1 = -1}), "alpha_1 = -1");
   refuses(HuberRegressor({.epsilon = 0.5}), "epsilon = 0.5");
+  refuses(QuantileRegressor({.quantile = 1}), "quantile = 1");
   refuses(TweedieRegressor({.power = 0.5}), "power = 0.5");
   refuses(LogisticRegression({.C = 0}), "C = 0");
   refuses(LogisticRegression({.penalty = Penalty::kL1}), "only solver saga");
@@ -438,6 +440,10 @@ TEST(Robust, OutliersPullLittle) {
   EXPECT_TRUE(all(narrow(huber.outliers, 0, 36, 4)).item<bool>());
   LinearRegression plain;
   EXPECT_LT(plain.fit(features, target).coef.to_vector<double>()[0], 0.5);
+  QuantileRegressor median({.alpha = 0}), top({.quantile = 0.9, .alpha = 0});
+  EXPECT_NEAR(median.fit(features, target).coef.to_vector<double>()[0], 2, 0.02);
+  const Tensor below = cast(target <= top.fit(features, target).predict(features) + 1e-6, kF64);
+  EXPECT_NEAR(mean(below).item(), 0.9, 0.05);
   BayesianRidge bayes;
   bayes.fit(features, target);
   const Tensor far = tensor({{20.}, {1000.}});

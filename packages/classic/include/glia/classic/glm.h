@@ -36,7 +36,7 @@ struct GLMOptions {
   bool add_constant = true;  // a first column of ones
   double var_power = 1.5, nb_alpha = 1;
   int64_t max_iter = 100;
-  double tol = 1e-10;  // ends when the deviance changed by less, as a part of it
+  double tol = 1e-12;  // ends when the deviance changed by less, as a part of it
 };
 // statsmodels' results of GLM and Logit, with its names; K parameters, N samples. The tests are by
 // the normal distribution.
