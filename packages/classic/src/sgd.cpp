@@ -314,15 +314,26 @@ SGDClassifier& SGDClassifier::fit(const Tensor& x, const Tensor& y, const Tensor
   const int64_t k = targets.classes.size(0), rows = k == 2 ? 1 : k;
   if (k < 2) throw ValueError(op + ": y has one class only", where);
   const Vector values = given.to_vector<double>();
-  const Vector weight = class_sample_weights(op, targets, sample_weight, n, options_.balanced,
-                                             options_.class_weight, where);
+  const Tensor own = check_sample_weight(op, sample_weight, n, kF64, where);
+  const Vector weight = own.defined() ? own.to_vector<double>() : Vector(static_cast<size_t>(n), 1);
   const std::vector<int64_t> codes = targets.codes.to_vector<int64_t>();
+  // Each class's weight, which counts samples; of more than two, the rest weighs 1.
+  const Vector factors =
+      class_sample_weights(op, targets, {}, n, options_.balanced, options_.class_weight, where);
+  Vector factor(static_cast<size_t>(k));
+  for (int64_t i = 0; i < n; ++i) factor[codes[i]] = factors[i];
   data::Random random(options_.random_state);
   const std::vector<bool> out = kept_out(op, options_, codes, random, where);
   Vector w, b;
   int64_t epochs = 0, steps = 0;
   for (int64_t r = 0; r < rows; ++r) {
-    Run run{.x = values, .weight = weight, .n = n, .d = d, .kept_out = out};
+    Run run{.x = values,
+            .weight = weight,
+            .n = n,
+            .d = d,
+            .kept_out = out,
+            .positive = factor[rows == 1 ? 1 : r],
+            .negative = rows == 1 ? factor[0] : 1};
     for (const int64_t code : codes) run.y.push_back(code == (rows == 1 ? 1 : r) ? 1 : -1);
     Neuron neuron{.w = Vector(static_cast<size_t>(d))};
     if (options_.warm_start && fitted() && coef.shape() == Shape{rows, d}) {
