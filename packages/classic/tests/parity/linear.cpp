@@ -19,21 +19,10 @@ double number(const char* name, double fallback) {
   return options.count(name) ? std::stod(options[name]) : fallback;
 }
 
-StateDict of_estimator(const std::string& name) {
-  const std::unique_ptr<Estimator> model = make_estimator(name);
-  for (const Param& p : model->params())
-    if (options.count(p.name())) p.set_text(options[p.name()]);
-  model->fit(in.at("x"), in.at("y"), in["sample_weight"]);
-  StateDict out = model->state_dict();
-  out.emplace_back("predict", model->predict(in.at("new")));
-  out.emplace_back("score", tensor(model->score(in.at("x"), in.at("y"), in["sample_weight"])));
-  if (model->kind() == EstimatorKind::kClassifier) {
-    out.emplace_back("decision", model->decision_function(in.at("new")));
-    if (options.count("proba")) out.emplace_back("proba", model->predict_proba(in.at("new")));
-  }
-  if (const auto* bayes = dynamic_cast<const BayesianRidge*>(model.get()))
-    out.emplace_back("std", bayes->predict_std(in.at("new")));
-  return out;
+StateDict of_bayes() {
+  BayesianRidge model;
+  model.fit(in.at("x"), in.at("y"), in["sample_weight"]);
+  return {{"std", model.predict_std(in.at("new"))}};
 }
 
 StateDict of_ols() {
@@ -117,11 +106,9 @@ int main(int argc, char** argv) try {
     const size_t at = option.find('=');
     options[option.substr(0, at)] = option.substr(at + 1);
   }
-  const StateDict out = what == "ols"    ? of_ols()
-                        : what == "glm"  ? of_glm()
-                        : what == "path" ? of_path()
-                        : what == "lars" ? of_lars()
-                                         : of_estimator(what);
+  const std::map<std::string, StateDict (*)()> functions{
+      {"ols", of_ols}, {"glm", of_glm}, {"path", of_path}, {"lars", of_lars}, {"bayes", of_bayes}};
+  const StateDict out = functions.at(what)();
   io::write_npz(argv[3], out);
 } catch (const std::exception& error) {
   std::cerr << error.what() << '\n';

@@ -17,72 +17,59 @@ with peers():
     import statsmodels.api as sm
     from sklearn import linear_model as skl
     from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
-    from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+    from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
     from sklearn.preprocessing import scale
 
+import estimators
+from estimators import glia, near
+
 PROGRAM = compiled(pathlib.Path(__file__).with_name("linear.cpp"))
-checked = 0
 
 
-def glia(what, arrays, **options):
+def function(what, arrays, **options):
+    """What is no estimator: see linear.cpp."""
     np.savez(WORK / "in.npz", **{k: v for k, v in arrays.items() if v is not None})
     subprocess.run([PROGRAM, what, WORK / "in.npz", WORK / "out.npz",
-                    *(f"{k}={str(v).lower()}" for k, v in options.items())],
-                   check=True, stdout=subprocess.DEVNULL)
+                    *(f"{k}={v}" for k, v in options.items())], check=True,
+                   stdout=subprocess.DEVNULL)
     with np.load(WORK / "out.npz") as out:
         return {name: out[name] for name in out.files}
 
 
-def near(what, ours, theirs, tolerance):
-    """Fails unless the largest difference is within tolerance of the largest value."""
-    global checked
-    ours, theirs = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
-    assert ours.shape == theirs.shape, f"{what}: {ours.shape}, not {theirs.shape}"
-    error = np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-30)
-    assert error <= tolerance, f"{what}: relative difference {error:.2e} above {tolerance:.0e}"
-    checked += 1
-
-
 def each_near(what, ours, theirs, tolerance):
     """The same of each number by itself, but for what is nothing beside 1e-12."""
-    global checked
     ours, theirs = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     error = np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1e-12)
     assert np.all(error <= tolerance), f"{what}: {ours} {theirs}"
-    checked += 1
+    estimators.checked += 1
 
 
 def printed(what, value, text):
     """Fails unless the value is what was printed, to its last digit."""
-    global checked
     digits = len(text.split(".")[1])
     assert f"{value:.{digits}f}" == text, f"{what}: {value} is not {text}"
     print(f"{what}: {text}")
-    checked += 1
+    estimators.checked += 1
 
 
-def compare(what, name, peer, x, y, new, tolerance, weight=None, proba=False, score=True,
-            attributes=(), n_iter=False, **options):
+def compare(what, name, peer, x, y, new, tolerance, weight=None, proba=False, attributes=(),
+            n_iter=False, **options):
     """An estimator beside scikit-learn's, fitted to the same."""
     theirs = peer.fit(x, y) if weight is None else peer.fit(x, y, sample_weight=weight)
-    if proba:
-        options["proba"] = 1
-    ours = glia(name, dict(x=x, y=y, new=new, sample_weight=weight), **options)
+    ours = glia(name, options, x=x, y=y, new=new, sample_weight=weight)
     near(f"{what}: coef", ours["coef"], theirs.coef_, tolerance)
     intercept = np.broadcast_to(theirs.intercept_, ours["intercept"].shape)
     near(f"{what}: intercept", ours["intercept"], intercept,
          max(tolerance, 1e-12) * (1 + np.abs(theirs.coef_).max()
                                   / max(np.abs(theirs.intercept_).max(), 1e-3)))
-    if "decision" in ours:
+    if "decision_function" in ours:
         assert (ours["predict"] == theirs.predict(new)).all(), what
-        near(f"{what}: decision", ours["decision"], theirs.decision_function(new), 10 * tolerance)
+        near(f"{what}: decision", ours["decision_function"], theirs.decision_function(new),
+             10 * tolerance)
         if proba:
-            near(f"{what}: proba", ours["proba"], theirs.predict_proba(new), 10 * tolerance)
+            near(f"{what}: proba", ours["predict_proba"], theirs.predict_proba(new), 10 * tolerance)
     else:
         near(f"{what}: predict", ours["predict"], theirs.predict(new), 10 * tolerance)
-    if score:
-        near(f"{what}: score", ours["score"], theirs.score(x, y, sample_weight=weight),
-             max(10 * tolerance, 1e-12))
     for attribute in attributes:
         near(f"{what}: {attribute}", ours[attribute], getattr(theirs, attribute + "_"),
              100 * tolerance)
@@ -102,7 +89,7 @@ def least_squares(diabetes):
     x, y = diabetes
     ours = compare("diabetes, OLS", "LinearRegression", skl.LinearRegression(), x, y, x, 1e-10,
                    attributes=("rank",))
-    printed("diabetes, OLS: R2", float(ours["score"]), "0.517748")
+    printed("diabetes, OLS: R2", r2_score(y, ours["predict"]), "0.517748")
     printed("diabetes, OLS: MSE", float(np.mean((y - ours["predict"])**2)), "2859.70")
     printed("diabetes, OLS: intercept", float(ours["intercept"]), "152.1335")
     rng = np.random.default_rng(0)
@@ -122,7 +109,7 @@ def least_squares(diabetes):
     x, y = random_problem(rng, 200, 4)
     compare("OLS, descent", "LinearRegression", skl.LinearRegression(), x, y, x, 1e-8, solver="gd")
     compare("OLS, SGD", "LinearRegression", skl.LinearRegression(), x, y, x, 2e-2, solver="sgd",
-            max_iter=300, score=False)
+            max_iter=300)
 
 
 def ols_statistics():
@@ -143,7 +130,7 @@ def ols_statistics():
             for cov_type, code in codes.items() if scaled else [("nonrobust", 0)]:
                 keywords = {"maxlags": 2, "use_correction": 1} if cov_type == "HAC" else {}
                 theirs = model.fit(cov_type=cov_type, cov_kwds=keywords or None)
-                ours = glia("ols", dict(x=x, y=y, new=x[::3], sample_weight=weight), cov_type=code,
+                ours = function("ols", dict(x=x, y=y, new=x[::3], sample_weight=weight), cov_type=code,
                             **keywords)
                 what = f"{name}, {cov_type}, weights {weight is not None}"
                 loose = tolerance if not scaled else 1e-9
@@ -191,7 +178,7 @@ def penalised(diabetes):
         ours = compare(f"diabetes, {name} {options}", name, peer, x, y, x, 1e-9,
                        n_iter=name != "Ridge", attributes=() if name == "Ridge" else ("dual_gap",),
                        **options)
-        printed(f"diabetes, {name} {options}: R2", float(ours["score"]), r2)
+        printed(f"diabetes, {name} {options}: R2", r2_score(y, ours["predict"]), r2)
         if name == "Lasso":
             assert np.count_nonzero(ours["coef"]) == nonzero
     rng = np.random.default_rng(2)
@@ -220,7 +207,7 @@ def penalised(diabetes):
         for l1_ratio in (0.5, 1):
             alphas, coefs, gaps = skl.enet_path(centred, target, l1_ratio=l1_ratio, n_alphas=30,
                                                 max_iter=100000)
-            ours = glia("path", dict(x=centred, y=target), l1_ratio=l1_ratio, n_alphas=30)
+            ours = function("path", dict(x=centred, y=target), l1_ratio=l1_ratio, n_alphas=30)
             near(f"path {n} x {d}: alphas", ours["alphas"], alphas, 1e-12)
             near(f"path {n} x {d}: coefs", ours["coefs"], coefs, 1e-6)
         if n > d:
@@ -235,7 +222,7 @@ def penalised(diabetes):
             near("ElasticNetCV: mse_path", ours["mse_path"], peer.mse_path_, 1e-5)
         for lasso in (False, True) if n > d else (True,):  # scikit-learn's least angles grow there
             alphas, active, coefs = skl.lars_path(centred, target, method="lasso" if lasso else "lar")
-            ours = glia("lars", dict(x=centred, y=target), lasso=int(lasso))
+            ours = function("lars", dict(x=centred, y=target), lasso=int(lasso))
             count = min(len(alphas), len(ours["alphas"])) - (1 if n <= d else 0)
             near(f"lars {n} x {d} {lasso}: alphas", ours["alphas"][:count], alphas[:count], 1e-8)
             near(f"lars {n} x {d} {lasso}: coefs", ours["coefs"][:, :count], coefs[:, :count], 1e-7)
@@ -248,7 +235,8 @@ def penalised(diabetes):
             peer = skl.BayesianRidge()
             ours = compare(f"BayesianRidge {n} x {d}", "BayesianRidge", peer, x, y, x, 1e-7, w,
                            attributes=("alpha", "lambda", "sigma"), n_iter=True)
-            near("BayesianRidge: std", ours["std"], peer.predict(x, return_std=True)[1], 1e-6)
+            near("BayesianRidge: std", function("bayes", dict(x=x, y=y, new=x, sample_weight=w))["std"],
+                  peer.predict(x, return_std=True)[1], 1e-6)
         if n > d:
             y[::9] += 50
             for w in (None, weight):
@@ -264,8 +252,8 @@ def penalised(diabetes):
                 if alpha == 0 and n <= d:
                     continue
                 peer = skl.QuantileRegressor(quantile=quantile, alpha=alpha).fit(x, y, w)
-                ours = glia("QuantileRegressor", dict(x=x, y=y, new=x, sample_weight=w),
-                            quantile=quantile, alpha=alpha)
+                ours = glia("QuantileRegressor", dict(quantile=quantile, alpha=alpha), x=x, y=y, new=x,
+                            sample_weight=w)
                 near(f"QuantileRegressor {n} x {d} {quantile} {alpha}",
                      pinball(x, y, w, ours["coef"], ours["intercept"], quantile, alpha),
                      pinball(x, y, w, peer.coef_, peer.intercept_, quantile, alpha), 1e-9)
@@ -274,7 +262,7 @@ def penalised(diabetes):
 def logistic():
     spector = sm.datasets.spector.load_pandas()
     x, y = spector.exog.to_numpy(np.float64), spector.endog.to_numpy(np.float64)
-    ours = glia("glm", dict(x=x, y=y), family=1)
+    ours = function("glm", dict(x=x, y=y), family=1)
     for name, value, text in zip(("const", "GPA", "TUCE", "PSI"), ours["params"],
                                  ("-13.021347", "2.826113", "0.095158", "2.378688")):
         printed(f"Spector, logit: {name}", float(value), text)
@@ -288,8 +276,8 @@ def logistic():
               [theirs.llf, theirs.llnull, theirs.aic, theirs.bic, theirs.prsquared, theirs.llr,
                theirs.llr_pvalue], 1e-8)
     for solver, steps in (("lbfgs", 10000), ("newton-cholesky", 100), ("ascent", 1000000)):
-        ours = glia("LogisticRegression", dict(x=x, y=y, new=x), penalty="none", solver=solver,
-                    tol=1e-10, max_iter=steps)
+        ours = glia("LogisticRegression",
+                    dict(penalty="none", solver=solver, tol=1e-10, max_iter=steps), x=x, y=y, new=x)
         found = [*ours["intercept"], *ours["coef"][0]]
         for name, value, text in zip(("const", "GPA", "TUCE", "PSI"), found,
                                      ("-13.021347", "2.826113", "0.095158", "2.378688")):
@@ -304,7 +292,7 @@ def logistic():
         ours = compare(f"breast cancer, {solver}", "LogisticRegression",
                        skl.LogisticRegression(tol=1e-10, max_iter=10000), x, y, x, 1e-4, proba=True,
                        solver=solver, tol=tol, max_iter=steps)
-        p = ours["proba"][:, 1]
+        p = ours["predict_proba"][:, 1]
         printed(f"breast cancer, {solver}: log-loss", log_loss(y, p), "0.053392")
         printed(f"breast cancer, {solver}: AUC", roc_auc_score(y, p), "0.997450")
         printed(f"breast cancer, {solver}: accuracy", accuracy_score(y, ours["predict"]), "0.987698")
@@ -314,16 +302,16 @@ def logistic():
                        skl.LogisticRegression(tol=1e-10, max_iter=10000), iris.data, iris.target,
                        iris.data, 1e-4 if solver != "ascent" else 1e-3, proba=True, solver=solver, tol=1e-9, max_iter=steps)
         if solver != "ascent":  # which still is a little above after so many steps
-            printed(f"iris, {solver}: log-loss", log_loss(iris.target, ours["proba"]), "0.119637")
+            printed(f"iris, {solver}: log-loss", log_loss(iris.target, ours["predict_proba"]), "0.119637")
         printed(f"iris, {solver}: accuracy", accuracy_score(iris.target, ours["predict"]), "0.9733")
     # Ten folds of breast cancer, scaled by each training part.
     from sklearn.model_selection import StratifiedKFold
     right = []
     for train, test in StratifiedKFold(10).split(cancer.data, y):
         mean, std = cancer.data[train].mean(0), cancer.data[train].std(0)
-        ours = glia("LogisticRegression", dict(x=(cancer.data[train] - mean) / std, y=y[train],
-                                               new=(cancer.data[test] - mean) / std), tol=1e-8,
-                    max_iter=1000)
+        ours = glia("LogisticRegression", dict(tol=1e-8, max_iter=1000),
+                    x=(cancer.data[train] - mean) / std, y=y[train],
+                    new=(cancer.data[test] - mean) / std)
         right.append(np.mean(ours["predict"] == y[test]))
     printed("breast cancer, 10 folds", float(np.mean(right)), "0.9807")
 
@@ -353,9 +341,9 @@ def logistic():
             y3, x, 1e-5, class_weight="1,2,0.5", tol=1e-9, max_iter=1000)
     from sklearn.multiclass import OneVsRestClassifier
     peer = OneVsRestClassifier(skl.LogisticRegression(tol=1e-10, max_iter=10000)).fit(x, y3)
-    ours = glia("LogisticRegression", dict(x=x, y=y3, new=x), multi_class="ovr", tol=1e-9,
-                max_iter=1000, proba=1)
-    near("logistic, one against the rest", ours["proba"], peer.predict_proba(x), 1e-5)
+    ours = glia("LogisticRegression", dict(multi_class="ovr", tol=1e-9, max_iter=1000), x=x, y=y3,
+                new=x)
+    near("logistic, one against the rest", ours["predict_proba"], peer.predict_proba(x), 1e-5)
 
 
 def generalised():
@@ -392,7 +380,7 @@ def generalised():
                     except ValueError as error:
                         print(f"{what}: statsmodels says {error}")
                         continue
-                    ours = glia("glm", dict(x=x, y=y, sample_weight=w, offset=o), family=code,
+                    ours = function("glm", dict(x=x, y=y, sample_weight=w, offset=o), family=code,
                                 link=links[link], **options)
                     for attribute in ("params", "bse", "tvalues", "fittedvalues", "resid_pearson",
                                       "resid_deviance"):
@@ -476,5 +464,4 @@ if __name__ == "__main__":
     logistic()
     generalised()
     stochastic(diabetes)
-    print(f"linear: {checked} comparisons with scikit-learn {sklearn.__version__} and statsmodels "
-          f"{statsmodels.__version__}")
+    estimators.finish(f"scikit-learn {sklearn.__version__} and statsmodels {statsmodels.__version__}")
