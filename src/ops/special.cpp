@@ -6,46 +6,11 @@
 #include <numeric>
 
 #include "ops/operands.h"
+#include "ops/pointwise.h"
 #include "ops/special_functions.h"
 
 namespace glia {
-namespace {
 
-constexpr int64_t kPieceElements = 1 << 10;
-constexpr double kTwoByRootPi = 1.1283791670955126;
-
-template <class F>
-void with_float(DType dtype, F&& f) {
-  dtype == kF64 ? f(double()) : f(float());
-}
-
-// out[i] = f(i-th elements), of inputs of one shape.
-template <class T, class F, class... X>
-void fill(const KernelCall& call, F f, const X*... in) {
-  T* out = call.out[0].as<T>();
-  parallel_pieces(call.out[0].numel(), kPieceElements, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(f(in[i]...));
-  });
-}
-
-template <double (*f)(double)>
-void run_one(const KernelCall& call) {
-  with_float(call.in[0].dtype, [&](auto zero) {
-    using T = decltype(zero);
-    fill<T>(
-        call, [](T x) { return f(x); }, call.in[0].as<const T>());
-  });
-}
-template <double (*f)(double, double)>
-void run_two(const KernelCall& call) {
-  with_float(call.in[0].dtype, [&](auto zero) {
-    using T = decltype(zero);
-    fill<T>(
-        call, [](T a, T b) { return f(a, b); }, call.in[0].as<const T>(), call.in[1].as<const T>());
-  });
-}
-
-// Elements stay where they are; kernels have inputs of the output's shape.
 Tensor batch_each(const Recorded& one, std::span<const Tensor> inputs,
                   std::span<const bool> batched, int64_t size) {
   std::vector<Tensor> whole;
@@ -57,16 +22,33 @@ Tensor batch_each(const Recorded& one, std::span<const Tensor> inputs,
   return record(one.op(), nodes, batched_shape(one, size), one.dtype(), one.words(), one.where());
 }
 
-Tensor record_one(const Op& op, const Operand& x) {
-  const Given in(op.name, x);
-  return cast(record(op, {in.x.node()}, in.x.shape(), in.x.dtype(), {}, x.where()), in.dtype);
+Tensor record_each(const Op& op, std::initializer_list<const Operand*> operands) {
+  const Operand& first = **operands.begin();
+  if (operands.size() == 1) {
+    const Given in(op.name, first);
+    return in.result(record(op, {in.x.node()}, in.x.shape(), in.x.dtype(), {}, first.where()));
+  }
+  Tensor joint;  // says what they are together, and is not computed
+  for (bool numbers : {false, true}) {
+    for (const Operand* x : operands) {
+      if (x->is_scalar() != numbers) continue;
+      if (!numbers) require_defined(op.name, x->tensor(), x->where());
+      joint = maximum(joint.defined() ? Operand(joint, x->where()) : *x, *x);
+    }
+  }
+  const DType dtype = is_float(joint.dtype()) ? joint.dtype() : kF32;
+  std::vector<Tensor> in;
+  std::vector<Node*> nodes;
+  for (const Operand* x : operands) {
+    in.push_back(expand(cast(cast(*x, dtype), sum_dtype(dtype)), joint.shape(), x->where()));
+    nodes.push_back(in.back().node());
+  }
+  return cast(record(op, nodes, joint.shape(), sum_dtype(dtype), {}, first.where()), dtype);
 }
 
-Tensor record_two(const Op& op, const Operand& a, const Operand& b) {
-  const Both in(op.name, a, b);
-  return cast(record(op, {in.a.node(), in.b.node()}, in.a.shape(), in.a.dtype(), {}, a.where()),
-              in.dtype);
-}
+namespace {
+
+constexpr double kTwoByRootPi = 1.1283791670955126;
 
 // ---- Functions of one number: FUNCTION(name, of a double, derivative by x) ----
 
@@ -81,7 +63,7 @@ Tensor not_zero(const Tensor& x) { return where(x == 0, 1, x); }
   const Op k_##function{.name = #function,                  \
                         .kind = Kind::kKernel,              \
                         .vjp = vjp_##function,              \
-                        .run = run_one<value>,              \
+                        .run = Pointwise<value>::run,         \
                         .batch = batch_each};               \
   const RegisterOp registered_##function(k_##function);
 
@@ -126,23 +108,36 @@ const Op kPolygamma{.name = "polygamma",
 
 // ---- The incomplete gamma functions ----
 
-// The density x^(a - 1) e^-x / Gamma(a), times `sign`.
-void vjp_gamma(Vjp& v, double sign) {
-  if (v.needs(0)) throw Error(std::string(v.op().name) + ": has no derivative by a", v.where());
+// The density x^(a - 1) e^-x / Gamma(a).
+Tensor gamma_density(const Tensor& a, const Tensor& x) {
+  return exp(xlogy(a - 1, x) - x - lgamma(a));
+}
+void vjp_gammainc_by_a(Vjp& v) {
   const Tensor a = v.in(0), x = v.in(1);
-  v.set(1, v.g() * sign * exp(xlogy(a - 1, x) - x - lgamma(a)));
+  if (v.needs(0)) throw Error("gammainc: has no second derivative by a", v.where());
+  v.set(1, v.g() * gamma_density(a, x) * (log(x) - digamma(a)));
+}
+const Op kGammaincByA{.name = "gammainc_by_a",
+                      .kind = Kind::kKernel,
+                      .vjp = vjp_gammainc_by_a,
+                      .run = Pointwise<special::gammainc_by_a>::run,
+                      .batch = batch_each};
+void vjp_gamma(Vjp& v, double sign) {
+  const Tensor a = v.in(0), x = v.in(1), g = v.g() * sign;
+  if (v.needs(0)) v.set(0, g * gammainc_by_a(a, x));
+  if (v.needs(1)) v.set(1, g * gamma_density(a, x));
 }
 void vjp_gammainc(Vjp& v) { vjp_gamma(v, 1); }
 void vjp_gammaincc(Vjp& v) { vjp_gamma(v, -1); }
 const Op kGammainc{.name = "gammainc",
                    .kind = Kind::kKernel,
                    .vjp = vjp_gammainc,
-                   .run = run_two<special::gammainc>,
+                   .run = Pointwise<special::gammainc>::run,
                    .batch = batch_each};
 const Op kGammaincc{.name = "gammaincc",
                     .kind = Kind::kKernel,
                     .vjp = vjp_gammaincc,
-                    .run = run_two<special::gammaincc>,
+                    .run = Pointwise<special::gammaincc>::run,
                     .batch = batch_each};
 
 // ---- Parts of numbers ----
@@ -192,22 +187,22 @@ void run_gcd(const KernelCall& call) {
 const Op kGcd{.name = "gcd", .kind = Kind::kKernel, .run = run_gcd, .batch = batch_each};
 
 const RegisterOp registered[] = {RegisterOp(kPolygamma), RegisterOp(kGammainc),
-                                 RegisterOp(kGammaincc), RegisterOp(kNextafter),
+                                 RegisterOp(kGammaincc), RegisterOp(kGammaincByA), RegisterOp(kNextafter),
                                  RegisterOp(kExponent),  RegisterOp(kGcd)};
 
 }  // namespace
 
-Tensor lgamma(const Operand& x) { return record_one(k_lgamma, x); }
-Tensor digamma(const Operand& x) { return record_one(k_digamma, x); }
-Tensor erfc(const Operand& x) { return record_one(k_erfc, x); }
-Tensor erfcx(const Operand& x) { return record_one(k_erfcx, x); }
-Tensor erfinv(const Operand& x) { return record_one(k_erfinv, x); }
-Tensor ndtri(const Operand& p) { return record_one(k_ndtri, p); }
-Tensor log_ndtr(const Operand& x) { return record_one(k_log_ndtr, x); }
-Tensor i0(const Operand& x) { return record_one(k_i0, x); }
-Tensor i0e(const Operand& x) { return record_one(k_i0e, x); }
-Tensor i1(const Operand& x) { return record_one(k_i1, x); }
-Tensor i1e(const Operand& x) { return record_one(k_i1e, x); }
+Tensor lgamma(const Operand& x) { return record_each(k_lgamma, {&x}); }
+Tensor digamma(const Operand& x) { return record_each(k_digamma, {&x}); }
+Tensor erfc(const Operand& x) { return record_each(k_erfc, {&x}); }
+Tensor erfcx(const Operand& x) { return record_each(k_erfcx, {&x}); }
+Tensor erfinv(const Operand& x) { return record_each(k_erfinv, {&x}); }
+Tensor ndtri(const Operand& p) { return record_each(k_ndtri, {&p}); }
+Tensor log_ndtr(const Operand& x) { return record_each(k_log_ndtr, {&x}); }
+Tensor i0(const Operand& x) { return record_each(k_i0, {&x}); }
+Tensor i0e(const Operand& x) { return record_each(k_i0e, {&x}); }
+Tensor i1(const Operand& x) { return record_each(k_i1, {&x}); }
+Tensor i1e(const Operand& x) { return record_each(k_i1e, {&x}); }
 
 Tensor polygamma(int64_t n, const Operand& x) {
   if (n < 0 || n > (int64_t{1} << 53))
@@ -238,8 +233,12 @@ Tensor betaln(const Operand& a, const Operand& b) {
   return cast(lgamma(x) + lgamma(y) - lgamma(x + y), in.dtype);
 }
 
-Tensor gammainc(const Operand& a, const Operand& x) { return record_two(kGammainc, a, x); }
-Tensor gammaincc(const Operand& a, const Operand& x) { return record_two(kGammaincc, a, x); }
+Tensor gammainc_by_a(const Tensor& a, const Tensor& x) {
+  const Operand of_a = a, of_x = x;
+  return record_each(kGammaincByA, {&of_a, &of_x});
+}
+Tensor gammainc(const Operand& a, const Operand& x) { return record_each(kGammainc, {&a, &x}); }
+Tensor gammaincc(const Operand& a, const Operand& x) { return record_each(kGammaincc, {&a, &x}); }
 
 Tensor nextafter(const Operand& a, const Operand& b) {
   const Both in("nextafter", a, b);

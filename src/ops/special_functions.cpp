@@ -277,4 +277,69 @@ double incomplete_gamma(double a, double x, bool lower) {
 double gammainc(double a, double x) { return incomplete_gamma(a, x, true); }
 double gammaincc(double a, double x) { return incomplete_gamma(a, x, false); }
 
+namespace {
+
+// A number and its derivative by a.
+struct WithSlope {
+  double value, slope = 0;
+};
+WithSlope operator+(WithSlope x, WithSlope y) { return {x.value + y.value, x.slope + y.slope}; }
+WithSlope operator*(WithSlope x, WithSlope y) {
+  return {x.value * y.value, x.value * y.slope + x.slope * y.value};
+}
+WithSlope operator/(WithSlope x, WithSlope y) {
+  const double value = x.value / y.value;
+  return {value, (x.slope - value * y.slope) / y.value};
+}
+
+constexpr double kLargeShape = 1e8;  // above it sums have too many terms
+
+// dP/da by what x^a e^-x / Gamma(a) is: the series and the fraction of P and Q, term by term.
+double slope_by_density(double a, double x, double log_x) {
+  const double rate = log_x - digamma(a);
+  if (x < a + 1) {
+    WithSlope term{1 / a, -1 / (a * a)}, sum = term;
+    for (double k = 1; term.value > sum.value * kEnough ||
+                       std::abs(term.slope) > std::abs(sum.slope) * kEnough;
+         ++k) {
+      term = term * WithSlope{x} / WithSlope{a + k, 1};
+      sum = sum + term;
+    }
+    return sum.value * rate + sum.slope;
+  }
+  WithSlope b{x + 1 - a, -1}, c{1e300}, d = WithSlope{1} / b, h = d;
+  for (double k = 1; k < 1e6; ++k) {
+    const WithSlope n{-k * (k - a), k};
+    b.value += 2;
+    d = WithSlope{1} / (n * d + b);
+    c = b + n / c;
+    const WithSlope factor = d * c;
+    h = h * factor;
+    if (std::abs(factor.value - 1) < 1e-16 && std::abs(factor.slope) < 1e-16) break;
+  }
+  return -(h.value * rate + h.slope);
+}
+
+// The slope of Wilson and Hilferty's cube (1931).
+double slope_of_cube(double a, double x) {
+  const double c = std::cbrt(x / a), z = c - 1 + 1 / (9 * a);
+  return c * c * c + c * c * (1 / (3 * a) - 1.5 * z);
+}
+
+}  // namespace
+
+double gammainc_by_a(double a, double x) {
+  if (!(a > 0 && x >= 0)) return kNaN;
+  if (x == 0 || std::isinf(x) || std::isinf(a)) return 0;
+  if (a > kLargeShape) return -gamma_density(a, x) / x * slope_of_cube(a, x);
+  const double density = gamma_density(a, x);
+  return density == 0 ? 0 : density * slope_by_density(a, x, std::log(x));
+}
+
+double gamma_slope(double a, double log_x) {
+  if (!(a > 0)) return kNaN;
+  const double x = std::exp(log_x);
+  return a > kLargeShape ? slope_of_cube(a, x) / x : -slope_by_density(a, x, log_x);
+}
+
 }  // namespace glia::special

@@ -21,5 +21,9 @@ double i1e(double x);
 // The incomplete gamma functions P and Q.
 double gammainc(double a, double x);
 double gammaincc(double a, double x);
+// The derivative of P(a, x) by a.
+double gammainc_by_a(double a, double x);
+// By a, of the logarithm of that x where P(a, x) stays the same.
+double gamma_slope(double a, double log_x);
 
 }  // namespace glia::special
