@@ -31,7 +31,8 @@ const Op kBetainc{.name = "betainc",
 
 void vjp_betainc_by_a(Vjp& v) {
   const Tensor a = v.in(0), b = v.in(1), x = v.in(2);
-  if (v.needs(0) || v.needs(1)) throw Error("betainc: has no second derivative by a and b", v.where());
+  if (v.needs(0) || v.needs(1))
+    throw Error("betainc: has no second derivative by a and b", v.where());
   v.set(2, v.g() * beta_density(a, b, x) * (log(x) - digamma(a) + digamma(a + b)));
 }
 const Op kBetaincByA{.name = "betainc_by_a",
@@ -91,8 +92,8 @@ const Op kLogIv{.name = "log_iv",
                 .run = Pointwise<special::log_iv>::run,
                 .batch = batch_each};
 
-const RegisterOp registered[] = {RegisterOp(kBetainc),     RegisterOp(kBetaincByA),
-                                 RegisterOp(kBetaincinv),  RegisterOp(kGammaincinv),
+const RegisterOp registered[] = {RegisterOp(kBetainc),      RegisterOp(kBetaincByA),
+                                 RegisterOp(kBetaincinv),   RegisterOp(kGammaincinv),
                                  RegisterOp(kGammainccinv), RegisterOp(kLogIv)};
 
 }  // namespace
@@ -103,7 +104,9 @@ Tensor betainc(const Operand& a, const Operand& b, const Operand& x) {
 Tensor betaincinv(const Operand& a, const Operand& b, const Operand& p) {
   return record_each(kBetaincinv, {&a, &b, &p});
 }
-Tensor gammaincinv(const Operand& a, const Operand& p) { return record_each(kGammaincinv, {&a, &p}); }
+Tensor gammaincinv(const Operand& a, const Operand& p) {
+  return record_each(kGammaincinv, {&a, &p});
+}
 Tensor gammainccinv(const Operand& a, const Operand& q) {
   return record_each(kGammainccinv, {&a, &q});
 }

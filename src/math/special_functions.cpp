@@ -141,8 +141,7 @@ double skellam_below(double k, double rate1, double rate2) {
   k = std::floor(k);
   using ChiSquared = boost::math::non_central_chi_squared_distribution<double, Quiet>;
   if (k < 0) return boost::math::cdf(ChiSquared(-2 * k, 2 * rate1), 2 * rate2);
-  return boost::math::cdf(
-      boost::math::complement(ChiSquared(2 * (k + 1), 2 * rate2), 2 * rate1));
+  return boost::math::cdf(boost::math::complement(ChiSquared(2 * (k + 1), 2 * rate2), 2 * rate1));
 }
 
 // The Fourier series; above kNormal a normal distribution.

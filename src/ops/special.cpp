@@ -63,7 +63,7 @@ Tensor not_zero(const Tensor& x) { return where(x == 0, 1, x); }
   const Op k_##function{.name = #function,                  \
                         .kind = Kind::kKernel,              \
                         .vjp = vjp_##function,              \
-                        .run = Pointwise<value>::run,         \
+                        .run = Pointwise<value>::run,       \
                         .batch = batch_each};               \
   const RegisterOp registered_##function(k_##function);
 
@@ -186,9 +186,9 @@ void run_gcd(const KernelCall& call) {
 }
 const Op kGcd{.name = "gcd", .kind = Kind::kKernel, .run = run_gcd, .batch = batch_each};
 
-const RegisterOp registered[] = {RegisterOp(kPolygamma), RegisterOp(kGammainc),
-                                 RegisterOp(kGammaincc), RegisterOp(kGammaincByA), RegisterOp(kNextafter),
-                                 RegisterOp(kExponent),  RegisterOp(kGcd)};
+const RegisterOp registered[] = {
+    RegisterOp(kPolygamma), RegisterOp(kGammainc), RegisterOp(kGammaincc), RegisterOp(kGammaincByA),
+    RegisterOp(kNextafter), RegisterOp(kExponent), RegisterOp(kGcd)};
 
 }  // namespace
 

@@ -299,8 +299,8 @@ double slope_by_density(double a, double x, double log_x) {
   const double rate = log_x - digamma(a);
   if (x < a + 1) {
     WithSlope term{1 / a, -1 / (a * a)}, sum = term;
-    for (double k = 1; term.value > sum.value * kEnough ||
-                       std::abs(term.slope) > std::abs(sum.slope) * kEnough;
+    for (double k = 1;
+         term.value > sum.value * kEnough || std::abs(term.slope) > std::abs(sum.slope) * kEnough;
          ++k) {
       term = term * WithSlope{x} / WithSlope{a + k, 1};
       sum = sum + term;

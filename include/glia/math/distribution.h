@@ -24,18 +24,18 @@ struct Law;  // private: src/math/distributions/law.h
 
 // Which values have a density or probability, for transforms, checks and plots.
 enum class Support {
-  kReal,             // all numbers
-  kPositive,         // above 0, or from 0 on
-  kUnit,             // between 0 and 1
-  kInterval,         // between two parameters, or above one
-  kBoolean,          // 0 and 1
-  kNaturals,         // 0, 1, 2, ... perhaps up to a parameter
-  kIntegers,         // all whole numbers
-  kSimplex,          // rows of sum 1
-  kOneHot,           // rows with one 1
-  kRealVector,       // rows of numbers
-  kPositiveDefinite, // matrices
-  kCorrCholesky,     // lower triangular matrices with rows of length 1
+  kReal,              // all numbers
+  kPositive,          // above 0, or from 0 on
+  kUnit,              // between 0 and 1
+  kInterval,          // between two parameters, or above one
+  kBoolean,           // 0 and 1
+  kNaturals,          // 0, 1, 2, ... perhaps up to a parameter
+  kIntegers,          // all whole numbers
+  kSimplex,           // rows of sum 1
+  kOneHot,            // rows with one 1
+  kRealVector,        // rows of numbers
+  kPositiveDefinite,  // matrices
+  kCorrCholesky,      // lower triangular matrices with rows of length 1
 };
 
 // A handle on a distribution; copies share it. Where a family has no value by formula, the function
@@ -90,8 +90,7 @@ class Distribution {
 // The Kullback-Leibler divergence E_p log(p / q) in nats -> batch, by formula: for all pairs that
 // torch.distributions has one for, and pairs of Weibull, inverse gamma and Skellam... Throws Error
 // naming both where there is none.
-Tensor kl_divergence(const Distribution& p, const Distribution& q,
-                     Where where = Where::current());
+Tensor kl_divergence(const Distribution& p, const Distribution& q, Where where = Where::current());
 // Its estimate from `samples` values of p: the mean of log(p / q), differentiable where p has
 // rsample().
 Tensor kl_estimate(const Distribution& p, const Distribution& q, int64_t samples,

@@ -19,9 +19,9 @@ struct UniformLaw : Law {
   UniformLaw(const Operand& low, const Operand& high)
       : Law("Uniform", Support::kInterval, {{"low", &low}, {"high", &high}}) {
     if (low.is_scalar() && high.is_scalar() && !(low.number().value() < high.number().value()))
-      throw ValueError("Uniform: low " + low.number().str() + " is not below high " +
-                           high.number().str(),
-                       low.where());
+      throw ValueError(
+          "Uniform: low " + low.number().str() + " is not below high " + high.number().str(),
+          low.where());
   }
   const Tensor& low() const { return (*this)[0]; }
   const Tensor& high() const { return (*this)[1]; }
@@ -30,9 +30,7 @@ struct UniformLaw : Law {
   Tensor log_density(const Tensor& x) const override {
     return where((x < low()) | (x > high()), -kInf, where(isnan(x), x, -log(width())));
   }
-  Tensor below(const Tensor& x) const override {
-    return clamp((x - low()) / width(), 0, 1);
-  }
+  Tensor below(const Tensor& x) const override { return clamp((x - low()) / width(), 0, 1); }
   Tensor at_probability(const Tensor& p) const override { return low() + p * width(); }
   Tensor smooth_sample(const Shape& shape) const override {
     return low() + rand(shape, dtype) * width();
@@ -67,8 +65,8 @@ struct TriangularLaw : Law {
   Tensor below(const Tensor& x) const override {
     const Tensor y = minimum(maximum(x, low()), high()), rises = y < top();
     const Tensor side = where(rises, top() - low(), high() - top());
-    const Tensor part = square(where(rises, y - low(), high() - y)) /
-                        (where(side == 0, 1, side) * width());
+    const Tensor part =
+        square(where(rises, y - low(), high() - y)) / (where(side == 0, 1, side) * width());
     return where(rises, part, 1 - part);
   }
   Tensor at_probability(const Tensor& p) const override {
@@ -158,18 +156,17 @@ struct TruncatedNormalLaw : Law {
 struct BetaLaw : Law {
   BetaLaw(const Operand& c1, const Operand& c0)
       : Law("Beta", Support::kUnit,
-            {{"concentration1", &c1, Range::kPositive}, {"concentration0", &c0, Range::kPositive}}) {
-  }
+            {{"concentration1", &c1, Range::kPositive},
+             {"concentration0", &c0, Range::kPositive}}) {}
   const Tensor& a() const { return (*this)[0]; }
   const Tensor& b() const { return (*this)[1]; }
 
   Tensor log_density(const Tensor& x) const override {
-    return unless(
-        (x < 0) | (x > 1), x,
-        [&](const Tensor& y) {
-          return xlogy(a() - 1, y) + xlog1py(b() - 1, -y) - betaln(a(), b());
-        },
-        -kInf, 0.5);
+    return unless((x < 0) | (x > 1), x,
+                  [&](const Tensor& y) {
+                    return xlogy(a() - 1, y) + xlog1py(b() - 1, -y) - betaln(a(), b());
+                  },
+                  -kInf, 0.5);
   }
   Tensor below(const Tensor& x) const override { return betainc(a(), b(), clamp(x, 0, 1)); }
   Tensor at_probability(const Tensor& p) const override { return betaincinv(a(), b(), p); }
@@ -195,18 +192,17 @@ struct BetaLaw : Law {
 struct KumaraswamyLaw : Law {
   KumaraswamyLaw(const Operand& c1, const Operand& c0)
       : Law("Kumaraswamy", Support::kUnit,
-            {{"concentration1", &c1, Range::kPositive}, {"concentration0", &c0, Range::kPositive}}) {
-  }
+            {{"concentration1", &c1, Range::kPositive},
+             {"concentration0", &c0, Range::kPositive}}) {}
   const Tensor& a() const { return (*this)[0]; }
   const Tensor& b() const { return (*this)[1]; }
 
   Tensor log_density(const Tensor& x) const override {
-    return unless(
-        (x < 0) | (x > 1), x,
-        [&](const Tensor& y) {
-          return log(a() * b()) + xlogy(a() - 1, y) + xlog1py(b() - 1, -pow(y, a()));
-        },
-        -kInf, 0.5);
+    return unless((x < 0) | (x > 1), x,
+                  [&](const Tensor& y) {
+                    return log(a() * b()) + xlogy(a() - 1, y) + xlog1py(b() - 1, -pow(y, a()));
+                  },
+                  -kInf, 0.5);
   }
   Tensor below(const Tensor& x) const override {
     return -expm1(b() * log1p(-pow(clamp(x, 0, 1), a())));
@@ -256,12 +252,11 @@ struct ContinuousBernoulliLaw : Law {
                 [](const Tensor& l) { return log(l / tanh(l / 2)); });
   }
   Tensor log_density(const Tensor& x) const override {
-    return unless(
-        (x < 0) | (x > 1), x,
-        [&](const Tensor& y) {
-          return times(y, odds.log_p) + times(1 - y, odds.log_q) + log_constant();
-        },
-        -kInf, 0.5);
+    return unless((x < 0) | (x > 1), x,
+                  [&](const Tensor& y) {
+                    return times(y, odds.log_p) + times(1 - y, odds.log_q) + log_constant();
+                  },
+                  -kInf, 0.5);
   }
   Tensor below(const Tensor& x) const override {
     const Tensor y = clamp(x, 0, 1), none = odds.logits == 0, up = odds.logits > 0;
@@ -289,9 +284,8 @@ struct ContinuousBernoulliLaw : Law {
     return where(small, 0.5 + l * (1.0 / 12 - square(l) / 720), -1 / expm1(-large) - 1 / large);
   }
   Tensor spread() const override {
-    return near(1.0 / 12, -1.0 / 240, 1.0 / 6048, [](const Tensor& l) {
-      return 1 / square(l) - 0.25 / square(sinh(l / 2));
-    });
+    return near(1.0 / 12, -1.0 / 240, 1.0 / 6048,
+                [](const Tensor& l) { return 1 / square(l) - 0.25 / square(sinh(l / 2)); });
   }
   Tensor peak() const override { return cast(odds.logits > 0, dtype); }
 };
@@ -306,14 +300,13 @@ struct RelaxedBernoulliLaw : Law {
   const Tensor& temperature() const { return (*this)[0]; }
 
   Tensor log_density(const Tensor& x) const override {
-    return unless(
-        (x < 0) | (x > 1), x,
-        [&](const Tensor& y) {
-          const Tensor log_y = log(y), log_rest = log1p(-y);
-          const Tensor far = logits - temperature() * (log_y - log_rest), size = abs(far);
-          return log(temperature()) - size - 2 * log1p(exp(-size)) - log_y - log_rest;
-        },
-        -kInf, 0.5);
+    return unless((x < 0) | (x > 1), x,
+                  [&](const Tensor& y) {
+                    const Tensor log_y = log(y), log_rest = log1p(-y);
+                    const Tensor far = logits - temperature() * (log_y - log_rest), size = abs(far);
+                    return log(temperature()) - size - 2 * log1p(exp(-size)) - log_y - log_rest;
+                  },
+                  -kInf, 0.5);
   }
   Tensor below(const Tensor& x) const override {
     const Tensor y = clamp(x, 0, 1);

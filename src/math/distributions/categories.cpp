@@ -11,8 +11,7 @@ CategoryLaw::CategoryLaw(const char* name, Support support, const std::vector<Gi
                          bool from_logits, const Where& where)
     : Law(name, support, given) {
   const Tensor x = parameters.back().second;
-  if (x.size(-1) == 0)
-    throw ShapeError(this->name + ": no category in " + x.shape().str(), where);
+  if (x.size(-1) == 0) throw ShapeError(this->name + ": no category in " + x.shape().str(), where);
   if (from_logits) {
     log_probs = log_softmax(x, -1);
     probs = softmax(x, -1);
@@ -97,8 +96,8 @@ struct OneHotLaw : CategoryLaw {
 struct RelaxedOneHotLaw : CategoryLaw {
   RelaxedOneHotLaw(const Operand& temperature, const Operand& x, bool logits)
       : CategoryLaw("RelaxedOneHotCategorical", Support::kSimplex,
-                    {{"temperature", &temperature, Range::kPositive}, as_given(x, logits)[0]}, logits,
-                    x.where()) {
+                    {{"temperature", &temperature, Range::kPositive}, as_given(x, logits)[0]},
+                    logits, x.where()) {
     event = {count()};
   }
   Tensor temperature() const { return behind((*this)[0], 1); }
@@ -119,16 +118,15 @@ struct RelaxedOneHotLaw : CategoryLaw {
 
 struct MultinomialLaw : CategoryLaw {
   MultinomialLaw(int64_t total, const Operand& x, bool logits)
-      : CategoryLaw("Multinomial", Support::kNaturals, as_given(x, logits), logits, x.where()),
-        total(total) {
+      : CategoryLaw("Multinomial", Support::kNaturals, as_given(x, logits), logits, x.where()) {
     if (total < 0 || total > int64_t{1} << 53)
       throw ValueError("Multinomial: total_count is " + std::to_string(total), x.where());
     discrete = true;
     smooth = false;
     event = {count()};
+    draws = total;
   }
-  int64_t total;
-  double n() const { return static_cast<double>(total); }
+  double n() const { return static_cast<double>(draws); }
 
   Tensor log_density(const Tensor& x) const override {
     const Tensor fits = (sum(x, {-1}) == n()) & logical_not(any(no_natural(x), {-1}));
@@ -151,15 +149,13 @@ struct MultinomialLaw : CategoryLaw {
     }
     return cast(stack(counts, -1), dtype);
   }
-  static Tensor select(const Tensor& x, int64_t k) {
-    return squeeze(slice(x, -1, {k, k + 1}), -1);
-  }
+  static Tensor select(const Tensor& x, int64_t k) { return squeeze(slice(x, -1, {k, k + 1}), -1); }
   // n H(probs) and what the order of the draws does not tell.
   Tensor information() const override {
-    if (total > 10'000'000) throw ValueError("Multinomial: the entropy has too many terms");
+    if (draws > 10'000'000) throw ValueError("Multinomial: the entropy has too many terms");
     Shape shape = Shape::filled(probs.rank() + 1, 1);
-    shape[0] = total + 1;
-    const Tensor k = reshape(arange(0, total + 1, 1, dtype), shape), rest = n() - k;
+    shape[0] = draws + 1;
+    const Tensor k = reshape(arange(0, draws + 1, 1, dtype), shape), rest = n() - k;
     const Tensor ways = std::lgamma(n() + 1) - lgamma(k + 1) - lgamma(rest + 1);
     const Tensor share = exp(ways + times(k, log_probs) + times(rest, log1p(-probs)));
     return n() * own_information() - std::lgamma(n() + 1) +

@@ -148,9 +148,8 @@ struct NegativeBinomialLaw : OddsLaw {
   }
   Tensor below(const Tensor& x) const override {
     const Tensor k = floor(x);
-    return unless(k < 0, k, [&](const Tensor& y) {
-      return betainc(count(), y + 1, 1 - odds.probs);
-    }, 0);
+    return unless(
+        k < 0, k, [&](const Tensor& y) { return betainc(count(), y + 1, 1 - odds.probs); }, 0);
   }
   Tensor at_probability(const Tensor& p) const override {
     return search_natural([this](const Tensor& k) { return below(k); }, p, 0);
@@ -225,13 +224,13 @@ struct PoissonLaw : Law {
   const Tensor& rate() const { return (*this)[0]; }
 
   Tensor log_density(const Tensor& x) const override {
-    return unless(no_natural(x), x, [&](const Tensor& k) {
-      return xlogy(k, rate()) - rate() - lgamma(k + 1);
-    });
+    return unless(no_natural(x), x,
+                  [&](const Tensor& k) { return xlogy(k, rate()) - rate() - lgamma(k + 1); });
   }
   Tensor below(const Tensor& x) const override {
     const Tensor k = floor(x);
-    return unless(k < 0, k, [&](const Tensor& y) { return gammaincc(y + 1, rate()); }, 0);
+    return unless(
+        k < 0, k, [&](const Tensor& y) { return gammaincc(y + 1, rate()); }, 0);
   }
   Tensor at_probability(const Tensor& p) const override {
     return search_natural([this](const Tensor& k) { return below(k); }, p, 0);
@@ -276,8 +275,8 @@ struct SkellamLaw : Law {
   Tensor at_probability(const Tensor& p) const override {
     // From where the probability is nothing.
     const double first = -(largest(rate2()) + 50 * std::sqrt(largest(rate2())) + 100);
-    const Tensor found = search_natural([this](const Tensor& k) { return below(k); }, p,
-                                        std::floor(first));
+    const Tensor found =
+        search_natural([this](const Tensor& k) { return below(k); }, p, std::floor(first));
     return where(p == 0, -kInf, found);
   }
   Tensor rough_sample(const Shape& shape) const override {

@@ -33,8 +33,8 @@ struct LowRankGaussianLaw : Law {
   const Tensor& diagonal() const { return (*this)[2]; }
   Tensor covariance() const;
   Tensor half_log_det() const;
-  // x^T covariance^-1 x of (..., D).
-  Tensor squared_distance(const Tensor& x) const;
+  // x^T covariance^-1 x of rows (..., N, D) -> (..., N), by the identity of Woodbury.
+  Tensor squared_distances(const Tensor& rows) const;
 
   Tensor log_density(const Tensor& x) const override;
   Tensor smooth_sample(const Shape& shape) const override;

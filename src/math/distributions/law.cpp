@@ -73,9 +73,9 @@ Law::Law(const char* name, Support support, const std::vector<Given>& given)
   for (const Given& g : given) {
     const Tensor t = cast(*g.value, dtype);
     if (t.rank() < g.event)
-      throw ShapeError(fmt::format("{}: {} is {}, of a rank below {}", name, g.name,
-                                   t.shape().str(), g.event),
-                       g.value->where());
+      throw ShapeError(
+          fmt::format("{}: {} is {}, of a rank below {}", name, g.name, t.shape().str(), g.event),
+          g.value->where());
     try {
       batch = broadcast(batch, front_of(t.shape(), g.event));
     } catch (const ShapeError& error) {
@@ -247,8 +247,8 @@ Tensor log_difference(const Tensor& a, const Tensor& b) {
   const Tensor gap = where(none | equal, -1, b - where(none | equal, 0, a));
   // log(1 - e^gap) by whichever half is exact (Maechler 2012).
   const Tensor near = gap > -0.69314718055994531;
-  const Tensor rest = where(near, log(-expm1(where(near, gap, -0.5))),
-                            log1p(-exp(where(near, -1, gap))));
+  const Tensor rest =
+      where(near, log(-expm1(where(near, gap, -0.5))), log1p(-exp(where(near, -1, gap))));
   return where(equal, -kInf, where(none, a, a + rest));
 }
 Tensor log1p_square(const Tensor& x) {

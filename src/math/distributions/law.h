@@ -11,8 +11,8 @@
 
 #include "glia/math/distribution.h"
 #include "glia/op.h"
-#include "glia/ops/arrange.h"
 #include "glia/ops/activation.h"
+#include "glia/ops/arrange.h"
 #include "glia/ops/reduce.h"
 #include "glia/ops/select.h"
 #include "glia/ops/special.h"
@@ -20,7 +20,8 @@
 
 namespace glia::distributions {
 
-inline constexpr double kPi = 3.14159265358979323846, kInf = std::numeric_limits<double>::infinity();
+inline constexpr double kPi = 3.14159265358979323846,
+                        kInf = std::numeric_limits<double>::infinity();
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kEuler = 0.57721566490153286061;
 inline constexpr double kHalfLog2Pi = 0.91893853320467274178;
@@ -33,7 +34,7 @@ enum class Range {
   kUnit,      // [0, 1]
   kOpenUnit,  // (0, 1)
   kNaturals,
-  kAny,       // checked by its family
+  kAny,  // checked by its family
 };
 struct Given {
   const char* name;

@@ -61,8 +61,8 @@ void require_square(const Tensor& x, const char* name, const char* what, const W
 void require_size(const Tensor& x, int axis, int64_t size, const char* name, const char* what,
                   const Where& where) {
   if (x.size(axis) != size)
-    throw ShapeError(
-        fmt::format("{}: {} is {} for {} numbers", name, what, x.shape().str(), size), where);
+    throw ShapeError(fmt::format("{}: {} is {} for {} numbers", name, what, x.shape().str(), size),
+                     where);
 }
 
 }  // namespace
@@ -93,9 +93,9 @@ GaussianLaw::GaussianLaw(const Operand& loc, const Operand& matrix, CovarianceFo
   if (form != CovarianceForm::kScaleTril) add("scale_tril", scale_tril, Range::kAny);
 }
 const char* GaussianLaw::name_of(CovarianceForm form) {
-  return form == CovarianceForm::kCovariance   ? "covariance_matrix"
+  return form == CovarianceForm::kCovariance  ? "covariance_matrix"
          : form == CovarianceForm::kScaleTril ? "scale_tril"
-                                               : "precision_matrix";
+                                              : "precision_matrix";
 }
 Tensor GaussianLaw::covariance() const { return matmul(scale_tril, t(scale_tril)); }
 Tensor GaussianLaw::half_log_det() const { return sum(log(linalg_diagonal(scale_tril)), {-1}); }
@@ -133,16 +133,14 @@ Tensor LowRankGaussianLaw::covariance() const {
 Tensor LowRankGaussianLaw::half_log_det() const {
   return sum(log(linalg_diagonal(capacitance_tril)), {-1}) + 0.5 * sum(log(diagonal()), {-1});
 }
-// By the identity of Woodbury.
-Tensor LowRankGaussianLaw::squared_distance(const Tensor& x) const {
-  const Tensor scaled = x / diagonal();
-  const Tensor inner = matmul(t(factor()), column(scaled));
-  const Tensor less = linalg::solve_triangular(capacitance_tril, inner);
-  return sum(x * scaled, {-1}) - sum(square(less), {-2, -1});
+Tensor LowRankGaussianLaw::squared_distances(const Tensor& rows) const {
+  const Tensor scaled = rows / unsqueeze(diagonal(), -2);
+  const Tensor less = linalg::solve_triangular(capacitance_tril, t(matmul(scaled, factor())));
+  return sum(rows * scaled, {-1}) - sum(square(less), {-2});
 }
 Tensor LowRankGaussianLaw::log_density(const Tensor& x) const {
-  return squared_distance(x - loc()) * -0.5 - half_log_det() -
-         static_cast<double>(event[0]) * kHalfLog2Pi;
+  const Tensor distance = squeeze(squared_distances(unsqueeze(x - loc(), -2)), -1);
+  return distance * -0.5 - half_log_det() - static_cast<double>(event[0]) * kHalfLog2Pi;
 }
 Tensor LowRankGaussianLaw::smooth_sample(const Shape& shape) const {
   Shape few = shape;
@@ -190,7 +188,8 @@ struct WishartLaw : Law {
   Tensor smooth_sample(const Shape& shape) const override {
     const Shape rows = front_of(shape, 1);
     const Tensor steps = arange(0, event[0], 1, dtype);
-    const Tensor chi = exp((log_gamma_sample((column(df()) - steps) / 2, rows) + std::log(2.0)) / 2);
+    const Tensor chi =
+        exp((log_gamma_sample((column(df()) - steps) / 2, rows) + std::log(2.0)) / 2);
     const Tensor a = tril(randn(shape, dtype), -1) + diag_embed(chi);
     const Tensor root = matmul(scale_tril, a);
     return matmul(root, t(root));
@@ -233,8 +232,8 @@ struct LKJLaw : Law {
     const Tensor order = arange(2, event[0] + 1, 1, dtype);
     const Tensor powers = column(2 * (concentration() - 1) + less() + 1) - order;
     const Tensor alpha = concentration() + 0.5 * less();
-    const Tensor constant = 0.5 * less() * std::log(kPi) + mvlgamma(alpha - 0.5, event[0] - 1) -
-                            lgamma(alpha) * less();
+    const Tensor constant =
+        0.5 * less() * std::log(kPi) + mvlgamma(alpha - 0.5, event[0] - 1) - lgamma(alpha) * less();
     return sum(powers * log(diagonal), {-1}) - constant;
   }
   Tensor rough_sample(const Shape& shape) const override {
@@ -266,10 +265,9 @@ MultivariateNormal MultivariateNormal::from_scale_tril(const Tensor& loc, const 
                                               CovarianceForm::kScaleTril));
 }
 MultivariateNormal MultivariateNormal::from_precision(const Tensor& loc,
-                                                      const Tensor& precision_matrix,
-                                                      Where where) {
-  return MultivariateNormal(make<GaussianLaw>(
-      Operand(loc, where), Operand(precision_matrix, where), CovarianceForm::kPrecision));
+                                                      const Tensor& precision_matrix, Where where) {
+  return MultivariateNormal(make<GaussianLaw>(Operand(loc, where), Operand(precision_matrix, where),
+                                              CovarianceForm::kPrecision));
 }
 LowRankMultivariateNormal::LowRankMultivariateNormal(const Tensor& loc, const Tensor& cov_factor,
                                                      const Tensor& cov_diag, Where where)

@@ -11,9 +11,8 @@ namespace glia::distributions {
 
 Tensor GammaLaw::log_density(const Tensor& x) const {
   const Tensor &a = concentration(), &r = rate();
-  return unless(x < 0, x, [&](const Tensor& y) {
-    return a * log(r) + xlogy(a - 1, y) - r * y - lgamma(a);
-  });
+  return unless(x < 0, x,
+                [&](const Tensor& y) { return a * log(r) + xlogy(a - 1, y) - r * y - lgamma(a); });
 }
 Tensor GammaLaw::below(const Tensor& x) const {
   return gammainc(concentration(), rate() * clamp_min(x, 0));
@@ -55,7 +54,8 @@ struct InverseGammaLaw : Law {
     });
   }
   Tensor below(const Tensor& x) const override {
-    return unless(x <= 0, x, [&](const Tensor& y) { return gammaincc(a(), b() / y); }, 0);
+    return unless(
+        x <= 0, x, [&](const Tensor& y) { return gammaincc(a(), b() / y); }, 0);
   }
   Tensor at_probability(const Tensor& p) const override { return b() / gammainccinv(a(), p); }
   Tensor smooth_sample(const Shape& shape) const override {
@@ -136,8 +136,8 @@ struct HalfCauchyLaw : Law {
   }
   Tensor at_probability(const Tensor& p) const override {
     const Tensor far = p > 0.5;
-    return scale() * where(far, 1 / tan(kPi / 2 * (1 - where(far, p, 0.5))),
-                           tan(kPi / 2 * where(far, 0, p)));
+    return scale() *
+           where(far, 1 / tan(kPi / 2 * (1 - where(far, p, 0.5))), tan(kPi / 2 * where(far, 0, p)));
   }
   Tensor smooth_sample(const Shape& shape) const override {
     return scale() * cast(tan(kPi / 2 * open_uniform(shape)), dtype);
@@ -152,8 +152,8 @@ struct HalfCauchyLaw : Law {
 
 struct LogNormalLaw : Law {
   LogNormalLaw(const Operand& loc, const Operand& scale)
-      : Law("LogNormal", Support::kPositive,
-            {{"loc", &loc}, {"scale", &scale, Range::kPositive}}) {}
+      : Law("LogNormal", Support::kPositive, {{"loc", &loc}, {"scale", &scale, Range::kPositive}}) {
+  }
   const Tensor& loc() const { return (*this)[0]; }
   const Tensor& scale() const { return (*this)[1]; }
 
@@ -164,17 +164,14 @@ struct LogNormalLaw : Law {
     });
   }
   Tensor below(const Tensor& x) const override {
-    return unless(x <= 0, x, [&](const Tensor& y) { return ndtr((log(y) - loc()) / scale()); }, 0);
+    return unless(
+        x <= 0, x, [&](const Tensor& y) { return ndtr((log(y) - loc()) / scale()); }, 0);
   }
-  Tensor at_probability(const Tensor& p) const override {
-    return exp(loc() + scale() * ndtri(p));
-  }
+  Tensor at_probability(const Tensor& p) const override { return exp(loc() + scale() * ndtri(p)); }
   Tensor smooth_sample(const Shape& shape) const override {
     return exp(loc() + scale() * randn(shape, dtype));
   }
-  Tensor information() const override {
-    return loc() + 0.5 + kHalfLog2Pi + log(scale());
-  }
+  Tensor information() const override { return loc() + 0.5 + kHalfLog2Pi + log(scale()); }
   Tensor average() const override { return exp(loc() + square(scale()) / 2); }
   Tensor spread() const override {
     return expm1(square(scale())) * exp(2 * loc() + square(scale()));
@@ -197,7 +194,8 @@ struct WeibullLaw : Law {
     });
   }
   Tensor below(const Tensor& x) const override {
-    return unless(x <= 0, x, [&](const Tensor& y) { return -expm1(-pow(y / scale(), k())); }, 0);
+    return unless(
+        x <= 0, x, [&](const Tensor& y) { return -expm1(-pow(y / scale(), k())); }, 0);
   }
   Tensor at_probability(const Tensor& p) const override {
     return scale() * pow(-log1p(-p), 1 / k());
@@ -205,9 +203,7 @@ struct WeibullLaw : Law {
   Tensor smooth_sample(const Shape& shape) const override {
     return scale() * exp(cast(log(-log(open_uniform(shape))), dtype) / k());
   }
-  Tensor information() const override {
-    return kEuler * (1 - 1 / k()) + log(scale() / k()) + 1;
-  }
+  Tensor information() const override { return kEuler * (1 - 1 / k()) + log(scale() / k()) + 1; }
   Tensor average() const override { return scale() * exp(lgamma(1 + 1 / k())); }
   Tensor spread() const override {
     const Tensor first = lgamma(1 + 1 / k());
@@ -229,8 +225,7 @@ struct ParetoLaw : Law {
   Tensor log_density(const Tensor& x) const override {
     const Tensor outside = x < scale();
     const Tensor y = where(outside, scale(), x);
-    return where(outside, -kInf,
-                 log(alpha()) + alpha() * log(scale()) - (alpha() + 1) * log(y));
+    return where(outside, -kInf, log(alpha()) + alpha() * log(scale()) - (alpha() + 1) * log(y));
   }
   Tensor below(const Tensor& x) const override {
     return -expm1(alpha() * log(scale() / maximum(x, scale())));
@@ -256,7 +251,8 @@ struct ParetoLaw : Law {
 struct GeneralizedParetoLaw : Law {
   GeneralizedParetoLaw(const Operand& loc, const Operand& scale, const Operand& concentration)
       : Law("GeneralizedPareto", Support::kInterval,
-            {{"loc", &loc}, {"scale", &scale, Range::kPositive},
+            {{"loc", &loc},
+             {"scale", &scale, Range::kPositive},
              {"concentration", &concentration}}) {}
   const Tensor& loc() const { return (*this)[0]; }
   const Tensor& scale() const { return (*this)[1]; }

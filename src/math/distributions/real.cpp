@@ -37,9 +37,7 @@ struct LaplaceLaw : LocationScale {
 
 struct CauchyLaw : LocationScale {
   using LocationScale::LocationScale;
-  Tensor log_standard(const Tensor& z) const override {
-    return -log1p_square(z) - std::log(kPi);
-  }
+  Tensor log_standard(const Tensor& z) const override { return -log1p_square(z) - std::log(kPi); }
   Tensor below_standard(const Tensor& z) const override { return atan2(1, -z) / kPi; }
   Tensor standard_at(const Tensor& p) const override {
     const Tensor middle = abs(p - 0.5) < 0.25, low = p < 0.5;
@@ -103,8 +101,8 @@ struct StudentTLaw : Law {
     const Tensor w = betaincinv(0.5, df() / 2, 1 - 2 * where(far, 0.25, tail));
     const Tensor centre = w == 0;
     const Tensor inside = where(centre, 0.5, w);
-    const Tensor z = where(far, sqrt(df() * (1 - y) / y),
-                           where(centre, 0, sqrt(df() * inside / (1 - inside))));
+    const Tensor z =
+        where(far, sqrt(df() * (1 - y) / y), where(centre, 0, sqrt(df() * inside / (1 - inside))));
     return loc() + scale() * where(low, -z, z);
   }
   Tensor smooth_sample(const Shape& shape) const override {
@@ -165,9 +163,7 @@ struct VonMisesLaw : Law {
     return x - 2 * kPi * round(x / (2 * kPi));
   }
   Tensor ratio() const { return i1e(concentration()) / i0e(concentration()); }
-  Tensor information() const override {
-    return log_scaled() + concentration() * (1 - ratio());
-  }
+  Tensor information() const override { return log_scaled() + concentration() * (1 - ratio()); }
   Tensor average() const override { return loc(); }
   Tensor spread() const override { return 1 - ratio(); }
   Tensor peak() const override { return loc(); }

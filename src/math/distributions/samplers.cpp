@@ -117,7 +117,6 @@ double von_mises_variable(double concentration, double seed) {
 
 // ---- Operations: their last input are the seeds, f64 ----
 
-
 void run_log_gamma(const KernelCall& call) {
   with_float(call.in[0].dtype, [&](auto zero) {
     using T = decltype(zero);

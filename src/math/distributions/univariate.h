@@ -26,9 +26,7 @@ struct LocationScale : Law {
     return log_standard((x - loc()) / scale()) - log(scale());
   }
   Tensor below(const Tensor& x) const override { return below_standard((x - loc()) / scale()); }
-  Tensor at_probability(const Tensor& p) const override {
-    return loc() + scale() * standard_at(p);
-  }
+  Tensor at_probability(const Tensor& p) const override { return loc() + scale() * standard_at(p); }
   Tensor smooth_sample(const Shape& shape) const override {
     return loc() + scale() * cast(standard_sample(shape), dtype);
   }
