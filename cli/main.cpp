@@ -11,6 +11,7 @@
 #include "cli/data.h"
 #include "cli/fit.h"
 #include "cli/help.h"
+#include "cli/math.h"
 #include "cli/recipes.h"
 #include "glia/error.h"
 #include "glia/recipes/recipe.h"
@@ -114,6 +115,9 @@ int run(std::vector<std::string> words) {
   add_recipes(app, session);
   add_fit(app, session);
   add_data(app, session);
+#ifdef GLIA_MATH
+  add_math(app, session);
+#endif
   int status = 0;
   add_profile(app, &status);
   app.footer(

@@ -53,8 +53,8 @@ Tensor digamma(const Operand& x);
 Tensor polygamma(int64_t n, const Operand& x);
 // log B(a, b) = log(Gamma(a) Gamma(b) / Gamma(a + b)), for a, b > 0.
 Tensor betaln(const Operand& a, const Operand& b);
-// The incomplete gamma functions P(a, x) and Q(a, x) = 1 - P(a, x), for a, x >= 0. They have no
-// gradient in a: asking for one is an error.
+// The incomplete gamma functions P(a, x) and Q(a, x) = 1 - P(a, x), for a, x >= 0. Their gradient
+// by a has no further one by a.
 Tensor gammainc(const Operand& a, const Operand& x);
 Tensor gammaincc(const Operand& a, const Operand& x);
 Tensor erfc(const Operand& x);    // 1 - erf(x), also where that is tiny

@@ -3,6 +3,7 @@
 
 #include "glia/math/continuous.h"
 #include "glia/math/special.h"
+#include "glia/math/summation.h"
 #include "math/distributions/univariate.h"
 
 namespace glia::distributions {
@@ -112,7 +113,7 @@ struct TruncatedNormalLaw : Law {
   // log(Phi(b) - Phi(a)) by the tail that both lie in.
   static Tensor log_between(const Tensor& a, const Tensor& b) {
     const Tensor upper = a > 0;
-    return log_difference(log_ndtr(where(upper, -a, b)), log_ndtr(where(upper, -b, a)));
+    return logdiffexp(log_ndtr(where(upper, -a, b)), log_ndtr(where(upper, -b, a)));
   }
   Tensor log_mass() const { return log_between(first(), last()); }
 

@@ -242,15 +242,6 @@ Tensor times(const Tensor& a, const Tensor& b) {
   const Tensor none = a == 0;
   return where(none, 0, a * where(none, 0, b));
 }
-Tensor log_difference(const Tensor& a, const Tensor& b) {
-  const Tensor none = b == -kInf, equal = a == b;
-  const Tensor gap = where(none | equal, -1, b - where(none | equal, 0, a));
-  // log(1 - e^gap) by whichever half is exact (Maechler 2012).
-  const Tensor near = gap > -0.69314718055994531;
-  const Tensor rest =
-      where(near, log(-expm1(where(near, gap, -0.5))), log1p(-exp(where(near, -1, gap))));
-  return where(equal, -kInf, where(none, a, a + rest));
-}
 Tensor log1p_square(const Tensor& x) {
   const Tensor far = abs(x) > 1, large = where(far, abs(x), 1);
   return 2 * log(large) + log1p(square(where(far, 1 / large, x)));

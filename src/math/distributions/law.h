@@ -115,8 +115,6 @@ Tensor unless(const Tensor& outside, const Tensor& x, const std::function<Tensor
 Tensor no_natural(const Tensor& x);
 // a b, and 0 where a is 0.
 Tensor times(const Tensor& a, const Tensor& b);
-// log(e^a - e^b) for a >= b; minus infinity where they are equal.
-Tensor log_difference(const Tensor& a, const Tensor& b);
 // Of the standard normal density.
 inline Tensor log_normal_density(const Tensor& x) { return square(x) * -0.5 - kHalfLog2Pi; }
 // log(1 + x^2), where the square may overflow.
