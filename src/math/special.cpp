@@ -2,6 +2,7 @@
 #include "glia/math/special.h"
 
 #include "glia/ops/special.h"
+#include "math/special.h"
 #include "math/special_functions.h"
 #include "ops/pointwise.h"
 
@@ -10,8 +11,6 @@ namespace {
 
 // ---- The incomplete beta function ----
 
-Tensor by_a(const Tensor& a, const Tensor& b, const Tensor& x);
-
 // x^(a - 1) (1 - x)^(b - 1) / B(a, b).
 Tensor beta_density(const Tensor& a, const Tensor& b, const Tensor& x) {
   return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b));
@@ -19,8 +18,8 @@ Tensor beta_density(const Tensor& a, const Tensor& b, const Tensor& x) {
 
 void vjp_betainc(Vjp& v) {
   const Tensor a = v.in(0), b = v.in(1), x = v.in(2);
-  if (v.needs(0)) v.set(0, v.g() * by_a(a, b, x));
-  if (v.needs(1)) v.set(1, -v.g() * by_a(b, a, 1 - x));
+  if (v.needs(0)) v.set(0, v.g() * betainc_by_a(a, b, x));
+  if (v.needs(1)) v.set(1, -v.g() * betainc_by_a(b, a, 1 - x));
   if (v.needs(2)) v.set(2, v.g() * beta_density(a, b, x));
 }
 const Op kBetainc{.name = "betainc",
@@ -40,18 +39,13 @@ const Op kBetaincByA{.name = "betainc_by_a",
                      .vjp = vjp_betainc_by_a,
                      .run = Pointwise<special::betainc_by_a>::run,
                      .batch = batch_each};
-Tensor by_a(const Tensor& a, const Tensor& b, const Tensor& x) {
-  const Operand of_a = a, of_b = b, of_x = x;
-  return record_each(kBetaincByA, {&of_a, &of_b, &of_x});
-}
-
 // ---- Inverses: where F(y; a) = p, dy = (dp - dF/da da) / F'(y) ----
 
 void vjp_betaincinv(Vjp& v) {
   const Tensor a = v.in(0), b = v.in(1), y = v.out();
   const Tensor g = v.g() / beta_density(a, b, y);
-  if (v.needs(0)) v.set(0, -g * by_a(a, b, y));
-  if (v.needs(1)) v.set(1, g * by_a(b, a, 1 - y));
+  if (v.needs(0)) v.set(0, -g * betainc_by_a(a, b, y));
+  if (v.needs(1)) v.set(1, g * betainc_by_a(b, a, 1 - y));
   if (v.needs(2)) v.set(2, g);
 }
 const Op kBetaincinv{.name = "betaincinv",
@@ -98,6 +92,10 @@ const RegisterOp registered[] = {RegisterOp(kBetainc),      RegisterOp(kBetaincB
 
 }  // namespace
 
+Tensor betainc_by_a(const Tensor& a, const Tensor& b, const Tensor& x) {
+  const Operand of_a = a, of_b = b, of_x = x;
+  return record_each(kBetaincByA, {&of_a, &of_b, &of_x});
+}
 Tensor betainc(const Operand& a, const Operand& b, const Operand& x) {
   return record_each(kBetainc, {&a, &b, &x});
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/math/distributions/non_central_chi_squared.hpp>
+#include <boost/math/quadrature/gauss_kronrod.hpp>
 #include <boost/math/special_functions/beta.hpp>
 #include <boost/math/special_functions/gamma.hpp>
 #include <cmath>
@@ -37,9 +38,22 @@ double betainc(double a, double b, double x) {
   if (!positive(a) || !positive(b) || !fraction(x)) return kNaN;
   return boost::math::ibeta(a, b, x, Quiet());
 }
+// The library's inverse is good to half of the digits where p is tiny: Newton's steps on log I by
+// log x, which is all but linear there.
 double betaincinv(double a, double b, double p) {
   if (!positive(a) || !positive(b) || !fraction(p)) return kNaN;
-  return boost::math::ibeta_inv(a, b, p, Quiet());
+  double x = boost::math::ibeta_inv(a, b, p, Quiet());
+  for (int i = 0; i < 10 && p < 0.5 && x > 0 && x < 1; ++i) {
+    const double at = betainc(a, b, x);
+    const double slope = boost::math::ibeta_derivative(a, b, x, Quiet()) * x;
+    const double step = std::log(at / p) * at / slope;
+    if (!(std::abs(step) < 1)) break;
+    const double next = x * std::exp(-step);
+    if (!(next < 1) || next == x) break;
+    x = next;
+    if (std::abs(step) < 1e-8) break;
+  }
+  return x;
 }
 double gammaincinv(double a, double p) {
   if (!positive(a) || !fraction(p)) return kNaN;
@@ -144,28 +158,63 @@ double skellam_below(double k, double rate1, double rate2) {
   return boost::math::cdf(boost::math::complement(ChiSquared(2 * (k + 1), 2 * rate2), 2 * rate1));
 }
 
-// The Fourier series; above kNormal a normal distribution.
-double von_mises_below(double concentration, double x) {
-  constexpr double kNormal = 1e8;
-  if (!(concentration >= 0) || std::isnan(x)) return kNaN;
-  if (x <= -kPi || x >= kPi) return x > 0;
+double student_t_below(double df, double x) {
+  if (!(df > 0) || std::isnan(x)) return kNaN;
+  if (std::isinf(df)) return std::erfc(-x * std::sqrt(0.5)) / 2;
+  const double z = x / std::sqrt(df), square = z * z;
+  // The smaller tail by whichever argument is small.
+  const double tail = square > 1
+                          ? boost::math::ibeta(df / 2, 0.5, 1 / (1 + square), Quiet()) / 2
+                          : boost::math::ibetac(0.5, df / 2, square / (1 + square), Quiet()) / 2;
+  return x < 0 ? tail : 1 - tail;
+}
+
+namespace {
+
+// For x <= 0: the Fourier series, and an integral where that is too small for it; above kNormal a
+// normal distribution.
+double von_mises_tail(double concentration, double x) {
+  constexpr double kNormal = 1e8, kSmall = 1e-3;
+  if (x <= -kPi) return 0;
   if (concentration > kNormal) return std::erfc(-x * std::sqrt(concentration / 2)) / 2;
   double sum = 0;
-  each_bessel_ratio(30 + std::ceil(9 * std::sqrt(concentration)), concentration,
-                    [&](double n, double ratio) { sum = ratio * (std::sin(n * x) / n + sum); });
-  return std::clamp(0.5 + x / (2 * kPi) + sum / kPi, 0.0, 1.0);
+  each_bessel_ratio(
+      30 + std::ceil(9 * std::sqrt(concentration)), concentration,
+      [&](double n, double ratio) { sum = ratio * (std::sin(n * x) / n + sum); });
+  const double p = 0.5 + x / (2 * kPi) + sum / kPi;
+  if (p > kSmall) return p;
+  const auto density = [concentration](double t) {
+    const double half = std::sin(t / 2);
+    return std::exp(-2 * concentration * half * half);
+  };
+  // Where the density is e^-40 of that at x it does not count.
+  const double half = std::sin(x / 2);
+  const double rest = std::min(1.0, half * half + 20 / concentration);
+  const double first = -2 * std::asin(std::sqrt(rest));
+  using Quadrature = boost::math::quadrature::gauss_kronrod<double, 31>;
+  return Quadrature::integrate(density, first, x, 10, 1e-14) / (2 * kPi * i0e(concentration));
+}
+
+}  // namespace
+
+double von_mises_below(double concentration, double x) {
+  if (!(concentration >= 0) || std::isnan(x)) return kNaN;
+  return x > 0 ? 1 - von_mises_tail(concentration, -x) : von_mises_tail(concentration, x);
 }
 
 double von_mises_at(double concentration, double p) {
   if (!(concentration >= 0) || !fraction(p)) return kNaN;
-  if (p == 0 || p == 1) return p == 0 ? -kPi : kPi;
-  double low = -kPi, high = kPi, x = (2 * p - 1) * kPi / std::sqrt(1 + concentration);
+  if (p > 0.5) return -von_mises_at(concentration, 1 - p);
+  if (p == 0) return -kPi;
+  double low = -kPi, high = 0, x = (2 * p - 1) * kPi / std::sqrt(1 + concentration);
   const double scale = 2 * kPi * i0e(concentration);
-  for (int i = 0; i < 100 && high - low > 1e-15 * std::abs(x); ++i) {
-    const double off = von_mises_below(concentration, x) - p;
-    (off > 0 ? high : low) = x;
+  for (int i = 0; i < 200 && high - low > 1e-15 * std::abs(x); ++i) {
+    const double at = von_mises_tail(concentration, x);
+    (at > p ? high : low) = x;
+    // Newton's step on the logarithm, which bends less.
     const double half = std::sin(x / 2);
-    const double step = off * scale * std::exp(2 * concentration * half * half);
+    const double step =
+        std::log(at / p) * at * scale * std::exp(2 * concentration * half * half);
     const double next = x - step;
     if (next == x) break;
     x = next > low && next < high ? next : (low + high) / 2;

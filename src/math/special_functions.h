@@ -13,6 +13,8 @@ double betainc_by_a(double a, double b, double x);
 double log_iv(double n, double x);
 // The probability of at most k for the difference of two Poisson variables.
 double skellam_below(double k, double rate1, double rate2);
+// The probability of at most x for Student's variable.
+double student_t_below(double df, double x);
 // The probability of [-pi, x] under von Mises's distribution around 0, for x in [-pi, pi].
 double von_mises_below(double concentration, double x);
 double von_mises_at(double concentration, double p);

@@ -11,6 +11,7 @@
 
 #include "glia/autodiff.h"
 #include "glia/linalg.h"
+#include "glia/ops/arrange.h"
 #include "glia/ops/reduce.h"
 #include "glia/random.h"
 #include "glia/runtime.h"
@@ -170,13 +171,14 @@ TEST(Distributions, MomentsAndEntropyAreThoseOfTheDensity) {
     const Distribution d = known.make(parameters_of(known));
     const int64_t n = 200000;
     const Tensor x = middle_of(d, n);
+    if (name == "Transformed" || name == "RelaxedBernoulli") continue;  // have none
     const double m = mean(x).item();
-    if (name != "Transformed" && name != "RelaxedBernoulli") {
-      EXPECT_NEAR(d.mean().item(), m, 2e-3 * (std::abs(m) + 1));
-      if (name != "FisherSnedecor" && name != "StudentT" && name != "Pareto" &&
-          name != "InverseGamma")
-        EXPECT_NEAR(d.variance().item() / var(x, {}, false, 0).item(), 1, 5e-3);
-      EXPECT_NEAR(d.entropy().item(), -mean(d.log_prob(x)).item(), 2e-3);
+    EXPECT_NEAR(d.mean().item(), m, 2e-3 * (std::abs(m) + 1));
+    EXPECT_NEAR(d.entropy().item(), -mean(d.log_prob(x)).item(), 2e-3);
+    const bool heavy = name == "FisherSnedecor" || name == "StudentT" || name == "Pareto" ||
+                       name == "InverseGamma";
+    if (!heavy) {
+      EXPECT_NEAR(d.variance().item() / var(x, {}, false, 0).item(), 1, 5e-3);
     }
   }
 }
@@ -274,8 +276,8 @@ TEST(Distributions, CategoriesOfNoProbabilityAreNeverDrawn) {
                 {0, 2.0 / 3, 1.0 / 3, 0, 0}, 1e-7);
   const Tensor counts = Multinomial(100, tensor<double>({0.2, 0, 0.8})).sample({200});
   expect_same(sum(counts, {1}), full({200}, 100, kF64));
-  EXPECT_EQ(max(counts[{Slice{}, 1}]).item(), 0);
-  EXPECT_NEAR(mean(counts[{Slice{}, 0}]).item(), 20, 5 * 4 / std::sqrt(200.0));
+  EXPECT_EQ(max(index(counts, {Slice{}, 1})).item(), 0);
+  EXPECT_NEAR(mean(index(counts, {Slice{}, 0})).item(), 20, 5 * 4 / std::sqrt(200.0));
 }
 
 TEST(Distributions, SamplesOfVectorsHaveTheirMoments) {
@@ -300,10 +302,10 @@ TEST(Distributions, SamplesOfVectorsHaveTheirMoments) {
   // Correlations of an LKJ are (beta - 1/2) 2 of Beta(c + (dim - 2) / 2, same).
   const Tensor factors = LKJCholesky(4, f64(1.5)).sample({n});
   const Tensor correlation = matmul(factors, transpose(factors, -2, -1));
-  expect_same(correlation[{Ellipsis, 2, 2}], ones({n}, kF64), 1e-12);
+  expect_same(index(correlation, {Ellipsis, 2, 2}), ones({n}, kF64), 1e-12);
   const double b = 1.5 + 1;
-  EXPECT_NEAR(mean(square(correlation[{Ellipsis, 3, 1}])).item(), 1 / (2 * b + 1), 0.01);
-  EXPECT_NEAR(mean(square(correlation[{Ellipsis, 1, 0}])).item(), 1 / (2 * b + 1), 0.01);
+  EXPECT_NEAR(mean(square(index(correlation, {Ellipsis, 3, 1}))).item(), 1 / (2 * b + 1), 0.01);
+  EXPECT_NEAR(mean(square(index(correlation, {Ellipsis, 1, 0}))).item(), 1 / (2 * b + 1), 0.01);
 }
 
 TEST(Distributions, SameSamplesForAnyNumberOfThreads) {
@@ -562,7 +564,7 @@ TEST(Distributions, FitsFindTheLargestLikelihood) {
             }).find("-1"),
             std::string::npos);
   EXPECT_NE(message_of<ValueError>([] { Poisson::fit(tensor({1.0, 1.5})); }), "");
-  EXPECT_NE(message_of<ValueError>([] { Normal::fit(tensor({1.0, NAN})); }), "");
+  EXPECT_NE(message_of<ValueError>([] { Normal::fit(tensor<double>({1, NAN})); }), "");
   EXPECT_NE(message_of<ValueError>([] { Beta::fit(tensor({0.5})); }), "");
   EXPECT_NE(message_of<ShapeError>([] { Dirichlet::fit(ones({5})); }), "");
 }
@@ -594,12 +596,12 @@ TEST(Distributions, TransformsAndTheirSlopes) {
       [&](const In& t) {
         return slice(stick(t[0]), -1, {0, 4});
       },
-      {rows[{0}]})[0];
-  EXPECT_NEAR(stick.log_abs_det_jacobian(rows, broken)[{0}].item(),
+      {index(rows, {0})})[0];
+  EXPECT_NEAR(index(stick.log_abs_det_jacobian(rows, broken), {0}).item(),
               linalg::slogdet(j).logabsdet.item(), 1e-10);
   const LowerCholeskyTransform lower;
   const Tensor m = glia::test::numbers({3, 3}), l = lower(m);
-  EXPECT_EQ(l[{0, 2}].item(), 0);
+  EXPECT_EQ(max(abs(triu(l, 1))).item(), 0);
   expect_same(lower.inverse(l), tril(m), 1e-14);
   EXPECT_NEAR(lower.log_abs_det_jacobian(m, l).item(), trace(m).item(), 1e-14);
 }

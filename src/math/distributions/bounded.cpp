@@ -107,13 +107,22 @@ struct TruncatedNormalLaw : Law {
   const Tensor& low() const { return (*this)[2]; }
   const Tensor& high() const { return (*this)[3]; }
   Tensor standard(const Tensor& x) const { return (x - loc()) / scale(); }
-  Tensor first() const { return standard(low()); }
-  Tensor last() const { return standard(high()); }
+  Tensor first() const { return standard_end(low()); }
+  Tensor last() const { return standard_end(high()); }
+  // An infinite one has no gradient.
+  Tensor standard_end(const Tensor& x) const {
+    const Tensor none = abs(x) == kInf;
+    return where(none, x, standard(where(none, 0, x)));
+  }
 
-  // log(Phi(b) - Phi(a)) by the tail that both lie in.
+  // log(Phi(b) - Phi(a)) by the tail that both lie in, or from the middle.
   static Tensor log_between(const Tensor& a, const Tensor& b) {
-    const Tensor upper = a > 0;
-    return logdiffexp(log_ndtr(where(upper, -a, b)), log_ndtr(where(upper, -b, a)));
+    const Tensor upper = a > 0.7, lower = b < -0.7, middle = logical_not(upper | lower);
+    const Tensor far = where(middle, -1, where(upper, -a, b));
+    const Tensor near = where(middle, -2, where(upper, -b, a));
+    const double root = std::sqrt(0.5);
+    const Tensor gap = erf(where(middle, b, 1) * root) - erf(where(middle, a, 0) * root);
+    return where(middle, log(gap / 2), logdiffexp(log_ndtr(far), log_ndtr(near)));
   }
   Tensor log_mass() const { return log_between(first(), last()); }
 
@@ -129,8 +138,13 @@ struct TruncatedNormalLaw : Law {
   Tensor at_probability(const Tensor& p) const override {
     const Tensor a = first(), b = last(), upper = a > 0;
     const Tensor near = ndtr(where(upper, -a, a)), far = ndtr(where(upper, -b, b));
-    const Tensor z = ndtri(near * (1 - p) + far * p);
-    const Tensor x = loc() + scale() * where(upper, -z, z);
+    const Tensor found = ndtri(near * (1 - p) + far * p);
+    const Tensor guess = minimum(maximum(where(upper, -found, found), a), b);
+    // A step of Newton's: near 1/2 the sum has lost what a small p is.
+    const Tensor density = exp(log_normal_density(guess) - log_mass());
+    const Tensor off = (exp(log_between(a, guess) - log_mass()) - p) / density;
+    const Tensor usable = isfinite(off) & (abs(off) < 1e-3);
+    const Tensor x = loc() + scale() * (guess - stop_gradient(where(usable, off, 0)));
     return minimum(maximum(x, low()), high());
   }
   Tensor smooth_sample(const Shape& shape) const override {

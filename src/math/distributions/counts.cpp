@@ -78,7 +78,7 @@ struct GeometricLaw : OddsLaw {
                   [&](const Tensor& y) { return times(y, odds.log_q) + odds.log_p; });
   }
   Tensor below(const Tensor& x) const override {
-    return -expm1((floor(clamp_min(x, -1)) + 1) * odds.log_q);
+    return -expm1(times(floor(clamp_min(x, -1)) + 1, odds.log_q));
   }
   Tensor at_probability(const Tensor& p) const override {
     NoGrad none;

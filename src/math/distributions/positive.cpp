@@ -228,7 +228,7 @@ struct ParetoLaw : Law {
     return where(outside, -kInf, log(alpha()) + alpha() * log(scale()) - (alpha() + 1) * log(y));
   }
   Tensor below(const Tensor& x) const override {
-    return -expm1(alpha() * log(scale() / maximum(x, scale())));
+    return -expm1(-alpha() * log1p((maximum(x, scale()) - scale()) / scale()));
   }
   Tensor at_probability(const Tensor& p) const override {
     return scale() * exp(-log1p(-p) / alpha());

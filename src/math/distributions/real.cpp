@@ -4,6 +4,7 @@
 #include "glia/math/continuous.h"
 #include "glia/math/special.h"
 #include "math/distributions/univariate.h"
+#include "math/special.h"
 #include "math/special_functions.h"
 #include "ops/pointwise.h"
 
@@ -72,6 +73,28 @@ struct LogisticLaw : LocationScale {
   double standard_variance() const override { return kPi * kPi / 3; }
 };
 
+Tensor record_pair(const Op& op, const Tensor& a, const Tensor& b) {
+  const Operand first = a, second = b;
+  return record_each(op, {&first, &second});
+}
+
+// By x the density. The smaller tail is I_w(df / 2, 1 / 2) / 2 with w = df / (df + x^2).
+void vjp_student_t(Vjp& v) {
+  const Tensor df = v.in(0), x = v.in(1), u = x * rsqrt(df), bend = log1p_square(u);
+  const Tensor log_constant = betaln(df / 2, 0.5);
+  if (v.needs(0)) {
+    const Tensor by_shape = betainc_by_a(df / 2, full({}, 0.5, df.dtype()), exp(-bend)) / 2;
+    const Tensor by_w = exp(-(df + 1) / 2 * bend - log_constant) * abs(u) / df;
+    v.set(0, v.g() * -sign(x) * (by_shape + by_w) / 2);
+  }
+  if (v.needs(1)) v.set(1, v.g() * exp(-(df + 1) / 2 * bend - log_constant) * rsqrt(df));
+}
+const Op kStudentTBelow{.name = "student_t_below",
+                        .kind = Kind::kKernel,
+                        .vjp = vjp_student_t,
+                        .run = Pointwise<special::student_t_below>::run,
+                        .batch = batch_each};
+
 struct StudentTLaw : Law {
   StudentTLaw(const Operand& df, const Operand& loc, const Operand& scale)
       : Law("StudentT", Support::kReal,
@@ -86,14 +109,7 @@ struct StudentTLaw : Law {
     return -(df() + 1) / 2 * log1p_square(z * rsqrt(df())) - log_constant();
   }
   Tensor below(const Tensor& x) const override {
-    const Tensor z = (x - loc()) / scale(), z2 = square(z), low = z < 0;
-    const Tensor far = z2 > df();
-    // The smaller tail by whichever argument is small.
-    const Tensor of_tail = df() / (df() + where(far, z2, df()));
-    const Tensor of_middle = z2 / (df() + where(far, 0, z2));
-    const Tensor tail = 0.5 * betainc(df() / 2, 0.5, of_tail);
-    const Tensor middle = 0.5 * sign(z) * betainc(0.5, df() / 2, where(far, 0.5, of_middle));
-    return where(far, where(low, tail, 1 - tail), 0.5 + middle);
+    return record_pair(kStudentTBelow, df(), (x - loc()) / scale());
   }
   Tensor at_probability(const Tensor& p) const override {
     const Tensor low = p < 0.5, tail = where(low, p, 1 - p), far = tail < 0.25;
@@ -132,12 +148,8 @@ const Op kVonMisesAt{.name = "von_mises_at",
                      .kind = Kind::kKernel,
                      .run = Pointwise<special::von_mises_at>::run,
                      .batch = batch_each};
-const RegisterOp registered[] = {RegisterOp(kVonMisesBelow), RegisterOp(kVonMisesAt)};
-
-Tensor record_pair(const Op& op, const Tensor& a, const Tensor& b) {
-  const Operand first = a, second = b;
-  return record_each(op, {&first, &second});
-}
+const RegisterOp registered[] = {RegisterOp(kStudentTBelow), RegisterOp(kVonMisesBelow),
+                                 RegisterOp(kVonMisesAt)};
 
 struct VonMisesLaw : Law {
   VonMisesLaw(const Operand& loc, const Operand& concentration)
