@@ -2,29 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "glia/error.h"
+#include "glia/io.h"
 #include "glia/math/coding.h"
 
 namespace glia {
 namespace {
 
-std::vector<uint8_t> read_bytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw IoError(path + ": cannot be opened");
-  std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad() || file.fail()) throw IoError(path + ": cannot be read");
-  return bytes;
-}
-
 nlohmann::ordered_json entropy_of(const std::string& path) {
-  const std::vector<uint8_t> bytes = read_bytes(path);
+  const std::string text = io::read_file(path);
+  const std::vector<uint8_t> bytes(text.begin(), text.end());
   nlohmann::ordered_json all{{"file", path}, {"bytes", bytes.size()}};
   for (int order : {0, 1, 2}) all["bits_per_byte"].push_back(coding::byte_entropy(bytes, order));
   all["huffman_bytes"] = coding::huffman_encode(bytes).size();

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -51,6 +52,24 @@ TEST_F(Cli, DataSets) {
   expect_error("data fetch bogus", "unknown data set 'bogus'");
   expect_error("data fetch cifar10", "CIFAR-10: cannot be downloaded; ");
   expect_error("data list", "GLIA_DATA is \"/nowhere\"", "GLIA_DATA=/nowhere");
+}
+
+TEST_F(Cli, EntropyOfAFile) {
+  if (glia("math --help").status != 0) GTEST_SKIP() << "built without glia_math";
+  const std::string path = folder_ + "/text";
+  std::ofstream(path) << "abracadabra";
+  const auto found = nlohmann::json::parse(glia("math entropy --json " + path).out);
+  EXPECT_EQ(found["bytes"], 11);
+  EXPECT_NEAR(found["bits_per_byte"][0].get<double>(), 2.0403733936884962, 1e-12);
+  EXPECT_GT(found["huffman_bytes"], 3);
+  EXPECT_NE(glia("math entropy " + path).out.find("order 0      2.0404 bits per byte\n"),
+            std::string::npos);
+  std::ofstream(folder_ + "/none");
+  EXPECT_EQ(glia("math entropy " + folder_ + "/none").status, 0);
+  expect_error("math", "math: no command is named");
+  expect_error("math bogus", "math: unknown command 'bogus'");
+  expect_error("math entropy", "file is required");
+  expect_error("math entropy " + folder_ + "/nowhere", folder_ + "/nowhere");
 }
 
 TEST_F(Cli, WrongUseIsOneLineAndStatus2) {
