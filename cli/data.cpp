@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/help.h"
 #include "glia/error.h"
 #include "glia/fetch.h"
 #include "glia/recipes/recipe.h"
@@ -113,18 +114,8 @@ void add_data(CLI::App& app, const Session& session) {
     bool json = false;
   };
   auto job = std::make_shared<Job>();
-  CLI::App* parent = app.add_subcommand("data", "Lists, explains and downloads data sets.");
-  const std::string known = "(known: list, show, fetch)";
-  parent
-      ->add_option_function<std::string>(
-          "command",
-          [known](const std::string& word) {
-            throw Error("data: unknown command '" + word + "' " + known);
-          })
-      ->group("");
-  parent->callback([parent, known] {
-    if (parent->get_subcommands().empty()) throw Error("data: no command is named " + known);
-  });
+  CLI::App* parent =
+      add_group(app, "data", "Lists, explains and downloads data sets.", "list, show, fetch");
   const auto add_name = [&](CLI::App* command) {
     command->add_option("name", job->name, "A data set of `glia data list`.")
         ->type_name("NAME")

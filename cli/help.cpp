@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "glia/error.h"
+
 namespace glia {
 namespace {
 
@@ -55,6 +57,23 @@ std::string Help::make_option(const CLI::Option* option, bool positional) const 
 std::string Help::make_subcommand(const CLI::App* sub) const {
   return "  " + sub->get_name() + wrapped(sub->get_name().size() + 2, sub->get_description()) +
          "\n";
+}
+
+CLI::App* add_group(CLI::App& app, const std::string& name, const std::string& help,
+                    const std::string& known) {
+  CLI::App* parent = app.add_subcommand(name, help);
+  const std::string all = " (known: " + known + ")";
+  parent
+      ->add_option_function<std::string>(
+          "command",
+          [name, all](const std::string& word) {
+            throw Error(name + ": unknown command '" + word + "'" + all);
+          })
+      ->group("");
+  parent->callback([parent, name, all] {
+    if (parent->get_subcommands().empty()) throw Error(name + ": no command is named" + all);
+  });
+  return parent;
 }
 
 }  // namespace glia

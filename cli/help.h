@@ -14,6 +14,10 @@ class Help : public CLI::Formatter {
   std::string make_subcommand(const CLI::App* sub) const override;
 };
 
+// A command that only has others, which `known` names.
+CLI::App* add_group(CLI::App& app, const std::string& name, const std::string& help,
+                    const std::string& known);
+
 // An option with a value; as with variables of the environment, an empty one is not set.
 template <class F>
 CLI::Option* add_text(CLI::App& command, const std::string& name, F&& set,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/help.h"
 #include "glia/error.h"
 #include "glia/io.h"
 #include "glia/math/coding.h"
@@ -46,18 +47,7 @@ void add_math(CLI::App& app, const Session& session) {
     bool json = false;
   };
   auto job = std::make_shared<Job>();
-  CLI::App* parent = app.add_subcommand("math", "Calculates what a file holds.");
-  const std::string known = "(known: entropy)";
-  parent
-      ->add_option_function<std::string>(
-          "command",
-          [known](const std::string& word) {
-            throw Error("math: unknown command '" + word + "' " + known);
-          })
-      ->group("");
-  parent->callback([parent, known] {
-    if (parent->get_subcommands().empty()) throw Error("math: no command is named " + known);
-  });
+  CLI::App* parent = add_group(app, "math", "Calculates what a file holds.", "entropy");
   CLI::App* entropy = parent->add_subcommand(
       "entropy", "Says how many bits each byte of a file tells, given the ones before.");
   entropy->add_option("file", job->path, "The file.")->type_name("FILE")->required();

@@ -87,9 +87,9 @@ class Distribution {
   std::shared_ptr<const Law> law_;
 };
 
-// The Kullback-Leibler divergence E_p log(p / q) in nats -> batch, by formula: for all pairs that
-// torch.distributions has one for, and pairs of Weibull, inverse gamma and Skellam... Throws Error
-// naming both where there is none.
+// The Kullback-Leibler divergence E_p log(p / q) in nats -> batch, by formula: for every pair that
+// torch.distributions has one for, and some more. Infinite where p has values that q has not.
+// Throws Error naming both where there is no formula.
 Tensor kl_divergence(const Distribution& p, const Distribution& q, Where where = Where::current());
 // Its estimate from `samples` values of p: the mean of log(p / q), differentiable where p has
 // rsample().
