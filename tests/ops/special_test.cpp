@@ -217,13 +217,19 @@ TEST(Special, Derivatives) {
 
 TEST(Special, GammaInItsOrder) {
   const Tensor row = numbers({4}, 3) * 0.9 + 1.2;
-  EXPECT_EQ(gradcheck([](In t) { return gammainc(t[0], t[1]) + 2 * gammaincc(t[0] * 2, t[1]); },
-                      {row, square(row) + 0.1}),
+  EXPECT_EQ(gradcheck(
+                [](const std::vector<Tensor>& t) {
+                  return gammainc(t[0], t[1]) + 2 * gammaincc(t[0] * 2, t[1]);
+                },
+                {row, square(row) + 0.1}),
             "");
   // By the series and by the fraction, far out and where P all but is 0 or 1: mpmath.
   const Tensor a = trainable(tensor<double>({1, 0.01, 3, 30, 50, 1000, 2.5, 1e5}));
   const Tensor x = tensor<double>({1, 1e-4, 20, 5, 80, 1010, 1e-3, 1e5 + 300});
-  const std::vector<double> known {-0.4317297106348987, -7.933494053725892, -9.6806039960773565e-7, -5.1121523193616428e-14, -6.6566241908768288e-5, -0.011945731337225442, -7.6172809445962199e-8, -0.00080392821236356437};
+  const std::vector<double> known{-0.4317297106348987,    -7.933494053725892,
+                                  -9.6806039960773565e-7, -5.1121523193616428e-14,
+                                  -6.6566241908768288e-5, -0.011945731337225442,
+                                  -7.6172809445962199e-8, -0.00080392821236356437};
   const std::vector<double> found = gradients(sum(gammainc(a, x)), {a})[0].to_vector<double>();
   for (size_t i = 0; i < known.size(); ++i) {
     EXPECT_NEAR(found[i] / known[i], 1, 1e-11) << i;

@@ -119,12 +119,12 @@ def definite(shape, generator):
 
 def torch_inputs():
     g = torch.Generator().manual_seed(3)
-    rand, randn = (lambda *s: torch.rand(s, generator=g, **T64)), (lambda *s: torch.randn(s, generator=g, **T64))
+    rand, randn = (lambda *s: torch.rand(*s, generator=g, **T64)), (lambda *s: torch.randn(*s, generator=g, **T64))
     cases = {family: parameters(signs, (9,), g) for family, signs in SIGNS.items()}
     cases["Uniform"] = [cases["Uniform"][0], cases["Uniform"][0] + 1 + cases["Uniform"][1]]
     cases |= {
         "Categorical": [rand(3, 5) + 0.1], "LogitCategorical": [randn(3, 5)], "OneHotCategorical": [rand(3, 5) + 0.1],
-        "RelaxedOneHotCategorical": [rand(3) + 0.3, rand(3, 5) + 0.1], "Multinomial": [rand(3, 5) + 0.1],
+        "RelaxedOneHotCategorical": [rand(()) + 0.3, rand(3, 5) + 0.1], "Multinomial": [rand(3, 5) + 0.1],
         "Dirichlet": [rand(3, 5) * 3 + 0.2], "MultivariateNormal": [randn(2, 3), definite((2, 3, 3), g)],
         "ByPrecision": [randn(2, 3), definite((2, 3, 3), g)],
         "ByScale": [randn(2, 3), randn(2, 3, 3).tril(-1) + torch.diag_embed(rand(2, 3) + 0.5)],
