@@ -21,6 +21,7 @@ TOLERANCE = 1e-10
 TAILS = np.array([1e-100, 1e-30, 1e-12, 1e-6, 1e-3, 0.01, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.99, 0.999, 1 - 1e-6,
                   1 - 1e-10])
 T64 = dict(dtype=torch.float64)
+torch.set_num_threads(1)
 
 
 def trunc(loc, scale, low, high):
