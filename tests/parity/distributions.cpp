@@ -151,10 +151,14 @@ int main(int count, char** arguments) {
     if (const size_t tilde = family.find('~'); tilde != std::string::npos) {
       const Family &p = families().at(family.substr(0, tilde)),
                    &q = families().at(family.substr(tilde + 1));
-      const Tensor kl = kl_divergence(p.make(In(in.begin(), in.begin() + p.parameters)),
-                                      q.make(In(in.begin() + p.parameters, in.end())));
-      out.emplace_back(name + ".kl", kl);
-      add_gradients(&out, name, "g", kl, in);
+      try {
+        const Tensor kl = kl_divergence(p.make(In(in.begin(), in.begin() + p.parameters)),
+                                        q.make(In(in.begin() + p.parameters, in.end())));
+        out.emplace_back(name + ".kl", kl);
+        add_gradients(&out, name, "g", kl, in);
+      } catch (const Error& e) {
+        std::fprintf(stderr, "%s: %s\n", name.c_str(), e.what());
+      }
       continue;
     }
     const Distribution d = families().at(family).make(in);

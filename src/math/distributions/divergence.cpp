@@ -218,7 +218,8 @@ Tensor by_expectations(const Law& p, const Law& q) {
     return never_within(p, q);
   const Tensor outside = leaves(facts, bounds);
   const Tensor within = expectation->second(p, facts, q), own = p.information();
-  if (!within.defined() || !own.defined()) return {};
+  if (!within.defined() || !own.defined())
+    return outside.defined() && all(outside).item<bool>() ? never_within(p, q) : Tensor();
   const Tensor usual = -own - within;
   return outside.defined() ? where(outside, kInf, usual) : usual;
 }
