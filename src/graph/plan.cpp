@@ -6,6 +6,7 @@
 
 #include "graph/draft.h"
 #include "runtime/profiler.h"
+#include "runtime/settings.h"
 
 namespace glia {
 namespace {
@@ -17,6 +18,20 @@ void compile_program(PlanStep* step) {
   step->fused = compile(*step->program);
   step->program.reset();
   if (step->formula) step->formula->kernel = step->fused.get();
+}
+
+// What no memory holds is an error before kernels are made for it.
+void check_room(const Plan& plan, const PendingGraph& graph) {
+  const auto check = [&](int64_t bytes, int node) {
+    if (bytes > memory_limit()) allocate_for(node < 0 ? nullptr : graph.nodes[node], bytes);
+  };
+  for (const PlanResult& r : plan.results) {
+    const PlanValue& v = plan.values[r.value];
+    if (v.place == PlanValue::Place::kHeld) check(v.bytes, r.node);
+  }
+  for (const PlanValue& v : plan.values) {
+    if (v.place == PlanValue::Place::kArena && v.first_step >= 0) check(v.bytes, v.node);
+  }
 }
 
 }  // namespace
@@ -33,6 +48,7 @@ std::unique_ptr<Plan> make_plain_plan(const PendingGraph& graph) {
   lower(draft, plan.get(), &held);
   find_steady(plan.get(), held);
   plan_memory(plan.get(), held, graph);
+  check_room(*plan, graph);
   for (PlanStep& step : plan->steps) {
     compile_program(&step);
     if (step.epilogue) compile_program(step.epilogue.get());

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/formula.h"
@@ -220,3 +221,7 @@ void forget_plans();
 void force_hash_collisions(bool on);
 
 }  // namespace glia
+// Memory for a value of this node, or of none that is known; throws an Error that names it.
+MemoryRef allocate_for(const Node* node, int64_t bytes);
+[[noreturn]] void fail_for_memory(const Node& node, const std::string& what);
+

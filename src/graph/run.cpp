@@ -30,6 +30,22 @@ class PartByPart final : public Epilogue {
 
 }  // namespace
 
+MemoryRef allocate_for(const Node* node, int64_t bytes) {
+  try {
+    return MemoryRef(allocate_memory(bytes));
+  } catch (const Error& error) {
+    if (!node) throw;
+    fail_for_memory(*node, error.what());
+  }
+}
+
+void fail_for_memory(const Node& node, const std::string& what) {
+  const std::string attributes = node.op->kind == Kind::kMacro ? "" : node.words().str(*node.op);
+  throw Error(std::string(node.op->name) + " " + node.shape.str() +
+                  (attributes.empty() ? "" : " with " + attributes) + ": " + what,
+              node.where);
+}
+
 std::unique_ptr<PlanRoom> Run::take_room(Plan* plan) {
   if (!plan->rooms.empty()) {
     std::unique_ptr<PlanRoom> room = std::move(plan->rooms.back());
@@ -105,7 +121,7 @@ int64_t Run::compute() {
     } catch (const ValueError& error) {
       throw ValueError(error.what(), origin(plan_.steps[s].node).where);
     } catch (const std::bad_alloc&) {
-      fail_for_memory(plan_.steps[s].node, "out of memory");
+      fail_for_memory(origin(plan_.steps[s].node), "out of memory");
     }
   }
   PlanRoom::Steady& steady = room_.steady;
@@ -133,22 +149,8 @@ const Node& Run::origin(int node) const {
   return *graph_.nodes[plan_.origin.empty() ? node : plan_.origin[node]];
 }
 
-// For a value of this node.
 MemoryRef Run::allocate(int64_t bytes, int node) const {
-  try {
-    return MemoryRef(allocate_memory(bytes));
-  } catch (const Error& error) {
-    if (node < 0) throw;
-    fail_for_memory(node, error.what());
-  }
-}
-
-void Run::fail_for_memory(int node, const std::string& what) const {
-  const Node& n = origin(node);
-  const std::string attributes = n.op->kind == Kind::kMacro ? "" : n.words().str(*n.op);
-  throw Error(std::string(n.op->name) + " " + n.shape.str() +
-                  (attributes.empty() ? "" : " with " + attributes) + ": " + what,
-              n.where);
+  return allocate_for(node < 0 ? nullptr : &origin(node), bytes);
 }
 
 void Run::compute(size_t s) {

@@ -32,7 +32,6 @@ class Run {
   void place();
   const Node& origin(int node) const;
   MemoryRef allocate(int64_t bytes, int node) const;
-  [[noreturn]] void fail_for_memory(int node, const std::string& what) const;
   void* address(const PlanArray& a) const {
     return static_cast<char*>(room_.base[a.value]) + a.byte_offset;
   }

@@ -10,6 +10,7 @@
 
 #include "core/node.h"
 #include "glia/runtime.h"
+#include "runtime/settings.h"
 
 namespace glia {
 
@@ -78,10 +79,8 @@ class Buffers {
     limit_ = bytes;
     if (cached_ > limit_) empty();
   }
-  void set_largest(int64_t bytes) {
-    std::lock_guard hold(mutex_);
-    largest_ = bytes;
-  }
+  void set_largest(int64_t bytes) { largest_.store(bytes, std::memory_order_relaxed); }
+  int64_t largest() const { return largest_.load(std::memory_order_relaxed); }
   void trim() {
     std::lock_guard hold(mutex_);
     empty();
@@ -116,7 +115,7 @@ class Buffers {
     return nullptr;
   }
   void* allocate(size_t size) const {
-    if (size > static_cast<size_t>(largest_)) return nullptr;  // the kernel might promise it
+    if (size > static_cast<size_t>(largest())) return nullptr;  // the kernel might promise it
     const bool huge = size >= 2 * kHugePage;
     const size_t align = huge ? kHugePage : 64;
     void* data = std::aligned_alloc(align, (size + align - 1) / align * align);
@@ -140,7 +139,7 @@ class Buffers {
   std::atomic<int64_t> in_use_ = 0;  // changed under the lock
   int64_t peak_ = 0, cached_ = 0;
   int64_t limit_ = physical_memory() / 8;
-  int64_t largest_ = physical_memory();
+  std::atomic<int64_t> largest_ = physical_memory();
 };
 
 Buffers& buffers() {
@@ -165,6 +164,7 @@ void free_memory(Memory* m) {
 MemoryStats memory_stats() { return buffers().stats(); }
 void reset_memory_peak() { buffers().reset_peak(); }
 void limit_memory(int64_t bytes) { buffers().set_largest(bytes); }
+int64_t memory_limit() { return buffers().largest(); }
 void set_cache_limit(int64_t bytes) { buffers().set_limit(bytes); }
 
 void trim() {

@@ -17,4 +17,7 @@ std::optional<int64_t> whole_setting(const char* name, int64_t low, int64_t high
 // "GLIA_CPU is "fast"; it may be ALLOWED".
 [[noreturn]] void refuse_setting(const char* name, const std::string& allowed);
 
+// What limit_memory() says.
+int64_t memory_limit();
+
 }  // namespace glia

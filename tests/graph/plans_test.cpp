@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "glia/autodiff.h"
 #include "glia/nn.h"
 #include "glia/ops.h"
+#include "glia/ops/arrange.h"
 #include "glia/optim.h"
 #include "glia/random.h"
 #include "glia/runtime.h"
@@ -200,6 +202,29 @@ TEST(Plans, PlanningAThousandNodesIsCounted) {
   const double ms = graph_stats().planning_ms - before;
   std::printf("planning 1,000 nodes: %.2f ms\n", ms);
   EXPECT_GT(ms, 0);
+}
+
+TEST(Plans, WhatNoMemoryHoldsIsAnErrorThatNamesIt) {
+  const Tensor x = ramp({2, 3});
+  eval(x);
+  const int64_t many = int64_t{1} << 40;
+  const auto fails = [](const std::function<Tensor()>& f) {
+    return message_of<Error>([&] { eval(f()); });
+  };
+  const std::string line = "plans_test.cpp:" + std::to_string(__LINE__ + 1);
+  const std::string rows = fails([&] { return repeat(x, {many, 1}); });
+  EXPECT_NE(rows.find(line), std::string::npos) << rows;
+  for (const std::string& text : {rows, fails([&] {
+                                    return repeat(transpose(x, 0, 1), {1, many});
+                                  }),
+                                  fails([&] {
+                                    return repeat(x, {many, 1}) * 2.0;
+                                  }),
+                                  fails([&] {
+                                    return sum(expand(unsqueeze(x, 0), {many, 2, 3}), {2});
+                                  })})
+    EXPECT_NE(text.find("out of memory: no room for"), std::string::npos) << text;
+  EXPECT_EQ(numbers(repeat(x, {2, 1}))[6], numbers(x)[0]);
 }
 
 TEST(Plans, EqualHashesOfUnequalGraphsAreBothRight) {

@@ -34,7 +34,7 @@ char* thread_memory(int64_t bytes) {
   return memory.data() + (64 - at % 64) % 64;
 }
 
-// The space in pieces that one call of the code computes; a chunk of them is one thread's.
+// The space in chunks, each one thread's, and these in pieces that one call of the code computes.
 class Generated final : public FusedKernel {
  public:
   Generated(const Program& p, std::shared_ptr<const Loops> loops)
@@ -57,11 +57,11 @@ class Generated final : public FusedKernel {
     MemoryRef partials;
     if (partial_bytes_) partials = MemoryRef(allocate_memory(partial_bytes_));
     const Arrays arrays{inputs, outputs, partials ? static_cast<char*>(partials->data) : nullptr};
-    const auto chunks = static_cast<int64_t>(chunks_.size()) - 1;
-    if (chunks == 1)
-      run_chunk(0, arrays);
+    if (chunks_.size() == 1)
+      run_chunk(chunks_[0], arrays);
     else
-      parallel_for(chunks, [&](int64_t i) { run_chunk(i, arrays); });
+      parallel_for(static_cast<int64_t>(chunks_.size()),
+                   [&](int64_t i) { run_chunk(chunks_[i], arrays); });
     if (partial_bytes_) combine(arrays);
   }
 
@@ -136,9 +136,9 @@ class Generated final : public FusedKernel {
   struct Box {
     int64_t row, row_end, column, column_end;
   };
-  // What one call of the code computes.
-  struct Piece : Box {
-    int64_t group;  // of rows whose columns are reduced together
+  struct Chunk : Box {
+    int64_t group;        // of rows whose columns are reduced together
+    int64_t first_piece;  // of all
   };
   struct Size {
     int64_t rows, columns;
@@ -187,7 +187,7 @@ class Generated final : public FusedKernel {
       chunk_cols = divide_up(cols, wanted);
     }
     chunk_cols = whole_units(chunk_cols);
-    const Size piece = piece_of(chunk_rows, chunk_cols);
+    piece_ = piece_of(chunk_rows, chunk_cols);
     if (!loops_->made.empty()) {
       const Size most = piece_of(kMadeElements, cols);
       made_stride_ = aligned(most.rows * most.columns * kLargestElement) + 64;
@@ -198,20 +198,14 @@ class Generated final : public FusedKernel {
       for (int64_t r = 0; r < rows; r += chunk_rows) {
         const int64_t chunk_end = std::min(rows, r + chunk_rows);
         for (int64_t c = 0; c < cols; c += chunk_cols) {
-          chunks_.push_back(pieces_.size());
-          const int64_t column_end = std::min(cols, c + chunk_cols);
-          const int64_t row_end = s * rows + chunk_end;
-          for (int64_t i = s * rows + r; i < row_end; i += piece.rows) {
-            for (int64_t j = c; j < column_end; j += piece.columns)
-              pieces_.push_back({{i, std::min(row_end, i + piece.rows), j,
-                                  std::min(column_end, j + piece.columns)},
-                                 groups_});
-          }
+          const Box box{s * rows + r, s * rows + chunk_end, c, std::min(cols, c + chunk_cols)};
+          chunks_.push_back({box, groups_, pieces_});
+          pieces_ += divide_up(box.row_end - box.row, piece_.rows) *
+                     divide_up(box.column_end - box.column, piece_.columns);
         }
         ++groups_;
       }
     }
-    chunks_.push_back(pieces_.size());
   }
 
   bool resident() const { return loops_->kind == Loops::Kind::kResident; }
@@ -240,8 +234,7 @@ class Generated final : public FusedKernel {
           (columns && groups_ == segments_ && accumulated_type(output) == type(output));
       partial_offsets_.push_back(in_place ? -1 : partial_bytes_);
       if (in_place) continue;
-      const auto count =
-          columns ? groups_ * reduced_columns() : static_cast<int64_t>(pieces_.size());
+      const int64_t count = columns ? groups_ * reduced_columns() : pieces_;
       partial_bytes_ += aligned(count * accumulated_bytes(output));
     }
   }
@@ -270,28 +263,27 @@ class Generated final : public FusedKernel {
     loops_->function(&a);
   }
 
-  void run_chunk(int64_t chunk, const Arrays& arrays) const {
+  void run_chunk(const Chunk& chunk, const Arrays& arrays) const {
     void** const out = addresses(arrays.inputs, arrays.outputs);
-    const size_t first = chunks_[chunk];
-    for (size_t p = first; p < chunks_[chunk + 1]; ++p) {
-      if (p == first || pieces_[p].group != pieces_[p - 1].group)
-        start_group(chunk, p, arrays, out);
-      for (size_t o = 0; o < outs_; ++o) {
-        const auto& output = program_.outputs[o];
-        if (output.sink != Sink::kReduceAll && output.sink != Sink::kReduceRows) continue;
-        out[o] = arrays.partials + partial_offsets_[o] +
-                 static_cast<int64_t>(p) * accumulated_bytes(output);
-        fill_identity(output.reduce, accumulated_type(output), out[o], 1);
+    start_columns(chunk, arrays, out);
+    int64_t piece = chunk.first_piece;
+    for (int64_t i = chunk.row; i < chunk.row_end; i += piece_.rows) {
+      for (int64_t j = chunk.column; j < chunk.column_end; j += piece_.columns, ++piece) {
+        for (size_t o = 0; o < outs_; ++o) {
+          const auto& output = program_.outputs[o];
+          if (output.sink != Sink::kReduceAll && output.sink != Sink::kReduceRows) continue;
+          out[o] = arrays.partials + partial_offsets_[o] + piece * accumulated_bytes(output);
+          fill_identity(output.reduce, accumulated_type(output), out[o], 1);
+        }
+        call({i, std::min(chunk.row_end, i + piece_.rows), j,
+              std::min(chunk.column_end, j + piece_.columns)});
       }
-      call(pieces_[p]);
     }
   }
 
-  // Before the first piece of a group: its columns have nothing yet.
-  void start_group(int64_t chunk, size_t p, const Arrays& arrays, void** out) const {
-    // A chunk's groups have the same columns, from its first piece's to its last one's.
-    const int64_t column = pieces_[p].column;
-    const int64_t end = pieces_[chunks_[chunk + 1] - 1].column_end;
+  // Columns that are reduced have nothing yet.
+  void start_columns(const Chunk& chunk, const Arrays& arrays, void** out) const {
+    const int64_t column = chunk.column, end = chunk.column_end;
     for (size_t o = 0; o < outs_; ++o) {
       const auto& output = program_.outputs[o];
       if (output.sink != Sink::kReduceColumns) continue;
@@ -299,7 +291,7 @@ class Generated final : public FusedKernel {
       const int64_t bytes = accumulated_bytes(output);
       char* const to = (in_place ? static_cast<char*>(arrays.outputs[o])
                                  : arrays.partials + partial_offsets_[o]) +
-                       pieces_[p].group * bytes * (in_place ? cols_ : reduced_columns());
+                       chunk.group * bytes * (in_place ? cols_ : reduced_columns());
       fill_identity(output.reduce, accumulated_type(output), to + column * bytes,
                     in_place || end < cols_ ? end - column : reduced_columns() - column);
       out[o] = to;
@@ -339,8 +331,7 @@ class Generated final : public FusedKernel {
                      static_cast<char*>(arrays.outputs[o]) + s * columns);
       } else {
         const int64_t rows = output.sink == Sink::kReduceRows ? rows_ : 1;
-        reduce_parts(output.reduce, type(output), arrays.outputs[o], from, rows,
-                     static_cast<int64_t>(pieces_.size()) / rows);
+        reduce_parts(output.reduce, type(output), arrays.outputs[o], from, rows, pieces_ / rows);
       }
     }
   }
@@ -350,9 +341,10 @@ class Generated final : public FusedKernel {
   const int64_t rows_, cols_;  // of the code's loops
   const size_t ins_, outs_;
   std::vector<StridedInput> strided_;  // of each made array
-  int64_t segments_ = 1, groups_ = 0, made_stride_ = 0;
-  std::vector<Piece> pieces_;
-  std::vector<size_t> chunks_;  // the first piece of each, then the number of pieces
+  int64_t segments_ = 1, groups_ = 0, pieces_ = 0;
+  int64_t made_elements_ = kMadeElements, made_stride_ = 0;
+  Size piece_{1, 1};
+  std::vector<Chunk> chunks_;
   std::vector<int64_t> partial_offsets_;
   int64_t partial_bytes_ = 0;
 };
