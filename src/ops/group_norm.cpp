@@ -25,15 +25,14 @@ Tensor of_channels(const Tensor& x, int64_t channels) {
 }
 
 std::vector<Tensor> compose_group_norm(const Recorded& one, std::span<const Tensor> in) {
-  const auto [groups, eps] = one.attributes<GroupNormAttributes>();
+  const int64_t groups = one.attributes<GroupNormAttributes>().groups;
   const Tensor& x = in[0];
   const int64_t channels = x.size(2);
   const Tensor rough = over_groups(mean(x, {1}, true), groups);
   const Tensor centred = x - of_channels(rough, channels);
   const Tensor rest = over_groups(mean(centred, {1}, true), groups);  // of the mean's rounding
   const Tensor squares = over_groups(mean(square(centred), {1}, true), groups) - square(rest);
-  const Tensor inverse =
-      rsqrt(maximum(squares, shared_scalar(0, x.dtype())) + shared_scalar(eps, x.dtype()));
+  const Tensor inverse = rsqrt(maximum(squares, shared_scalar(0, x.dtype())) + in[3]);
   Tensor out = (centred - of_channels(rest, channels)) * of_channels(inverse, channels);
   if (in[1].defined()) out = out * in[1];
   if (in[2].defined()) out = out + in[2];
@@ -84,28 +83,26 @@ const Op kGroupNormBackward{.name = "group_norm_backward",
                             .outputs = 3,
                             .compose = compose_group_norm_backward};
 
-// ---- rms_norm(x, weight), over the last axes ----
+// ---- rms_norm(x, weight, eps), over the last axes ----
 
 struct RmsNormAttributes {
   int axes = 1;
-  double eps = 0;
-  GLIA_ATTRIBUTES(axes, eps)
+  GLIA_ATTRIBUTES(axes)
 };
 
 std::vector<Tensor> compose_rms_norm(const Recorded& one, std::span<const Tensor> in) {
-  const auto [count, eps] = one.attributes<RmsNormAttributes>();
+  const int count = one.attributes<RmsNormAttributes>().axes;
   const Tensor& x = in[0];
   Axes axes;
   for (int i = x.rank() - count; i < x.rank(); ++i) axes.push_back(i);
-  const Tensor inverse =
-      rsqrt(mean(square(x), axes, true, one.where()) + shared_scalar(eps, x.dtype()));
+  const Tensor inverse = rsqrt(mean(square(x), axes, true, one.where()) + in[2]);
   return {in[1].defined() ? x * inverse * in[1] : x * inverse};
 }
 Tensor batch_rms_norm(const Recorded& one, std::span<const Tensor> in,
                       std::span<const bool> batched, int64_t size) {
   if (batched[1]) return {};
-  return record(one.op(), {in[0].node(), in[1].node()}, batched_shape(one, size), one.dtype(),
-                one.words(), one.where());
+  return record(one.op(), {in[0].node(), in[1].node(), in[2].node()}, batched_shape(one, size),
+                one.dtype(), one.words(), one.where());
 }
 const Op kRmsNorm{.name = "rms_norm",
                   .kind = Kind::kMacro,
@@ -137,8 +134,9 @@ Tensor by_groups(const char* op, const Tensor& x, int64_t groups, const Tensor& 
   if (shape.numel() == 0) return given;
   const Tensor t = reshape(cast(given, dtype), {shape[0], -1, channels}, where);
   const Tensor w = factor(weight, t), b = factor(bias, t);
-  const Tensor tuple = record(kGroupNorm, {t.node(), w.node(), b.node()}, {}, dtype,
-                              GroupNormAttributes{groups, eps}, where);
+  const Tensor least = host_scalar(eps, dtype);
+  const Tensor tuple = record(kGroupNorm, {t.node(), w.node(), b.node(), least.node()}, {}, dtype,
+                              GroupNormAttributes{groups}, where);
   const Shape statistics{shape[0], groups};
   const Tensor mean_of = output(tuple, 1, statistics, dtype),
                inverse = output(tuple, 2, statistics, dtype);
@@ -184,10 +182,12 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, int axes, std::optional<d
   DType dtype = sum_dtype(given.dtype());
   if (weight.defined()) dtype = sum_dtype(promote(dtype, weight.dtype()));
   const Tensor t = cast(given, dtype), w = factor(weight, t);
-  const double least = eps.value_or(given.dtype() == kF64 ? std::numeric_limits<double>::epsilon()
-                                                          : std::numeric_limits<float>::epsilon());
-  return cast(record(kRmsNorm, {t.node(), w.node()}, t.shape(), dtype,
-                     RmsNormAttributes{count, least}, where),
+  const Tensor least =
+      host_scalar(eps.value_or(given.dtype() == kF64 ? std::numeric_limits<double>::epsilon()
+                                                     : std::numeric_limits<float>::epsilon()),
+                  dtype);
+  return cast(record(kRmsNorm, {t.node(), w.node(), least.node()}, t.shape(), dtype,
+                     RmsNormAttributes{count}, where),
               given.dtype());
 }
 

@@ -5,13 +5,12 @@
 
 namespace glia {
 
-// group_norm(x (N, S, C), weight (C), bias (C)) -> out, mean (N, groups), inverse deviation (N,
-// groups); group_norm_backward(x, mean, inverse, weight, gradient of out) -> those of x, weight and
-// bias. Weight and bias may be absent.
+// group_norm(x (N, S, C), weight (C), bias (C), eps) -> out, mean (N, groups), inverse deviation
+// (N, groups); group_norm_backward(x, mean, inverse, weight, gradient of out) -> those of x, weight
+// and bias. Weight and bias may be absent.
 struct GroupNormAttributes {
   int64_t groups = 1;
-  double eps = 1e-5;
-  GLIA_ATTRIBUTES(groups, eps)
+  GLIA_ATTRIBUTES(groups)
 };
 
 }  // namespace glia

@@ -80,16 +80,16 @@ const Op kBce{.name = "binary_cross_entropy_with_logits",
               .attributes = kAttributeFields<LossAttributes>,
               .compose = compose_bce};
 
-// ---- check_classes(indices): as i32, -1 where ignored ----
+// ---- check_classes(indices, ignored): as i32, -1 where ignored ----
 
 struct ClassesAttributes {
-  int64_t classes = 0, ignored = -100;
-  GLIA_ATTRIBUTES(classes, ignored)
+  int64_t classes = 0;
+  GLIA_ATTRIBUTES(classes)
 };
 
 void run_check_classes(const KernelCall& call) {
-  const auto attributes = call.attributes<ClassesAttributes>();
-  const int64_t classes = attributes.classes, ignored = attributes.ignored;
+  const int64_t classes = call.attributes<ClassesAttributes>().classes;
+  const int64_t ignored = *call.in[1].as<const int64_t>();
   const int64_t n = call.in[0].numel();
   int32_t* out = call.out[0].as<int32_t>();
   with_dtype(call.in[0].dtype, [&](auto zero) {
@@ -105,7 +105,8 @@ void run_check_classes(const KernelCall& call) {
 }
 Tensor batch_check_classes(const Recorded& node, std::span<const Tensor> inputs,
                            std::span<const bool>, int64_t) {
-  return record(node.op(), {inputs[0].node()}, inputs[0].shape(), kI32, node.words(), node.where());
+  return record(node.op(), {inputs[0].node(), inputs[1].node()}, inputs[0].shape(), kI32,
+                node.words(), node.where());
 }
 const Op kCheckClasses{.name = "check_classes",
                        .kind = Kind::kKernel,
@@ -114,20 +115,15 @@ const Op kCheckClasses{.name = "check_classes",
                        .batch = batch_check_classes,
                        .may_throw = true};
 
-// ---- cross_entropy(x, target, weight, 1 - smoothing, smoothing / C), nll_loss(x, target, weight)
-// ----
-
-struct ClassLossAttributes {
-  Reduction reduction = Reduction::kMean;
-  int64_t ignored = -100;
-  GLIA_ATTRIBUTES(reduction, ignored)
-};
+// ---- cross_entropy(x, target, weight, ignored, 1 - smoothing, smoothing / C),
+//      nll_loss(x, target, weight, ignored) ----
 
 // With the log of the sum of exponentials apart, the derivative is softmax minus target, and both
 // passes need one look at each row. Rows are shifted by their largest first: nothing cancels.
 std::vector<Tensor> compose_cross_entropy(const Recorded& one, std::span<const Tensor> in) {
-  const auto [reduction, ignored] = one.attributes<ClassLossAttributes>();
-  const Tensor &x = in[0], &target = in[1], &weight = in[2], &keep = in[3], &even = in[4];
+  const Reduction reduction = reduction_of(one);
+  const Tensor &x = in[0], &target = in[1], &weight = in[2], &ignored = in[3], &keep = in[4],
+               &even = in[5];
   const int last = x.rank() - 1;
   const Tensor top = stop_gradient(max(x, {last}, true));
   const Tensor shifted = x - top, log_sum = log_sum_exp(x, top, int64_t{1} << last, one.where());
@@ -147,35 +143,35 @@ std::vector<Tensor> compose_cross_entropy(const Recorded& one, std::span<const T
   return {reduced(sum(p * (log_sum - shifted), {-1}), reduction, one.where())};
 }
 std::vector<Tensor> compose_nll(const Recorded& one, std::span<const Tensor> in) {
-  const auto [reduction, ignored] = one.attributes<ClassLossAttributes>();
-  const Classes classes(in[0], in[1], in[2], ignored, one.where());
-  return {classes.reduced(classes.shared(-classes.picked(in[0])), reduction)};
+  const Classes classes(in[0], in[1], in[2], in[3], one.where());
+  return {classes.reduced(classes.shared(-classes.picked(in[0])), reduction_of(one))};
 }
 const Op kCrossEntropy{.name = "cross_entropy",
                        .kind = Kind::kMacro,
-                       .attributes = kAttributeFields<ClassLossAttributes>,
+                       .attributes = kAttributeFields<LossAttributes>,
                        .compose = compose_cross_entropy};
 const Op kNll{.name = "nll_loss",
               .kind = Kind::kMacro,
-              .attributes = kAttributeFields<ClassLossAttributes>,
+              .attributes = kAttributeFields<LossAttributes>,
               .compose = compose_nll};
 
 const RegisterOp registered[] = {
     RegisterOp(kCheckClasses), RegisterOp(kMse), RegisterOp(kL1),           RegisterOp(kSmoothL1),
     RegisterOp(kSmoothL1Loss), RegisterOp(kBce), RegisterOp(kCrossEntropy), RegisterOp(kNll)};
 
-Tensor of_rows(const Op& op, std::span<Node* const> nodes, Reduction reduction, int64_t ignored,
+Tensor of_rows(const Op& op, std::span<Node* const> nodes, Reduction reduction,
                const Where& where) {
   Shape rows = nodes[0]->shape;
   rows.erase(rows.rank() - 1);
   return record(op, nodes, reduction == Reduction::kNone ? rows : Shape(), nodes[0]->dtype,
-                ClassLossAttributes{reduction, ignored}, where);
+                LossAttributes{reduction}, where);
 }
 }  // namespace
 
-Tensor checked_classes(const Tensor& target, int64_t classes, int64_t ignored, const Where& where) {
-  return record(kCheckClasses, {target.node()}, target.shape(), kI32,
-                ClassesAttributes{classes, ignored}, where);
+Tensor checked_classes(const Tensor& target, int64_t classes, const Tensor& ignored,
+                       const Where& where) {
+  return record(kCheckClasses, {target.node(), ignored.node()}, target.shape(), kI32,
+                ClassesAttributes{classes}, where);
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options,
@@ -185,19 +181,21 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
   if (!(smooth >= 0 && smooth <= 1))
     fail("cross_entropy", "label smoothing " + std::to_string(smooth) + " is not in [0, 1]", where);
   const Tensor weight = class_weight("cross_entropy", options.weight, x, where);
-  Tensor wanted = target, keep, even;
+  Tensor wanted = target, ignored, keep, even;
   if (is_float(target.dtype())) {
     same_shape("cross_entropy", x, target, where);
     wanted = cast(target, x.dtype());
   } else {
     check_target("cross_entropy", x, target, where);
+    ignored = host_scalar_i64(options.ignore_index);
   }
   if (smooth != 0) {
     keep = host_scalar(1 - smooth, x.dtype());
     even = host_scalar(smooth / static_cast<double>(x.size(-1)), x.dtype());
   }
-  Node* const nodes[] = {x.node(), wanted.node(), weight.node(), keep.node(), even.node()};
-  return cast(of_rows(kCrossEntropy, nodes, options.reduction, options.ignore_index, where),
+  Node* const nodes[] = {x.node(),       wanted.node(), weight.node(),
+                         ignored.node(), keep.node(),   even.node()};
+  return cast(of_rows(kCrossEntropy, nodes, options.reduction, where),
               as_full_float("cross_entropy", logits, where).dtype());
 }
 
@@ -206,8 +204,9 @@ Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target,
   const Tensor x = with_classes("nll_loss", log_probabilities, target, where);
   const Tensor weight = class_weight("nll_loss", options.weight, x, where);
   check_target("nll_loss", x, target, where);
-  Node* const nodes[] = {x.node(), target.node(), weight.node()};
-  return cast(of_rows(kNll, nodes, options.reduction, options.ignore_index, where),
+  const Tensor ignored = host_scalar_i64(options.ignore_index);
+  Node* const nodes[] = {x.node(), target.node(), weight.node(), ignored.node()};
+  return cast(of_rows(kNll, nodes, options.reduction, where),
               as_full_float("nll_loss", log_probabilities, where).dtype());
 }
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, Reduction reduction,

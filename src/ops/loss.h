@@ -105,9 +105,10 @@ inline Tensor broadcast_factor(const char* op, const char* what, const Tensor& w
   return factor(weight, x);
 }
 
-// Class indices as i32, -1 where they are the one that is ignored; throws ValueError for others
+// Class indices as i32, -1 where they are `ignored`, an i64 number; throws ValueError for others
 // outside [0, classes) when it is computed.
-Tensor checked_classes(const Tensor& target, int64_t classes, int64_t ignored, const Where& where);
+Tensor checked_classes(const Tensor& target, int64_t classes, const Tensor& ignored,
+                       const Where& where);
 
 // The classes that rows of x (..., C) are given, as (..., 1).
 struct Classes {
@@ -115,7 +116,7 @@ struct Classes {
   Tensor hit;      // (..., C): whether this is the row's class
   Tensor share;    // (..., 1): the weight of the row's class, if classes have weights
 
-  Classes(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignored,
+  Classes(const Tensor& x, const Tensor& target, const Tensor& weight, const Tensor& ignored,
           const Where& where) {
     const int64_t count = x.size(-1);
     const Tensor column = unsqueeze(checked_classes(target, count, ignored, where), -1, where);

@@ -74,7 +74,7 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
     fail(op, "p is " + std::to_string(options.p) + ", neither 1 nor 2", where);
   check_target(op, t, target, where);
   const Tensor weight = class_weight(op, options.weight, t, where);
-  const Classes classes(t, target, weight, INT64_MIN, where);
+  const Classes classes(t, target, weight, host_scalar_i64(INT64_MIN), where);
   const Tensor above = relu(options.margin - classes.picked(t) + t);
   const Tensor each = glia::where(classes.hit, 0, options.p == 2 ? square(above) : above);
   const Tensor rows = classes.shared(mean(each, {-1}, true, where));
@@ -94,7 +94,8 @@ Tensor multilabel_margin_loss(const Tensor& x, const Tensor& target, Reduction r
   const int64_t count = t.size(-1);
   const Tensor listed = cumprod(cast(target >= 0, kI64), t.rank() - 1, where) != 0;
   const Tensor given = glia::where(listed, cast(target, kI64), -1);
-  const Tensor column = unsqueeze(checked_classes(given, count, -1, where), -1, where);
+  const Tensor column =
+      unsqueeze(checked_classes(given, count, host_scalar_i64(-1), where), -1, where);
   const Tensor hit = column == arange(count, kI32);  // (..., j, i)
   const Tensor there = any(hit, {-2}, true, where);
   const Tensor row = unsqueeze(t, -2, where);

@@ -7,21 +7,14 @@
 namespace glia {
 namespace {
 
-// ---- standardize(x) -> out, mean, var, inverse ----
-// (x - mean) / sqrt(var + eps), with the gradient in three terms, and the reciprocal deviation. All
-// but `out` keep the axes with size 1.
-
-// `axes`: a bit for each.
-struct StandardizeAttributes {
-  int64_t axes = 0;
-  double eps = 1e-5;
-  GLIA_ATTRIBUTES(axes, eps)
-};
+// ---- standardize(x, eps) -> out, mean, var, inverse ----
+// (x - mean) / sqrt(var + eps) over the axes of a ReduceAttributes, with the gradient in three
+// terms, and the reciprocal deviation. All but `out` keep the axes with size 1.
 
 class Standardized {
  public:
   enum { kOut, kMean, kVar, kInverse };
-  Standardized(const Tensor& x, StandardizeAttributes attributes, const Where& where);
+  Standardized(const Tensor& x, const Tensor& eps, int64_t axes, const Where& where);
   Tensor out() const { return output(tuple_, kOut, shape_, tuple_.dtype()); }
   Tensor statistic(int which) const { return output(tuple_, which, kept_, tuple_.dtype()); }
 
@@ -31,16 +24,15 @@ class Standardized {
 };
 
 std::vector<Tensor> compose_standardize(const Recorded& one, std::span<const Tensor> in) {
-  const auto [axes, eps] = one.attributes<StandardizeAttributes>();
-  const Moments m = moments(in[0], axes_in(axes), one.where());
-  const Tensor inverse = rsqrt(m.var + shared_scalar(eps, m.var.dtype()));
+  const Moments m = moments(in[0], axes_in(one.attributes<ReduceAttributes>().axes), one.where());
+  const Tensor inverse = rsqrt(m.var + in[1]);
   return {(in[0] - m.mean) * inverse, m.mean, m.var, inverse};
 }
 void vjp_standardize(Vjp& v) {
   const Tensor x = v.in(0);
-  const auto attributes = v.attributes<StandardizeAttributes>();
-  const Axes axes = axes_in(attributes.axes);
-  const Standardized n(x, attributes, v.where());
+  const int64_t mask = v.attributes<ReduceAttributes>().axes;
+  const Axes axes = axes_in(mask);
+  const Standardized n(x, v.in(1), mask, v.where());
   const double count =
       static_cast<double>(x.numel()) /
       std::max(1.0, static_cast<double>(reduced_shape(x.shape(), axes, true).numel()));
@@ -64,40 +56,40 @@ void vjp_standardize(Vjp& v) {
 }
 const Op kStandardize{.name = "standardize",
                       .kind = Kind::kMacro,
-                      .attributes = kAttributeFields<StandardizeAttributes>,
+                      .attributes = kAttributeFields<ReduceAttributes>,
                       .vjp = vjp_standardize,
                       .outputs = 4,
                       .compose = compose_standardize};
 
-Standardized::Standardized(const Tensor& x, StandardizeAttributes attributes, const Where& where)
-    : tuple_(record(kStandardize, {x.node()}, {}, x.dtype(), attributes, where)),
+Standardized::Standardized(const Tensor& x, const Tensor& eps, int64_t axes, const Where& where)
+    : tuple_(record(kStandardize, {x.node(), eps.node()}, {}, x.dtype(), ReduceAttributes{axes},
+                    where)),
       shape_(x.shape()),
-      kept_(reduced_shape(x.shape(), axes_in(attributes.axes), true)) {}
+      kept_(reduced_shape(x.shape(), axes_in(axes), true)) {}
 
 Tensor scaled(Tensor x, const Tensor& weight, const Tensor& bias) {
   if (weight.defined()) x = x * weight;
   return bias.defined() ? x + bias : x;
 }
 
-// ---- layer_norm(x, weight, bias), over the last axes ----
+// ---- layer_norm(x, weight, bias, eps), over the last axes ----
 
 struct LayerNormAttributes {
   int axes = 1;
-  double eps = 1e-5;
-  GLIA_ATTRIBUTES(axes, eps)
+  GLIA_ATTRIBUTES(axes)
 };
 
 std::vector<Tensor> compose_layer_norm(const Recorded& one, std::span<const Tensor> in) {
-  const auto [count, eps] = one.attributes<LayerNormAttributes>();
+  const int count = one.attributes<LayerNormAttributes>().axes;
   const int64_t mask = ((int64_t{1} << count) - 1) << (in[0].rank() - count);
-  const Standardized n(in[0], {mask, eps}, one.where());
+  const Standardized n(in[0], in[3], mask, one.where());
   return {scaled(n.out(), in[1], in[2])};
 }
 Tensor batch_layer_norm(const Recorded& one, std::span<const Tensor> in,
                         std::span<const bool> batched, int64_t size) {
   if (batched[1] || batched[2]) return {};
-  return record(one.op(), {in[0].node(), in[1].node(), in[2].node()}, batched_shape(one, size),
-                one.dtype(), one.words(), one.where());
+  return record(one.op(), {in[0].node(), in[1].node(), in[2].node(), in[3].node()},
+                batched_shape(one, size), one.dtype(), one.words(), one.where());
 }
 const Op kLayerNorm{.name = "layer_norm",
                     .kind = Kind::kMacro,
@@ -105,10 +97,10 @@ const Op kLayerNorm{.name = "layer_norm",
                     .batch = batch_layer_norm,
                     .compose = compose_layer_norm};
 
-// ---- batch_norm(x, weight, bias) -> out, mean, var ----
+// ---- batch_norm(x, weight, bias, eps) -> out, mean, var ----
 
 std::vector<Tensor> compose_batch_norm(const Recorded& one, std::span<const Tensor> in) {
-  const Standardized n(in[0], one.attributes<StandardizeAttributes>(), one.where());
+  const Standardized n(in[0], in[3], one.attributes<ReduceAttributes>().axes, one.where());
   const Shape channels{in[0].size(-1)};
   return {scaled(n.out(), in[1], in[2]), reshape(n.statistic(Standardized::kMean), channels),
           reshape(n.statistic(Standardized::kVar), channels)};
@@ -118,9 +110,9 @@ std::vector<Tensor> compose_batch_norm(const Recorded& one, std::span<const Tens
 void vjp_batch_norm(Vjp& v) {
   const Tensor x = v.in(0), w = v.in(1), &g = v.g(0);
   if (!w.defined() || !g.defined() || v.g(1).defined() || v.g(2).defined()) return v.set_composed();
-  const auto attributes = v.attributes<StandardizeAttributes>();
-  const Standardized n(x, attributes, v.where());
-  const Axes axes = axes_in(attributes.axes);
+  const int64_t mask = v.attributes<ReduceAttributes>().axes;
+  const Standardized n(x, v.in(3), mask, v.where());
+  const Axes axes = axes_in(mask);
   const double count = static_cast<double>(x.numel()) / static_cast<double>(w.numel());
   const Tensor y = n.out(), centre = sum(g, axes, true), along = sum(g * y, axes, true);
   if (v.needs(0))
@@ -130,7 +122,7 @@ void vjp_batch_norm(Vjp& v) {
 }
 const Op kBatchNorm{.name = "batch_norm",
                     .kind = Kind::kMacro,
-                    .attributes = kAttributeFields<StandardizeAttributes>,
+                    .attributes = kAttributeFields<ReduceAttributes>,
                     .vjp = vjp_batch_norm,
                     .outputs = 3,
                     .compose = compose_batch_norm};
@@ -163,8 +155,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, int
   const Shape last(t.shape().span().last(count));
   check_affine("layer_norm", weight, "weight", last, where);
   check_affine("layer_norm", bias, "bias", last, where);
-  return cast(record(kLayerNorm, {t.node(), weight.node(), bias.node()}, t.shape(),
-                     promoted(t.dtype(), weight, bias), LayerNormAttributes{count, eps}, where),
+  const Tensor least = host_scalar(eps, t.dtype());
+  return cast(record(kLayerNorm, {t.node(), weight.node(), bias.node(), least.node()}, t.shape(),
+                     promoted(t.dtype(), weight, bias), LayerNormAttributes{count}, where),
               given.dtype());
 }
 
@@ -177,9 +170,9 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& weight, const Tensor& 
   check_affine("batch_norm", weight, "weight", channels, where);
   check_affine("batch_norm", bias, "bias", channels, where);
   const DType dtype = promoted(t.dtype(), weight, bias);
-  const Tensor tuple =
-      record(kBatchNorm, {t.node(), weight.node(), bias.node()}, {}, dtype,
-             StandardizeAttributes{(int64_t{1} << (t.rank() - 1)) - 1, eps}, where);
+  const Tensor least = host_scalar(eps, t.dtype());
+  const Tensor tuple = record(kBatchNorm, {t.node(), weight.node(), bias.node(), least.node()}, {},
+                              dtype, ReduceAttributes{(int64_t{1} << (t.rank() - 1)) - 1}, where);
   const Tensor mean = output(tuple, 1, channels, t.dtype()),
                var = output(tuple, 2, channels, t.dtype());
   return {cast(output(tuple, 0, t.shape(), dtype, {mean, var}), given.dtype()), mean, var};

@@ -51,8 +51,8 @@ Tensor focal_loss(const Tensor& x, const Tensor& target, const FocalOptions& opt
   const char* op = "focal_loss";
   const Tensor t = with_classes(op, x, target, where);
   check_target(op, t, target, where);
-  const Classes classes(t, target, class_weight(op, options.weight, t, where), options.ignore_index,
-                        where);
+  const Classes classes(t, target, class_weight(op, options.weight, t, where),
+                        host_scalar_i64(options.ignore_index), where);
   const Tensor log_p = classes.picked(log_softmax(t, -1, where));
   const Tensor losses = -log_p * pow(-expm1(log_p), options.gamma);
   return cast(classes.reduced(classes.shared(losses), options.reduction),

@@ -177,20 +177,21 @@ inline void add_indexing(std::vector<OpCase>* cases) {
                                        for (Real& x : out.values) x = from_front(x, 7);
                                        return out;
                                      }});
-    check_classes.forms.push_back(
-        {.what = s.str(),
-         .inputs = random_inputs({s}, 0, 6),
-         .apply =
-             [](const std::vector<Tensor>& t) {
-               return record_op("check_classes", t, t[0].shape(), kI32, ClassesAttributes{7, 3});
-             },
-         .reference =
-             [](const std::vector<Host>& in) {
-               Host out = in[0];
-               out.dtype = kI32;
-               for (Real& x : out.values) x = x == 3 ? -1 : x;
-               return out;
-             }});
+    check_classes.forms.push_back({.what = s.str(),
+                                   .inputs = random_inputs({s}, 0, 6),
+                                   .apply =
+                                       [](const std::vector<Tensor>& t) {
+                                         return record_op("check_classes",
+                                                          {t[0], host_scalar_i64(3)}, t[0].shape(),
+                                                          kI32, ClassesAttributes{7});
+                                       },
+                                   .reference =
+                                       [](const std::vector<Host>& in) {
+                                         Host out = in[0];
+                                         out.dtype = kI32;
+                                         for (Real& x : out.values) x = x == 3 ? -1 : x;
+                                         return out;
+                                       }});
   }
   cases->push_back(std::move(check_index));
   cases->push_back(std::move(check_classes));

@@ -21,8 +21,8 @@ struct CheckIndexAttributes {
   GLIA_ATTRIBUTES(size)
 };
 struct ClassesAttributes {
-  int64_t classes, ignored;
-  GLIA_ATTRIBUTES(classes, ignored)
+  int64_t classes;
+  GLIA_ATTRIBUTES(classes)
 };
 
 // A sum being made, with the size of its terms.

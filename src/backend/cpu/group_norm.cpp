@@ -171,7 +171,7 @@ class Forward {
  public:
   explicit Forward(const KernelCall& call)
       : cut_(call),
-        eps_(call.attributes<GroupNormAttributes>().eps),
+        eps_(static_cast<double>(*call.in[3].as<const T>())),
         x_(call.in[0].as<const T>()),
         weight_(call.in[1].as<const T>()),
         bias_(call.in[2].as<const T>()),
