@@ -410,6 +410,9 @@ Tensor nan_to_num(const Operand& x, double nan, std::optional<double> posinf,
   const Tensor low = where(t == -INFINITY, neginf.value_or(-largest), t);
   return where(isnan(t), nan, where(t == INFINITY, posinf.value_or(largest), low));
 }
-Tensor logical_not(const Operand& x) { return x == 0; }
+Tensor logical_not(const Operand& x) {
+  const bool is_bool = !x.is_scalar() && x.tensor().defined() && x.tensor().dtype() == kBool;
+  return is_bool ? ~x : x == 0;
+}
 
 }  // namespace glia
