@@ -8,6 +8,7 @@
 
 #include "core/node.h"
 #include "core/op.h"
+#include "core/positioned.h"
 #include "glia/runtime.h"
 #include "graph/run.h"
 #include "runtime/clock.h"
@@ -162,8 +163,8 @@ void find_borders(PendingGraph* graph, History history) {
   }
 }
 
-// The graph's structure as words: equal words, equal plans. Numbers of host scalars and contents
-// of leaves are not part of it. They are written to `room`, which grows as needed.
+// The graph's structure as words: equal words, equal plans. Numbers of host scalars, contents of
+// leaves and positions are not part of it. They are written to `room`, which grows as needed.
 std::span<const uint64_t> describe(const PendingGraph& graph, std::vector<uint64_t>* room) {
   size_t used = 0;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -173,16 +174,18 @@ std::span<const uint64_t> describe(const PendingGraph& graph, std::vector<uint64
     const Op* op = computed ? &kLeafOp : node.op;
     const uint64_t inputs = leaf ? 0 : node.input_count;
     const uint64_t words = leaf && op != &kConstantOp ? 0 : node.word_count;
+    const uint64_t first_word = leaf ? 0 : position_words(node);
     const size_t most = used + 2 + kMaxRank + inputs + words;
     if (room->size() < most) room->resize(2 * most);
     uint64_t* word = room->data() + used;
     *word++ = reinterpret_cast<uintptr_t>(op);
     *word++ = static_cast<uint64_t>(node.dtype) | uint64_t(node.shape.rank()) << 8 |
-              uint64_t{graph.wanted[i]} << 16 | uint64_t{graph.donatable[i]} << 17 | inputs << 18 |
-              words << 44 | (leaf ? 0 : uint64_t{node.absent}) << 54;
+              uint64_t{first_word != 0} << 15 | uint64_t{graph.wanted[i]} << 16 |
+              uint64_t{graph.donatable[i]} << 17 | inputs << 18 | words << 44 |
+              (leaf ? 0 : uint64_t{node.absent}) << 54;
     for (int64_t size : node.shape) *word++ = size;
     for (uint64_t k = 0; k < inputs; ++k) *word++ = node.inputs[k]->index;
-    for (uint64_t k = 0; k < words; ++k) *word++ = node.first_word[k];
+    for (uint64_t k = first_word; k < words; ++k) *word++ = node.first_word[k];
     used = word - room->data();
   }
   return {room->data(), used};

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/positioned.h"
+
 namespace glia {
 namespace {
 
@@ -33,6 +35,14 @@ const Lowering::Located& Lowering::locate(int i) {
       me.op->view(me, from.layout, &at.layout);
     }
     at.value = from.value;
+    at.move = from.move;
+    const Positioned* const positioned = find_positioned(me.op);
+    if (positioned && me.shape.numel() > 0) {
+      const int64_t stride = from.layout.strides[positioned->axis(me)];
+      at.layout.offset -= *me.first_word * stride;
+      at.move = static_cast<int>(plan_.moves.size());
+      plan_.moves.push_back({from.move, i, stride * static_cast<int64_t>(size_of(me.dtype))});
+    }
   } else if (me.op->kind == Kind::kOutput) {
     at = {tuple_outputs_.at(d_.inputs[i][0])[result_of(me)], Layout::contiguous(me.shape)};
   } else {
@@ -86,7 +96,7 @@ void Lowering::add_result(int i) {
     at = copy(at, dtype);
   if (!leaf || at.value != locate(d_.same[i]).value) held_[at.value] = 1;
   const PlanArray a = array(at, dtype);
-  plan_.results.push_back({i, a.value, a.byte_offset});
+  plan_.results.push_back({i, a.value, a.byte_offset, a.move});
 }
 
 void Lowering::emit_kernel(int i) {
@@ -94,6 +104,7 @@ void Lowering::emit_kernel(int i) {
   PlanStep step;
   step.node = i;
   step.words.assign(me.words().span().begin(), me.words().span().end());
+  if (find_positioned(me.op)) step.positioned = i;
   const Kernel* const kernel = find_kernel(me);
   step.run = kernel ? kernel->choose() : me.op->run;
   if (!step.run)
@@ -113,7 +124,7 @@ void Lowering::emit_kernel(int i) {
   }
   if (me.op->keeps >= 0) {
     const PlanValue& value = plan_.values[step.inputs[me.op->keeps].value];
-    if (value.place == PlanValue::Place::kLeaf)
+    if (value.place == PlanValue::Place::kLeaf && step.inputs[me.op->keeps].move == 0)
       step.kept = std::make_unique<PlanKept>(value.source);
   }
   if (me.op->outputs == 1) {

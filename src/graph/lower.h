@@ -19,6 +19,7 @@ class Lowering {
   struct Located {
     int value = -1;
     Layout layout;  // offset in elements from the value's first byte
+    int move = 0;   // and what is added to it when the plan runs
   };
 
   // ---- Steps: lower.cpp ----
@@ -27,7 +28,7 @@ class Lowering {
   // Where the node's elements are, once the steps so far have run.
   const Located& locate(int i);
   static PlanArray array(const Located& at, DType dtype) {
-    return {at.value, at.layout.offset * static_cast<int64_t>(size_of(dtype))};
+    return {at.value, at.layout.offset * static_cast<int64_t>(size_of(dtype)), at.move};
   }
   // A contiguous copy, by a fused step of its own.
   Located copy(const Located& from, DType dtype);

@@ -189,3 +189,6 @@ std::unique_ptr<Plan> make_plan(const PendingGraph& graph) {
 }
 
 }  // namespace glia
+  // What has a position as an argument is no part of a composition.
+  for (PlanMove& move : std::span(plan->moves).subspan(1)) move.node = composed.origin[move.node];
+    if (step.positioned >= 0) step.positioned = composed.origin[step.positioned];

@@ -87,7 +87,7 @@ std::unique_ptr<Program> plan_formula(const Formula& f, CompiledFormula* out) {
   arrange(&draft);
   group(&draft);
   lower(draft, &inner, &held);
-  if (inner.steps.size() != 1 || !inner.steps[0].program)
+  if (inner.steps.size() != 1 || !inner.steps[0].program || inner.moves.size() > 1)
     throw Error("foreach: the rule is not a single elementwise pass");
   PlanStep& model = inner.steps[0];
   const auto find = [](const std::vector<Tensor>& list, const Node* n) {

@@ -81,9 +81,18 @@ struct PlanValue {
 // Whole cache lines, and one at least, so that empty arrays have an address.
 inline int64_t aligned(int64_t bytes) { return std::max<int64_t>((bytes + 63) / 64, 1) * 64; }
 
+// What a position adds to an offset when the plan runs: the bytes by which a view's first element
+// lies behind that of its input, besides those of `before`.
+struct PlanMove {
+  int before = 0;     // an earlier one; 0: none
+  int node = -1;      // position of the view
+  int64_t bytes = 0;  // for each element of its first attribute
+};
+
 struct PlanArray {
   int value = -1;
   int64_t byte_offset = 0;
+  int move = 0;  // among Plan::moves
 };
 
 // A leaf or number that a run was given. Values are never changed, only replaced; but whoever owns
@@ -125,6 +134,7 @@ struct PlanSteady {
   size_t steps = 0;
   int64_t bytes = 0;
   std::vector<int> sources;  // positions of the leaves and numbers
+  std::vector<int> moves;    // among Plan::moves
 };
 
 struct PlanStep {
@@ -142,6 +152,7 @@ struct PlanStep {
 
   int node = -1;               // position of a node it computes, for error messages
   std::vector<int64_t> words;  // its attributes
+  int positioned = -1;         // if these have a position: that of the node that has them
   std::vector<int> members;    // positions of all it computes, for profiles
   Work work;                   // of `fused`, for profiles
   std::vector<PlanArray> inputs, outputs;
@@ -167,11 +178,13 @@ struct PlanRoom {
     // Of the last run, if that came to its end.
     bool valid = false;
     std::vector<Given> given;
+    std::vector<int64_t> moved;
     MemoryRef memory;
   } steady;
   Teamwork teamwork;
   // Of one run.
   std::vector<void*> base;      // of each value
+  std::vector<int64_t> moved;   // bytes, of each of the plan's moves
   std::vector<MemoryRef> held;  // by results, and for the run
   std::vector<void*> pointers;
   std::vector<void* const*> rows;
@@ -181,6 +194,7 @@ struct PlanResult {
   int node = -1;   // position
   int value = -1;  // where its bytes are
   int64_t byte_offset = 0;
+  int move = 0;
 };
 
 struct Plan {
@@ -189,6 +203,7 @@ struct Plan {
   std::vector<int> origin;
   std::vector<Tensor> constants;  // leaves of it that values refer to
   std::vector<PlanValue> values;
+  std::vector<PlanMove> moves{{}};  // the first: by nothing
   std::vector<PlanStep> steps;
   std::vector<PlanResult> results;
   PlanSteady steady;
@@ -210,6 +225,10 @@ void find_steady(Plan* plan, const std::vector<uint8_t>& held);
 // The last part: decides where every value lies.
 void plan_memory(Plan* plan, const std::vector<uint8_t>& held, const PendingGraph& graph);
 
+// Memory for a value of this node, or of none that is known; throws an Error that names it.
+MemoryRef allocate_for(const Node* node, int64_t bytes);
+[[noreturn]] void fail_for_memory(const Node& node, const std::string& what);
+
 // The one fused step of a formula, and what its kernel reads and writes.
 std::unique_ptr<Program> plan_formula(const Formula& formula, CompiledFormula* out);
 
@@ -221,7 +240,3 @@ void forget_plans();
 void force_hash_collisions(bool on);
 
 }  // namespace glia
-// Memory for a value of this node, or of none that is known; throws an Error that names it.
-MemoryRef allocate_for(const Node* node, int64_t bytes);
-[[noreturn]] void fail_for_memory(const Node& node, const std::string& what);
-

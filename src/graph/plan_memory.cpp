@@ -54,7 +54,9 @@ class MemoryPlanner {
   // Whether the value that this input reads ends here, so that an output may lie over it.
   bool ends_here(const PlanArray& a, int64_t bytes, int s, bool to_result) const {
     const PlanValue& v = plan_.values[a.value];
-    if (a.byte_offset != 0 || v.bytes != bytes || v.last_step != s || taken_[a.value]) return false;
+    if (a.byte_offset != 0 || a.move != 0 || v.bytes != bytes || v.last_step != s ||
+        taken_[a.value])
+      return false;
     if (v.place == PlanValue::Place::kArena) return true;
     // A leaf's bytes may go once no step can fail any more: its node could be computed again.
     return v.place == PlanValue::Place::kLeaf && to_result && graph_.donatable[v.source] &&

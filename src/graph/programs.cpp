@@ -46,8 +46,8 @@ int add_input(Program::Value v, const PlanArray& a, PlanStep* step) {
     const Program::Value& other = p.values[k];
     if (other.action != Program::Action::kInput || other.dtype != v.dtype) continue;
     const PlanArray& b = step->inputs[other.slot];
-    if (b.value == a.value && b.byte_offset == a.byte_offset && other.extent == v.extent &&
-        other.strided == v.strided &&
+    if (b.value == a.value && b.byte_offset == a.byte_offset && b.move == a.move &&
+        other.extent == v.extent && other.strided == v.strided &&
         (!v.strided || std::equal(v.strides, v.strides + rank, other.strides)))
       return static_cast<int>(k);
   }
@@ -94,7 +94,7 @@ int Lowering::input(const Located& at, DType dtype, const Shape& shape, PlanStep
     v.extent = Program::Extent::kScalar;
   } else if (rows_only) {
     if (!dense(shape, v.strides, 0, rank)) {
-      Located spread{at.value, {shape, {}, at.layout.offset}};
+      Located spread{at.value, {shape, {}, at.layout.offset}, at.move};
       std::copy_n(v.strides, kMaxRank, spread.layout.strides);
       return input(copy(spread, dtype), dtype, shape, step);
     }

@@ -73,6 +73,11 @@ Run::Run(const Plan& plan, const PendingGraph& graph, PlanRoom* room, std::vecto
 Run::~Run() { room_.held.clear(); }
 
 void Run::place() {
+  room_.moved.assign(plan_.moves.size(), 0);
+  for (size_t i = 1; i < plan_.moves.size(); ++i) {
+    const PlanMove& move = plan_.moves[i];
+    room_.moved[i] = room_.moved[move.before] + *graph_.nodes[move.node]->first_word * move.bytes;
+  }
   if (plan_.arena_bytes) arena_ = allocate(plan_.arena_bytes, plan_.steps[plan_.fullest_step].node);
   MemoryRef& steady = room_.steady.memory;
   if (plan_.steady.bytes && !steady) steady = allocate(plan_.steady.bytes, plan_.steps[0].node);
@@ -136,7 +141,7 @@ void Run::hand_out(const PlanResult& result) {
   if (value.place == PlanValue::Place::kLeaf) {
     const Node* source = graph_.nodes[value.source];
     node->memory = source->memory;
-    node->offset = source->offset + result.byte_offset;
+    node->offset = source->offset + result.byte_offset + room_.moved[result.move];
   } else {
     node->memory = room_.held[result.value];
     node->offset = result.byte_offset;
@@ -160,8 +165,7 @@ void Run::compute(size_t s) {
   auto& [in, out] = room_.arrays[s];
   for (size_t i = 0; i < in.size(); ++i) in[i].data = address_or_null(step.inputs[i]);
   for (size_t i = 0; i < out.size(); ++i) out[i].data = address_or_null(step.outputs[i]);
-  KernelCall call{
-      .in = in, .out = out, .words = AttributeWords(step.words), .formula = step.formula.get()};
+  KernelCall call{.in = in, .out = out, .words = words(step), .formula = step.formula.get()};
   if (!step.kept) return run_kernel(step, &call);
   const Given given(*graph_.nodes[step.kept->leaf]);
   MemoryRef kept;
@@ -222,6 +226,11 @@ size_t Run::steady_steps() {
     const Given given(*graph_.nodes[sources[i]]);
     same &= given.is_same(steady.given[i]);
     steady.given[i] = given;
+  }
+  steady.moved.resize(plan_.steady.moves.size());
+  for (size_t i = 0; i < steady.moved.size(); ++i) {
+    const int64_t moved = room_.moved[plan_.steady.moves[i]];
+    same &= std::exchange(steady.moved[i], moved) == moved;
   }
   return same ? plan_.steady.steps : 0;
 }

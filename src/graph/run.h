@@ -33,7 +33,11 @@ class Run {
   const Node& origin(int node) const;
   MemoryRef allocate(int64_t bytes, int node) const;
   void* address(const PlanArray& a) const {
-    return static_cast<char*>(room_.base[a.value]) + a.byte_offset;
+    return static_cast<char*>(room_.base[a.value]) + a.byte_offset + room_.moved[a.move];
+  }
+  AttributeWords words(const PlanStep& step) const {
+    if (step.positioned >= 0) return graph_.nodes[step.positioned]->words();
+    return AttributeWords(step.words);
   }
   // Null: an input that was not given, or an output that nobody asked for.
   void* address_or_null(const PlanArray& a) const { return a.value < 0 ? nullptr : address(a); }

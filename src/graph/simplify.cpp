@@ -1,6 +1,7 @@
 // Simplifying: what a graph says twice or in a roundabout way.
 #include <unordered_map>
 
+#include "core/positioned.h"
 #include "graph/draft.h"
 
 namespace glia {
@@ -53,7 +54,7 @@ class Simplifier {
 
   int find_equal(int i, Known* known) const {
     const Node& me = d_.node(i);
-    if (me.op->effect) return i;
+    if (me.op->effect || find_positioned(me.op)) return i;
     uint64_t h = mix(reinterpret_cast<uintptr_t>(me.op),
                      static_cast<uint64_t>(me.dtype) | uint64_t{me.absent} << 8);
     for (int in : d_.inputs[i]) h = mix(h, in);

@@ -75,6 +75,7 @@ void find_steady(Plan* plan, const std::vector<uint8_t>& held) {
     for (const PlanArray& a : step.inputs) {
       const PlanValue& v = plan->values[a.value];
       if (v.source >= 0) steady.sources.push_back(v.source);
+      if (a.move != 0) steady.moves.push_back(a.move);
     }
     for (const PlanArray& a : step.outputs) {
       PlanValue& v = plan->values[a.value];

@@ -1,4 +1,5 @@
 // Arrays put together from others, and taken apart.
+#include "core/positioned.h"
 #include "ops/private.h"
 
 namespace glia {
@@ -93,6 +94,7 @@ const Op kWriteBox{.name = "write_box",
                    .strided = true,
                    .overwrites = first_over_first,
                    .batch = batch_write_box};
+const Op kWriteBoxAt = kWriteBox;  // unless a composition records it
 
 // ---- write_slice(base, x, start): along an axis; start is a host number ----
 
@@ -136,6 +138,7 @@ Tensor record_write_slice(const Tensor& base, const Tensor& x, const Tensor& sta
 
 const RegisterOp registered[] = {RegisterOp(kConcat), RegisterOp(kWriteBox),
                                  RegisterOp(kWriteSlice)};
+const RegisterPositioned positioned({&kWriteBoxAt});
 
 // ---- Sums of arrays that are zero but for some boxes: the gradients of slices of one array ----
 
@@ -145,10 +148,7 @@ struct Part {
 };
 constexpr size_t kMaxParts = 256;  // all pairs are looked at
 
-// Under graph_lock(): whether the inputs of what this op made are still there.
-bool pending(const Tensor& t, const Op& op) {
-  return t.node()->op == &op && t.node()->is_pending();
-}
+bool is_box(const Tensor& t) { return t.node()->op == &kWriteBox || t.node()->op == &kWriteBoxAt; }
 
 bool is_zero(const Node* node) {
   while (node->op->broadcasts && node->is_pending()) node = node->inputs[0];
@@ -158,9 +158,9 @@ bool is_zero(const Node* node) {
 // What was written on zeros to make `t`; nothing if it was made otherwise.
 std::vector<Part> parts_of(Tensor t) {
   std::vector<Part> parts;
-  if (t.node()->op != &kWriteBox) return parts;
+  if (!is_box(t)) return parts;
   std::lock_guard hold(graph_lock());
-  while (pending(t, kWriteBox) && parts.size() < kMaxParts) {
+  while (is_box(t) && t.node()->is_pending() && parts.size() < kMaxParts) {
     parts.push_back({t.node()->attributes<BoxAttributes>(), handle(t.node()->inputs[1])});
     t = handle(t.node()->inputs[0]);
   }
@@ -269,8 +269,8 @@ Tensor slice_scatter(const Tensor& x, const Tensor& source, int axis, int64_t st
 Tensor write_box(const Tensor& base, const Tensor& x, const Shape& starts, const Shape& steps,
                  Where where) {
   if (x.numel() == 0) return base;
-  return record(kWriteBox, {base.node(), x.node()}, base.shape(), base.dtype(),
-                BoxAttributes{starts, steps}, where);
+  return record(composing() ? kWriteBox : kWriteBoxAt, {base.node(), x.node()}, base.shape(),
+                base.dtype(), BoxAttributes{starts, steps}, where);
 }
 
 Tensor embed(const Tensor& x, const Shape& shape, const Shape& starts, const Shape& steps,
@@ -300,7 +300,7 @@ Tensor permute_parts(const Tensor& x, const Axes& axes) {
   std::vector<Tensor> parts;
   if (x.node()->op == &kConcat) {
     std::lock_guard hold(graph_lock());
-    if (pending(x, kConcat)) {
+    if (x.node()->is_pending()) {
       for (Node* in : x.node()->input_span()) parts.push_back(handle(in));
     }
   }

@@ -3,7 +3,8 @@
 #include <cstring>
 #include <numeric>
 
-#include "core/op.h"
+#include "core/positioned.h"
+#include "glia/ops.h"
 #include "glia/ops/conv.h"
 #include "ops/private.h"
 
@@ -137,17 +138,22 @@ Tensor batch_along_axis(const Recorded& node, std::span<const Tensor> inputs, st
   return view_again(node, inputs[0], size, attributes);
 }
 
+template <Attributes A>
+int axis_of(const Recorded& view) {
+  return static_cast<int>(view.attributes<A>().axis);
+}
+
 // ---- slice ----
 
 struct SliceAttributes {
-  int64_t axis = 0, start = 0, step = 1;  // the step is above 0
-  GLIA_ATTRIBUTES(axis, start, step)
+  int64_t start = 0, axis = 0, step = 1;  // the step is above 0
+  GLIA_ATTRIBUTES(start, axis, step)
 };
 
 bool view_slice(const Recorded& node, const Layout& in, Layout* out) {
   *out = in;
   out->shape = node.shape();
-  const auto [axis, start, step] = node.attributes<SliceAttributes>();
+  const auto [start, axis, step] = node.attributes<SliceAttributes>();
   if (out->shape[axis] > 0) out->offset += start * in.strides[axis];
   out->strides[axis] *= step;
   return true;
@@ -155,7 +161,7 @@ bool view_slice(const Recorded& node, const Layout& in, Layout* out) {
 void vjp_slice(Vjp& v) {
   const Shape& shape = v.node().inputs[0]->shape;
   Shape starts = Shape::filled(shape.rank(), 0), steps = Shape::filled(shape.rank(), 1);
-  const auto [axis, start, step] = v.attributes<SliceAttributes>();
+  const auto [start, axis, step] = v.attributes<SliceAttributes>();
   starts[axis] = start;
   steps[axis] = step;
   v.set(0, embed(v.g(), shape, starts, steps, 0, v.node().where));
@@ -166,16 +172,17 @@ const Op kSlice{.name = "slice",
                 .vjp = vjp_slice,
                 .view = view_slice,
                 .batch = batch_along_axis<SliceAttributes>};
+const Op kSliceAt = kSlice;  // unless a composition records it
 
 // ---- select ----
 
 struct SelectAttributes {
-  int64_t axis = 0, position = 0;
-  GLIA_ATTRIBUTES(axis, position)
+  int64_t position = 0, axis = 0;
+  GLIA_ATTRIBUTES(position, axis)
 };
 
 bool view_select(const Recorded& node, const Layout& in, Layout* out) {
-  const auto [axis, position] = node.attributes<SelectAttributes>();
+  const auto [position, axis] = node.attributes<SelectAttributes>();
   out->shape = node.shape();
   out->offset = in.offset + position * in.strides[axis];
   for (int i = 0; i < out->shape.rank(); ++i) out->strides[i] = in.strides[i + (i >= axis)];
@@ -184,7 +191,7 @@ bool view_select(const Recorded& node, const Layout& in, Layout* out) {
 void vjp_select(Vjp& v) {
   const Shape& shape = v.node().inputs[0]->shape;
   Shape starts = Shape::filled(shape.rank(), 0), steps = Shape::filled(shape.rank(), 1);
-  const auto [axis, position] = v.attributes<SelectAttributes>();
+  const auto [position, axis] = v.attributes<SelectAttributes>();
   starts[axis] = position;
   const Tensor part = unsqueeze(v.g(), static_cast<int>(axis), v.where());
   v.set(0, embed(part, shape, starts, steps, 0, v.node().where));
@@ -195,6 +202,7 @@ const Op kSelect{.name = "select",
                  .vjp = vjp_select,
                  .view = view_select,
                  .batch = batch_along_axis<SelectAttributes>};
+const Op kSelectAt = kSelect;
 
 // ---- flip ----
 
@@ -235,6 +243,9 @@ const Op kFlip{.name = "flip",
 
 const RegisterOp registered[] = {RegisterOp(kReshape), RegisterOp(kPermute), RegisterOp(kExpand),
                                  RegisterOp(kSlice),   RegisterOp(kSelect),  RegisterOp(kFlip)};
+const RegisterPositioned positioned[] = {
+    RegisterPositioned({&kSliceAt, axis_of<SliceAttributes>}),
+    RegisterPositioned({&kSelectAt, axis_of<SelectAttributes>})};
 
 }  // namespace
 
@@ -382,7 +393,8 @@ Tensor slice(const Tensor& x, int axis, Slice range, Where where) {
     to[i] = r.count;
     part = piece_of(x, i, r.start, r.step, to);
     if (!part.defined())
-      part = record(kSlice, {x.node()}, to, x.dtype(), SliceAttributes{i, r.start, r.step}, where);
+      part = record(composing() ? kSlice : kSliceAt, {x.node()}, to, x.dtype(),
+                    SliceAttributes{r.start, i, r.step}, where);
   }
   return r.flipped && r.count > 1 ? flip(part, {i}, where) : part;
 }
@@ -412,7 +424,8 @@ Tensor select_position(const Tensor& x, int axis, int64_t position, const Where&
   Shape to = x.shape();
   to.erase(axis);
   if (Tensor piece = piece_of(x, axis, position, 1, to); piece.defined()) return piece;
-  return record(kSelect, {x.node()}, to, x.dtype(), SelectAttributes{axis, position}, where);
+  return record(composing() ? kSelect : kSelectAt, {x.node()}, to, x.dtype(),
+                SelectAttributes{position, axis}, where);
 }
 
 Tensor flip(const Tensor& x, const Axes& axes, Where where) {

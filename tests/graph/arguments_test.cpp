@@ -23,6 +23,112 @@ void expect_no_new_plans(F&& step) {
             0);
 }
 
+TEST(Positions, SlicesWhoseGradientsAreAsked) {
+  const Tensor x = trainable(ramp({640, 6}, kF64));
+  const auto at = numbers(x);
+  expect_no_new_plans([&](int i) {
+    const Tensor batch = slice(x, 0, {i, i + 10});
+    const auto g = numbers(gradients(sum(square(batch)), {x})[0]);
+    for (const int row : {0, i - 1, i, i + 9, i + 10, 639}) {
+      if (row < 0) continue;
+      const bool inside = row >= i && row < i + 10;
+      ASSERT_EQ(g[row * 6 + 2], inside ? 2 * at[row * 6 + 2] : 0) << i << " " << row;
+    }
+  });
+}
+
+TEST(Positions, SlicesAcrossRowsAndInSteps) {
+  const Tensor x = ramp({6, 640}, kF64);
+  eval(x);
+  const auto at = numbers(x);
+  const auto want = [&](int first, int last, int step) {
+    double sum = 0;
+    for (int row = 0; row < 6; ++row) {
+      for (int i = first; i < last; i += step) sum += at[row * 640 + i] * at[row * 640 + i];
+    }
+    return sum;
+  };
+  expect_no_new_plans([&](int i) {
+    ASSERT_NEAR(sum(square(slice(x, 1, {i, i + 3}))).item(), want(i, i + 3, 1), 1e-9) << i;
+    ASSERT_NEAR(sum(square(slice(x, 1, {i, i + 30, 7}))).item(), want(i, i + 30, 7), 1e-9) << i;
+    ASSERT_NEAR(sum(square(index(x, {Ellipsis, i}))).item(), want(i, i + 1, 1), 1e-9) << i;
+    ASSERT_EQ(numbers(index(x, {Slice{}, Slice{i + 4, i, -1}}))[3], at[i + 1]) << i;
+  });
+}
+
+TEST(Positions, OfWhatIsPendingAndOfSeveralSlicesAtOnce) {
+  const Tensor x = ramp({640, 8}, kF64), w = ramp({8, 8}, kF64);
+  eval({x, w});
+  const auto at = numbers(x);
+  expect_no_new_plans([&](int i) {
+    const Tensor twice = x * 2, column = slice(slice(twice, 0, {i, i + 20}), 1, {i % 7, i % 7 + 2});
+    const Tensor other = index(twice, {Slice{600 - i, 620 - i}, i % 5});
+    const auto y = numbers(column + unsqueeze(other, 1));
+    for (const int row : {0, 7, 19}) {
+      const double want = 2 * at[(i + row) * 8 + i % 7 + 1] + 2 * at[(600 - i + row) * 8 + i % 5];
+      ASSERT_EQ(y[row * 2 + 1], want) << i << " " << row;
+    }
+    const Tensor product = matmul(x, w), part = slice(product, 0, {i, i + 4});
+    ASSERT_EQ(numbers(part * 3)[5], numbers(index(product, {i, 5}))[0] * 3) << i;
+  });
+}
+
+TEST(Positions, AViewThatIsReadHasThem) {
+  const Tensor x = ramp({640, 6});
+  eval(x);
+  const auto at = numbers(x);
+  expect_no_new_plans([&](int i) {
+    const Tensor t = trainable(x), row = index(t, {i}), rows = slice(t, 0, {i, i + 2});
+    eval({row, rows});
+    ASSERT_EQ(row.data<float>()[2], static_cast<float>(at[i * 6 + 2])) << i;
+    ASSERT_EQ(rows.data<float>()[7], static_cast<float>(at[i * 6 + 7])) << i;
+  });
+}
+
+TEST(Positions, AmountsOfPadding) {
+  const Tensor x = trainable(ramp({4, 3}, kF64));
+  const auto at = numbers(x);
+  const Tensor weights = ramp({604, 5}, kF64);
+  eval(weights);
+  const auto w = numbers(weights);
+  expect_no_new_plans([&](int i) {
+    const Tensor y = pad(x, {{i, 600 - i}, {i % 3, 2 - i % 3}}, 1.5);
+    const Tensor g = gradients(sum(y * weights), {x})[0];
+    const auto values = numbers(y), slopes = numbers(g);
+    ASSERT_EQ(values[(i + 2) * 5 + i % 3 + 1], at[7]) << i;
+    ASSERT_EQ(std::ranges::count(values, 1.5), 604 * 5 - 12 + std::ranges::count(at, 1.5)) << i;
+    ASSERT_EQ(slopes[7], w[(i + 2) * 5 + i % 3 + 1]) << i;
+  });
+}
+
+TEST(Positions, BoxesThatAreReplaced) {
+  const Tensor x = ramp({40, 30}), v = ramp({4, 3}, kF32, 0.02);
+  eval({x, v});
+  const auto at = numbers(x), to = numbers(v);
+  expect_no_new_plans([&](int i) {
+    const int row = i % 30, column = i % 25;
+    const auto y = numbers(index_update(x, {Slice{row, row + 8, 2}, Slice{column, column + 3}}, v));
+    ASSERT_EQ(y[(row + 2) * 30 + column + 1], to[4]) << i;
+    ASSERT_EQ(y[(row + 1) * 30 + column + 1], at[(row + 1) * 30 + column + 1]) << i;
+  });
+}
+
+// A loop over mini-batches that are cut from what requires a gradient.
+TEST(Positions, ALoopOverCutBatchesPlansNothingAnew) {
+  const TwoLayers net;
+  const Tensor data = trainable(ramp({700, 6})), wanted = ramp({700, 3});
+  eval(wanted);
+  expect_no_new_plans([&](int i) {
+    const Tensor x = slice(data, 0, {i, i + 32}), y = slice(wanted, 0, {i, i + 32});
+    const Tensor loss = mean(square(matmul(tanh(matmul(x, net.w1)), net.w2) - y));
+    std::vector<Tensor> by = net.weights();
+    by.push_back(data);
+    std::vector<Tensor> g = gradients(loss, by);
+    g.pop_back();
+    net.update(g, 1e-3);
+  });
+}
+
 TEST(Numbers, TheClassThatIsIgnored) {
   const Tensor x = trainable(ramp({6, 5}, kF64));
   const Tensor target = tensor<int64_t>({4, 3, 2, 1, 0, 4});
