@@ -1,7 +1,5 @@
 // Macro ops: where no kernel fits one, a plan is made for the operations that it stands for.
 #include <algorithm>
-#include <memory_resource>
-#include <unordered_map>
 
 #include "graph/plan.h"
 
@@ -29,56 +27,105 @@ void force_compositions(bool on) {
   compositions_forced = on;
 }
 
-// Copies nodes, inputs first, putting compositions in their places.
+// Copies nodes, inputs first, putting compositions in their places. Nodes that are settled have a
+// mark, and their places among `settled_` as index: nothing walks a graph meanwhile, since
+// compositions only record.
 class ComposedGraph::Copier {
  public:
-  // What stands for this node of the original. Of a composed op with several results: nothing.
+  Copier() : mark_(next_mark()) {}
+
+  // What stands for a node of the original. Of a composed op with several results: nothing.
   Tensor copy(Node* node, int position) {
     position_ = position;
-    return become(node, is_leaf(*node) ? copy_of_leaf(*node) : again(*node, true));
+    made_ = -1;
+    const Tensor made = is_leaf(*node) ? copy_of_leaf(*node) : again(*node, true);
+    settle(node, made);
+    return made;
   }
-  int origin(const Node* node) const { return origins_.at(node); }
+  Node* copy_of(const Node* original) const { return place_of(original).other.node(); }
+
+  // Of each node of a graph of copies that was walked: where in the original it comes from.
+  std::vector<int> origins_in(const PendingGraph& graph) const {
+    std::vector<int> origins(graph.nodes.size());
+    for (const Settled& s : settled_) {
+      if (s.node->index < graph.nodes.size() && graph.nodes[s.node->index] == s.node)
+        origins[s.node->index] = s.origin;
+    }
+    return origins;
+  }
 
   // A recorded composition, of whose parts some are macro ops in turn.
   Tensor settled(const Tensor& root) {
-    std::vector<std::pair<Node*, int32_t>> stack{{root.node(), 0}};
-    while (!stack.empty()) {
-      auto& [node, next] = stack.back();
-      if (became_.contains(node)) {
-        stack.pop_back();
+    const size_t bottom = stack_.size();
+    stack_.emplace_back(root.node(), 0);
+    while (stack_.size() > bottom) {
+      auto& [node, next] = stack_.back();
+      if (node->mark == mark_) {
+        stack_.pop_back();
       } else if (!is_leaf(*node) && next < node->input_count) {
         Node* const in = node->inputs[next++];
-        if (!became_.contains(in)) stack.emplace_back(in, 0);
+        if (in->mark != mark_) stack_.emplace_back(in, 0);
       } else {
         Node* const done = node;
-        stack.pop_back();
+        stack_.pop_back();
         parts_.push_back(handle(done));
-        become(done, is_leaf(*done) ? parts_.back() : again(*done, false));
+        made_ = -1;
+        settle(done, is_leaf(*done) ? parts_.back() : again(*done, false));
       }
     }
-    return became_.at(root.node());
+    return place_of(root.node()).other;
   }
 
  private:
+  struct Settled {
+    const Node* node;
+    Tensor other;  // what stands for it
+    int origin;
+    int results;  // of a composed op with several: among `results_`
+  };
+
+  // What stands for a node stands for itself, too.
+  void settle(Node* node, const Tensor& other) {
+    list(node, other, made_);
+    if (other.defined() && other.node()->mark != mark_) list(other.node(), other, -1);
+  }
+  void list(Node* node, const Tensor& other, int results) {
+    node->mark = mark_;
+    node->index = static_cast<uint32_t>(settled_.size());
+    settled_.push_back({node, other, position_, results});
+  }
+  const Settled& place_of(const Node* node) const {
+    if (node->mark != mark_) throw Error("a composition evaluates what it records", node->where);
+    return settled_[node->index];
+  }
+
   // Copies, or keeps a part of a composition whose inputs stay as they are.
-  Tensor again(Node& node, bool copies) {
-    if (node.op->kind == Kind::kOutput) {
-      const auto found = results_.find(node.inputs[0]);
-      if (found != results_.end()) return found->second[node.attributes<OutputAttributes>().which];
-    }
-    std::vector<Tensor> inputs;
+  Tensor again(Node& node, bool original) {
     // Of a result only the kernel counts, not what is kept with it.
-    const auto given = node.input_span();
-    for (Node* in : node.op->kind == Kind::kOutput ? given.first(1) : given) {
-      inputs.push_back(became_.at(in));
-      copies |= inputs.back().node() != in;
+    const bool is_result = node.op->kind == Kind::kOutput;
+    const auto given = is_result ? node.input_span().first(1) : node.input_span();
+    if (is_result) {
+      const int results = place_of(given[0]).results;
+      if (results >= 0) return results_[results][node.attributes<OutputAttributes>().which];
     }
-    if (is_composed(node)) return composed(node, inputs);
-    if (!copies) return handle(&node);
-    const std::vector<Node*> nodes = node.op->kind == Kind::kOutput
-                                         ? std::vector<Node*>{inputs[0].node()}
-                                         : nodes_by_slot(node, inputs);
-    return record(*node.op, nodes, node.shape, node.dtype, node.words(), node.where);
+    if (is_composed(node)) {
+      std::vector<Tensor> inputs;
+      for (const Node* in : given) inputs.push_back(place_of(in).other);
+      return composed(node, inputs);
+    }
+    const int slots = is_result ? 1 : node.slots();
+    Node* few[Node::kInline];
+    std::vector<Node*> many(slots > Node::kInline ? slots : 0);
+    Node** const nodes = many.empty() ? few : many.data();
+    bool same = !original;
+    for (int slot = 0; slot < slots; ++slot) {
+      const int at = node.place_of(slot);
+      nodes[slot] = at < 0 ? nullptr : place_of(given[at]).other.node();
+      same &= at < 0 || nodes[slot] == given[at];
+    }
+    if (same) return handle(&node);
+    return record(*node.op, std::span<Node* const>(nodes, slots), node.shape, node.dtype,
+                  node.words(), node.where);
   }
 
   Tensor composed(const Node& node, std::span<const Tensor> inputs) {
@@ -86,6 +133,7 @@ class ComposedGraph::Copier {
     for (Tensor& r : results) {
       if (r.defined()) r = settled(r);
     }
+    made_ = -1;
     const Tensor first = results[0];
     if (node.op->outputs == 1) {
       if (first.shape() != node.shape || first.dtype() != node.dtype)
@@ -94,25 +142,18 @@ class ComposedGraph::Copier {
                     node.where);
       return first;
     }
-    results_.emplace(&node, std::move(results));
+    made_ = static_cast<int>(results_.size());
+    results_.push_back(std::move(results));
     return {};
   }
 
-  Tensor become(const Node* node, const Tensor& other) {
-    became_.emplace(node, other);
-    if (other.defined()) {
-      became_.emplace(other.node(), other);
-      origins_.emplace(other.node(), position_);
-    }
-    return other;
-  }
-
+  const uint64_t mark_;
   int position_ = 0;
-  std::pmr::monotonic_buffer_resource pool_;
-  std::pmr::unordered_map<const Node*, Tensor> became_{&pool_};
-  std::unordered_map<const Node*, std::vector<Tensor>> results_;  // of composed ops with several
-  std::pmr::unordered_map<const Node*, int> origins_{&pool_};
+  int made_ = -1;  // the results of the op that was composed last, if it has several
+  std::vector<Settled> settled_;
+  std::vector<std::vector<Tensor>> results_;  // of composed ops with several
   std::vector<Tensor> parts_;  // of compositions: what others have taken the place of is gone else
+  std::vector<std::pair<Node*, int32_t>> stack_;
 };
 
 std::vector<Tensor> without_compositions(const std::vector<Tensor>& recorded) {
@@ -129,10 +170,9 @@ ComposedGraph::ComposedGraph(const PendingGraph& original) {
   const NoGrad no_gradients;
   Copier copier;
   copies.reserve(original.nodes.size());
-  for (size_t i = 0; i < original.nodes.size(); ++i) {
+  for (size_t i = 0; i < original.nodes.size(); ++i)
     copies.push_back(copier.copy(original.nodes[i], static_cast<int>(i)));
-  }
-  for (const Node* root : original.roots) graph.roots.push_back(copies[root->index].node());
+  for (const Node* root : original.roots) graph.roots.push_back(copier.copy_of(root));
   for (size_t i = 0; i < original.nodes.size(); ++i) {
     if (original.wanted[i]) graph.roots.push_back(copies[i].node());
   }
@@ -142,10 +182,10 @@ ComposedGraph::ComposedGraph(const PendingGraph& original) {
   for (size_t i = 0; i < original.nodes.size(); ++i) {
     if (original.wanted[i]) graph.wanted[copies[i].node()->index] = 1;
   }
-  for (const Node* node : graph.nodes) {
-    const int at = copier.origin(node);
-    origin.push_back(at);
-    graph.donatable.push_back(copies[at].node() == node && original.donatable[at]);
+  origin = copier.origins_in(graph);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const int at = origin[i];
+    graph.donatable.push_back(copies[at].node() == graph.nodes[i] && original.donatable[at]);
   }
 }
 
@@ -160,6 +200,8 @@ std::unique_ptr<Plan> make_plan(const PendingGraph& graph) {
     const bool same = composed.copies[at].node() == composed.graph.nodes[leaf];
     return same && is_leaf(*graph.nodes[at]) ? at : -1;
   };
+  // What has a position as an argument is no part of a composition.
+  for (PlanMove& move : std::span(plan->moves).subspan(1)) move.node = composed.origin[move.node];
   for (PlanValue& value : plan->values) {
     if (value.place != PlanValue::Place::kLeaf && value.place != PlanValue::Place::kScalar)
       continue;
@@ -171,6 +213,7 @@ std::unique_ptr<Plan> make_plan(const PendingGraph& graph) {
     plan->constants.push_back(handle(&leaf));
   }
   for (PlanStep& step : plan->steps) {
+    if (step.positioned >= 0) step.positioned = composed.origin[step.positioned];
     if (step.kept && (step.kept->leaf = given(step.kept->leaf)) < 0) step.kept.reset();
   }
   for (int& source : plan->steady.sources) source = given(source);
@@ -189,6 +232,3 @@ std::unique_ptr<Plan> make_plan(const PendingGraph& graph) {
 }
 
 }  // namespace glia
-  // What has a position as an argument is no part of a composition.
-  for (PlanMove& move : std::span(plan->moves).subspan(1)) move.node = composed.origin[move.node];
-    if (step.positioned >= 0) step.positioned = composed.origin[step.positioned];
