@@ -100,7 +100,7 @@ std::vector<Tensor> compose_rms_norm(const Recorded& one, std::span<const Tensor
 }
 Tensor batch_rms_norm(const Recorded& one, std::span<const Tensor> in,
                       std::span<const bool> batched, int64_t size) {
-  if (batched[1]) return {};
+  if (batched[1] || batched[2]) return {};
   return record(one.op(), {in[0].node(), in[1].node(), in[2].node()}, batched_shape(one, size),
                 one.dtype(), one.words(), one.where());
 }

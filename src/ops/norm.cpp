@@ -87,7 +87,7 @@ std::vector<Tensor> compose_layer_norm(const Recorded& one, std::span<const Tens
 }
 Tensor batch_layer_norm(const Recorded& one, std::span<const Tensor> in,
                         std::span<const bool> batched, int64_t size) {
-  if (batched[1] || batched[2]) return {};
+  if (batched[1] || batched[2] || batched[3]) return {};
   return record(one.op(), {in[0].node(), in[1].node(), in[2].node(), in[3].node()},
                 batched_shape(one, size), one.dtype(), one.words(), one.where());
 }

@@ -65,40 +65,41 @@ inline std::vector<MacroCase> macro_cases() {
   add({"var", "all", {{s, 3}}, {{1, 1}}, {3, bits(1)}});
 
   // Norms.
+  const MacroInput eps = number(1e-5);
   for (unsigned weighted : {1u, 2u, 4u, 8u, 15u})
     add({"standardize",
          "",
-         {{{2, 3, 4}, 2, 1}},
+         {{{2, 3, 4}, 2, 1}, eps},
          {{2, 3, 4}, {2, 3, 1}, {2, 3, 1}, {2, 3, 1}},
-         {4, bits(1e-5)},
+         {4},
          true,
          1e-5,
          weighted});
-  add({"layer_norm", "", {{{2, 3, 4}, 2, 1}, {{4}}, {{4}}}, {{2, 3, 4}}, {1, bits(1e-5)}});
+  add({"layer_norm", "", {{{2, 3, 4}, 2, 1}, {{4}}, {{4}}, eps}, {{2, 3, 4}}, {1}});
   add({"layer_norm",
        "two axes, no bias",
-       {{{2, 3, 4}, 2, 1}, {{3, 4}}, absent()},
+       {{{2, 3, 4}, 2, 1}, {{3, 4}}, absent(), eps},
        {{2, 3, 4}},
-       {2, bits(1e-5)}});
+       {2}});
   add({"layer_norm",
        "nothing but x",
-       {{{2, 3, 4}, 2, 1}, absent(), absent()},
+       {{{2, 3, 4}, 2, 1}, absent(), absent(), eps},
        {{2, 3, 4}},
-       {1, bits(1e-5)}});
+       {1}});
   for (unsigned weighted : {1u, 7u}) {
     add({"batch_norm",
          "",
-         {{{5, 2, 4}, 2, 1}, {{4}}, {{4}}},
+         {{{5, 2, 4}, 2, 1}, {{4}}, {{4}}, eps},
          {{5, 2, 4}, {4}, {4}},
-         {3, bits(1e-5)},
+         {3},
          true,
          1e-5,
          weighted});
     add({"batch_norm",
          "no weight",
-         {{{5, 2, 4}, 2, 1}, absent(), absent()},
+         {{{5, 2, 4}, 2, 1}, absent(), absent(), eps},
          {{5, 2, 4}, {4}, {4}},
-         {3, bits(1e-5)},
+         {3},
          true,
          1e-5,
          weighted});
@@ -109,9 +110,10 @@ inline std::vector<MacroCase> macro_cases() {
            given ? "" : "no weight",
            {{{2, 5, 4}, 2, 1},
             given ? MacroInput{{4}} : absent(),
-            given ? MacroInput{{4}} : absent()},
+            given ? MacroInput{{4}} : absent(),
+            eps},
            {{2, 5, 4}, {2, 2}, {2, 2}},
-           {2, bits(1e-5)},
+           {2},
            true,
            1e-5,
            weighted});
@@ -121,9 +123,9 @@ inline std::vector<MacroCase> macro_cases() {
          "",
          {{{3, 2, 9}, 2, 1}, {{3, groups}}, {{3, groups}, 0.5, 1}, {{9}}, {{3, 2, 9}}},
          {{3, 2, 9}, {9}, {9}},
-         {groups, bits(1e-5)}});
-  add({"rms_norm", "", {{{2, 3, 4}, 2, 1}, {{4}}}, {{2, 3, 4}}, {1, bits(1e-5)}});
-  add({"rms_norm", "two axes", {{{2, 3, 4}, 2, 1}, absent()}, {{2, 3, 4}}, {2, bits(1e-5)}});
+         {groups}});
+  add({"rms_norm", "", {{{2, 3, 4}, 2, 1}, {{4}}, eps}, {{2, 3, 4}}, {1}});
+  add({"rms_norm", "two axes", {{{2, 3, 4}, 2, 1}, absent(), eps}, {{2, 3, 4}}, {2}});
 
   // Products.
   add({"linear", "", {{{2, 3, 4}}, {{5, 4}}, {{5}}}, {{2, 3, 5}}});
@@ -146,24 +148,24 @@ inline std::vector<MacroCase> macro_cases() {
          {{s, 3}, {s, 0.5, 0.5}, {{4}}, {{4}}},
          {each},
          {reduction}});
-    const MacroInput target = integers({3}, {2, -100, 0});
+    const MacroInput target = integers({3}, {2, -100, 0}), ignored = integers({}, {-100});
     add({"cross_entropy",
          "",
-         {{s, 3}, target, absent(), absent(), absent()},
+         {{s, 3}, target, absent(), ignored, absent(), absent()},
          {row},
-         {reduction, -100}});
+         {reduction}});
     add({"cross_entropy",
          "weights and smoothing",
-         {{s, 3}, target, {{4}, 0.5, 1}, number(0.9), number(0.025)},
+         {{s, 3}, target, {{4}, 0.5, 1}, ignored, number(0.9), number(0.025)},
          {row},
-         {reduction, -100}});
+         {reduction}});
     add({"cross_entropy",
          "probabilities",
-         {{s, 3}, {s, 0.4, 0.5}, absent(), number(0.9), number(0.025)},
+         {{s, 3}, {s, 0.4, 0.5}, absent(), absent(), number(0.9), number(0.025)},
          {row},
-         {reduction, -100}});
-    add({"nll_loss", "", {{s, 3}, target, absent()}, {row}, {reduction, -100}});
-    add({"nll_loss", "weights", {{s, 3}, target, {{4}, 0.5, 1}}, {row}, {reduction, -100}});
+         {reduction}});
+    add({"nll_loss", "", {{s, 3}, target, absent(), ignored}, {row}, {reduction}});
+    add({"nll_loss", "weights", {{s, 3}, target, {{4}, 0.5, 1}, ignored}, {row}, {reduction}});
   }
 
   // Attention and recurrent layers.
