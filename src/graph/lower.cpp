@@ -20,8 +20,7 @@ int Lowering::new_value(PlanValue::Place place, int64_t bytes, int node, int sou
 }
 
 const Lowering::Located& Lowering::locate(int i) {
-  auto found = located_.find(i);
-  if (found != located_.end()) return found->second;
+  if (located_at_[i] >= 0) return located_[located_at_[i]];
   const Node& me = d_.node(i);
   Located at;
   if (d_.is_leaf(i)) {
@@ -48,7 +47,8 @@ const Lowering::Located& Lowering::locate(int i) {
   } else {
     at = {new_value(PlanValue::Place::kArena, me.bytes(), i), Layout::contiguous(me.shape)};
   }
-  return located_.emplace(i, std::move(at)).first->second;
+  located_at_[i] = static_cast<int>(located_.size());
+  return located_.emplace_back(at);
 }
 
 Lowering::Located Lowering::copy(const Located& from, DType dtype) {

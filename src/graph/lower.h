@@ -1,7 +1,7 @@
 // From groups to the steps of a plan.
 #pragma once
 
-#include <memory_resource>
+#include <deque>
 #include <unordered_map>
 #include <vector>
 
@@ -54,8 +54,9 @@ class Lowering {
   const Draft& d_;
   Plan& plan_;
   std::vector<uint8_t>& held_;
-  std::pmr::monotonic_buffer_resource pool_;
-  std::pmr::unordered_map<int, Located> located_{&pool_};
+  std::deque<Located> located_;
+  std::vector<int> located_at_ = std::vector<int>(d_.graph.nodes.size(), -1);  // of each node
+  std::vector<int> value_of_ = std::vector<int>(d_.graph.nodes.size());  // in the group's program
   std::unordered_map<int, std::vector<int>> tuple_outputs_;
 };
 

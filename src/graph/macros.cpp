@@ -8,12 +8,6 @@ namespace {
 
 bool compositions_forced = false;
 
-// A leaf without its value: a plan must not keep that.
-Tensor copy_of_leaf(const Node& node) {
-  if (node.is_computed()) return leaf({}, 0, node.shape, node.dtype);
-  return copy_of_scalar(node);
-}
-
 }  // namespace
 
 bool is_composed(const Node& node) {
@@ -27,18 +21,19 @@ void force_compositions(bool on) {
   compositions_forced = on;
 }
 
-// Copies nodes, inputs first, putting compositions in their places. Nodes that are settled have a
-// mark, and their places among `settled_` as index: nothing walks a graph meanwhile, since
-// compositions only record.
+// Copies what compositions are in the place of an input of, inputs first; all else stays what it
+// is. Nodes that are settled have a mark, and their places among `settled_` as index: nothing walks
+// a graph meanwhile, since compositions only record.
 class ComposedGraph::Copier {
  public:
   Copier() : mark_(next_mark()) {}
+  void reserve(size_t nodes) { settled_.reserve(4 * nodes); }
 
   // What stands for a node of the original. Of a composed op with several results: nothing.
   Tensor copy(Node* node, int position) {
     position_ = position;
     made_ = -1;
-    const Tensor made = is_leaf(*node) ? copy_of_leaf(*node) : again(*node, true);
+    const Tensor made = is_leaf(*node) ? handle(node) : again(*node);
     settle(node, made);
     return made;
   }
@@ -70,7 +65,7 @@ class ComposedGraph::Copier {
         stack_.pop_back();
         parts_.push_back(handle(done));
         made_ = -1;
-        settle(done, is_leaf(*done) ? parts_.back() : again(*done, false));
+        settle(done, is_leaf(*done) ? parts_.back() : again(*done));
       }
     }
     return place_of(root.node()).other;
@@ -99,8 +94,9 @@ class ComposedGraph::Copier {
     return settled_[node->index];
   }
 
-  // Copies, or keeps a part of a composition whose inputs stay as they are.
-  Tensor again(Node& node, bool original) {
+  // A copy, or the node itself if its inputs stay as they are. Effects are copied, all in their
+  // order.
+  Tensor again(Node& node) {
     // Of a result only the kernel counts, not what is kept with it.
     const bool is_result = node.op->kind == Kind::kOutput;
     const auto given = is_result ? node.input_span().first(1) : node.input_span();
@@ -110,14 +106,15 @@ class ComposedGraph::Copier {
     }
     if (is_composed(node)) {
       std::vector<Tensor> inputs;
+      inputs.reserve(given.size());
       for (const Node* in : given) inputs.push_back(place_of(in).other);
       return composed(node, inputs);
     }
-    const int slots = is_result ? 1 : node.slots();
+    const int slots = is_result || node.absent == 0 ? static_cast<int>(given.size()) : node.slots();
     Node* few[Node::kInline];
     std::vector<Node*> many(slots > Node::kInline ? slots : 0);
     Node** const nodes = many.empty() ? few : many.data();
-    bool same = !original;
+    bool same = !node.op->effect;
     for (int slot = 0; slot < slots; ++slot) {
       const int at = node.place_of(slot);
       nodes[slot] = at < 0 ? nullptr : place_of(given[at]).other.node();
@@ -170,6 +167,7 @@ ComposedGraph::ComposedGraph(const PendingGraph& original) {
   const NoGrad no_gradients;
   Copier copier;
   copies.reserve(original.nodes.size());
+  copier.reserve(original.nodes.size());
   for (size_t i = 0; i < original.nodes.size(); ++i)
     copies.push_back(copier.copy(original.nodes[i], static_cast<int>(i)));
   for (const Node* root : original.roots) graph.roots.push_back(copier.copy_of(root));

@@ -1,6 +1,5 @@
 // Lowering, second part: what a backend compiles for a group.
 #include <algorithm>
-#include <unordered_map>
 
 #include "graph/lower.h"
 
@@ -128,7 +127,7 @@ PlanStep Lowering::group_step(const Group& g) {
   start_program(g, outside, &p);
   p.by_parts = g.follows >= 0;
 
-  std::unordered_map<int, int> value_of;
+  p.values.reserve(members.size() + outside.size());
   for (int i : members) {
     const Node& me = d_.node(i);
     const bool reduces = me.op->kind == Kind::kReduce;
@@ -136,7 +135,7 @@ PlanStep Lowering::group_step(const Group& g) {
     const auto operand = [&](int k) {
       if (k >= static_cast<int>(d_.inputs[i].size())) return -1;
       const int in = d_.inputs[i][k];
-      if (d_.computed_in(in, mine)) return value_of.at(in);
+      if (d_.computed_in(in, mine)) return value_of_[in];
       if (me.op->draws)
         return add_input(
             {.action = Program::Action::kInput, .extent = Program::Extent::kScalar, .dtype = kI64},
@@ -164,10 +163,10 @@ PlanStep Lowering::group_step(const Group& g) {
     v.a = a;
     v.b = operand(1);
     v.c = operand(2);
-    value_of[i] = static_cast<int>(p.values.size());
+    value_of_[i] = static_cast<int>(p.values.size());
     p.values.push_back(v);
     if (leaves_group(i, mine)) {
-      p.outputs.push_back({.value = value_of[i]});
+      p.outputs.push_back({.value = value_of_[i]});
       step.outputs.push_back(array(locate(i), me.dtype));
     }
   }

@@ -1,5 +1,6 @@
 // Simplifying: what a graph says twice or in a roundabout way.
-#include <unordered_map>
+#include <algorithm>
+#include <bit>
 
 #include "core/positioned.h"
 #include "graph/draft.h"
@@ -21,11 +22,12 @@ class Simplifier {
     d_.same.resize(n);
     d_.inputs.resize(n);
     d_.needed.assign(n, 0);
-    Known known(static_cast<size_t>(n), &d_.pool);
+    known_.assign(std::bit_ceil(2 * static_cast<size_t>(n) + 1), -1);
+    hashes_.resize(n);
     for (int i = 0; i < n; ++i) {
       d_.same[i] = i;
       if (d_.node(i).op == &kConstantOp && !d_.node(i).is_computed()) {
-        d_.same[i] = find_equal(i, &known);
+        d_.same[i] = find_equal(i);
       } else if (!d_.is_leaf(i)) {
         const Node& me = d_.node(i);
         // Of a result only the kernel counts, not what is kept with it.
@@ -41,7 +43,7 @@ class Simplifier {
               while (!d_.is_leaf(in) && d_.node(in).op->broadcasts) in = d_.inputs[in][0];
             }
           }
-          d_.same[i] = find_equal(i, &known);
+          d_.same[i] = find_equal(i);
         }
       }
       if (d_.graph.wanted[i]) d_.needed[d_.same[i]] = 1;
@@ -50,24 +52,26 @@ class Simplifier {
   }
 
  private:
-  using Known = std::pmr::unordered_multimap<uint64_t, int>;
-
-  int find_equal(int i, Known* known) const {
+  int find_equal(int i) {
     const Node& me = d_.node(i);
     if (me.op->effect || find_positioned(me.op)) return i;
     uint64_t h = mix(reinterpret_cast<uintptr_t>(me.op),
                      static_cast<uint64_t>(me.dtype) | uint64_t{me.absent} << 8);
     for (int in : d_.inputs[i]) h = mix(h, in);
     for (int64_t word : me.words().span()) h = mix(h, word);
-    const auto [begin, end] = known->equal_range(h);
-    for (auto at = begin; at != end; ++at) {
-      const Node& other = d_.node(at->second);
+    const size_t mask = known_.size() - 1;
+    size_t at = h >> 32 & mask;
+    for (; known_[at] >= 0; at = (at + 1) & mask) {
+      const int k = known_[at];
+      if (hashes_[k] != h) continue;
+      const Node& other = d_.node(k);
       if (other.op == me.op && other.dtype == me.dtype && other.shape == me.shape &&
-          other.absent == me.absent && d_.inputs[at->second] == d_.inputs[i] &&
+          other.absent == me.absent && d_.inputs[k] == d_.inputs[i] &&
           std::ranges::equal(other.words().span(), me.words().span()))
-        return at->second;
+        return k;
     }
-    known->emplace(h, i);
+    known_[at] = i;
+    hashes_[i] = h;
     return i;
   }
 
@@ -91,6 +95,9 @@ class Simplifier {
   }
 
   Draft& d_;
+  // A table of nodes that no earlier one equals, by their hashes; -1: a free place.
+  std::vector<int> known_;
+  std::vector<uint64_t> hashes_;
 };
 
 }  // namespace
