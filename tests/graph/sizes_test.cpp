@@ -92,6 +92,31 @@ TEST(Sizes, GradientsAtNewSizesAreThoseOfOneOperationAfterTheOther) {
   }
 }
 
+// What is read across its rows is gathered in blocks.
+TEST(Sizes, TransposedOperandsAreThoseOfTheirCopies) {
+  for (const DType dtype : {kF32, kF64, kBF16, kI32, kU8}) {
+    for (const int64_t rows : {2, 15, 16, 17, 63, 200, 4100}) {
+      for (const int64_t columns : {3, 9, 16, 33, 70, 130}) {
+        const Tensor x = cast(ramp({rows, columns}, kF32, 1), dtype);
+        const Tensor other = cast(ramp({columns, rows}, kF32, 0.5), dtype);
+        const Tensor turned = transpose(x, 0, 1), kept = turned + zeros({columns, rows}, dtype);
+        eval({x, other, kept});
+        const auto of = [&](const Tensor& t) {
+          return numbers(cast(concat({reshape(t * other, {-1}), reshape(max(t * other, {1}), {-1}),
+                                      reshape(t + index(other, {Ellipsis, Slice{0, 1}}), {-1})}),
+                              kF64));
+        };
+        ASSERT_EQ(of(turned), of(kept)) << name(dtype) << " " << rows << " " << columns;
+      }
+    }
+  }
+  const Tensor x = ramp({5, 40, 33}), planes = permute(x, {0, 2, 1});
+  const Tensor whole = planes * 1.0;
+  eval(whole);
+  EXPECT_EQ(numbers(sum(planes * planes, {2})), numbers(sum(whole * whole, {2})));
+  EXPECT_EQ(numbers(permute(x, {2, 1, 0}) * 2.0), numbers(permute(whole, {1, 2, 0}) * 2.0));
+}
+
 TEST(Sizes, MoreThanAThousandLengthsKeepTheirPlans) {
   if (eager()) GTEST_SKIP() << "there are no plans of several operations";
   const Tensor all = ramp({1500, 2});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "backend/cpu/gathered.h"
 #include "backend/cpu/jit/loops.h"
 #include "backend/cpu/simd/tile.h"
 #include "backend/cpu/strided.h"
@@ -17,7 +18,7 @@ using Sink = Program::Sink;
 
 constexpr int64_t kChunkElements = 1 << 15;  // the least that is worth a thread's while
 constexpr int64_t kMaxChunks = 64;
-constexpr int64_t kMadeElements = 4096;  // of an array made for a part of the space
+constexpr int64_t kMadeElements = 4096;  // of an array made for a part of the space, by itself
 constexpr int64_t kWideColumns = 4096;   // columns that are cut rather than rows,
 constexpr int64_t kManyRows = 64;        // unless a chunk has so many of these
 constexpr int64_t kLargestElement = 8;   // bytes
@@ -47,6 +48,7 @@ class Generated final : public FusedKernel {
     for (const auto& made : loops_->made) {
       const Program::Value& v = p.values[made.value];
       strided_.push_back(made.random ? StridedInput() : StridedInput(p.space, v));
+      if (!made.random) made_elements_ = std::max(made_elements_, elements_together(p.space, v));
     }
     if (p.many) return;
     cut();
@@ -189,7 +191,7 @@ class Generated final : public FusedKernel {
     chunk_cols = whole_units(chunk_cols);
     piece_ = piece_of(chunk_rows, chunk_cols);
     if (!loops_->made.empty()) {
-      const Size most = piece_of(kMadeElements, cols);
+      const Size most = piece_of(made_elements_, cols);
       made_stride_ = aligned(most.rows * most.columns * kLargestElement) + 64;
     }
 
@@ -219,9 +221,9 @@ class Generated final : public FusedKernel {
   // whole: it has whole rows, or one.
   Size piece_of(int64_t rows, int64_t columns) const {
     if (loops_->made.empty()) return {rows, columns};
-    if (!resident()) columns = std::min(columns, whole_units(kMadeElements));
+    if (!resident()) columns = std::min(columns, whole_units(made_elements_));
     if (columns < cols_) return {1, columns};
-    return {std::clamp<int64_t>(kMadeElements / columns, 1, rows), columns};
+    return {std::clamp<int64_t>(made_elements_ / columns, 1, rows), columns};
   }
 
   // Columns are reduced into an output of the accumulated dtype where one group has all their rows;
