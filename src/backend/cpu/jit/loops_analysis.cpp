@@ -279,11 +279,12 @@ bool Generator::sums_many_rows(const Program::Output& output) const {
 
 // All that the code depends on, after choose_kind(): of the sizes only what decides something.
 std::string Generator::form() const {
-  std::vector<int64_t> words = {
-      avx512_,           are_large_,
-      program_.many,     program_.row_resident,
-      program_.by_parts, program_.input_arrays,
-      flattened_,        loops_->kind == Loops::Kind::kFlat ? 0 : loops_->cols};
+  std::vector<int64_t> words;
+  words.reserve(9 + 10 * program_.values.size() + 5 * program_.outputs.size());
+  words = {avx512_,           are_large_,
+           program_.many,     program_.row_resident,
+           program_.by_parts, program_.input_arrays,
+           flattened_,        loops_->kind == Loops::Kind::kFlat ? 0 : loops_->cols};
   for (const Program::Value& v : program_.values) {
     for (const int64_t word : {int64_t(v.action), int64_t(v.extent), int64_t(v.dtype),
                                int64_t(v.code), int64_t(v.reduce), int64_t{v.a}, int64_t{v.b},
