@@ -187,6 +187,31 @@ TEST(Gather, TakeAlongEveryAxis) {
   expect_values(take(x, zeros({0}, kI32), 0), {0, 3, 2}, {});
 }
 
+// Into one number everywhere, row by row: what a gradient of gather is, and sums that begin at 3.
+TEST(Scatter, AddsToWhatIsOneNumberEverywhere) {
+  for (const int64_t rows : {1, 7, 8, 9, 40}) {
+    for (const int64_t size : {1, 5, 300}) {
+      const int64_t count = 6;
+      std::vector<int64_t> at;
+      std::vector<double> expected(static_cast<size_t>(rows * size), 3), source;
+      for (int64_t i = 0; i < rows * count; ++i) {
+        at.push_back((i * 7 + i / 5) % size);
+        source.push_back(static_cast<double>(i % 11) - 4);
+        expected[i / count * size + at.back()] += source.back();
+      }
+      const Tensor indices = from_vector(at, {rows, count});
+      const Tensor given = from_vector(source, {rows, count});
+      for (const DType dtype : {kF32, kF64, kI64}) {
+        const Tensor base = full({rows, size}, 3, dtype);
+        EXPECT_EQ(scatter_add(base, indices, cast(given, dtype), 1).to_vector<double>(), expected)
+            << name(dtype) << " " << rows << " " << size;
+        EXPECT_EQ(scatter_add(base + 0, indices, cast(given, dtype), 1).to_vector<double>(),
+                  expected);
+      }
+    }
+  }
+}
+
 TEST(Gather, GatherAndScatterAddAreTorchs) {
   const Tensor x = reshape(arange(6), {2, 3}), at = tensor<int64_t>({{2, 0}, {1, -1}});
   expect_values(gather(x, at, 1), {2, 2}, {2, 0, 4, 5});

@@ -155,12 +155,20 @@ void add_by_bins(const Entries<T, I>& e) {
   });
 }
 
+// One number for all elements.
+bool is_filled(const Layout& layout) {
+  for (int i = 0; i < layout.shape.rank(); ++i) {
+    if (layout.shape[i] != 1 && layout.strides[i] != 0) return false;
+  }
+  return true;
+}
+
 template <bool kEach, class T, class I>
 void add_at(const char* op, const KernelCall& call) {
   const Lines x(call.out[0].layout.shape, call.attributes<AxisAttributes>().axis);
-  copy_elements(call.in[0], call.out[0].data, call.out[0].layout);
+  const auto start = [&] { copy_elements(call.in[0], call.out[0].data, call.out[0].layout); };
   const int64_t lines = x.outer * x.inner;
-  if (lines == 0 || call.in[2].numel() == 0) return;
+  if (lines == 0 || call.in[2].numel() == 0) return start();
   const int64_t count = call.in[2].numel() / lines;
   const Contiguous<I> indices(call.in[1]);
   const Contiguous<T> source(call.in[2]);
@@ -176,18 +184,27 @@ void add_at(const char* op, const KernelCall& call) {
   const int64_t blocks = (x.inner + kColumns - 1) / kColumns, elements = count * x.inner;
   const int64_t parts =
       std::min(kMostParts, elements / std::max(4 * x.size * x.inner, kFewElements));
-  if (x.outer < kItems && parts > 1) return add_by_parts<T>(x.outer, parts, slice);
+  if (x.outer < kItems && parts > 1) {
+    start();
+    return add_by_parts<T>(x.outer, parts, slice);
+  }
   if (x.outer * blocks < kItems && elements > kFewElements && num_threads() > 1 &&
       std::max(count, x.size) <= UINT32_MAX) {
+    start();
     for (int64_t o = 0; o < x.outer; ++o) add_by_bins(slice(o));
     return;
   }
+  // The zeros of a gradient are written slice by slice, which is then in cache.
+  const bool fills = blocks == 1 && x.outer >= kItems && is_filled(call.in[0].layout);
+  if (!fills) start();
+  const int64_t length = fills ? std::max(count, x.size) : count;
   const int64_t together =
-      kFewElements / 4 / std::max<int64_t>(std::min(x.inner, kColumns) * count, 1);
+      kFewElements / 4 / std::max<int64_t>(std::min(x.inner, kColumns) * length, 1);
   parallel_pieces(x.outer * blocks, together, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t c = i % blocks * kColumns;
       const auto e = slice(i / blocks);
+      if (fills) std::fill_n(e.target, x.size * x.inner, *call.in[0].as<const T>());
       e.add(e.target, 0, count, c, std::min(kColumns, x.inner - c));
     }
   });
