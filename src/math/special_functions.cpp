@@ -178,9 +178,8 @@ double von_mises_tail(double concentration, double x) {
   if (x <= -kPi) return 0;
   if (concentration > kNormal) return std::erfc(-x * std::sqrt(concentration / 2)) / 2;
   double sum = 0;
-  each_bessel_ratio(
-      30 + std::ceil(9 * std::sqrt(concentration)), concentration,
-      [&](double n, double ratio) { sum = ratio * (std::sin(n * x) / n + sum); });
+  each_bessel_ratio(30 + std::ceil(9 * std::sqrt(concentration)), concentration,
+                    [&](double n, double ratio) { sum = ratio * (std::sin(n * x) / n + sum); });
   const double p = 0.5 + x / (2 * kPi) + sum / kPi;
   if (p > kSmall) return p;
   const auto density = [concentration](double t) {
@@ -213,8 +212,7 @@ double von_mises_at(double concentration, double p) {
     (at > p ? high : low) = x;
     // Newton's step on the logarithm, which bends less.
     const double half = std::sin(x / 2);
-    const double step =
-        std::log(at / p) * at * scale * std::exp(2 * concentration * half * half);
+    const double step = std::log(at / p) * at * scale * std::exp(2 * concentration * half * half);
     const double next = x - step;
     if (next == x) break;
     x = next > low && next < high ? next : (low + high) / 2;

@@ -38,9 +38,11 @@ TEST(Information, EntropiesOfKnownProbabilities) {
   expect_values(entropy(counts, 2, 0), {2}, {1, 0.8112781}, 1e-6);
   const Tensor p = tensor<double>({0.5, 0.5}), q = tensor<double>({0.25, 0.75});
   EXPECT_NEAR(kl_divergence(p, q).item(), 0.5 * std::log(4.0 / 3), 1e-14);
-  EXPECT_NEAR(information::cross_entropy(p, q).item() - entropy(p).item(), kl_divergence(p, q).item(), 1e-14);
+  EXPECT_NEAR(information::cross_entropy(p, q).item() - entropy(p).item(),
+              kl_divergence(p, q).item(), 1e-14);
   EXPECT_EQ(kl_divergence(tensor<double>({0.5, 0.5}), tensor<double>({1, 0})).item(), INFINITY);
-  EXPECT_EQ(information::cross_entropy(tensor<double>({0.5, 0.5}), tensor<double>({1, 0})).item(), INFINITY);
+  EXPECT_EQ(information::cross_entropy(tensor<double>({0.5, 0.5}), tensor<double>({1, 0})).item(),
+            INFINITY);
   EXPECT_EQ(kl_divergence(tensor<double>({1, 0}), tensor<double>({1, 0})).item(), 0);
   EXPECT_NEAR(js_divergence(tensor<double>({1, 0}), tensor<double>({0, 1}), 2).item(), 1, 1e-14);
   EXPECT_TRUE(std::isnan(entropy(tensor<double>({0.5, -0.5, 1})).item()));
@@ -85,7 +87,8 @@ TEST(Information, Gradients) {
   const Tensor p = glia::test::numbers({2, 4}) * 0.4 + 0.5,
                q = glia::test::numbers({2, 4}, 3) * 0.4 + 0.5;
   EXPECT_EQ(gradcheck([](const In& t) { return entropy(t[0], 2); }, {p}), "");
-  EXPECT_EQ(gradcheck([](const In& t) { return information::cross_entropy(t[0], t[1]); }, {p, q}), "");
+  EXPECT_EQ(gradcheck([](const In& t) { return information::cross_entropy(t[0], t[1]); }, {p, q}),
+            "");
   EXPECT_EQ(gradcheck([](const In& t) { return kl_divergence(t[0], t[1], {}, 0); }, {p, q}), "");
   EXPECT_EQ(gradcheck([](const In& t) { return js_divergence(t[0], t[1]); }, {p, q}), "");
   EXPECT_EQ(gradcheck([](const In& t) { return renyi_entropy(t[0], 0.4); }, {p}), "");

@@ -57,8 +57,8 @@ TEST(Summation, AlongAxes) {
   EXPECT_EQ(stable_sum(zeros({0})).item(), 0);
   EXPECT_EQ(stable_sum(ones({7}, kBF16)).dtype(), kBF16);
   EXPECT_EQ(gradcheck([](const In& t) { return stable_sum(square(t[0]), {.axis = 1}); }, {x}), "");
-  expect_same(vmap([](const In& t) { return stable_sum(t[0], {.axis = 0}); })({x}),
-              sum(x, {1}), 1e-13);
+  expect_same(vmap([](const In& t) { return stable_sum(t[0], {.axis = 0}); })({x}), sum(x, {1}),
+              1e-13);
   EXPECT_NE(message_of<ShapeError>([&] { stable_sum(x, {.axis = 3}); }), "");
   EXPECT_NE(message_of([] { stable_sum(Tensor()); }), "");
 }
@@ -89,12 +89,17 @@ TEST(Summation, LogarithmsOfSums) {
 
 TEST(SpecialOfDistributions, KnownValues) {
   // mpmath 1.3, 30 digits.
-  expect_values(
-      betainc(tensor<double>({2, 0.5, 30, 40, 0.01}), tensor<double>({3, 0.5, 2, 80, 5}),
-              tensor<double>({0.3, 0.1, 0.2, 0.34, 0.5})),
-      {5}, {0.34829999999999998, 0.20483276469913346, 2.6843545600000044e-20, 0.56970357953411341, 0.99988978428855419}, 1e-12);
+  expect_values(betainc(tensor<double>({2, 0.5, 30, 40, 0.01}), tensor<double>({3, 0.5, 2, 80, 5}),
+                        tensor<double>({0.3, 0.1, 0.2, 0.34, 0.5})),
+                {5},
+                {0.34829999999999998, 0.20483276469913346, 2.6843545600000044e-20,
+                 0.56970357953411341, 0.99988978428855419},
+                1e-12);
   expect_values(log_iv(tensor<double>({0, 1, -3, 40, 2}), tensor<double>({1, 0.5, 10, 3, 1e5})),
-                {5}, {0.23591435850717865, -1.3552054470253345, 7.4721486171486275, -94.047193133169045, 99993.324579984216}, 1e-9);
+                {5},
+                {0.23591435850717865, -1.3552054470253345, 7.4721486171486275, -94.047193133169045,
+                 99993.324579984216},
+                1e-9);
   EXPECT_TRUE(std::isnan(betainc(-1.0, 1.0, 0.5).item()));
   EXPECT_TRUE(std::isnan(betainc(1.0, 1.0, 1.5).item()));
   EXPECT_TRUE(std::isnan(log_iv(0.5, 1.0).item()));

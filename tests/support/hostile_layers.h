@@ -1,5 +1,5 @@
-// Calls of convolutions, pools, pictures, activations, norms, losses and their layers with arguments
-// as far out as their types go.
+// Calls of convolutions, pools, pictures, activations, norms, losses and their layers with
+// arguments as far out as their types go.
 #pragma once
 
 #include <functional>

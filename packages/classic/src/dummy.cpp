@@ -30,9 +30,9 @@ DummyClassifier& DummyClassifier::fit(const Tensor& x, const Tensor& y, const Te
   const std::vector<int64_t> names = targets.classes.to_vector<int64_t>();
   if (options_.strategy == DummyClassifierStrategy::kConstant &&
       position(names, options_.constant) < 0)
-    throw ValueError(std::string(op) + ": constant = " + std::to_string(options_.constant) +
-                         " is no class of y",
-                     where);
+    throw ValueError(
+        std::string(op) + ": constant = " + std::to_string(options_.constant) + " is no class of y",
+        where);
   std::vector<double> prior(names.size());
   double total = 0;
   const auto codes = targets.codes.to_vector<int64_t>();
@@ -93,9 +93,8 @@ Tensor DummyClassifier::predict_proba(const Tensor& x, Where where) const {
 
 StateDict DummyClassifier::state_dict(Where where) const {
   require_fitted("DummyClassifier.state_dict", fitted(), where);
-  return {{"classes", classes},
-          {"class_prior", class_prior},
-          {"n_features_in", tensor(n_features_in)}};
+  return {
+      {"classes", classes}, {"class_prior", class_prior}, {"n_features_in", tensor(n_features_in)}};
 }
 
 void DummyClassifier::load_state_dict(const StateDict& state, Where where) {

@@ -23,7 +23,8 @@ Tensor by_svd(const Centred& c, double alpha) {
 Tensor by_cholesky(const Centred& c, double alpha) {
   const int64_t n = c.x.size(0), d = c.x.size(1);
   const Tensor across = transpose(c.x);
-  if (d <= n) return solve_definite(matmul(across, c.x) + alpha * eye(d, kF64), matmul(across, c.y));
+  if (d <= n)
+    return solve_definite(matmul(across, c.x) + alpha * eye(d, kF64), matmul(across, c.y));
   return matmul(across, solve_definite(matmul(c.x, across) + alpha * eye(n, kF64), c.y));
 }
 

@@ -98,7 +98,8 @@ int main(int argc, char** argv) try {
       add("ap labels " + name + tag, average_precision_score(yl, sl, how));
       if (average != AreaAverage::kMicro && tag.empty())
         add("roc_auc ovo " + name,
-            roc_auc_score(y, proba, {.average = average, .multi_class = AreaMultiClass::kOneVsOne}));
+            roc_auc_score(y, proba,
+                          {.average = average, .multi_class = AreaMultiClass::kOneVsOne}));
     }
     add("log_loss" + tag, log_loss(y, proba, {.sample_weight = w}));
     add("log_loss binary" + tag, log_loss(yb, in.at("pb_proba"), {.sample_weight = w}));

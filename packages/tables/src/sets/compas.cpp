@@ -22,16 +22,15 @@ const data::RegisterEntry set({
 Table compas(const std::string& folder) {
   const std::string path =
       data::file_in(data::find(data::entry("compas"), folder), "two-years.csv");
-  return read_csv(
-      path,
-      {.columns = {"sex", "age", "age_cat", "race", "juv_fel_count", "juv_misd_count",
-                   "juv_other_count", "priors_count", "days_b_screening_arrest", "c_charge_degree",
-                   "is_recid", "decile_score", "score_text", "two_year_recid"},
-       .types = {{"age", ColumnType::kInteger},
-                 {"priors_count", ColumnType::kInteger},
-                 {"two_year_recid", ColumnType::kInteger},
-                 {"sex", ColumnType::kText},
-                 {"race", ColumnType::kText}}});
+  return read_csv(path, {.columns = {"sex", "age", "age_cat", "race", "juv_fel_count",
+                                     "juv_misd_count", "juv_other_count", "priors_count",
+                                     "days_b_screening_arrest", "c_charge_degree", "is_recid",
+                                     "decile_score", "score_text", "two_year_recid"},
+                         .types = {{"age", ColumnType::kInteger},
+                                   {"priors_count", ColumnType::kInteger},
+                                   {"two_year_recid", ColumnType::kInteger},
+                                   {"sex", ColumnType::kText},
+                                   {"race", ColumnType::kText}}});
 }
 
 }  // namespace glia::tables

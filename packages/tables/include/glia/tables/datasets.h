@@ -9,8 +9,8 @@
 
 namespace glia::tables {
 
-// What is said of a set: its column of targets, and those that must not be looked at, since they say
-// as much or were only known afterwards.
+// What is said of a set: its column of targets, and those that must not be looked at, since they
+// say as much or were only known afterwards.
 struct TableSet {
   std::string name;
   std::string target;
