@@ -69,7 +69,7 @@ Tensor robust_covariance(const Tensor& x, const Tensor& e, const Tensor& bread, 
   const double n = static_cast<double>(x.size(0));
   Tensor meat;
   double factor = 1;
-  if (options.cov_type == CovarianceType::kHAC) {
+  if (options.cov_type == ErrorCovariance::kHAC) {
     const Tensor xe = x * reshape(e, {-1, 1});
     const int64_t lags =
         std::min(x.size(0) - 1,
@@ -84,12 +84,12 @@ Tensor robust_covariance(const Tensor& x, const Tensor& e, const Tensor& bread, 
     if (options.use_correction) factor = n / df_resid;
   } else {
     Tensor squares = square(e);
-    if (options.cov_type == CovarianceType::kHC2 || options.cov_type == CovarianceType::kHC3) {
+    if (options.cov_type == ErrorCovariance::kHC2 || options.cov_type == ErrorCovariance::kHC3) {
       const Tensor rest = 1 - sum(matmul(x, bread) * x, {1});
-      squares = squares / (options.cov_type == CovarianceType::kHC2 ? rest : square(rest));
+      squares = squares / (options.cov_type == ErrorCovariance::kHC2 ? rest : square(rest));
     }
     meat = matmul(transpose(x), x * reshape(squares, {-1, 1}));
-    if (options.cov_type == CovarianceType::kHC1) factor = n / df_resid;
+    if (options.cov_type == ErrorCovariance::kHC1) factor = n / df_resid;
   }
   return factor * matmul(matmul(bread, meat), bread);
 }
@@ -170,7 +170,7 @@ OLSResults fit(const std::string& op, Columns columns, const Tensor& y, const Te
   r.bic = std::log(r.nobs) * static_cast<double>(r.rank) - 2 * r.llf;
   r.condition_number = linalg::cond(weighted).item();
 
-  const bool robust = options.cov_type != CovarianceType::kNonrobust;
+  const bool robust = options.cov_type != ErrorCovariance::kNonrobust;
   r.use_t = options.use_t.value_or(!robust);
   r.cov_params = robust ? robust_covariance(weighted, weighted_resid, r.normalized_cov_params,
                                             r.df_resid, options)

@@ -56,7 +56,7 @@ Tensor decisions(const Estimator& e, const Tensor& x) {
   }
 }
 
-Scorer area(MultiClass multi_class, AreaAverage average, bool probabilities) {
+Scorer area(AreaMultiClass multi_class, AreaAverage average, bool probabilities) {
   return [=](const Estimator& e, const Tensor& x, const Tensor& y, const Tensor& weight) {
     Tensor scores = probabilities ? e.predict_proba(x) : decisions(e, x);
     if (scores.rank() == 2 && scores.size(1) == 2)
@@ -101,11 +101,11 @@ std::map<std::string, Scorer, std::less<>> make_scorers() {
   all["neg_brier_score"] = of_probabilities(brier_score_loss, -1);
   all["d2_log_loss_score"] = of_probabilities(d2_log_loss_score, 1);
   all["d2_brier_score"] = of_probabilities(d2_brier_score, 1);
-  all["roc_auc"] = area(MultiClass::kOneVsRest, AreaAverage::kMacro, false);
-  all["roc_auc_ovr"] = area(MultiClass::kOneVsRest, AreaAverage::kMacro, true);
-  all["roc_auc_ovr_weighted"] = area(MultiClass::kOneVsRest, AreaAverage::kWeighted, true);
-  all["roc_auc_ovo"] = area(MultiClass::kOneVsOne, AreaAverage::kMacro, true);
-  all["roc_auc_ovo_weighted"] = area(MultiClass::kOneVsOne, AreaAverage::kWeighted, true);
+  all["roc_auc"] = area(AreaMultiClass::kOneVsRest, AreaAverage::kMacro, false);
+  all["roc_auc_ovr"] = area(AreaMultiClass::kOneVsRest, AreaAverage::kMacro, true);
+  all["roc_auc_ovr_weighted"] = area(AreaMultiClass::kOneVsRest, AreaAverage::kWeighted, true);
+  all["roc_auc_ovo"] = area(AreaMultiClass::kOneVsOne, AreaAverage::kMacro, true);
+  all["roc_auc_ovo_weighted"] = area(AreaMultiClass::kOneVsOne, AreaAverage::kWeighted, true);
   all["average_precision"] = [](const Estimator& e, const Tensor& x, const Tensor& y,
                                 const Tensor& weight) {
     return average_precision_score(y, decisions(e, x), {.sample_weight = weight});

@@ -320,16 +320,16 @@ TEST(Ols, WhatStatisticsMean) {
   expect_same((narrow(interval, 1, 1, 1) - narrow(interval, 1, 0, 1)) / 2 / reshape(r.bse, {-1, 1}),
               full({4, 1}, 2.0129, kF64), 1e-4);
   // HC0 of residuals that are all as large is nearly the usual one; any of them is symmetric.
-  for (const CovarianceType type :
-       {CovarianceType::kHC0, CovarianceType::kHC1, CovarianceType::kHC2, CovarianceType::kHC3,
-        CovarianceType::kHAC}) {
+  for (const ErrorCovariance type :
+       {ErrorCovariance::kHC0, ErrorCovariance::kHC1, ErrorCovariance::kHC2, ErrorCovariance::kHC3,
+        ErrorCovariance::kHAC}) {
     const OLSResults robust = ols(s.y, s.x, {.cov_type = type});
     expect_same(robust.params, r.params);
     expect_same(robust.cov_params, transpose(robust.cov_params), 1e-14);
     EXPECT_FALSE(robust.use_t);
   }
-  const OLSResults none = ols(s.y, s.x, {.cov_type = CovarianceType::kHAC, .maxlags = 0});
-  expect_same(none.cov_params, ols(s.y, s.x, {.cov_type = CovarianceType::kHC0}).cov_params, 1e-14);
+  const OLSResults none = ols(s.y, s.x, {.cov_type = ErrorCovariance::kHAC, .maxlags = 0});
+  expect_same(none.cov_params, ols(s.y, s.x, {.cov_type = ErrorCovariance::kHC0}).cov_params, 1e-14);
   const PredictionIntervals p = get_prediction(r, s.x);
   expect_same(p.mean, r.fittedvalues, 1e-12);
   EXPECT_TRUE(all(p.obs_ci_lower < p.mean_ci_lower).item<bool>());

@@ -27,7 +27,7 @@ StateDict of_bayes() {
 
 StateDict of_ols() {
   OLSOptions o{.add_constant = number("add_constant", 1) != 0,
-               .cov_type = static_cast<CovarianceType>(number("cov_type", 0)),
+               .cov_type = static_cast<ErrorCovariance>(number("cov_type", 0)),
                .use_correction = number("use_correction", 0) != 0};
   if (options.count("maxlags")) o.maxlags = static_cast<int64_t>(number("maxlags", 0));
   const OLSResults r = ols(in.at("y"), in.at("x"), o, in["sample_weight"]);

@@ -58,7 +58,7 @@ class LinearRegression : public LinearRegressor {
 
 // ---- Statistics -------------------------------------------------------------------------------
 
-enum class CovarianceType {
+enum class ErrorCovariance {
   kNonrobust,
   kHC0,  // White 1980
   kHC1,  // with n / (n - k)
@@ -68,7 +68,7 @@ enum class CovarianceType {
 };
 struct OLSOptions {
   bool add_constant = true;  // a first column of ones
-  CovarianceType cov_type = CovarianceType::kNonrobust;
+  ErrorCovariance cov_type = ErrorCovariance::kNonrobust;
   std::optional<int64_t> maxlags{};  // of kHAC; unset: floor(4 (n / 100)^(2/9))
   bool use_correction = false;       // of kHAC: n / (n - k)
   // Student's t and F, or the normal distribution and chi^2; unset: the first if nonrobust.
