@@ -400,9 +400,9 @@ TweedieRegressor& TweedieRegressor::fit(const Tensor& x, const Tensor& y,
             .solution.to_vector<double>();
     double fall = 0;
     for (int64_t j = 0; j < k; ++j) fall += g[j] * step[j];
-    // So near the end the objective has no digits left to tell: the whole step, twice.
+    // So near the end the objective has no digits left to tell: whole steps.
     const bool close = fall <= 1e-13 * std::abs(value);
-    if (close && ++polished > 2) break;
+    if (close && ++polished > 30) break;
     bool moved = false;
     double length = 1;
     for (int half = 0; half < 40 && !moved; ++half, length /= 2) {

@@ -58,7 +58,7 @@ def compare(what, name, peer, x, y, new, tolerance, weight=None, proba=False, at
     theirs = peer.fit(x, y) if weight is None else peer.fit(x, y, sample_weight=weight)
     ours = glia(name, options, x=x, y=y, new=new, sample_weight=weight)
     near(f"{what}: coef", ours["coef"], theirs.coef_, tolerance)
-    intercept = np.broadcast_to(theirs.intercept_, ours["intercept"].shape)
+    intercept = np.resize(theirs.intercept_, ours["intercept"].shape)
     near(f"{what}: intercept", ours["intercept"], intercept,
          max(tolerance, 1e-12) * (1 + np.abs(theirs.coef_).max()
                                   / max(np.abs(theirs.intercept_).max(), 1e-3)))
