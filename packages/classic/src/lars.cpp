@@ -2,12 +2,11 @@
 #include <cmath>
 #include <limits>
 
+#include "glia/classic/linear_penalised.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
 #include "glia/ops/arrange.h"
 #include "linear.h"
-
-#include "glia/classic/linear_penalised.h"
 
 namespace glia::classic {
 namespace {

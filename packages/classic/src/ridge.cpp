@@ -2,11 +2,10 @@
 #include <cmath>
 #include <limits>
 
+#include "glia/classic/linear_penalised.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
 #include "linear.h"
-
-#include "glia/classic/linear_penalised.h"
 
 namespace glia::classic {
 namespace {
