@@ -241,7 +241,7 @@ struct LKJLaw : Law {
     // The squared length of each row's part before the diagonal; the first has none.
     const Tensor row = clamp_min(arange(0, event[0], 1, dtype) - 1, 0);
     const Tensor b = column(concentration() + 0.5 * (less() - 1)) - 0.5 * row;
-    const Tensor y = sigmoid(log_gamma_sample(row + 0.5, rows) - log_gamma_sample(b, rows));
+    const Tensor y = sigmoid(log_gamma_sample((row + 1) / 2, rows) - log_gamma_sample(b, rows));
     const Tensor normal = tril(randn(shape, dtype), -1);
     const Tensor length = sqrt(sum(square(normal), {-1}, true));
     const Tensor none = length == 0;

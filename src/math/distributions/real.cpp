@@ -117,9 +117,10 @@ struct StudentTLaw : Law {
     const Tensor w = betaincinv(0.5, df() / 2, 1 - 2 * where(far, 0.25, tail));
     const Tensor centre = w == 0;
     const Tensor inside = where(centre, 0.5, w);
-    const Tensor z =
-        where(far, sqrt(df() * (1 - y) / y), where(centre, 0, sqrt(df() * inside / (1 - inside))));
-    return loc() + scale() * where(low, -z, z);
+    const Tensor z = sqrt(df() * where(far, (1 - y) / y, inside / (1 - inside)));
+    // At the centre, where w has no slope, by that of the density.
+    const Tensor line = (p - 0.5) * exp(betaln(df() / 2, 0.5) + log(df()) / 2);
+    return loc() + scale() * where(centre & logical_not(far), line, where(low, -z, z));
   }
   Tensor smooth_sample(const Shape& shape) const override {
     const Tensor log_chi2 = log_gamma_sample(df() / 2, shape) + std::log(2.0);
