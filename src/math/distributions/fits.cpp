@@ -92,9 +92,8 @@ double positive_root(const Numbers& x, const std::function<double(double)>& f, d
     if ((value < 0) != rises) {
       std::uintmax_t steps = 200;
       const auto found = boost::math::tools::toms748_solve(
-          [&](double l) { return f(std::exp(l)); }, std::log(low), std::log(high),
-          boost::math::tools::eps_tolerance<double>(50), steps);
-      return std::exp((found.first + found.second) / 2);
+          f, low, high, boost::math::tools::eps_tolerance<double>(50), steps);
+      return (found.first + found.second) / 2;
     }
   }
   x.fail_unbounded();
