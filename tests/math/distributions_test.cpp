@@ -441,6 +441,7 @@ TEST(Distributions, DivergencesAreThoseOfSamples) {
     all.push_back(known.make(near));
   }
   int pairs = 0, infinite = 0;
+  const Tensor grid = linspace(-80, 80, 160001, kF64);
   for (const Distribution& p : all) {
     const Tensor x = middle_of(p, 4000);
     const Tensor log_p = p.log_prob(x);
@@ -456,7 +457,12 @@ TEST(Distributions, DivergencesAreThoseOfSamples) {
         EXPECT_NEAR(kl.item(), 0, 1e-9) << p.name();
         continue;
       }
-      const double formula = kl.item(), sampled = mean(log_p - q.log_prob(x)).item();
+      double sampled = mean(log_p - q.log_prob(x)).item();
+      const double formula = kl.item();
+      if (q.name() == "Gumbel" && std::isfinite(formula)) {  // E e^(-x / s) is far out in p's tail
+        const Tensor l = p.log_prob(grid), here = l > -INFINITY, safe = where(here, l, 0);
+        sampled = sum(where(here, exp(safe) * (safe - q.log_prob(grid)), 0)).item() * 1e-3;
+      }
       if (std::isinf(formula)) {
         ++infinite;
         EXPECT_TRUE(std::isinf(sampled) || sampled > 0.4) << p.name() << " " << q.name();
