@@ -8,6 +8,7 @@
 #include "glia/classic/metrics.h"
 #include "glia/error.h"
 #include "glia/ops.h"
+#include "glia/random.h"
 #include "glia/runtime.h"
 #include "tests/support/values.h"
 
