@@ -15,7 +15,7 @@ void check_names(const char* op, const NamedEstimators& parts, Where where) {
   std::set<std::string> seen;
   for (const auto& [name, part] : parts) {
     if (name.empty() || name.find("__") != std::string::npos ||
-        name.find('/') != std::string::npos || name.find('.') != std::string::npos)
+        name.find_first_of("/.:") != std::string::npos)
       throw ValueError(std::string(op) + ": \"" + name + "\" is no name of a part", where);
     if (!seen.insert(name).second)
       throw ValueError(std::string(op) + ": two parts are named " + name, where);

@@ -261,9 +261,12 @@ namespace {
 
 constexpr std::string_view kKey = "estimator";
 
+// A part is "KEY/NUMBER:NAME": files give keys in their order, and parts have one of their own.
 void describe(const Estimator& estimator, const std::string& key, io::Metadata& metadata) {
   metadata.emplace_back(key, estimator.name());
-  for (const auto& [name, part] : estimator.parts()) describe(*part, key + "/" + name, metadata);
+  int64_t number = 1000000;
+  for (const auto& [name, part] : estimator.parts())
+    describe(*part, key + "/" + std::to_string(number++).substr(1) + ":" + name, metadata);
 }
 
 std::unique_ptr<Estimator> described(const std::string& key, const io::Metadata& metadata) {
@@ -273,7 +276,8 @@ std::unique_ptr<Estimator> described(const std::string& key, const io::Metadata&
     if (name == key) estimator = make_estimator(value);
     if (name.size() > key.size() + 1 && name.starts_with(key + "/") &&
         name.find('/', key.size() + 1) == std::string::npos)
-      parts.emplace_back(name.substr(key.size() + 1), described(name, metadata));
+      parts.emplace_back(name.substr(std::min(name.find(':', key.size()), name.size() - 1) + 1),
+                         described(name, metadata));
   }
   if (!estimator) throw Error("it holds no estimator");
   estimator->set_parts(std::move(parts));
