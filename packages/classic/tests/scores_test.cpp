@@ -102,7 +102,7 @@ TEST(Rankings, OfOneSample) {
 }
 
 TEST(PartitionScores, BesideSamples) {
-  const Tensor x = tensor({{0.}, {1.}, {10.}, {11.}}), labels = tensor({5, 5, 9, 9});
+  const Tensor x = tensor({{0.}, {1.}, {10.}, {11.}}), labels = cast(tensor({5, 5, 9, 9}), kI64);
   const double s = 1 - 1 / 10.5, t = 1 - 1 / 9.5;
   expect_values(silhouette_samples(x, labels), {4}, {s, t, t, s}, 1e-15);
   EXPECT_DOUBLE_EQ(davies_bouldin_score(x, labels), 0.1);
@@ -111,7 +111,8 @@ TEST(PartitionScores, BesideSamples) {
   EXPECT_THROW(silhouette_score(x, tensor({1, 2, 3, 4})), ValueError);
   EXPECT_THROW(silhouette_score(x, tensor({1, 2})), ShapeError);
   EXPECT_EQ(rand_score(labels, labels), 1);
-  EXPECT_EQ(normalized_mutual_info_score(tensor({1, 1}), tensor({1, 1})), 1);
+  EXPECT_EQ(normalized_mutual_info_score(cast(tensor({1, 1}), kI64), cast(tensor({1, 1}), kI64)),
+            1);
 }
 
 TEST(Pairwise, DistancesAndKernels) {
