@@ -105,7 +105,7 @@ TEST_F(TabularTest, SaysWhatIsWrong) {
   io::write_file_atomic("t.csv", "a,b\n1,x\n2,x\n");
   says("has 1 different values", "DummyClassifier", {{"target", "b"}, {"drop", ""}});
   io::write_file_atomic("t.csv", "a,b\n1,x\n2\"\n\"");
-  says("t.csv: line 3", "DummyClassifier", {{"target", "b"}, {"drop", ""}});
+  says("t.csv: line 4", "DummyClassifier", {{"target", "b"}, {"drop", ""}});
   EXPECT_FALSE(fs::exists("run"));
 }
 
