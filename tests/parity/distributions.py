@@ -195,9 +195,10 @@ def check_torch(cases, ours, faults):
 
 # What torch has by other means: an entropy that is a circular definition, a mode that is a bound.
 NO_SUCH = {("Uniform", "mode")}
-# torch has von Mises's Bessel functions to 1e-8, and NaN for a mode at 0.
-TORCH_INEXACT = {"VonMises": 1e-6}
-TORCH_NO_MODE = {"Weibull"}
+# torch has von Mises's Bessel functions to 1e-8, a Multinomial's entropy in f32, and NaN for a mode at 0 or by
+# log1p(-c0).
+TORCH_INEXACT = {"VonMises": 1e-6, "Multinomial": 1e-6}
+TORCH_NO_MODE = {"Weibull", "Kumaraswamy"}
 
 
 def divergence_cases(inputs):
