@@ -79,22 +79,24 @@ Tensor number(double value) { return full({}, value, kF64); }
 
 // ---- Equations ----
 
-// Where a function of a positive number, searched from `start` on by doubling, is 0.
+// Where a function of a positive number is 0: looked for on both sides of `start`, by doubling.
 double positive_root(const Numbers& x, const std::function<double(double)>& f, double start) {
+  const double first = f(start);
+  if (first == 0) return start;
+  const auto crosses = [&](double at) {
+    const double value = f(at);
+    return std::isfinite(value) && (value < 0) != (first < 0);
+  };
+  const auto solve = [&](double low, double high) {
+    std::uintmax_t steps = 200;
+    const auto found = boost::math::tools::toms748_solve(
+        f, low, high, boost::math::tools::eps_tolerance<double>(50), steps);
+    return (found.first + found.second) / 2;
+  };
   double low = start, high = start;
-  const bool rises = f(start) < 0;
-  for (int i = 0; i < 200; ++i) {
-    double& end = rises ? high : low;
-    (rises ? low : high) = end;
-    end = rises ? end * 2 : end / 2;
-    const double value = f(end);
-    if (!std::isfinite(value)) break;
-    if ((value < 0) != rises) {
-      std::uintmax_t steps = 200;
-      const auto found = boost::math::tools::toms748_solve(
-          f, low, high, boost::math::tools::eps_tolerance<double>(50), steps);
-      return (found.first + found.second) / 2;
-    }
+  for (int i = 0; i < 100; ++i, low /= 2, high *= 2) {
+    if (crosses(low / 2)) return solve(low / 2, low);
+    if (crosses(high * 2)) return solve(high, high * 2);
   }
   x.fail_unbounded();
 }
