@@ -91,7 +91,13 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, const SearchOpti
     fail("searchsorted",
          "values " + values.shape().str() + " do not fit sequences " + sorted.shape().str(), where);
   Tensor s = sorted;
-  if (options.sorter.defined()) s = gather(s, options.sorter, -1, where);
+  if (options.sorter.defined()) {
+    if (options.sorter.shape() != sorted.shape())
+      fail("searchsorted",
+           "sorter " + options.sorter.shape().str() + " for sequences " + sorted.shape().str(),
+           where);
+    s = gather(s, options.sorter, -1, where);
+  }
   const DType dtype = promote(s.dtype(), values.dtype());
   return record_search(cast(s, dtype), cast(values, dtype), options.right, where);
 }

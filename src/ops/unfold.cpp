@@ -166,7 +166,15 @@ std::vector<int64_t> shown(const char* op, int64_t size, int64_t before, int64_t
          "padding of " + std::to_string(std::max(before, after)) + " is beyond what an axis of " +
              std::to_string(size) + " can show",
          where);
-  std::vector<int64_t> out(add_sizes(size, add_sizes(before, after)));
+  const int64_t count = add_sizes(size, add_sizes(before, after));
+  std::vector<int64_t> out;
+  try {
+    out.resize(static_cast<size_t>(count));
+  } catch (const std::exception&) {  // bad_alloc, length_error
+    throw Error(std::string(op) + ": out of memory: no room for " + std::to_string(count) +
+                    " positions",
+                where);
+  }
   for (size_t k = 0; k < out.size(); ++k) {
     const int64_t i = static_cast<int64_t>(k) - before;
     if (mode == PadMode::kReplicate)

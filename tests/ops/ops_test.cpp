@@ -148,9 +148,12 @@ TEST(Registry, WhatIsRecordedHasTheAttributesThatAreDeclared) {
       }
     }
   }
+  // Of two by one name, one is what compositions record (core/positioned.h).
+  std::set<std::string_view> names;
+  for (const glia::Op* op : met) names.insert(op->name);
   for (const glia::Op* op : all_ops())
     // A gradient's alias is recorded only where somebody asks for one.
-    EXPECT_TRUE(met.contains(op) || covered_elsewhere().contains(op->name) ||
+    EXPECT_TRUE(names.contains(op->name) || covered_elsewhere().contains(op->name) ||
                 op->kind == Kind::kMacro || std::string_view(op->name) == "alias")
         << op->name;
 }

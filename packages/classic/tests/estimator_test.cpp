@@ -81,13 +81,15 @@ TEST_F(EstimatorFiles, AreCopiedAndKept) {
   const test::Blobs b = test::blobs(80, 3, 2, 5);
   std::vector<int64_t> classes;
   for (const int64_t of : b.of) classes.push_back(of * 3 + 1);
-  const Tensor y = from_vector(classes, {80}), x = b.x - min(b.x);  // some take nothing below 0
+  const Tensor y = from_vector(classes, {80}), x = (b.x - min(b.x)) / 10;  // some take nothing below 0
   const std::string path = file("estimator.safetensors");
   for (const std::string& name : estimator_names()) {
     SCOPED_TRACE(name);
     const std::unique_ptr<Estimator> fresh = make_estimator(name);
     EXPECT_EQ(fresh->name(), name);
     EXPECT_THROW(fresh->state_dict(), Error);
+    if (name == "ColumnTransformer" || name == "FeatureUnion" || name == "Pipeline")
+      continue;  // nothing without parts: compose_test
     const std::unique_ptr<Estimator> one = fresh->clone();
     one->fit(x, y);
     EXPECT_FALSE(fresh->fitted());
