@@ -246,11 +246,8 @@ SelectKBest& SelectKBest::fit(const Tensor& x, const Tensor& y, const Tensor& sa
                               Where where) {
   const char* op = "SelectKBest.fit";
   refuse_sample_weight(op, sample_weight, where);
-  const int64_t d = check_x(op, x, where).size(1), k = options_.k.value_or(d);
-  if (k < 1 || k > d)
-    throw ValueError(
-        std::string(op) + ": k = " + std::to_string(k) + " of " + std::to_string(d) + " features",
-        where);
+  const int64_t d = check_x(op, x, where).size(1), k = std::min(options_.k.value_or(d), d);
+  if (k < 1) throw ValueError(std::string(op) + ": k = " + std::to_string(k), where);
   const FeatureScores found =
       options_.score_func == ScoreFunction::kFClassif      ? f_classif(x, y, where)
       : options_.score_func == ScoreFunction::kFRegression ? f_regression(x, y, where)

@@ -51,7 +51,7 @@ class VarianceThreshold : public Transformer {
 enum class ScoreFunction { kFClassif, kFRegression, kChi2 };
 struct SelectKBestOptions {
   ScoreFunction score_func = ScoreFunction::kFClassif;
-  std::optional<int64_t> k = 10;  // unset: all
+  std::optional<int64_t> k = 10;  // unset, or more than there are: all
 };
 // The features of the highest scores, in their order.
 class SelectKBest : public Transformer {
