@@ -34,7 +34,7 @@ struct RadiusNeighbors {
   Tensor distances, indices;  // of all queries one after the other: f64, i64
 };
 
-class NeighborIndex;
+class NeighborIndex;  // private: packages/classic/src/neighbor_index.h
 
 // Finds neighbours among the samples that were fitted. All distances are in f64, and two that are
 // equal stand in the order of the samples.
