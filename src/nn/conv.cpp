@@ -299,7 +299,9 @@ Tensor MaxUnpool::operator()(const Tensor& x, const Tensor& indices, const Sizes
       return sizes[sizes.size() == 1 ? 0 : i];
     };
     const int64_t whole = add_sizes(multiply_sizes(x.size(i + 1) - 1, of(stride)), of(window));
-    size.push_back(whole - 2 * of(padding));
+    if (of(padding) < 0)
+      throw ShapeError("MaxUnpool: a padding of " + std::to_string(of(padding)), where);
+    size.push_back(whole - multiply_sizes(2, of(padding)));
   }
   return max_unpool(x, indices, size, where);
 }

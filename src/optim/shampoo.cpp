@@ -1,4 +1,5 @@
 // Shampoo.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -133,7 +134,7 @@ void Shampoo::update(Slots slots, std::span<const Tensor> gradients, const Where
       const Tensor all = products.tensor() * kept + matmul(flat, transpose(flat)) * fresh;
       changes.emplace_back(&products, all);
       Tensor inverse = root.tensor();
-      if (slot.steps % static_cast<int64_t>(o[kEvery]) == 0) {
+      if (slot.steps % static_cast<int64_t>(std::min(o[kEvery], 0x1p62)) == 0) {
         const Tensor with_eps = cast(all, kF64) * correction + eye(p.size(axis), kF64) * o[kEps];
         const auto order = static_cast<int>(2 * axes.size());
         inverse = cast(inverse_root(with_eps, order), p.dtype());
