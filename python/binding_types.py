@@ -292,6 +292,8 @@ class Binder:
             return "private to the library"
         if d.get("forward"):
             return "declared without a definition"
+        if any(m["kind"] == "field" and m["type"].startswith("std::unique_ptr") for m in d["members"]):
+            return "it owns what cannot be copied"
         if "template" in d:
             return "a template"
         return None
@@ -406,6 +408,8 @@ class Binder:
                 raise Unbindable("a span that is written to")
             if t.name == "std::deque" and not result:
                 raise Unbindable("a deque")
+            if t.name == "std::unique_ptr" and inner:
+                raise Unbindable("owners within a container")
             for a in t.args:
                 if a.pointer and not result and not (a.name in self.classes or
                                                      self.is_module(a.name)):
@@ -451,6 +455,11 @@ class Binder:
             return "nb::none()"
         if t.name == "std::function" and text in ("{}", "nullptr"):
             return "nb::none()"
+        if t.name == "glia::Operand":
+            return text  # a number, which the caster makes one of
+        thing = self.names.things.get(t.name)
+        if thing and thing["kind"] == "enum" and "::" in text:
+            return f"::{t.name}::{text.rpartition('::')[2]}"
         owner = self.names.things.get(scope)
         if owner and owner["kind"] == "class":
             known = {m["name"] for m in owner["members"] if m.get("name")}

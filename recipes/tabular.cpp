@@ -290,16 +290,16 @@ class TablePredictor : public Predictor {
       return name;
     };
     if (!form_.is_classes()) {
-      table.set(tables::Column::floats(named(form_.target + "_predicted"),
-                                       model_.predict(x).to_vector<double>()));
+      table.set(tables::Column::from_floats(named(form_.target + "_predicted"),
+                                            model_.predict(x).to_vector<double>()));
     } else {
       std::vector<std::optional<std::string>> names;
       for (const int64_t code : model_.predict(x).to_vector<int64_t>())
         names.emplace_back(name_of(code));
-      table.set(tables::Column::texts(named(form_.target + "_predicted"), names));
+      table.set(tables::Column::from_texts(named(form_.target + "_predicted"), names));
       if (const Tensor p = probabilities(x); p.defined())
         for (size_t c = 0; c < form_.classes.size(); ++c)
-          table.set(tables::Column::floats(
+          table.set(tables::Column::from_floats(
               named("probability_" + form_.classes[c]),
               index(p, {Slice{}, static_cast<int64_t>(c)}).to_vector<double>()));
     }
@@ -337,17 +337,17 @@ class TablePredictor : public Predictor {
                 : at->is_boolean() ? (at->get<bool>() ? "True" : "False")
                                    : at->dump();
       if (own.category) {
-        columns.push_back(tables::Column::texts(own.name, {value}));
+        columns.push_back(tables::Column::from_texts(own.name, {value}));
       } else if (own.date) {
         const auto date = value ? tables::parse_date(*value) : tables::kNoDate;
         if (!date) throw ValueError("\"" + own.name + "\": '" + *value + "' is no date");
-        columns.push_back(tables::Column::dates(own.name, {*date}));
+        columns.push_back(tables::Column::from_dates(own.name, {*date}));
       } else {
         double number = std::nan("");
         if (value && !at->is_number() && !at->is_boolean())
           throw ValueError("\"" + own.name + "\": '" + *value + "' is no number");
         if (value) number = at->is_boolean() ? at->get<bool>() : at->get<double>();
-        columns.push_back(tables::Column::floats(own.name, {number}));
+        columns.push_back(tables::Column::from_floats(own.name, {number}));
       }
     }
     return tables::Table(std::move(columns));

@@ -37,12 +37,12 @@ NamedEstimators steps() {
 }
 
 tables::Table people() {
-  return tables::Table({Column::floats("age", {30, kNaN, 50, 40}),
-                        Column::texts("town", {"Ulm", "Bonn", std::nullopt, "Ulm"}),
-                        Column::bools("member", {1, 0, 1, 1}),
-                        Column::dates("since", {0, 86400000000, tables::kNoDate, 0}),
-                        Column::floats("empty", {kNaN, kNaN, kNaN, kNaN}),
-                        Column::texts("buys", {"yes", "no", "yes", "yes"})});
+  return tables::Table({Column::from_floats("age", {30, kNaN, 50, 40}),
+                        Column::from_texts("town", {"Ulm", "Bonn", std::nullopt, "Ulm"}),
+                        Column::from_bools("member", {1, 0, 1, 1}),
+                        Column::from_dates("since", {0, 86400000000, tables::kNoDate, 0}),
+                        Column::from_floats("empty", {kNaN, kNaN, kNaN, kNaN}),
+                        Column::from_texts("buys", {"yes", "no", "yes", "yes"})});
 }
 
 TEST_F(ComposeFiles, APipelineIsItsStepsOneAfterTheOther) {
@@ -124,8 +124,9 @@ TEST_F(ComposeFiles, ColumnsOfATable) {
   expect_values(got, {4, 7}, {30, 0, 0, 1, 0, 0, 1, 40, 1, 1, 0, 0, 1, 0,
                               50, 0, 0, 0, 1, 0, 1, 40, 0, 0, 1, 0, 0, 1});
   // A town that is new is none, or an error.
-  const tables::Table other({Column::floats("age", {1}), Column::texts("town", {"Rome"}),
-                             Column::texts("member", {std::nullopt}), Column::dates("since", {0})});
+  const tables::Table other({Column::from_floats("age", {1}), Column::from_texts("town", {"Rome"}),
+                             Column::from_texts("member", {std::nullopt}),
+                             Column::from_dates("since", {0})});
   const Tensor unseen = codes.transform(other);
   EXPECT_EQ(unseen.to_vector<double>()[1], -1);
   expect_values(columns.transform(unseen), {1, 7}, {1, 0, 0, 0, 0, 0, 0});
@@ -133,10 +134,10 @@ TEST_F(ComposeFiles, ColumnsOfATable) {
   strict.fit(x);
   EXPECT_THROW(strict.transform(unseen), ValueError);
   EXPECT_THROW(codes.transform(people().without({"age"})), ValueError);
-  EXPECT_THROW(
-      codes.transform(tables::Table({Column::texts("age", {"old"}), Column::texts("town", {"Ulm"}),
-                                     Column::bools("member", {1}), Column::dates("since", {0})})),
-      ValueError);
+  EXPECT_THROW(codes.transform(tables::Table(
+                   {Column::from_texts("age", {"old"}), Column::from_texts("town", {"Ulm"}),
+                    Column::from_bools("member", {1}), Column::from_dates("since", {0})})),
+               ValueError);
   write_estimator("c.safetensors", columns);
   expect_same(read_estimator("c.safetensors")->transform(x), got, 0);
 
@@ -151,12 +152,12 @@ TEST_F(ComposeFiles, ColumnsOfATable) {
 
 TEST(Encoders, LabelsAndUnknownCategories) {
   LabelEncoder labels;
-  expect_values(labels.fit_transform(Column::texts("y", {"b", "a", "b"})), {3}, {1, 0, 1});
+  expect_values(labels.fit_transform(Column::from_texts("y", {"b", "a", "b"})), {3}, {1, 0, 1});
   EXPECT_EQ(labels.inverse_transform(tensor({0, 1})), (std::vector<std::string>{"a", "b"}));
-  EXPECT_THROW(labels.transform(Column::texts("y", {"c"})), ValueError);
-  EXPECT_THROW(labels.fit(Column::texts("y", {"c", std::nullopt})), ValueError);
+  EXPECT_THROW(labels.transform(Column::from_texts("y", {"c"})), ValueError);
+  EXPECT_THROW(labels.fit(Column::from_texts("y", {"c", std::nullopt})), ValueError);
   // Numbers by value: 9 before 10.
-  expect_values(labels.fit_transform(Column::integers("y", {10, 9})), {2}, {1, 0});
+  expect_values(labels.fit_transform(Column::from_integers("y", {10, 9})), {2}, {1, 0});
   OneHotEncoder encoder;
   encoder.fit(tensor({{1.}, {2.}}));
   EXPECT_NE(message_of<ValueError>([&] {

@@ -216,16 +216,16 @@ Table read_arff(const std::string& path) {
   for (Field& field : fields) {
     switch (field.kind) {
       case Attribute::kNumeric:
-        columns.push_back(Column::floats(field.name, std::move(field.numbers)));
+        columns.push_back(Column::from_floats(field.name, std::move(field.numbers)));
         break;
       case Attribute::kNominal:
-        columns.push_back(Column::texts(field.name, std::move(field.codes), field.categories));
+        columns.push_back(Column::from_texts(field.name, std::move(field.codes), field.categories));
         break;
       case Attribute::kString:
-        columns.push_back(Column::texts(field.name, field.texts));
+        columns.push_back(Column::from_texts(field.name, field.texts));
         break;
       case Attribute::kDate:
-        columns.push_back(Column::dates(field.name, std::move(field.dates)));
+        columns.push_back(Column::from_dates(field.name, std::move(field.dates)));
         break;
     }
   }

@@ -231,18 +231,18 @@ Column join_buffers(std::string name, Kind kind, std::vector<Buffer*> parts) {
   }
   switch (all.kind) {
     case Kind::kInteger:
-      return Column::integers(std::move(name), std::move(all.integers));
+      return Column::from_integers(std::move(name), std::move(all.integers));
     case Kind::kBool:
-      return Column::bools(std::move(name), std::move(all.bools));
+      return Column::from_bools(std::move(name), std::move(all.bools));
     case Kind::kDate:
-      return Column::dates(std::move(name), std::move(all.integers));
+      return Column::from_dates(std::move(name), std::move(all.integers));
     case Kind::kText: {
       const auto& texts = all.dictionary.texts();
-      return Column::texts(std::move(name), std::move(all.codes),
-                           std::vector<std::string>(texts.begin(), texts.end()));
+      return Column::from_texts(std::move(name), std::move(all.codes),
+                                std::vector<std::string>(texts.begin(), texts.end()));
     }
     default:
-      return Column::floats(std::move(name), std::move(all.floats));
+      return Column::from_floats(std::move(name), std::move(all.floats));
   }
 }
 

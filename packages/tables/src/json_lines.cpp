@@ -41,18 +41,18 @@ Column column_of(const std::string& name, const std::vector<Json>& values) {
   if (!missing && all(whole)) {
     std::vector<int64_t> out;
     for (const Json& v : values) out.push_back(v.get<int64_t>());
-    return Column::integers(name, std::move(out));
+    return Column::from_integers(name, std::move(out));
   }
   const bool numbers = all([](const Json& v) { return v.is_number(); });
   if (numbers || !all([](const Json& v) { return !v.is_null(); })) {
     std::vector<double> out;
     for (const Json& v : values) out.push_back(v.is_null() ? std::nan("") : v.get<double>());
-    return Column::floats(name, std::move(out));
+    return Column::from_floats(name, std::move(out));
   }
   if (all([](const Json& v) { return v.is_boolean(); })) {
     std::vector<int8_t> out;
     for (const Json& v : values) out.push_back(v.is_null() ? -1 : v.get<bool>());
-    return Column::bools(name, std::move(out));
+    return Column::from_bools(name, std::move(out));
   }
   if (all([](const Json& v) {
         return v.is_string() && parse_date(v.get_ref<const std::string&>());
@@ -60,7 +60,7 @@ Column column_of(const std::string& name, const std::vector<Json>& values) {
     std::vector<int64_t> out;
     for (const Json& v : values)
       out.push_back(v.is_null() ? kNoDate : *parse_date(v.get_ref<const std::string&>()));
-    return Column::dates(name, std::move(out));
+    return Column::from_dates(name, std::move(out));
   }
   std::vector<std::optional<std::string>> out;
   for (const Json& v : values) {
@@ -69,7 +69,7 @@ Column column_of(const std::string& name, const std::vector<Json>& values) {
     else
       out.emplace_back(v.is_string() ? v.get<std::string>() : v.dump());
   }
-  return Column::texts(name, out);
+  return Column::from_texts(name, out);
 }
 
 }  // namespace

@@ -33,20 +33,20 @@ std::string_view type_name(ColumnType type) {
 Column::Column(std::string name, ColumnType type, Values values)
     : name_(std::move(name)), type_(type), values_(std::move(values)) {}
 
-Column Column::floats(std::string name, std::vector<double> values) {
+Column Column::from_floats(std::string name, std::vector<double> values) {
   return {std::move(name), ColumnType::kFloat, std::move(values)};
 }
-Column Column::integers(std::string name, std::vector<int64_t> values) {
+Column Column::from_integers(std::string name, std::vector<int64_t> values) {
   return {std::move(name), ColumnType::kInteger, std::move(values)};
 }
-Column Column::bools(std::string name, std::vector<int8_t> values) {
+Column Column::from_bools(std::string name, std::vector<int8_t> values) {
   return {std::move(name), ColumnType::kBool, std::move(values)};
 }
-Column Column::dates(std::string name, std::vector<int64_t> microseconds) {
+Column Column::from_dates(std::string name, std::vector<int64_t> microseconds) {
   return {std::move(name), ColumnType::kDate, std::move(microseconds)};
 }
 
-Column Column::texts(std::string name, const std::vector<std::optional<std::string>>& values) {
+Column Column::from_texts(std::string name, const std::vector<std::optional<std::string>>& values) {
   std::vector<int32_t> codes;
   std::vector<std::string> categories;
   std::unordered_map<std::string, int32_t> seen;
@@ -64,8 +64,8 @@ Column Column::texts(std::string name, const std::vector<std::optional<std::stri
   return out;
 }
 
-Column Column::texts(std::string name, std::vector<int32_t> codes,
-                     std::vector<std::string> categories, Where where) {
+Column Column::from_texts(std::string name, std::vector<int32_t> codes,
+                          std::vector<std::string> categories, Where where) {
   const auto count = static_cast<int32_t>(categories.size());
   for (const int32_t code : codes)
     if (code < -1 || code >= count)
@@ -339,11 +339,11 @@ Table describe(const Table& table) {
     for (size_t i = 0; i < row.size(); ++i) numbers[i].push_back(row[i]);
     different.push_back(std::unique(values.begin(), values.end()) - values.begin());
   }
-  std::vector<Column> out = {Column::texts("column", names), Column::texts("type", types),
-                             Column::integers("missing", missing),
-                             Column::integers("different", different)};
+  std::vector<Column> out = {Column::from_texts("column", names), Column::from_texts("type", types),
+                             Column::from_integers("missing", missing),
+                             Column::from_integers("different", different)};
   for (size_t i = 0; i < numbers.size(); ++i)
-    out.push_back(Column::floats(kNumbers[i], numbers[i]));
+    out.push_back(Column::from_floats(kNumbers[i], numbers[i]));
   return Table(std::move(out));
 }
 

@@ -182,10 +182,11 @@ TEST_F(Csv, PartsAreOneFile) {
 }
 
 TEST_F(Csv, WritingAndReadingAgree) {
-  const Table t({Column::floats("f", {1, std::nan(""), 1e300, -0.1}),
-                 Column::integers("i", {1, 2, 3, INT64_MIN}), Column::bools("b", {0, 1, -1, 1}),
-                 Column::texts("t", {std::nullopt, "a,b", "say \"x\"", "two\nlines"}),
-                 Column::dates("d", {0, kNoDate, 86400000000, 1})});
+  const Table t({Column::from_floats("f", {1, std::nan(""), 1e300, -0.1}),
+                 Column::from_integers("i", {1, 2, 3, INT64_MIN}),
+                 Column::from_bools("b", {0, 1, -1, 1}),
+                 Column::from_texts("t", {std::nullopt, "a,b", "say \"x\"", "two\nlines"}),
+                 Column::from_dates("d", {0, kNoDate, 86400000000, 1})});
   EXPECT_EQ(to_csv(t),
             "f,i,b,t,d\n1.0,1,False,,1970-01-01\n,2,True,\"a,b\",\n1e+300,3,,\"say "
             "\"\"x\"\"\",1970-01-02\n-0.1,-9223372036854775808,True,\"two\nlines\",1970-01-01 "
@@ -198,7 +199,7 @@ TEST_F(Csv, WritingAndReadingAgree) {
   write_csv("m.csv", t, {.separator = ';', .header = false, .missing = "?"});
   const Table m = read_csv("m.csv", {.separator = ';', .header = Header::kNo, .missing = {"?"}});
   EXPECT_EQ(m.column("4").missing(), 1);
-  EXPECT_EQ(to_csv(Table({Column::floats("a", {std::nan("")})})), "a\n\"\"\n");
+  EXPECT_EQ(to_csv(Table({Column::from_floats("a", {std::nan("")})})), "a\n\"\"\n");
   EXPECT_NE(message_of<IoError>([] { read_table("t.xls"); }).find("t.xls: is no .csv"),
             std::string::npos);
 }

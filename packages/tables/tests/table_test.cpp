@@ -19,9 +19,10 @@ using glia::test::message_of;
 class TableFiles : public glia::test::ScratchWorkingFolder {};
 
 Table sample() {
-  return Table({Column::integers("n", {3, 1, 2}), Column::floats("x", {0.5, std::nan(""), 2}),
-                Column::texts("name", {"b", "a", std::nullopt}), Column::bools("ok", {1, 0, -1}),
-                Column::dates("day", {86400000000, kNoDate, 0})});
+  return Table(
+      {Column::from_integers("n", {3, 1, 2}), Column::from_floats("x", {0.5, std::nan(""), 2}),
+       Column::from_texts("name", {"b", "a", std::nullopt}), Column::from_bools("ok", {1, 0, -1}),
+       Column::from_dates("day", {86400000000, kNoDate, 0})});
 }
 
 TEST(Table, ColumnsByName) {
@@ -35,7 +36,7 @@ TEST(Table, ColumnsByName) {
   EXPECT_EQ(t.take(rows).column("n").integers()[0], 2);
   EXPECT_EQ(t.head(2).rows(), 2);
   EXPECT_EQ(t.head(9).rows(), 3);
-  t.set(Column::floats("n", {1, 2, 3}));
+  t.set(Column::from_floats("n", {1, 2, 3}));
   EXPECT_EQ(t.column("n").type(), ColumnType::kFloat);
   EXPECT_EQ(t.columns().size(), 5u);
   EXPECT_EQ(t.column("n").renamed("m").name(), "m");
@@ -46,13 +47,14 @@ TEST(Table, Faults) {
   Table t = sample();
   EXPECT_EQ(message_of<ValueError>([&] { t.column("z"); }).substr(0, 40),
             "there is no column 'z', but n, x, name, ");
-  EXPECT_NE(message_of<ShapeError>([&] { t.set(Column::floats("z", {1})); }).find("1 rows, not 3"),
-            std::string::npos);
+  EXPECT_NE(
+      message_of<ShapeError>([&] { t.set(Column::from_floats("z", {1})); }).find("1 rows, not 3"),
+      std::string::npos);
   EXPECT_NE(message_of<Error>([&] { t.column("x").codes(); }).find("'x' is float, not text"),
             std::string::npos);
-  EXPECT_THROW(Table({Column::floats("a", {}), Column::floats("a", {})}), ValueError);
-  EXPECT_THROW(Column::texts("a", {0, 2}, {"x", "y"}), ValueError);
-  EXPECT_THROW(Column::texts("a", {0}, {"x", "x"}), ValueError);
+  EXPECT_THROW(Table({Column::from_floats("a", {}), Column::from_floats("a", {})}), ValueError);
+  EXPECT_THROW(Column::from_texts("a", {0, 2}, {"x", "y"}), ValueError);
+  EXPECT_THROW(Column::from_texts("a", {0}, {"x", "x"}), ValueError);
   const std::vector<int64_t> far = {3};
   EXPECT_THROW(t.take(far), ValueError);
   EXPECT_THROW(t.to_tensor(), ValueError);
@@ -159,7 +161,8 @@ TEST_F(TableFiles, JsonLines) {
   says("{\"a\": 1}\n{\"a\": }\n", "bad.jsonl: line 2, column 7: is no JSON");
   says("{\"a\": 1}\n[1]\n", "bad.jsonl: line 2, column 1: is no object");
   says("{\"a\": [1]}\n", "line 1, column 1: 'a' is a list or an object");
-  EXPECT_THROW(write_json_lines("v.jsonl", Table({Column::floats("a", {INFINITY})})), ValueError);
+  EXPECT_THROW(write_json_lines("v.jsonl", Table({Column::from_floats("a", {INFINITY})})),
+               ValueError);
 }
 
 }  // namespace

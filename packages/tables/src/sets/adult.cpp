@@ -56,7 +56,7 @@ Table adult(data::Split split, const std::string& folder) {
                     "' is neither <=50K nor >50K");
     classes.emplace_back(std::move(text));
   }
-  table.set(Column::texts("income", classes));
+  table.set(Column::from_texts("income", classes));
   return table;
 }
 

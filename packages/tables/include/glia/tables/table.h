@@ -26,15 +26,16 @@ inline constexpr int64_t kNoDate = std::numeric_limits<int64_t>::min();
 // pandas. What is asked for in another type than the column's is an Error.
 class Column {
  public:
-  static Column floats(std::string name, std::vector<double> values);
-  static Column integers(std::string name, std::vector<int64_t> values);
-  static Column bools(std::string name, std::vector<int8_t> values);  // 0, 1 or -1
+  Column() = default;  // floats, none
+  static Column from_floats(std::string name, std::vector<double> values);
+  static Column from_integers(std::string name, std::vector<int64_t> values);
+  static Column from_bools(std::string name, std::vector<int8_t> values);  // 0, 1 or -1
   // Categories in the order of their first appearance.
-  static Column texts(std::string name, const std::vector<std::optional<std::string>>& values);
+  static Column from_texts(std::string name, const std::vector<std::optional<std::string>>& values);
   // Each a position in `categories`, which are different. Throws ValueError for others.
-  static Column texts(std::string name, std::vector<int32_t> codes,
-                      std::vector<std::string> categories, Where where = Where::current());
-  static Column dates(std::string name, std::vector<int64_t> microseconds);  // since 1970, UTC
+  static Column from_texts(std::string name, std::vector<int32_t> codes,
+                           std::vector<std::string> categories, Where where = Where::current());
+  static Column from_dates(std::string name, std::vector<int64_t> microseconds);  // since 1970, UTC
 
   const std::string& name() const { return name_; }
   Column renamed(std::string name) const;
