@@ -5,13 +5,6 @@
 
 namespace glia::classic {
 
-Tensor rbf_affinity(const Tensor& a, const Tensor& b, double gamma) {
-  const Tensor center = mean(b, {0}), p = a - center, q = b - center;
-  const Tensor square_distance =
-      sum(square(p), {1}, true) + sum(square(q), {1}) - 2 * matmul(p, transpose(q));
-  return exp(-gamma * maximum(square_distance, 0.0));
-}
-
 Tensor neighbor_affinity(const Tensor& a, const Tensor& b, int64_t k, Where where) {
   NearestNeighbors search({.n_neighbors = k}, where);
   const KNeighbors near = search.fit(b, {}, {}, where).kneighbors(a, {}, where);

@@ -1,4 +1,4 @@
-// How similar samples are, as matrices.
+// Which samples are near, as a matrix.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,6 @@
 
 namespace glia::classic {
 
-// exp(-gamma |a - b|^2) of rows (n, features) and (m, features): (n, m) f64.
-Tensor rbf_affinity(const Tensor& a, const Tensor& b, double gamma);
 // 1 where a row of b is among the k nearest to one of a, itself included, else 0: (n, m) f64.
 Tensor neighbor_affinity(const Tensor& a, const Tensor& b, int64_t k, Where where);
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "glia/parallel.h"
+#include "merge_tree.h"
 
 namespace glia::classic {
 namespace {
@@ -139,12 +140,7 @@ std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, 
   });
 
   // Cells whose core samples reach each other become one.
-  std::vector<int64_t> parent(static_cast<size_t>(count));
-  std::iota(parent.begin(), parent.end(), 0);
-  const auto root = [&](int64_t c) {
-    while (parent[c] != c) c = parent[c] = parent[parent[c]];
-    return c;
-  };
+  DisjointSets sets(count);
   const auto linked = [&](const Cell& a, const Cell& b) {
     for (int64_t k = a.begin; k < a.end; ++k)
       for (int64_t j = b.begin; core[k] && j < b.end; ++j)
@@ -153,7 +149,8 @@ std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, 
   };
   for (int64_t c = 0; c < count; ++c)
     for (const int64_t o : cells[c].near)
-      if (o < c && root(o) != root(c) && linked(cells[c], cells[o])) parent[root(c)] = root(o);
+      if (o < c && sets.find(o) != sets.find(c) && linked(cells[c], cells[o]))
+        sets.join(sets.find(c), sets.find(o));
 
   // Clusters are numbered by their first core sample.
   std::vector<int64_t> cell_of(static_cast<size_t>(n)), position(static_cast<size_t>(n));
@@ -170,12 +167,12 @@ std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, 
   for (int64_t i = 0; i < n; ++i) {
     result.core[i] = core[position[i]] != 0;
     if (!result.core[i]) continue;
-    int64_t& of = number[root(cell_of[i])];
+    int64_t& of = number[sets.find(cell_of[i])];
     if (of == -1) of = clusters++;
     result.labels[i] = of;
   }
   std::vector<int64_t> roots;
-  for (int64_t c = 0; c < count; ++c) roots.push_back(root(c));
+  for (int64_t c = 0; c < count; ++c) roots.push_back(sets.find(c));
   // What is no core belongs to the first cluster within eps.
   each_cell([&](int64_t c) {
     const Cell& cell = cells[c];

@@ -7,6 +7,7 @@
 #include "checks.h"
 #include "glia/classic/density.h"
 #include "glia/ops.h"
+#include "merge_tree.h"
 #include "neighbor_index.h"
 
 namespace glia::classic {
@@ -14,66 +15,12 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-struct Edge {
-  int64_t a, b;
-  double distance;
-};
-// Two nodes of the tree of clusters that become one at a distance. Samples are 0 to n - 1, merge i
-// makes node n + i.
-struct Merge {
-  int64_t left, right;
-  double distance;
-  int64_t size;
-};
 // A sample or a cluster that leaves a cluster at density `lambda`, 1 / distance.
 struct Fall {
   int64_t parent, child;
   double lambda;
   int64_t size;
 };
-
-// The least spanning tree under max(core a, core b, distance), by Prim's algorithm.
-template <class F>
-std::vector<Edge> spanning_tree(int64_t n, const std::vector<double>& core, const F& distance) {
-  std::vector<double> least(static_cast<size_t>(n), kInfinity);
-  std::vector<int64_t> from(static_cast<size_t>(n), 0), left(static_cast<size_t>(n - 1));
-  std::iota(left.begin(), left.end(), 1);
-  std::vector<Edge> tree;
-  int64_t at = 0;
-  while (!left.empty()) {
-    size_t next = 0;
-    for (size_t k = 0; k < left.size(); ++k) {
-      const int64_t j = left[k];
-      const double d = std::max({core[at], core[j], distance(at, j)});
-      if (d < least[j]) least[j] = d, from[j] = at;
-      if (least[j] < least[left[next]]) next = k;
-    }
-    at = left[next];
-    tree.push_back({from[at], at, least[at]});
-    left.erase(left.begin() + static_cast<int64_t>(next));
-  }
-  std::stable_sort(tree.begin(), tree.end(),
-                   [](const Edge& a, const Edge& b) { return a.distance < b.distance; });
-  return tree;
-}
-
-std::vector<Merge> merges_of(const std::vector<Edge>& tree) {
-  const auto n = static_cast<int64_t>(tree.size()) + 1;
-  std::vector<int64_t> parent(static_cast<size_t>(2 * n - 1)), size(parent.size(), 1);
-  std::iota(parent.begin(), parent.end(), 0);
-  const auto root = [&](int64_t i) {
-    while (parent[i] != i) i = parent[i] = parent[parent[i]];
-    return i;
-  };
-  std::vector<Merge> merges;
-  for (const Edge& e : tree) {
-    const int64_t a = root(e.a), b = root(e.b), node = n + static_cast<int64_t>(merges.size());
-    size[node] = size[a] + size[b];
-    parent[a] = parent[b] = node;
-    merges.push_back({a, b, e.distance, size[node]});
-  }
-  return merges;
-}
 
 class Condensed {
  public:
@@ -308,13 +255,13 @@ HDBSCAN& HDBSCAN::fit(const Tensor& x, const Tensor& /*y*/, const Tensor& sample
   const Tensor rows = options_.metric == Metric::kCosine ? unit_rows(given) : given;
   const double* values = rows.data<double>().data();
   const bool given_distances = options_.metric == Metric::kPrecomputed;
-  const auto tree = spanning_tree(n, core, [&](int64_t a, int64_t b) {
+  const auto tree = spanning_tree(n, [&](int64_t a, int64_t b) {
     const double apart = given_distances
                              ? values[a * n + b]
                              : metric.of_reduced(metric.reduced(values + a * d, values + b * d, d));
-    return apart / options_.alpha;
+    return std::max({core[a], core[b], apart / options_.alpha});
   });
-  const std::vector<Merge> merges = merges_of(tree);
+  const std::vector<Merge> merges = merge_tree(tree);
   std::vector<int64_t> of;
   std::vector<double> share;
   Condensed(merges, options_).label(of, share);

@@ -8,26 +8,25 @@
 #include "checks.h"
 #include "glia/ops.h"
 #include "glia/parallel.h"
+#include "merge_tree.h"
 #include "neighbor_index.h"
 
 namespace glia::classic {
 namespace {
 
-struct Merge {
-  int64_t a, b;
-  double distance;
-};
-
 // Distances of all pairs, each once.
 class Pairs {
  public:
   explicit Pairs(int64_t n) : n_(n), values_(static_cast<size_t>(n * (n - 1) / 2)) {}
-  double& operator()(int64_t i, int64_t j) {
-    if (i > j) std::swap(i, j);
-    return values_[n_ * i - i * (i + 1) / 2 + j - i - 1];
-  }
+  double& operator()(int64_t i, int64_t j) { return values_[at(i, j)]; }
+  double operator()(int64_t i, int64_t j) const { return values_[at(i, j)]; }
 
  private:
+  int64_t at(int64_t i, int64_t j) const {
+    if (i > j) std::swap(i, j);
+    return n_ * i - i * (i + 1) / 2 + j - i - 1;
+  }
+
   int64_t n_;
   std::vector<double> values_;
 };
@@ -59,11 +58,11 @@ double merged(LinkageMethod method, double ao, double bo, double ab, double na, 
 }
 
 // Merges by chains of nearest neighbours (Murtagh 1983); not in the order of their distances.
-std::vector<Merge> chained(Pairs& pairs, int64_t n, LinkageMethod method) {
+std::vector<Edge> chained(Pairs& pairs, int64_t n, LinkageMethod method) {
   std::vector<double> size(static_cast<size_t>(n), 1);
   std::vector<int64_t> chain, alive(static_cast<size_t>(n));
   std::iota(alive.begin(), alive.end(), 0);
-  std::vector<Merge> merges;
+  std::vector<Edge> merges;
   while (alive.size() > 1) {
     if (chain.empty()) chain.push_back(alive.front());
     int64_t a, b;
@@ -90,49 +89,14 @@ std::vector<Merge> chained(Pairs& pairs, int64_t n, LinkageMethod method) {
   return merges;
 }
 
-// Along the least spanning tree, for nearest samples.
-std::vector<Merge> spanning(Pairs& pairs, int64_t n) {
-  std::vector<double> least(static_cast<size_t>(n), std::numeric_limits<double>::infinity());
-  std::vector<int64_t> from(static_cast<size_t>(n)), left(static_cast<size_t>(n - 1));
-  std::iota(left.begin(), left.end(), 1);
-  std::vector<Merge> merges;
-  int64_t at = 0;
-  while (!left.empty()) {
-    size_t next = 0;
-    for (size_t k = 0; k < left.size(); ++k) {
-      const int64_t j = left[k];
-      if (pairs(at, j) < least[j]) least[j] = pairs(at, j), from[j] = at;
-      if (least[j] < least[left[next]]) next = k;
-    }
-    at = left[next];
-    merges.push_back({from[at], at, least[at]});
-    left.erase(left.begin() + static_cast<int64_t>(next));
-  }
-  return merges;
-}
-
-// Clusters by number for samples by number: row i of the tree makes cluster n + i.
-Tensor tree_of(std::vector<Merge> merges, int64_t n) {
-  std::stable_sort(merges.begin(), merges.end(),
-                   [](const Merge& a, const Merge& b) { return a.distance < b.distance; });
-  std::vector<int64_t> parent(static_cast<size_t>(2 * n - 1)), size(parent.size(), 1);
-  std::iota(parent.begin(), parent.end(), 0);
-  const auto root = [&](int64_t i) {
-    while (parent[i] != i) i = parent[i] = parent[parent[i]];
-    return i;
-  };
+// SciPy's form.
+Tensor rows_of(const std::vector<Merge>& merges) {
   std::vector<double> rows;
-  for (size_t i = 0; i < merges.size(); ++i) {
-    const int64_t node = n + static_cast<int64_t>(i);
-    int64_t a = root(merges[i].a), b = root(merges[i].b);
-    if (a > b) std::swap(a, b);
-    parent[a] = parent[b] = node;
-    size[node] = size[a] + size[b];
-    for (const double v : {static_cast<double>(a), static_cast<double>(b), merges[i].distance,
-                           static_cast<double>(size[node])})
+  for (const Merge& m : merges)
+    for (const double v : {static_cast<double>(m.left), static_cast<double>(m.right), m.distance,
+                           static_cast<double>(m.size)})
       rows.push_back(v);
-  }
-  return from_vector(rows, {n - 1, 4});
+  return from_vector(rows, {static_cast<int64_t>(merges.size()), 4});
 }
 
 }  // namespace
@@ -148,8 +112,8 @@ Tensor linkage(const Tensor& x, LinkageMethod method, Metric metric, Where where
   if (method == LinkageMethod::kWard && metric != Metric::kEuclidean)
     throw ValueError("linkage: ward needs the Euclidean metric", where);
   Pairs pairs = pairs_of(given, metric);
-  return tree_of(method == LinkageMethod::kSingle ? spanning(pairs, n) : chained(pairs, n, method),
-                 n);
+  return rows_of(merge_tree(method == LinkageMethod::kSingle ? spanning_tree(n, pairs)
+                                                             : chained(pairs, n, method)));
 }
 
 Tensor cut_tree(const Tensor& linkage, int64_t n_clusters, Where where) {

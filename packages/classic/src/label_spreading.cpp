@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "checks.h"
+#include "glia/classic/metrics/pairwise.h"
 #include "glia/classic/semi_supervised.h"
 #include "glia/ops.h"
 #include "graph.h"
@@ -60,7 +61,7 @@ LabelSpreading& LabelSpreading::fit(const Tensor& x, const Tensor& y, const Tens
   const Tensor start = cast(unsqueeze(given_labels, 1) == all, kF64);
 
   Tensor graph = options_.kernel == LabelKernel::kRbf
-                     ? rbf_affinity(given, given, options_.gamma)
+                     ? rbf_kernel(given, given, options_.gamma)
                      : neighbor_affinity(given, given, std::min(options_.n_neighbors, n), where);
   if (clamped_) {
     graph = graph / sum(graph, {1}, true);
@@ -106,7 +107,7 @@ Tensor LabelSpreading::predict_proba(const Tensor& x, Where where) const {
       cast(check_x(std::string(name()) + ".predict_proba", x, n_features_in, where), kF64);
   const Tensor near =
       options_.kernel == LabelKernel::kRbf
-          ? rbf_affinity(given, fit_x, options_.gamma)
+          ? rbf_kernel(given, fit_x, options_.gamma)
           : neighbor_affinity(given, fit_x, std::min(options_.n_neighbors, fit_x.size(0)), where);
   const Tensor share = matmul(near, label_distributions), mass = sum(share, {1}, true);
   return share / glia::where(mass == 0.0, 1.0, mass);

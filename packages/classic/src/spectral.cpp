@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "glia/classic/cluster.h"
+#include "glia/classic/metrics/pairwise.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
 #include "graph.h"
@@ -51,7 +52,7 @@ SpectralClustering& SpectralClustering::fit(const Tensor& x, const Tensor& /*y*/
                      where);
   Tensor a;
   if (options_.affinity == Affinity::kRbf) {
-    a = rbf_affinity(given, given, options_.gamma);
+    a = rbf_kernel(given, given, options_.gamma);
   } else if (options_.affinity == Affinity::kNearestNeighbors) {
     a = neighbor_affinity(given, given, std::min(options_.n_neighbors, n), where);
     a = (a + transpose(a)) * 0.5;

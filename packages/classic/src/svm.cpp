@@ -5,18 +5,12 @@
 #include <numeric>
 
 #include "checks.h"
+#include "columns.h"
 #include "glia/ops.h"
 #include "smo.h"
 
 namespace glia::classic {
 namespace {
-
-Tensor tensor_of(const std::vector<int64_t>& v) {
-  return from_vector(v, {static_cast<int64_t>(v.size())});
-}
-Tensor tensor_of(const std::vector<double>& v) {
-  return from_vector(v, {static_cast<int64_t>(v.size())});
-}
 
 // X as fit() takes it: square where the kernel is given.
 Tensor check_fit(const std::string& op, const Tensor& x, const KernelOptions& o, Where where) {
@@ -116,7 +110,7 @@ SVC& SVC::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight, Whe
       std::vector<int64_t> rows = members[a];
       rows.insert(rows.end(), members[b].begin(), members[b].end());
       const auto count = rows.size();
-      KernelRows kernel(rows_of(given, tensor_of(rows), options_), options_, g);
+      KernelRows kernel(rows_of(given, vector_of(rows), options_), options_, g);
       SmoProblem problem{.p = std::vector<double>(count, -1),
                          .c = {},
                          .y = std::vector<double>(count, 1),
@@ -155,7 +149,7 @@ SVC& SVC::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight, Whe
     for (double& d : duals) d = -d;
     offsets[0] = -offsets[0];
   }
-  const Tensor some = tensor_of(vectors);
+  const Tensor some = vector_of(vectors);
   Tensor kept;
   if (options_.kernel != SvmKernel::kPrecomputed) {
     kept = take(given, some);
@@ -163,9 +157,9 @@ SVC& SVC::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight, Whe
   }
   support = some;
   support_vectors = kept;
-  n_support = tensor_of(counts);
+  n_support = vector_of(counts);
   dual_coef = from_vector(duals, {k - 1, v});
-  intercept = tensor_of(offsets);
+  intercept = vector_of(offsets);
   gamma = g;
   n_iter = iterations;
   classes = targets.classes;
@@ -230,7 +224,7 @@ Tensor SVC::predict(const Tensor& x, Where where) const {
       for (int64_t b = a + 1; b < k; ++b) ++votes[p[pair++] > 0 ? a : b];
     of.push_back(std::max_element(votes.begin(), votes.end()) - votes.begin());
   }
-  return take(classes, tensor_of(of));
+  return take(classes, vector_of(of));
 }
 
 StateDict SVC::state_dict(Where where) const {
@@ -315,7 +309,7 @@ void load_machine(Machine& machine, const KernelOptions& options, const StateDic
 template <class Machine>
 void keep(Machine& machine, const Tensor& x, const KernelOptions& options, const Vectors& found,
           double intercept, double gamma, int64_t n_iter) {
-  const Tensor some = tensor_of(found.support);
+  const Tensor some = vector_of(found.support);
   Tensor kept;
   if (options.kernel != SvmKernel::kPrecomputed) {
     kept = take(x, some);
@@ -323,7 +317,7 @@ void keep(Machine& machine, const Tensor& x, const KernelOptions& options, const
   }
   machine.support = some;
   machine.support_vectors = kept;
-  machine.dual_coef = tensor_of(found.coefficients);
+  machine.dual_coef = vector_of(found.coefficients);
   machine.intercept = intercept;
   machine.gamma = gamma;
   machine.n_iter = n_iter;

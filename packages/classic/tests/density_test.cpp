@@ -108,6 +108,29 @@ TEST(Neighbors, FarFromTheOriginAndHuge) {
   expect_same(huge.fit(x * 1e100).kneighbors().indices, of);
 }
 
+// The tree is that of the samples and options of the last fit, whatever changes meanwhile.
+TEST(Neighbors, AreThoseOfTheLastFit) {
+  const Tensor a = noise(80, 2, 11), b = noise(90, 2, 12), at = noise(10, 2, 13);
+  const auto of = [&](const NearestNeighbors& n) { return n.kneighbors(at, 4).indices; };
+  const auto fresh = [&](const Tensor& x, Metric metric) {
+    return of(NearestNeighbors({.metric = metric}).fit(x));
+  };
+  NearestNeighbors search;
+  search.fit(a);
+  const NearestNeighbors copy = search;
+  set_params(search, {{"metric", "manhattan"}});
+  expect_same(of(search), fresh(a, Metric::kEuclidean));  // not before fit()
+  search.fit(a);
+  expect_same(of(search), fresh(a, Metric::kManhattan));
+  search.fit(b);
+  expect_same(of(search), fresh(b, Metric::kManhattan));
+  expect_same(of(copy), fresh(a, Metric::kEuclidean));
+  EXPECT_THROW(search.fit(full({9, 2}, NAN)), ValueError);
+  expect_same(of(search), fresh(b, Metric::kManhattan));
+  search.load_state_dict(copy.state_dict());
+  expect_same(of(search), fresh(a, Metric::kManhattan));
+}
+
 TEST(KNeighbors, ClassesAndMeans) {
   const Tensor x = tensor({{0.}, {1.}, {2.}, {10.}}), y = tensor({5, 5, -1, -1});
   KNeighborsClassifier classifier({{.n_neighbors = 3}});
