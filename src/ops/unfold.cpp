@@ -171,9 +171,9 @@ std::vector<int64_t> shown(const char* op, int64_t size, int64_t before, int64_t
   try {
     out.resize(static_cast<size_t>(count));
   } catch (const std::exception&) {  // bad_alloc, length_error
-    throw Error(std::string(op) + ": out of memory: no room for " + std::to_string(count) +
-                    " positions",
-                where);
+    throw Error(
+        std::string(op) + ": out of memory: no room for " + std::to_string(count) + " positions",
+        where);
   }
   for (size_t k = 0; k < out.size(); ++k) {
     const int64_t i = static_cast<int64_t>(k) - before;

@@ -81,7 +81,8 @@ TEST_F(EstimatorFiles, AreCopiedAndKept) {
   const test::Blobs b = test::blobs(80, 3, 2, 5);
   std::vector<int64_t> classes;
   for (const int64_t of : b.of) classes.push_back(of * 3 + 1);
-  const Tensor y = from_vector(classes, {80}), x = (b.x - min(b.x)) / 10;  // some take nothing below 0
+  const Tensor y = from_vector(classes, {80}),
+               x = (b.x - min(b.x)) / 10;  // some take nothing below 0
   const std::string path = file("estimator.safetensors");
   for (const std::string& name : estimator_names()) {
     SCOPED_TRACE(name);

@@ -329,7 +329,8 @@ TEST(Ols, WhatStatisticsMean) {
     EXPECT_FALSE(robust.use_t);
   }
   const OLSResults none = ols(s.y, s.x, {.cov_type = ErrorCovariance::kHAC, .maxlags = 0});
-  expect_same(none.cov_params, ols(s.y, s.x, {.cov_type = ErrorCovariance::kHC0}).cov_params, 1e-14);
+  expect_same(none.cov_params, ols(s.y, s.x, {.cov_type = ErrorCovariance::kHC0}).cov_params,
+              1e-14);
   const PredictionIntervals p = get_prediction(r, s.x);
   expect_same(p.mean, r.fittedvalues, 1e-12);
   EXPECT_TRUE(all(p.obs_ci_lower < p.mean_ci_lower).item<bool>());
