@@ -261,6 +261,7 @@ uint64_t next_mark() {
   return ++mark;
 }
 
+constinit std::atomic<int8_t> eager_mode{-1};
 bool grad_enabled() { return state.grad_enabled; }
 bool set_grad_enabled(bool on) { return std::exchange(state.grad_enabled, on); }
 bool set_symbolic(bool on) { return std::exchange(state.symbolic, on); }
@@ -360,6 +361,20 @@ int64_t bytes_at_stake(const Node& node) {
   }
   return std::min(read, node.bytes());
 }
+// What is seldom done with what was recorded: shown, computed at once, watched since it is small
+// and made of something large.
+[[gnu::noinline]] void look_after(const Tensor& result, bool too_much, bool small_of_large) {
+  Node* const node = result.node();
+  if (state.hook && !state.symbolic) state.hook(result);
+  const Op& op = *node->op;
+  const bool single = op.outputs == 1 && op.kind != Kind::kOutput && !op.deferred;
+  if (!single || state.symbolic) return;
+  if (too_much || eager())
+    evaluate({&node, 1});
+  else if (small_of_large)
+    note_pending(node);
+}
+
 }  // namespace
 
 Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, DType dtype,
@@ -404,16 +419,9 @@ Tensor record(const Op& op, std::span<Node* const> inputs, const Shape& shape, D
   const bool too_much = node->depth > kMaxDepth || state.pending_nodes > kMaxPendingNodes ||
                         state.pending_bytes > bytes_limit;
   const bool small_of_large = of_large && !node->large;
-  if (state.hook) [[unlikely]]
-    if (!state.symbolic) state.hook(result);
-  if (!(too_much || small_of_large || eager())) return result;
-  const bool single = op.outputs == 1 && op.kind != Kind::kOutput && !op.deferred;
-  if (single && !state.symbolic) {
-    if (too_much || eager())
-      evaluate({&node, 1});
-    else
-      note_pending(node);
-  }
+  if (small_of_large || too_much || state.hook || eager_mode.load(std::memory_order_relaxed) != 0)
+      [[unlikely]]
+    look_after(result, too_much, small_of_large);
   return result;
 }
 

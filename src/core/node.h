@@ -207,6 +207,8 @@ void hold_lists(bool on);
 // A fresh value for Node::mark; under graph_lock().
 uint64_t next_mark();
 
+// GLIA_EAGER or set_eager(); below 0 until eager() is asked for the first time.
+extern std::atomic<int8_t> eager_mode;
 bool grad_enabled();
 bool set_grad_enabled(bool on);  // returns the previous setting
 // While on, this thread's records are never computed at once: their structure is what matters.

@@ -5,18 +5,11 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "core/node.h"
 #include "glia/error.h"
 #include "glia/runtime.h"
 
 namespace glia {
-namespace {
-
-std::atomic<bool>& eager_mode() {
-  static std::atomic<bool> on = whole_setting("GLIA_EAGER", 0, 1).value_or(0) != 0;
-  return on;
-}
-
-}  // namespace
 
 const char* setting(const char* name) {
   const char* text = std::getenv(name);
@@ -40,8 +33,13 @@ void refuse_setting(const char* name, const std::string& allowed) {
   throw Error(std::string(name) + " is \"" + std::getenv(name) + "\"; it may be " + allowed);
 }
 
-bool eager() { return eager_mode().load(std::memory_order_relaxed); }
-void set_eager(bool on) { eager_mode() = on; }
+bool eager() {
+  int8_t on = eager_mode.load(std::memory_order_relaxed);
+  if (on >= 0) return on != 0;
+  const auto set = static_cast<int8_t>(whole_setting("GLIA_EAGER", 0, 1).value_or(0));
+  return (eager_mode.compare_exchange_strong(on, set) ? set : on) != 0;
+}
+void set_eager(bool on) { eager_mode = on; }
 const char* version() { return "Glia " GLIA_VERSION; }
 
 }  // namespace glia

@@ -561,8 +561,8 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 namespace {
 
-HWY_EXPORT(attention);
-HWY_EXPORT(attention_backward);
+GLIA_EXPORT(attention);
+GLIA_EXPORT(attention_backward);
 
 const RegisterKernel kernels[] = {
     {{"attention", {kF32}, GLIA_CHOOSE(attention)}},

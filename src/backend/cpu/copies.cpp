@@ -174,7 +174,7 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 namespace {
 
-HWY_EXPORT(copy_functions);
+GLIA_EXPORT(copy_functions);
 
 constexpr int64_t kPieceBytes = 1 << 16;
 constexpr int64_t kShortRow = 64;  // bytes that are not worth it

@@ -499,9 +499,9 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 namespace {
 
-HWY_EXPORT(fft);
-HWY_EXPORT(rfft);
-HWY_EXPORT(irfft);
+GLIA_EXPORT(fft);
+GLIA_EXPORT(rfft);
+GLIA_EXPORT(irfft);
 
 const RegisterKernel kernels[] = {
     RegisterKernel({.op = "fft", .dtypes = {kF32, kF64}, .choose = GLIA_CHOOSE(fft)}),

@@ -353,8 +353,8 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 namespace {
 
-HWY_EXPORT(group_norm);
-HWY_EXPORT(group_norm_backward);
+GLIA_EXPORT(group_norm);
+GLIA_EXPORT(group_norm_backward);
 
 const RegisterKernel kernels[] = {
     {{"group_norm", {kF32, kF64}, GLIA_CHOOSE(group_norm)}},

@@ -29,11 +29,11 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 namespace {
 
-HWY_EXPORT(run_max_pool);
-HWY_EXPORT(run_max_pool_backward);
-HWY_EXPORT(run_max_pool_gather);
-HWY_EXPORT(run_avg_pool);
-HWY_EXPORT(run_avg_pool_backward);
+GLIA_EXPORT(run_max_pool);
+GLIA_EXPORT(run_max_pool_backward);
+GLIA_EXPORT(run_max_pool_gather);
+GLIA_EXPORT(run_avg_pool);
+GLIA_EXPORT(run_avg_pool_backward);
 
 const RegisterKernel kernels[] = {
     {{"max_pool2d", {kF32, kF64}, GLIA_CHOOSE(run_max_pool)}},

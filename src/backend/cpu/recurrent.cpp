@@ -534,8 +534,8 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 namespace {
 
-HWY_EXPORT(recurrent);
-HWY_EXPORT(recurrent_backward);
+GLIA_EXPORT(recurrent);
+GLIA_EXPORT(recurrent_backward);
 
 const RegisterKernel kernels[] = {
     {{"recurrent", {kF32}, GLIA_CHOOSE(recurrent)}},

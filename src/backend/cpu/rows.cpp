@@ -30,10 +30,10 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 namespace {
 
-HWY_EXPORT(run_sum_rows);
-HWY_EXPORT(run_dot_rows);
-HWY_EXPORT(run_spread_rows);
-HWY_EXPORT(run_foreach_rows);
+GLIA_EXPORT(run_sum_rows);
+GLIA_EXPORT(run_dot_rows);
+GLIA_EXPORT(run_spread_rows);
+GLIA_EXPORT(run_foreach_rows);
 
 const RegisterKernel kernels[] = {
     {{"sum_rows", {kF32, kF64}, GLIA_CHOOSE(run_sum_rows)}},

@@ -240,8 +240,8 @@ HWY_AFTER_NAMESPACE();
 namespace glia::cpu {
 namespace {
 
-HWY_EXPORT(run_index_add);
-HWY_EXPORT(run_scatter_add);
+GLIA_EXPORT(run_index_add);
+GLIA_EXPORT(run_scatter_add);
 
 bool is_along_last(const Recorded& node) {
   return Lines(node.shape(), node.attributes<AxisAttributes>().axis).inner == 1;

@@ -22,7 +22,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 
-HWY_EXPORT(f32_table);
+GLIA_EXPORT(f32_table);
 
 template <>
 const gemm::Kernels<float>* gemm::kernels() {

@@ -22,7 +22,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 
-HWY_EXPORT(f64_table);
+GLIA_EXPORT(f64_table);
 
 template <>
 const gemm::Kernels<double>* gemm::kernels() {

@@ -22,7 +22,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 
-HWY_EXPORT(i32_table);
+GLIA_EXPORT(i32_table);
 
 template <>
 const gemm::Kernels<int32_t>* gemm::kernels() {

@@ -40,8 +40,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 
-HWY_EXPORT(pair_table);
-HWY_EXPORT(interleave);
+GLIA_EXPORT(pair_table);
+GLIA_EXPORT(interleave);
 
 const gemm::Kernels<float>* gemm::pair_kernels() { return GLIA_DISPATCH(pair_table)(); }
 gemm::InterleaveFunction gemm::interleave_pairs() { return GLIA_DISPATCH(interleave); }

@@ -155,7 +155,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 
-HWY_EXPORT(winograd_transforms);
+GLIA_EXPORT(winograd_transforms);
 
 namespace gemm::winograd {
 namespace {

@@ -144,7 +144,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
-HWY_EXPORT(cast_kernel);
+GLIA_EXPORT(cast_kernel);
 TileFunction cast_function(DType from, DType to) { return GLIA_DISPATCH(cast_kernel)(from, to); }
 }  // namespace glia::cpu
 #endif

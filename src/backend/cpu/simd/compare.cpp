@@ -74,8 +74,8 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
-HWY_EXPORT(compare_kernel);
-HWY_EXPORT(where_kernel);
+GLIA_EXPORT(compare_kernel);
+GLIA_EXPORT(where_kernel);
 TileFunction compare_function(Code code, DType dtype) {
   return GLIA_DISPATCH(compare_kernel)(code, dtype);
 }

@@ -23,8 +23,8 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
-HWY_EXPORT(f32_kernel);
-HWY_EXPORT(sine_kernel);
+GLIA_EXPORT(f32_kernel);
+GLIA_EXPORT(sine_kernel);
 TileFunction f32_function(Code code) { return GLIA_DISPATCH(f32_kernel)(code); }
 SineFunction sine_function(int quarters) { return GLIA_DISPATCH(sine_kernel)(quarters); }
 }  // namespace glia::cpu

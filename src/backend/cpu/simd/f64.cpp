@@ -13,7 +13,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
-HWY_EXPORT(f64_kernel);
+GLIA_EXPORT(f64_kernel);
 TileFunction f64_function(Code code) { return GLIA_DISPATCH(f64_kernel)(code); }
 }  // namespace glia::cpu
 #endif

@@ -55,7 +55,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
-HWY_EXPORT(integer_kernel);
+GLIA_EXPORT(integer_kernel);
 TileFunction integer_function(Code code, DType dtype) {
   return GLIA_DISPATCH(integer_kernel)(code, dtype);
 }

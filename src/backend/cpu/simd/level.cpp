@@ -23,9 +23,24 @@ const Level* find_level(std::string_view name) {
   return found == std::end(kLevels) ? nullptr : found;
 }
 
-// What the processor has, up to this level.
+// What the processor and the system have.
+int64_t supported_targets() {
+  int64_t targets = HWY_EMU128 | HWY_SCALAR;
+#define HAS __builtin_cpu_supports
+  // Processors with these have half floats and bit counts too.
+  const bool avx2 = HAS("avx2") && HAS("fma") && HAS("bmi") && HAS("bmi2") && HAS("aes") &&
+                    HAS("pclmul") && HAS("popcnt");
+  if (avx2) targets |= HWY_AVX2;
+  if (avx2 && HAS("avx512f") && HAS("avx512cd") && HAS("avx512bw") && HAS("avx512dq") &&
+      HAS("avx512vl"))
+    targets |= HWY_AVX3;
+#undef HAS
+  return targets;
+}
+
+// The same, up to this level.
 int64_t targets_up_to(const Level* level) {
-  int64_t targets = hwy::SupportedTargets();
+  int64_t targets = supported_targets();
   for (const Level* better = kLevels; better != level; ++better) targets &= ~better->target;
   return targets;
 }

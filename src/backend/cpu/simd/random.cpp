@@ -128,7 +128,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace glia::cpu {
-HWY_EXPORT(uniform_kernel);
+GLIA_EXPORT(uniform_kernel);
 void uniform_tile(void* out, DType dtype, const uint64_t key[2], int64_t first, int64_t n) {
   GLIA_DISPATCH(uniform_kernel)(out, dtype, key, first, n);
 }

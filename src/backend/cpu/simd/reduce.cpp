@@ -238,8 +238,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace glia::cpu {
 
-HWY_EXPORT(row_kernel);
-HWY_EXPORT(column_kernel);
+GLIA_EXPORT(row_kernel);
+GLIA_EXPORT(column_kernel);
 
 RowFunction row_function(ReduceCode code, DType dtype) {
   return GLIA_DISPATCH(row_kernel)(code, dtype);

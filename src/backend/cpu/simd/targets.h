@@ -9,15 +9,21 @@
 #endif
 #include "hwy/highway.h"
 
-// Calls the function, made known by HWY_EXPORT, of the level in use. Highway's own choice is for
-// the whole process and not ours to change.
+// GLIA_EXPORT makes known what a function is on each level, GLIA_DISPATCH is that of the level in
+// use. Highway's own choice is for the whole process, and its library takes 3 ms to load.
+#undef GLIA_EXPORT
 #undef GLIA_DISPATCH
 #if (HWY_TARGETS & (HWY_TARGETS - 1)) == 0
+#define GLIA_EXPORT(function) HWY_EXPORT(function)
 #define GLIA_DISPATCH(function) HWY_STATIC_DISPATCH(function)
 #else
+#define GLIA_EXPORT(function)                                                              \
+  static decltype(&HWY_STATIC_DISPATCH(function)) const HWY_DISPATCH_TABLE(                \
+      function)[HWY_MAX_DYNAMIC_TARGETS + 2] = {nullptr, HWY_CHOOSE_TARGET_LIST(function), \
+                                                HWY_CHOOSE_FALLBACK(function)}
 #define GLIA_DISPATCH(function) (*HWY_DISPATCH_TABLE(function)[glia::cpu::target_index()])
 #endif
 
-// What Kernel::choose is of a function made known by HWY_EXPORT.
+// What Kernel::choose is of a function made known by GLIA_EXPORT.
 #undef GLIA_CHOOSE
 #define GLIA_CHOOSE(function) [] { return RunFunction(GLIA_DISPATCH(function)); }
