@@ -211,10 +211,11 @@ class Parser:
             t = Type(f"std::function<{args[0].full()}({', '.join(f.full() for f in function)})>",
                      name, [args[0], *function])
             return t
-        if name in STD or name in ("std::tuple", "std::variant"):
+        if name in STD or name in ("std::tuple", "std::variant", "std::monostate"):
             if name in STD and len(args) != STD[name]:
                 raise Unbindable(f"the type {self.text}")
-            return Type(f"{name}<{', '.join(a.full() for a in args)}>", name, args)
+            inner = f"<{', '.join(a.full() for a in args)}>" if args else ""
+            return Type(name + inner, name, args)
         full = self.names.find(name, self.scope)
         if not full:
             raise Unbindable(f"the type {name}")
@@ -385,6 +386,8 @@ class Binder:
             if t.pointer:
                 raise Unbindable("a pointer to void")
             return
+        if t.name == "std::monostate":
+            return  # None
         if t.name in ("std::string", "std::string_view", "std::size_t"):
             if t.pointer or (t.ref == "&" and not t.const and not result):
                 raise Unbindable("a text that is changed")

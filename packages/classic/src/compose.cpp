@@ -19,14 +19,8 @@ void check_names(const char* op, const NamedEstimators& parts, Where where) {
       throw ValueError(std::string(op) + ": \"" + name + "\" is no name of a part", where);
     if (!seen.insert(name).second)
       throw ValueError(std::string(op) + ": two parts are named " + name, where);
-    if (!part) throw ValueError(std::string(op) + ": " + name + " is none", where);
+    if (!part.defined()) throw ValueError(std::string(op) + ": " + name + " is none", where);
   }
-}
-
-NamedEstimators copied(const NamedEstimators& parts) {
-  NamedEstimators out;
-  for (const auto& [name, part] : parts) out.emplace_back(name, part->clone());
-  return out;
 }
 
 void require_parts(const char* op, bool any, Where where) {
@@ -42,7 +36,7 @@ std::vector<Param> params_of(const NamedEstimators& parts) {
 
 std::vector<std::pair<std::string, const Estimator*>> seen(const NamedEstimators& parts) {
   std::vector<std::pair<std::string, const Estimator*>> out;
-  for (const auto& [name, part] : parts) out.emplace_back(name, part.get());
+  for (const auto& [name, part] : parts) out.emplace_back(name, &*part);
   return out;
 }
 
@@ -65,7 +59,7 @@ NamedEstimators loaded(const char* name, const NamedEstimators& parts, const Sta
   width = read.count("n_features_in");
   read.finish();
   if (width == 0) throw Error(std::string(name) + ".load_state_dict: n_features_in is 0", where);
-  NamedEstimators out = copied(parts);
+  NamedEstimators out = parts;
   for (auto& [part_name, part] : out)
     part->load_state_dict(io::with_prefix(state, part_name + "."), where);
   return out;
@@ -76,12 +70,6 @@ NamedEstimators loaded(const char* name, const NamedEstimators& parts, const Sta
 // ---- Pipeline ---------------------------------------------------------------------------------
 
 Pipeline::Pipeline(NamedEstimators steps, Where where) { set_parts(std::move(steps), where); }
-Pipeline::Pipeline(const Pipeline& other) : Estimator(other), steps_(copied(other.steps_)) {}
-Pipeline& Pipeline::operator=(const Pipeline& other) {
-  steps_ = copied(other.steps_);
-  n_features_in = other.n_features_in;
-  return *this;
-}
 
 EstimatorKind Pipeline::kind() const {
   return steps_.empty() ? EstimatorKind::kTransformer : steps_.back().second->kind();
@@ -106,7 +94,7 @@ Pipeline& Pipeline::fit(const Tensor& x, const Tensor& y, const Tensor& sample_w
   require_parts("Pipeline.fit", !steps_.empty(), where);
   if (x.defined() && x.rank() != 2)
     throw ShapeError("Pipeline.fit: X is (samples, features), not " + x.shape().str(), where);
-  NamedEstimators fresh = copied(steps_);
+  NamedEstimators fresh = steps_;
   Tensor now = x;
   for (size_t i = 0; i + 1 < fresh.size(); ++i)
     now = fresh[i].second->fit_transform(now, y, {}, where);
@@ -175,13 +163,6 @@ const Estimator& Pipeline::step(std::string_view name, Where where) const {
 FeatureUnion::FeatureUnion(NamedEstimators transformers, Where where) {
   set_parts(std::move(transformers), where);
 }
-FeatureUnion::FeatureUnion(const FeatureUnion& other)
-    : Transformer(other), transformers_(copied(other.transformers_)) {}
-FeatureUnion& FeatureUnion::operator=(const FeatureUnion& other) {
-  transformers_ = copied(other.transformers_);
-  n_features_in = other.n_features_in;
-  return *this;
-}
 
 std::vector<Param> FeatureUnion::params() { return params_of(transformers_); }
 std::vector<std::pair<std::string, const Estimator*>> FeatureUnion::parts() const {
@@ -202,7 +183,7 @@ FeatureUnion& FeatureUnion::fit(const Tensor& x, const Tensor& y, const Tensor& 
 Tensor FeatureUnion::fit_transform(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
                                    Where where) {
   require_parts("FeatureUnion.fit", !transformers_.empty(), where);
-  NamedEstimators fresh = copied(transformers_);
+  NamedEstimators fresh = transformers_;
   std::vector<Tensor> outputs;
   for (auto& [name, part] : fresh)
     outputs.push_back(part->fit_transform(x, y, sample_weight, where));
@@ -235,17 +216,10 @@ void FeatureUnion::load_state_dict(const StateDict& state, Where where) {
 
 namespace {
 
-std::vector<ColumnPart> copied(const std::vector<ColumnPart>& parts) {
-  std::vector<ColumnPart> out;
-  for (const ColumnPart& part : parts)
-    out.push_back({part.name, part.transformer->clone(), part.columns});
-  return out;
-}
-
 // As estimators by their names, which the functions above take.
 NamedEstimators named(const std::vector<ColumnPart>& parts) {
   NamedEstimators out;
-  for (const ColumnPart& part : parts) out.emplace_back(part.name, part.transformer->clone());
+  for (const ColumnPart& part : parts) out.emplace_back(part.name, part.transformer);
   return out;
 }
 
@@ -255,7 +229,7 @@ ColumnTransformer::ColumnTransformer(std::vector<ColumnPart> parts, Remainder re
                                      Where where)
     : remainder_(remainder) {
   for (const ColumnPart& part : parts) {
-    if (!part.transformer)
+    if (!part.transformer.defined())
       throw ValueError("ColumnTransformer: " + part.name + " has no transformer", where);
     for (const int64_t c : part.columns)
       if (c < 0)
@@ -264,14 +238,6 @@ ColumnTransformer::ColumnTransformer(std::vector<ColumnPart> parts, Remainder re
   }
   check_names("ColumnTransformer", named(parts), where);
   parts_ = std::move(parts);
-}
-ColumnTransformer::ColumnTransformer(const ColumnTransformer& other)
-    : Transformer(other), parts_(copied(other.parts_)), remainder_(other.remainder_) {}
-ColumnTransformer& ColumnTransformer::operator=(const ColumnTransformer& other) {
-  parts_ = copied(other.parts_);
-  remainder_ = other.remainder_;
-  n_features_in = other.n_features_in;
-  return *this;
 }
 
 std::vector<Param> ColumnTransformer::params() {
@@ -283,7 +249,7 @@ std::vector<Param> ColumnTransformer::params() {
 
 std::vector<std::pair<std::string, const Estimator*>> ColumnTransformer::parts() const {
   std::vector<std::pair<std::string, const Estimator*>> out;
-  for (const ColumnPart& part : parts_) out.emplace_back(part.name, part.transformer.get());
+  for (const ColumnPart& part : parts_) out.emplace_back(part.name, &*part.transformer);
   return out;
 }
 
@@ -386,7 +352,7 @@ void ColumnTransformer::load_state_dict(const StateDict& state, Where where) {
       own.emplace_back(key, value);
   StateReader read(op, own, where);
   const int64_t width = read.count("n_features_in");
-  std::vector<ColumnPart> fresh = copied(parts_);
+  std::vector<ColumnPart> fresh = parts_;
   for (ColumnPart& part : fresh) {
     const bool has =
         std::ranges::any_of(own, [&](const auto& e) { return e.first == "columns/" + part.name; });

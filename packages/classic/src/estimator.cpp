@@ -165,8 +165,7 @@ void Estimator::has_no(std::string_view method, Where where) const {
   throw Error(std::string(name()) + " has no " + std::string(method), where);
 }
 
-void Estimator::set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                          Where where) {
+void Estimator::set_parts(NamedEstimators parts, Where where) {
   if (!parts.empty()) has_no("parts", where);
 }
 Tensor Estimator::predict(const Tensor&, Where where) const { has_no("predict", where); }
@@ -271,7 +270,7 @@ void describe(const Estimator& estimator, const std::string& key, io::Metadata& 
 
 std::unique_ptr<Estimator> described(const std::string& key, const io::Metadata& metadata) {
   std::unique_ptr<Estimator> estimator;
-  std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts;
+  NamedEstimators parts;
   for (const auto& [name, value] : metadata) {
     if (name == key) estimator = make_estimator(value);
     if (name.size() > key.size() + 1 && name.starts_with(key + "/") &&

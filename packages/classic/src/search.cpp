@@ -163,11 +163,10 @@ std::vector<std::pair<std::string, const Estimator*>> SearchCV::parts() const {
   return {{std::string(kPart), &*estimator_}};
 }
 
-void SearchCV::set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                         Where where) {
-  if (parts.size() != 1 || parts[0].first != kPart || !parts[0].second)
+void SearchCV::set_parts(NamedEstimators parts, Where where) {
+  if (parts.size() != 1 || parts[0].first != kPart || !parts[0].second.defined())
     throw Error(std::string(name()) + ": its one part is called estimator", where);
-  estimator_ = OwnEstimator(std::move(parts[0].second));
+  estimator_ = std::move(parts[0].second);
 }
 
 std::vector<NamedScorer> SearchCV::scorers(Where where) const {

@@ -14,16 +14,12 @@
 
 namespace glia::classic {
 
-using NamedEstimators = std::vector<std::pair<std::string, std::unique_ptr<Estimator>>>;
-
 // Transformers, and any estimator at the end, which says what the pipeline is. Names are different,
-// not empty and without "__"; the parts are copies.
+// not empty and without "__".
 class Pipeline : public Estimator {
  public:
   Pipeline() = default;
   explicit Pipeline(NamedEstimators steps, Where where = Where::current());
-  Pipeline(const Pipeline& other);
-  Pipeline& operator=(const Pipeline& other);
 
   std::string_view name() const override { return "Pipeline"; }
   EstimatorKind kind() const override;
@@ -60,8 +56,6 @@ class FeatureUnion : public Transformer {
  public:
   FeatureUnion() = default;
   explicit FeatureUnion(NamedEstimators transformers, Where where = Where::current());
-  FeatureUnion(const FeatureUnion& other);
-  FeatureUnion& operator=(const FeatureUnion& other);
 
   std::string_view name() const override { return "FeatureUnion"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -88,7 +82,7 @@ class FeatureUnion : public Transformer {
 
 struct ColumnPart {
   std::string name;
-  std::unique_ptr<Estimator> transformer;
+  AnyEstimator transformer;
   std::vector<int64_t> columns;  // of X
 };
 enum class Remainder { kDrop, kPassthrough };
@@ -100,8 +94,6 @@ class ColumnTransformer : public Transformer {
   ColumnTransformer() = default;
   explicit ColumnTransformer(std::vector<ColumnPart> parts, Remainder remainder = Remainder::kDrop,
                              Where where = Where::current());
-  ColumnTransformer(const ColumnTransformer& other);
-  ColumnTransformer& operator=(const ColumnTransformer& other);
 
   std::string_view name() const override { return "ColumnTransformer"; }
   std::unique_ptr<Estimator> clone() const override {

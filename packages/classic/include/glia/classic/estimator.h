@@ -67,6 +67,10 @@ class Param {
   Set set_;
 };
 
+class AnyEstimator;
+// Estimators by their names.
+using NamedEstimators = std::vector<std::pair<std::string, AnyEstimator>>;
+
 enum class EstimatorKind { kClassifier, kRegressor, kClusterer, kTransformer, kDensity, kOutlier };
 
 // A method of classical learning. X is of any dtype: f32 and f64 are taken as they are, 16-bit
@@ -89,8 +93,7 @@ class Estimator {
   // Estimators that this one is made of, by their names, whose options params() has as well, as
   // "PART__NAME"; and replaces them.
   virtual std::vector<std::pair<std::string, const Estimator*>> parts() const { return {}; }
-  virtual void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                         Where where = Where::current());
+  virtual void set_parts(NamedEstimators parts, Where where = Where::current());
 
   // Learns from X (samples, features) and, if it is supervised, y: (samples) or (samples, outputs)
   // numbers of a regressor, (samples) integers of a classifier. Others do not look at y.
@@ -128,6 +131,28 @@ class Estimator {
   Estimator& operator=(Estimator&&) noexcept = default;
 
   [[noreturn]] void has_no(std::string_view method, Where where) const;
+};
+
+// An estimator of any class, by value: a copy has its own. Undefined until it is given one.
+class AnyEstimator {
+ public:
+  AnyEstimator() = default;
+  AnyEstimator(const Estimator& estimator) : at_(estimator.clone()) {}
+  template <class E, class = std::enable_if_t<std::is_base_of_v<Estimator, E>>>
+  AnyEstimator(std::unique_ptr<E> estimator) : at_(std::move(estimator)) {}
+  AnyEstimator(const AnyEstimator& other) : at_(other.at_ ? other.at_->clone() : nullptr) {}
+  AnyEstimator(AnyEstimator&&) noexcept = default;
+  AnyEstimator& operator=(AnyEstimator other) noexcept {
+    at_ = std::move(other.at_);
+    return *this;
+  }
+
+  bool defined() const { return at_ != nullptr; }
+  Estimator& operator*() const { return *at_; }
+  Estimator* operator->() const { return at_.get(); }
+
+ private:
+  std::unique_ptr<Estimator> at_;
 };
 
 // A classifier gives integers, those of y; which class is which number is `classes`.

@@ -50,24 +50,6 @@ struct SearchResults {
   const SearchScores& of(std::string_view scorer = "", Where where = Where::current()) const;
 };
 
-// An estimator by value: a copy has its own.
-class OwnEstimator {
- public:
-  explicit OwnEstimator(std::unique_ptr<Estimator> estimator) : at_(std::move(estimator)) {}
-  OwnEstimator(const OwnEstimator& other) : at_(other.at_->clone()) {}
-  OwnEstimator(OwnEstimator&&) noexcept = default;
-  OwnEstimator& operator=(const OwnEstimator& other) {
-    at_ = other.at_->clone();
-    return *this;
-  }
-  OwnEstimator& operator=(OwnEstimator&&) noexcept = default;
-  Estimator& operator*() const { return *at_; }
-  Estimator* operator->() const { return at_.get(); }
-
- private:
-  std::unique_ptr<Estimator> at_;
-};
-
 // What all searches have in common. Predictions, transforms and scores are those of the best
 // estimator; without refit there is none, and they throw Error. A state dict keeps it along with
 // the candidates, their means, deviations and ranks.
@@ -83,8 +65,7 @@ class SearchCV : public Estimator {
   EstimatorKind kind() const override { return estimator_->kind(); }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   SearchCV& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                 Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -126,7 +107,7 @@ class SearchCV : public Estimator {
   virtual uint64_t seed() const { return 0; }
   virtual bool last_iter_decides() const { return false; }
 
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   SearchSpace space_;
   SearchOptions search_;
 
