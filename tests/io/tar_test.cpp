@@ -93,7 +93,9 @@ TEST_F(Io, BrokenTarsAreNamed) {
   for (size_t i = 0; i < 512; ++i) {
     std::string spoilt = good;
     spoilt[i] = static_cast<char>(spoilt[i] ^ 0x41);
-    if (i != 155) EXPECT_EQ(said(spoilt), ": no tar header at byte 0") << i;
+    if (i != 155) {
+      EXPECT_EQ(said(spoilt), ": no tar header at byte 0") << i;
+    }
   }
   EXPECT_NE(fault(file("none"), [&] { files_of(file("none")); }), "");
   EXPECT_THROW(read_tar(file("x", good),

@@ -243,7 +243,9 @@ void check(const char* what, const TensorFunction& f, const std::vector<Tensor>&
            bool second = true) {
   const GradcheckOptions loose{.atol = 1e-4, .rtol = 1e-3};
   EXPECT_EQ(gradcheck(f, inputs), "") << what;
-  if (second) EXPECT_EQ(gradgradcheck(f, inputs, loose), "") << what;
+  if (second) {
+    EXPECT_EQ(gradgradcheck(f, inputs, loose), "") << what;
+  }
 }
 using In = std::vector<Tensor>;
 

@@ -17,7 +17,9 @@ using namespace test;
 
 void expect_close(const Tensor& a, const Tensor& b, double tolerance = 1e-10) {
   ASSERT_EQ(a.shape(), b.shape());
-  if (a.numel() > 0) EXPECT_LE(max(abs(a - b)).item(), tolerance);
+  if (a.numel() > 0) {
+    EXPECT_LE(max(abs(a - b)).item(), tolerance);
+  }
 }
 constexpr auto kExact = decltype(InterpolateOptions{}.mode)::kNearestExact;
 Tensor some(const Shape& shape) { return uniform(shape, -1, 1, kF64); }
