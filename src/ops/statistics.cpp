@@ -97,8 +97,8 @@ Tensor norm_gradient(const Tensor& x, const Tensor& y, const Tensor& g, double p
   }
   const Tensor some = y != 0, length = where(some, y, 1);
   if (p == 2) return x * where(some, g / length, 0);
-  const Tensor zero = x == 0;
-  const Tensor power = where(zero, 0, sign(x) * pow(abs(where(zero, 1, x)) / length, p - 1));
+  const Tensor zero = x == 0, none = where(isnan(y), y, 0);  // a NaN spoils all of its vector
+  const Tensor power = where(zero, none, sign(x) * pow(abs(where(zero, 1, x)) / length, p - 1));
   return power * where(some, g, 0);
 }
 
