@@ -7,6 +7,7 @@
 #include "glia/classic/dummy.h"
 #include "glia/classic/encoders.h"
 #include "glia/classic/feature_selection.h"
+#include "glia/classic/forest.h"
 #include "glia/classic/hierarchy.h"
 #include "glia/classic/impute.h"
 #include "glia/classic/linear_model.h"
@@ -16,6 +17,7 @@
 #include "glia/classic/search.h"
 #include "glia/classic/semi_supervised.h"
 #include "glia/classic/svm.h"
+#include "glia/classic/tree.h"
 
 namespace glia::classic {
 namespace {
@@ -37,10 +39,16 @@ constexpr Entry kEntries[] = {
     {"Binarizer", make<Binarizer>},
     {"ColumnTransformer", make<ColumnTransformer>},
     {"DBSCAN", make<DBSCAN>},
+    {"DecisionTreeClassifier", make<DecisionTreeClassifier>},
+    {"DecisionTreeRegressor", make<DecisionTreeRegressor>},
     {"DummyClassifier", make<DummyClassifier>},
     {"DummyRegressor", make<DummyRegressor>},
     {"ElasticNet", make<ElasticNet>},
     {"ElasticNetCV", make<ElasticNetCV>},
+    {"ExtraTreeClassifier", make<ExtraTreeClassifier>},
+    {"ExtraTreeRegressor", make<ExtraTreeRegressor>},
+    {"ExtraTreesClassifier", make<ExtraTreesClassifier>},
+    {"ExtraTreesRegressor", make<ExtraTreesRegressor>},
     {"FastICA", make<FastICA>},
     {"FeatureUnion", make<FeatureUnion>},
     {"GammaRegressor", make<GammaRegressor>},
@@ -50,6 +58,7 @@ constexpr Entry kEntries[] = {
     {"HalvingGridSearchCV", make<HalvingGridSearchCV>},
     {"HalvingRandomSearchCV", make<HalvingRandomSearchCV>},
     {"HuberRegressor", make<HuberRegressor>},
+    {"IsolationForest", make<IsolationForest>},
     {"KBinsDiscretizer", make<KBinsDiscretizer>},
     {"KMeans", make<KMeans>},
     {"KNNImputer", make<KNNImputer>},
@@ -81,6 +90,8 @@ constexpr Entry kEntries[] = {
     {"PowerTransformer", make<PowerTransformer>},
     {"QuantileRegressor", make<QuantileRegressor>},
     {"QuantileTransformer", make<QuantileTransformer>},
+    {"RandomForestClassifier", make<RandomForestClassifier>},
+    {"RandomForestRegressor", make<RandomForestRegressor>},
     {"RandomizedSearchCV", make<RandomizedSearchCV>},
     {"Ridge", make<Ridge>},
     {"RidgeCV", make<RidgeCV>},

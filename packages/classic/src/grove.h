@@ -1,0 +1,77 @@
+// Fitted trees, one after the other in flat arrays: what every estimator of trees keeps.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checks.h"
+#include "glia/classic/tree.h"
+
+namespace glia::classic {
+
+struct Grove {
+  struct Node {
+    double threshold = -2;                        // left where x <= threshold
+    int32_t feature = -2, left = -1, right = -1;  // children of the same tree, -1 of leaves
+    bool missing_left = false;
+
+    bool is_leaf() const { return left < 0; }
+  };
+  int64_t n_features = 0;
+  int64_t width = 1;              // values of a node
+  std::vector<int64_t> begin{0};  // the first node of each tree, and the end
+  std::vector<Node> nodes;
+  std::vector<double> impurity, weight, values;
+  std::vector<int64_t> samples;
+
+  int64_t n_trees() const { return static_cast<int64_t>(begin.size()) - 1; }
+  int64_t n_nodes(int64_t tree) const {
+    const auto t = static_cast<size_t>(tree);
+    return begin[t + 1] - begin[t];
+  }
+  void append(const Grove& other);
+  // The node, from the tree's first on, at which a sample ends.
+  int64_t leaf(int64_t tree, const float* row) const {
+    const Node* first = nodes.data() + begin[static_cast<size_t>(tree)];
+    const Node* at = first;
+    while (!at->is_leaf()) {
+      const float value = row[at->feature];
+      const bool left = std::isnan(value) ? at->missing_left : value <= at->threshold;
+      at = first + (left ? at->left : at->right);
+    }
+    return at - first;
+  }
+  // Adds `factor` times the values of trees first .. last - 1 to out (rows, width), row by row in
+  // the order of the trees.
+  void add_values(const float* x, int64_t rows, int64_t first, int64_t last, double factor,
+                  double* out) const;
+  Tensor leaves(const Tensor& x) const;              // (samples, trees) i64
+  Tensor path(const Tensor& x, int64_t tree) const;  // (samples, nodes) bool
+  // Of the trees that have splits the mean of their shares, in shares again.
+  std::vector<double> importances() const;
+  std::vector<double> gains(int64_t tree) const;  // of each feature, by the weight of all
+  int64_t depth(int64_t tree) const;
+  int64_t n_leaves(int64_t tree) const;
+  TreeArrays arrays(int64_t tree) const;
+  StateDict state() const;
+  // Throws Error for what is no grove; `width` of -1 takes any.
+  static Grove load(StateReader& read, int64_t n_features, int64_t width, std::string_view name,
+                    Where where);
+};
+
+// X as f32 (samples, features), where NaN is a missing value; n_features_in is what fit() saw, or
+// -1. Throws ValueError for what is infinite, or beyond f32.
+Tensor tree_x(std::string_view op, const Tensor& x, int64_t n_features_in, Where where);
+
+// The steps of cost-complexity pruning of the only tree, and the tree that `alpha` leaves.
+PruningPath pruning_path(const Grove& tree);
+Grove pruned(const Grove& tree, double alpha);
+
+// export_text(): `classes` are none of a regressor.
+std::string rules(const Grove& grove, int64_t tree, const std::vector<std::string>& classes,
+                  const ExportTextOptions& options, Where where);
+
+}  // namespace glia::classic
