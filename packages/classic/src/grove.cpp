@@ -40,19 +40,25 @@ Tensor tree_x(std::string_view op, const Tensor& x, int64_t n_features_in, Where
 // ---- Grove ------------------------------------------------------------------------------------
 
 void Grove::append(const Grove& other) {
+  const auto sets = static_cast<double>(category_sets.size());
   const auto join = [](auto& to, const auto& from) {
     to.insert(to.end(), from.begin(), from.end());
   };
   const int64_t before = begin.back();
   for (size_t i = 1; i < other.begin.size(); ++i) begin.push_back(before + other.begin[i]);
-  join(nodes, other.nodes);
+  for (Node node : other.nodes) {
+    if (node.categories) node.threshold += sets;
+    nodes.push_back(node);
+  }
+  join(category_sets, other.category_sets);
   join(impurity, other.impurity);
   join(weight, other.weight);
   join(values, other.values);
   join(samples, other.samples);
 }
 
-void Grove::add_values(const float* x, int64_t rows, int64_t first, int64_t last, double factor,
+template <class T>
+void Grove::add_values(const T* x, int64_t rows, int64_t first, int64_t last, double factor,
                        double* out) const {
   for_rows(rows, [&](int64_t from, int64_t to) {
     for (int64_t t = first; t < last; ++t) {
@@ -65,6 +71,8 @@ void Grove::add_values(const float* x, int64_t rows, int64_t first, int64_t last
     }
   });
 }
+template void Grove::add_values(const float*, int64_t, int64_t, int64_t, double, double*) const;
+template void Grove::add_values(const double*, int64_t, int64_t, int64_t, double, double*) const;
 
 Tensor Grove::leaves(const Tensor& x) const {
   const int64_t rows = x.size(0), trees = n_trees();
@@ -163,7 +171,7 @@ TreeArrays Grove::arrays(int64_t tree) const {
           .value = from_vector(part(values, width), {to - from, width})};
 }
 
-StateDict Grove::state() const {
+StateDict Grove::state(bool with_categories) const {
   std::vector<int64_t> left, right, feature;
   std::vector<double> threshold;
   std::vector<bool> missing;
@@ -175,20 +183,32 @@ StateDict Grove::state() const {
     missing.push_back(node.missing_left);
   }
   const auto count = static_cast<int64_t>(nodes.size());
-  return {{"tree_begin", vector_of(begin)},
-          {"children_left", vector_of(left)},
-          {"children_right", vector_of(right)},
-          {"feature", vector_of(feature)},
-          {"threshold", vector_of(threshold)},
-          {"missing_go_to_left", from_vector(missing, {count})},
-          {"impurity", vector_of(impurity)},
-          {"n_node_samples", vector_of(samples)},
-          {"weighted_n_node_samples", vector_of(weight)},
-          {"value", from_vector(values, {count, width})}};
+  StateDict state = {{"tree_begin", vector_of(begin)},
+                     {"children_left", vector_of(left)},
+                     {"children_right", vector_of(right)},
+                     {"feature", vector_of(feature)},
+                     {"threshold", vector_of(threshold)},
+                     {"missing_go_to_left", from_vector(missing, {count})},
+                     {"impurity", vector_of(impurity)},
+                     {"n_node_samples", vector_of(samples)},
+                     {"weighted_n_node_samples", vector_of(weight)},
+                     {"value", from_vector(values, {count, width})}};
+  if (with_categories) {
+    std::vector<bool> is;
+    for (const Node& node : nodes) is.push_back(node.categories);
+    std::vector<int64_t> sets;
+    for (const auto& set : category_sets)
+      for (const uint64_t bits : set) sets.push_back(static_cast<int64_t>(bits));
+    sets.resize(sets.size() + 4);  // never empty: the last set is of none
+    state.emplace_back("is_categorical", from_vector(is, {count}));
+    state.emplace_back("category_sets",
+                       from_vector(sets, {static_cast<int64_t>(sets.size()) / 4, 4}));
+  }
+  return state;
 }
 
 Grove Grove::load(StateReader& read, int64_t n_features, int64_t width, std::string_view name,
-                  Where where) {
+                  Where where, bool with_categories) {
   const auto fail = [&](const std::string& fault) {
     throw Error(std::string(name) + ".load_state_dict: " + fault, where);
   };
@@ -207,6 +227,15 @@ Grove Grove::load(StateReader& read, int64_t n_features, int64_t width, std::str
   const Tensor value = read.take("value", kF64, {count, width});
   out.width = value.size(1);
   out.values = value.to_vector<double>();
+  std::vector<bool> categories(static_cast<size_t>(count));
+  if (with_categories) {
+    categories = read.take("is_categorical", kBool, {count}).to_vector<bool>();
+    const auto sets = read.take("category_sets", kI64, {-1, 4}).to_vector<int64_t>();
+    for (size_t i = 0; i + 4 < sets.size(); i += 4) {
+      auto& set = out.category_sets.emplace_back();
+      for (size_t k = 0; k < 4; ++k) set[k] = static_cast<uint64_t>(sets[i + k]);
+    }
+  }
   bool right_order = out.begin.size() > 1 && out.begin[0] == 0 && out.begin.back() == count;
   for (size_t t = 1; right_order && t < out.begin.size(); ++t)
     right_order = out.begin[t - 1] < out.begin[t] && out.begin[t] <= count;
@@ -217,7 +246,12 @@ Grove Grove::load(StateReader& read, int64_t n_features, int64_t width, std::str
     for (int64_t i = 0; i < size; ++i) {
       const size_t at = static_cast<size_t>(from + i);
       const int64_t l = left[at], r = right[at];
-      Node node{.threshold = threshold[at], .missing_left = missing[at]};
+      Node node{
+          .threshold = threshold[at], .missing_left = missing[at], .categories = categories[at]};
+      const double set = node.threshold;
+      if (node.categories && !(set >= 0 && set < static_cast<double>(out.category_sets.size()) &&
+                               set == std::trunc(set)))
+        fail("a node has no category_sets");
       if (l != -1 || r != -1) {
         const bool inside = l > i && r > i && l < size && r < size && l != r && feature[at] >= 0 &&
                             feature[at] < n_features;

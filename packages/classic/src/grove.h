@@ -1,6 +1,7 @@
 // Fitted trees, one after the other in flat arrays: what every estimator of trees keeps.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -17,6 +18,7 @@ struct Grove {
     double threshold = -2;                        // left where x <= threshold
     int32_t feature = -2, left = -1, right = -1;  // children of the same tree, -1 of leaves
     bool missing_left = false;
+    bool categories = false;  // left where x is of category_sets[threshold]
 
     bool is_leaf() const { return left < 0; }
   };
@@ -26,6 +28,7 @@ struct Grove {
   std::vector<Node> nodes;
   std::vector<double> impurity, weight, values;
   std::vector<int64_t> samples;
+  std::vector<std::array<uint64_t, 4>> category_sets;  // bits of the categories 0 .. 255
 
   int64_t n_trees() const { return static_cast<int64_t>(begin.size()) - 1; }
   int64_t n_nodes(int64_t tree) const {
@@ -34,19 +37,25 @@ struct Grove {
   }
   void append(const Grove& other);
   // The node, from the tree's first on, at which a sample ends.
-  int64_t leaf(int64_t tree, const float* row) const {
+  template <class T>
+  int64_t leaf(int64_t tree, const T* row) const {
     const Node* first = nodes.data() + begin[static_cast<size_t>(tree)];
     const Node* at = first;
-    while (!at->is_leaf()) {
-      const float value = row[at->feature];
-      const bool left = std::isnan(value) ? at->missing_left : value <= at->threshold;
-      at = first + (left ? at->left : at->right);
-    }
+    while (!at->is_leaf()) at = first + (goes_left(*at, row) ? at->left : at->right);
     return at - first;
+  }
+  template <class T>
+  bool goes_left(const Node& node, const T* row) const {
+    const T value = row[node.feature];
+    if (std::isnan(value)) return node.missing_left;
+    if (!node.categories) return value <= node.threshold;
+    const auto code = static_cast<size_t>(value);
+    return category_sets[static_cast<size_t>(node.threshold)][code / 64] >> (code % 64) & 1;
   }
   // Adds `factor` times the values of trees first .. last - 1 to out (rows, width), row by row in
   // the order of the trees.
-  void add_values(const float* x, int64_t rows, int64_t first, int64_t last, double factor,
+  template <class T>
+  void add_values(const T* x, int64_t rows, int64_t first, int64_t last, double factor,
                   double* out) const;
   Tensor leaves(const Tensor& x) const;              // (samples, trees) i64
   Tensor path(const Tensor& x, int64_t tree) const;  // (samples, nodes) bool
@@ -56,10 +65,10 @@ struct Grove {
   int64_t depth(int64_t tree) const;
   int64_t n_leaves(int64_t tree) const;
   TreeArrays arrays(int64_t tree) const;
-  StateDict state() const;
+  StateDict state(bool with_categories = false) const;
   // Throws Error for what is no grove; `width` of -1 takes any.
   static Grove load(StateReader& read, int64_t n_features, int64_t width, std::string_view name,
-                    Where where);
+                    Where where, bool with_categories = false);
 };
 
 // X as f32 (samples, features), where NaN is a missing value; n_features_in is what fit() saw, or

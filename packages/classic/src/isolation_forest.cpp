@@ -73,9 +73,10 @@ IsolationForest& IsolationForest::fit(const Tensor& x, const Tensor& /*y*/,
   // Targets are numbers at random: any split is as good as another.
   Twister random(o.random_state);
   for (int64_t i = 0; i < n; ++i) samples.y.push_back(random.uniform());
+  Twister of_trees(o.random_state);
   std::vector<uint32_t> seeds;
   for (int64_t i = 0; i < o.n_estimators; ++i)
-    seeds.push_back(static_cast<uint32_t>(random.below(INT32_MAX)));
+    seeds.push_back(static_cast<uint32_t>(of_trees.below(INT32_MAX)));
   TreeGrowth growth{.impurity = Impurity::kSquaredError, .random = true, .max_features = 1};
   growth.max_depth =
       static_cast<int64_t>(std::ceil(std::log2(static_cast<double>(std::max<int64_t>(drawn, 2)))));

@@ -130,34 +130,40 @@ void require_option(bool right, std::string_view op, std::string_view option, do
         std::string(op) + ": " + std::string(option) + " = " + to_text(ParamValue(value)), where);
 }
 
-Param list_param(std::string name, std::vector<double>* at) {
+namespace {
+
+template <class T>
+Param param_of_list(std::string name, std::vector<T>* at) {
   return {std::move(name),
           [at] {
             std::string text;
-            for (const double x : *at) text += (text.empty() ? "" : ",") + to_text(ParamValue(x));
+            for (const T x : *at) text += (text.empty() ? "" : ",") + to_text(ParamValue(x));
             return ParamValue(text);
           },
           [at](const ParamValue& value) {
-            std::vector<double> numbers;
-            if (const auto* one = std::get_if<double>(&value)) {
-              numbers.push_back(*one);
-            } else if (const auto* whole = std::get_if<int64_t>(&value)) {
-              numbers.push_back(static_cast<double>(*whole));
-            } else if (const auto* text = std::get_if<std::string>(&value)) {
-              const char *from = text->data(), *end = from + text->size();
-              while (from != end) {
-                double x = 0;
-                const auto read = std::from_chars(from, end, x);
-                if (read.ec != std::errc() || (read.ptr != end && *read.ptr != ',')) return false;
-                numbers.push_back(x);
-                from = read.ptr == end ? end : read.ptr + 1;
-              }
-            } else {
-              return false;
+            const std::string text =
+                std::holds_alternative<std::monostate>(value) ? "" : to_text(value);
+            std::vector<T> numbers;
+            const char *from = text.data(), *end = from + text.size();
+            while (from != end) {
+              T x = 0;
+              const auto read = std::from_chars(from, end, x);
+              if (read.ec != std::errc() || (read.ptr != end && *read.ptr != ',')) return false;
+              numbers.push_back(x);
+              from = read.ptr == end ? end : read.ptr + 1;
             }
             *at = std::move(numbers);
             return true;
           }};
+}
+
+}  // namespace
+
+Param list_param(std::string name, std::vector<double>* at) {
+  return param_of_list(std::move(name), at);
+}
+Param list_param(std::string name, std::vector<int64_t>* at) {
+  return param_of_list(std::move(name), at);
 }
 
 double largest(const std::vector<double>& x) {

@@ -55,6 +55,7 @@ void require_option(bool right, std::string_view op, std::string_view option, do
 
 // An option that is a list of numbers, by its text: "0.1,1,10".
 Param list_param(std::string name, std::vector<double>* at);
+Param list_param(std::string name, std::vector<int64_t>* at);
 
 // The largest |x|; 0 of none.
 double largest(const std::vector<double>& x);

@@ -9,6 +9,7 @@
 #include "glia/classic/feature_selection.h"
 #include "glia/classic/forest.h"
 #include "glia/classic/hierarchy.h"
+#include "glia/classic/hist_boosting.h"
 #include "glia/classic/impute.h"
 #include "glia/classic/linear_model.h"
 #include "glia/classic/mixture.h"
@@ -57,6 +58,8 @@ constexpr Entry kEntries[] = {
     {"HDBSCAN", make<HDBSCAN>},
     {"HalvingGridSearchCV", make<HalvingGridSearchCV>},
     {"HalvingRandomSearchCV", make<HalvingRandomSearchCV>},
+    {"HistGradientBoostingClassifier", make<HistGradientBoostingClassifier>},
+    {"HistGradientBoostingRegressor", make<HistGradientBoostingRegressor>},
     {"HuberRegressor", make<HuberRegressor>},
     {"IsolationForest", make<IsolationForest>},
     {"KBinsDiscretizer", make<KBinsDiscretizer>},

@@ -46,7 +46,12 @@ class ClassImpurity : public CriterionBase {
   static constexpr bool kSums = true;  // what is left is known by sums alone
 
   ClassImpurity(const TreeSamples& s, const std::vector<double>& weights)
-      : CriterionBase(weights), codes_(s.codes.data()), total_(s.classes), sums_(s.classes) {}
+      : CriterionBase(weights),
+        codes_(s.codes.data()),
+        total_(s.classes),
+        sums_(s.classes),
+        counts_(std::all_of(weights.begin(), weights.end(),
+                            [](double w) { return w == std::trunc(w) && w < 0x1p20; })) {}
 
   int64_t width() const { return static_cast<int64_t>(total_.size()); }  // sums of a group
   void begin(std::span<const int32_t> node) {
@@ -72,7 +77,7 @@ class ClassImpurity : public CriterionBase {
       if (group[c] != 0) add_class(c, group[c]);
   }
   double proxy() const {
-    const Sides s = sides_by_squares();
+    const Sides s = sides();
     return -right_weight() * s.right - left_ * s.left;
   }
   double impurity(std::span<const int32_t>) const {
@@ -81,7 +86,7 @@ class ClassImpurity : public CriterionBase {
     for (const double t : total_) sum -= entropy_of(t, weight_);
     return sum;
   }
-  Sides impurities(std::span<const int32_t>, int64_t) const { return sides_by_squares(); }
+  Sides impurities(std::span<const int32_t>, int64_t) const { return sides(); }
   void values(double* out) const {
     for (size_t c = 0; c < total_.size(); ++c) out[c] = total_[c] / weight_;
   }
@@ -101,20 +106,29 @@ class ClassImpurity : public CriterionBase {
     const double p = sum / weight;
     return p * (std::log(p) / std::log(2.0));
   }
-  // The sums of squares are kept up to date: for weights that are counts they are exact.
+  // Of weights that are counts the sums of squares are kept up to date, as they stay exact.
   void add_class(size_t c, double w) {
-    if constexpr (kGini) {
+    if (kGini && counts_) {
       left_squares_ += w * (2 * sums_[c] + w);
       right_squares_ -= w * (2 * (total_[c] - sums_[c]) - w);
     }
     sums_[c] += w;
     left_ += w;
   }
-  Sides sides_by_squares() const {
+  Sides sides() const {
     const double right = right_weight();
-    if constexpr (kGini)
-      return {1 - left_squares_ / (left_ * left_), 1 - right_squares_ / (right * right)};
     Sides out;
+    if constexpr (kGini) {
+      Sides squares{left_squares_, right_squares_};
+      if (!counts_) {
+        squares = {};
+        for (size_t c = 0; c < sums_.size(); ++c) {
+          squares.left += sums_[c] * sums_[c];
+          squares.right += (total_[c] - sums_[c]) * (total_[c] - sums_[c]);
+        }
+      }
+      return {1 - squares.left / (left_ * left_), 1 - squares.right / (right * right)};
+    }
     for (size_t c = 0; c < sums_.size(); ++c) {
       out.left -= entropy_of(sums_[c], left_);
       out.right -= entropy_of(total_[c] - sums_[c], right);
@@ -124,6 +138,7 @@ class ClassImpurity : public CriterionBase {
 
   const int32_t* codes_;
   std::vector<double> total_, sums_;
+  bool counts_;  // all weights are
   double squares_ = 0, left_squares_ = 0, right_squares_ = 0;
 };
 
