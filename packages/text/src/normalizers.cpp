@@ -185,7 +185,7 @@ class Replace : public Normalizer {
     uint32_t at = 0;
     for (const Range& match : found) {
       out.keep(at, match.begin);
-      out.put(content_, text->origin(match.begin, match.end));
+      out.replace(match.end - 1, content_);
       at = match.end;
     }
     out.keep(at, text->size());

@@ -197,7 +197,8 @@ class MetaspaceSplit : public PreTokenizer {
   Metaspace how_;
 };
 
-// Where the script changes; Hiragana and Katakana count as Han.
+// Where the script changes; Hiragana and Katakana count as Han. Blanks before the first are
+// dropped.
 class UnicodeScripts : public PreTokenizer {
  public:
   void apply(Pieces* pieces) const override {
@@ -206,20 +207,18 @@ class UnicodeScripts : public PreTokenizer {
     constexpr int32_t kAny = -1;
     cut_each(pieces, [](std::string_view text) {
       std::vector<Range> out;
-      uint32_t begin = 0;
       int32_t last = kAny;
       for (uint32_t at = 0; at < text.size();) {
         const auto [c, bytes] = decode_at(text, at);
         int32_t script = c == ' ' ? kAny : script_of(c);
         if (c == 0x30FC || script == hiragana || script == katakana) script = han;
-        if (script != kAny && last != kAny && last != script) {
-          out.push_back({begin, at});
-          begin = at;
+        if (script != kAny && last != script) {
+          if (!out.empty()) out.back().end = at;
+          out.push_back({at, static_cast<uint32_t>(text.size())});
+          last = script;
         }
-        if (script != kAny) last = script;
         at += bytes;
       }
-      out.push_back({begin, static_cast<uint32_t>(text.size())});
       return out;
     });
   }

@@ -144,7 +144,7 @@ SentencePiece::SentencePiece(const std::vector<PieceOf>& pieces, Settings settin
   if (pieces.empty()) throw ValueError("no model of SentencePiece: there are no pieces");
   std::vector<int32_t> bytes(256, -1);
   least_ = std::numeric_limits<double>::infinity();
-  most_ = -least_;
+  most_ = std::numeric_limits<float>::min();  // as SentencePiece begins
   for (size_t i = 0; i < pieces.size(); ++i) {
     const PieceOf& p = pieces[i];
     const auto id = static_cast<int32_t>(i);
@@ -303,8 +303,8 @@ void SentencePiece::cut_unigram(std::string_view text, std::vector<Token>* out) 
     uint32_t begin = UINT32_MAX;
   };
   std::vector<Best> best(text.size() + 1);
-  const auto offer = [&](size_t begin, size_t end, double score, int32_t id) {
-    const auto sum = static_cast<float>(score + static_cast<double>(best[begin].score));
+  const auto offer = [&](size_t begin, size_t end, float score, int32_t id) {
+    const float sum = score + best[begin].score;
     if (best[end].begin == UINT32_MAX || sum > best[end].score)
       best[end] = {sum, id, static_cast<uint32_t>(begin)};
   };
@@ -313,10 +313,11 @@ void SentencePiece::cut_unigram(std::string_view text, std::vector<Token>* out) 
     bool single = false;
     trie_.prefixes(text.substr(at), [&](uint32_t size, int32_t id) {
       const PieceOf& piece = pieces_[static_cast<size_t>(id)];
-      offer(at, at + size, piece.type == kUser ? size * most_ - 0.1 : piece.score, id);
+      offer(at, at + size,
+            static_cast<float>(piece.type == kUser ? size * most_ - 0.1 : piece.score), id);
       single |= size == bytes;
     });
-    if (!single) offer(at, at + bytes, least_ - 10, unk_);
+    if (!single) offer(at, at + bytes, static_cast<float>(least_) - 10, unk_);
     at += bytes;
   }
   const size_t from = out->size();

@@ -42,18 +42,17 @@ std::pair<uint32_t, uint32_t> white_ends(const std::string& token) {
   return {leading, trailing};
 }
 
-void trim(const Parts& parts, Parts::Cut* cut) {
+void trim(const Parts& parts, const std::string& text, Parts::Cut* cut) {
   for (size_t i = 0; i < cut->ids.size(); ++i) {
     Range& range = cut->ranges[i];
     const AddedTokens::One* added = parts.added.find(cut->ids[i]);
     auto [leading, trailing] =
         white_ends(added ? added->token.content : parts.tokens()[cut->ids[i]]);
-    if (leading > 0) {
-      if ((i == 0 || range.begin == 0) && parts.post.trims_prefix) --leading;
-      range.begin = std::min(range.begin + leading, range.end);
-    }
-    if (trailing > 0 && range.end >= trailing)
-      range.end = std::max(range.end - trailing, range.begin);
+    if (leading > 0 && (i == 0 || range.begin == 0) && parts.post.trims_prefix) --leading;
+    for (; leading > 0 && range.begin < range.end; --leading)
+      range.begin += std::max(valid_bytes(text, range.begin), 1u);
+    for (; trailing > 0 && range.begin < range.end; --trailing)
+      range.end = static_cast<uint32_t>(before(text, range.end));
   }
 }
 
@@ -200,7 +199,7 @@ void Parts::cut(const std::string& text, bool ranges, Cut* out) const {
       at += token.bytes;
     }
   }
-  if (ranges && post.trims) trim(*this, out);
+  if (ranges && post.trims) trim(*this, text, out);
 }
 
 const Parts& Tokenizer::parts() const {

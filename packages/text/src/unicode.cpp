@@ -15,6 +15,7 @@
 namespace glia::text {
 namespace {
 
+constexpr uint8_t kAge = 8;  // the Unicode that files of tokenisers are read with elsewhere
 constexpr uint32_t kBlock = 256, kBlocks = 0x110000 / kBlock;
 using Block = std::array<uint16_t, kBlock>;
 
@@ -30,7 +31,7 @@ uint16_t classify(UChar32 c) {
   const uint32_t category = U_GET_GC_MASK(c);
   UVersionInfo age;
   u_charAge(c, age);
-  const bool old = age[0] <= 8;
+  const bool old = age[0] <= kAge;
   if (category & U_GC_L_MASK) out |= kLetter;
   if (category & U_GC_N_MASK) out |= kNumber;
   if (u_isUWhiteSpace(c)) out |= kWhite;
@@ -196,6 +197,9 @@ bool begins_normalization(const std::string& form, char32_t c) {
 }
 
 int32_t script_of(char32_t c) {
+  UVersionInfo age;
+  u_charAge(static_cast<UChar32>(c), age);
+  if (age[0] > kAge + 1) return -1;
   UErrorCode code = U_ZERO_ERROR;
   return uscript_getScript(static_cast<UChar32>(c), &code);
 }

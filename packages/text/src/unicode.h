@@ -63,6 +63,7 @@ std::string normalized_utf8(const std::string& form, std::string_view text);
 // Whether a character, and what is normalised before it, does not change by what follows: texts may
 // be cut before it.
 bool begins_normalization(const std::string& form, char32_t c);
+// ICU's number; -1 for a character that Unicode 9 has not.
 int32_t script_of(char32_t c);
 int32_t script_named(const char* name);
 // Where the characters that people see begin (extended grapheme clusters), and the text's end.
