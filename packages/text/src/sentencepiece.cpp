@@ -14,6 +14,7 @@ namespace glia::text {
 namespace {
 
 enum Type { kNormal = 1, kUnknown = 2, kControl = 3, kUser = 4, kUnused = 5, kByte = 6 };
+constexpr double kOwnScore = 0.1;  // of each byte of a piece of the user's own but one
 constexpr std::string_view kSpace = "\xE2\x96\x81";
 
 // ---- protobuf -----------------------------------------------------------------------------------
@@ -144,7 +145,6 @@ SentencePiece::SentencePiece(const std::vector<PieceOf>& pieces, Settings settin
   if (pieces.empty()) throw ValueError("no model of SentencePiece: there are no pieces");
   std::vector<int32_t> bytes(256, -1);
   least_ = std::numeric_limits<double>::infinity();
-  most_ = std::numeric_limits<float>::min();  // as SentencePiece begins
   for (size_t i = 0; i < pieces.size(); ++i) {
     const PieceOf& p = pieces[i];
     const auto id = static_cast<int32_t>(i);
@@ -154,10 +154,7 @@ SentencePiece::SentencePiece(const std::vector<PieceOf>& pieces, Settings settin
       throw ValueError("the piece " + std::to_string(i) + " has a type or score that is none");
     tokens_.add(p.text, id);
     if (p.type == kNormal || p.type == kUser) trie_.add(p.text, id);
-    if (p.type == kNormal) {
-      least_ = std::min(least_, p.score);
-      most_ = std::max(most_, p.score);
-    }
+    if (p.type == kNormal) least_ = std::min(least_, p.score);
     if (p.type == kUser) {
       own_.add(p.text, id);
       any_own_ = true;
@@ -314,7 +311,7 @@ void SentencePiece::cut_unigram(std::string_view text, std::vector<Token>* out) 
     trie_.prefixes(text.substr(at), [&](uint32_t size, int32_t id) {
       const PieceOf& piece = pieces_[static_cast<size_t>(id)];
       offer(at, at + size,
-            static_cast<float>(piece.type == kUser ? size * most_ - 0.1 : piece.score), id);
+            static_cast<float>(piece.type == kUser ? kOwnScore * (size - 1) : piece.score), id);
       single |= size == bytes;
     });
     if (!single) offer(at, at + bytes, static_cast<float>(least_) - 10, unk_);

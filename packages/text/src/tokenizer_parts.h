@@ -111,7 +111,7 @@ class SentencePiece {
   std::optional<CharacterMap> map_;
   Trie trie_, own_;
   int32_t unk_ = -1;
-  double least_ = 0, most_ = 0;
+  double least_ = 0;
   std::vector<int32_t> bytes_;  // of single bytes; empty without
   bool any_own_ = false;
 };

@@ -201,7 +201,8 @@ int32_t script_of(char32_t c) {
   u_charAge(static_cast<UChar32>(c), age);
   if (age[0] > kAge + 1) return -1;
   UErrorCode code = U_ZERO_ERROR;
-  return uscript_getScript(static_cast<UChar32>(c), &code);
+  const UScriptCode script = uscript_getScript(static_cast<UChar32>(c), &code);
+  return script == USCRIPT_UNKNOWN ? -1 : script;
 }
 
 int32_t script_named(const char* name) {

@@ -41,12 +41,14 @@ Vocabulary Vocabulary::of_characters(const std::vector<std::string>& texts) {
   return Vocabulary({seen.begin(), seen.end()});
 }
 
+int64_t Vocabulary::number(const std::string& token) const {
+  const auto found = numbers_.find(token);
+  return found == numbers_.end() ? kUnknown : found->second;
+}
+
 std::vector<int64_t> Vocabulary::encode(const std::string& text) const {
   std::vector<int64_t> out;
-  for (const std::string& c : characters(text)) {
-    const auto found = numbers_.find(c);
-    out.push_back(found == numbers_.end() ? kUnknown : found->second);
-  }
+  for (const std::string& c : characters(text)) out.push_back(number(c));
   return out;
 }
 

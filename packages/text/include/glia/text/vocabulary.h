@@ -25,6 +25,8 @@ class Vocabulary {
 
   int64_t size() const { return kSpecial + static_cast<int64_t>(tokens_.size()); }
   const std::vector<std::string>& tokens() const { return tokens_; }
+  // kUnknown for what is no token.
+  int64_t number(const std::string& token) const;
   // The number of each character; without kStart and kEnd.
   std::vector<int64_t> encode(const std::string& text) const;
   // Up to the first kEnd; what is special, or no number of a token, gives nothing.
