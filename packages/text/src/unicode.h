@@ -18,7 +18,7 @@ enum CharacterClass : uint16_t {
   kWord = 8,               // \w of regular expressions
   kPunctuation = 16,       // \p{P}, of characters that Unicode 8 has
   kNonspacing = 32,        // \p{Mn}
-  kInvisible = 64,           // \p{Cc}, \p{Cf} and \p{Co}, of characters that Unicode 8 has
+  kInvisible = 64,         // \p{Cc}, \p{Cf} and \p{Co}, of characters that Unicode 8 has
   kChinese = 128,          // the ideographs that BERT sets apart
   kAsciiPunctuation = 256  // what ASCII has besides letters, digits, blanks and controls
 };

@@ -1,0 +1,132 @@
+#include "vector_loops.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+namespace glia::text {
+namespace {
+
+constexpr int64_t kLanes = 16;
+// Sixteen floats; the compiler makes of them what each instruction set has.
+typedef float Vector __attribute__((vector_size(64)));
+
+// Each function for several instruction sets, chosen when the program starts. What it calls within
+// is written out, as only so it is compiled for the same.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define GLIA_CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
+#else
+#define GLIA_CLONES
+#endif
+
+constexpr float kEdge = 6;
+constexpr int kTable = 4096;
+struct Table {
+  std::array<float, kTable + 1> value, log;
+  Table() {
+    for (int i = 0; i <= kTable; ++i) {
+      const double x = (2.0 * i / kTable - 1) * kEdge;
+      value[static_cast<size_t>(i)] = static_cast<float>(1 / (1 + std::exp(-x)));
+      log[static_cast<size_t>(i)] = static_cast<float>(-std::log1p(std::exp(-x)));
+    }
+  }
+};
+const Table kSigmoid;
+size_t place(float x) {
+  return static_cast<size_t>((std::clamp(x, -kEdge, kEdge) + kEdge) * (kTable / (2 * kEdge)) +
+                             0.5f);
+}
+
+}  // namespace
+
+Rows::Rows(int64_t count, int64_t width)
+    : count_(count),
+      width_(width),
+      stride_((width + kLanes - 1) / kLanes * kLanes),
+      memory_(new float[static_cast<size_t>(count * stride_ + kLanes)]()) {
+  auto at = reinterpret_cast<uintptr_t>(memory_.get());
+  values_ = reinterpret_cast<float*>((at + sizeof(Vector) - 1) / sizeof(Vector) * sizeof(Vector));
+}
+
+std::vector<float> Rows::packed() const {
+  std::vector<float> out;
+  out.reserve(static_cast<size_t>(count_ * width_));
+  for (int64_t i = 0; i < count_; ++i) out.insert(out.end(), (*this)[i], (*this)[i] + width_);
+  return out;
+}
+
+float sigmoid(float x) { return kSigmoid.value[place(x)]; }
+float log_sigmoid(float x) { return x < -kEdge ? x : kSigmoid.log[place(x)]; }
+
+// Each pair's product first, then all changes: outputs four at a time, so that an input is read
+// once for them.
+GLIA_CLONES double regress(const Regression& r) {
+  const int64_t vectors = r.stride / kLanes;
+  double loss = 0;
+  constexpr int kMost = 64;
+  float slopes[kMost];  // of one input with each output
+  for (int i = 0; i < r.ins_count; ++i) {
+    const auto* in = reinterpret_cast<const Vector*>(r.ins[i]);
+    auto* change = reinterpret_cast<Vector*>(r.changes[i]);
+    for (int o = 0; o < r.outs_count; o += 2) {
+      const bool two = o + 1 < r.outs_count;
+      auto* a = reinterpret_cast<Vector*>(r.outs[o]);
+      auto* b = reinterpret_cast<Vector*>(r.outs[two ? o + 1 : o]);
+      Vector x = in[0] * a[0], y = in[0] * b[0];
+      for (int64_t k = 1; k < vectors; ++k) {
+        x += in[k] * a[k];
+        y += in[k] * b[k];
+      }
+      float sums[2] = {0, 0};
+      for (int l = 0; l < kLanes; ++l) {
+        sums[0] += x[l];
+        sums[1] += y[l];
+      }
+      for (int t = 0; t < 1 + two; ++t) {
+        const float label = o + t < r.ones ? 1.0f : 0.0f;
+        slopes[o + t] = (label - kSigmoid.value[place(sums[t])]) * r.rate;
+        loss -= static_cast<double>(log_sigmoid(label > 0 ? sums[t] : -sums[t]));
+      }
+    }
+    for (int o = 0; o < r.outs_count; o += 2) {
+      const bool two = o + 1 < r.outs_count;
+      auto* a = reinterpret_cast<Vector*>(r.outs[o]);
+      if (!two || r.outs[o] == r.outs[o + 1]) {
+        for (int t = 0; t < 1 + two; ++t)
+          for (int64_t k = 0; k < vectors; ++k) {
+            change[k] += a[k] * slopes[o + t];
+            a[k] += in[k] * slopes[o + t];
+          }
+        continue;
+      }
+      auto* b = reinterpret_cast<Vector*>(r.outs[o + 1]);
+      const float g = slopes[o], h = slopes[o + 1];
+      for (int64_t k = 0; k < vectors; ++k) {
+        const Vector v = in[k];
+        change[k] += a[k] * g + b[k] * h;
+        a[k] += v * g;
+        b[k] += v * h;
+      }
+    }
+  }
+  return loss;
+}
+
+GLIA_CLONES void add_scaled(float* y, const float* x, float a, int64_t stride) {
+  auto* to = reinterpret_cast<Vector*>(y);
+  const auto* from = reinterpret_cast<const Vector*>(x);
+  for (int64_t k = 0; k < stride / kLanes; ++k) to[k] += from[k] * a;
+}
+
+GLIA_CLONES float dot_of(const float* x, const float* y, int64_t stride) {
+  const auto* a = reinterpret_cast<const Vector*>(x);
+  const auto* b = reinterpret_cast<const Vector*>(y);
+  Vector sum = a[0] * b[0];
+  for (int64_t k = 1; k < stride / kLanes; ++k) sum += a[k] * b[k];
+  float out = 0;
+  for (int l = 0; l < kLanes; ++l) out += sum[l];
+  return out;
+}
+
+}  // namespace glia::text
