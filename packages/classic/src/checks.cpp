@@ -107,6 +107,11 @@ void StateReader::fail(const std::string& fault) const {
   throw Error(estimator_ + ".load_state_dict: " + fault, where_);
 }
 
+bool StateReader::has(std::string_view name) const {
+  return std::ranges::any_of(
+      left_, [&](const auto& entry) { return entry.first == name && entry.second.defined(); });
+}
+
 Shape StateReader::shape_of(std::string_view name) const {
   for (const auto& [other, value] : left_)
     if (other == name && value.defined()) return value.shape();

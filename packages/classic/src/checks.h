@@ -45,6 +45,7 @@ class StateReader {
   // A size of -1 in `shape` takes any but 0. Floats are any float dtype, others must be `dtype`.
   // What is not finite is refused unless `infinite`.
   Tensor take(std::string_view name, DType dtype, const Shape& shape, bool infinite = false);
+  bool has(std::string_view name) const;
   Shape shape_of(std::string_view name) const;
   double number(std::string_view name) { return take(name, kF64, {}).item(where_); }
   int64_t count(std::string_view name);  // not negative

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 namespace glia::classic {
@@ -24,5 +25,12 @@ struct LbfgsResult {
 };
 // Moves x downhill (Liu & Nocedal 1989) along steps that meet the strong Wolfe conditions.
 LbfgsResult minimise(const Objective& f, std::vector<double>& x, const LbfgsOptions& options);
+
+// The same within low <= x <= high: along steps that are cut at the bounds, over the numbers that
+// those do not hold (Bertsekas 1982; Byrd, Lu, Nocedal & Zhu 1995). Ends by the gradient of what is
+// free.
+using Bounds = std::vector<std::pair<double, double>>;
+LbfgsResult minimise_within(const Objective& f, std::vector<double>& x, const Bounds& bounds,
+                            const LbfgsOptions& options);
 
 }  // namespace glia::classic

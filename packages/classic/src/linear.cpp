@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "checks.h"
+#include "fitted.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
 #include "glia/ops/arrange.h"
@@ -123,6 +124,24 @@ std::vector<double> class_sample_weights(std::string_view op, const ClassTargets
   return weight;
 }
 
+void check_priors(std::string_view op, const char* option, const std::vector<double>& priors,
+                  int64_t classes, Where where) {
+  if (priors.empty()) return;
+  if (static_cast<int64_t>(priors.size()) != classes)
+    throw ValueError(std::string(op) + ": " + option + " has " + std::to_string(priors.size()) +
+                         " numbers for " + std::to_string(classes) + " classes",
+                     where);
+  double total = 0;
+  for (const double p : priors) {
+    require_option(p >= 0, op, option, p, where);
+    total += p;
+  }
+  if (!(std::abs(total - 1) < 1e-8))
+    throw ValueError(
+        std::string(op) + ": " + option + " adds up to " + to_text(ParamValue(total)) + ", not 1",
+        where);
+}
+
 void require_option(bool right, std::string_view op, std::string_view option, double value,
                     Where where) {
   if (!right)
@@ -183,33 +202,6 @@ Tensor affine(const Tensor& x, const Tensor& coef, const Tensor& intercept) {
   return y + intercept;
 }
 
-Tensor value_of(const FittedAttribute& a) {
-  if (const auto* number = std::get_if<double*>(&a.at)) return tensor(**number);
-  if (const auto* count = std::get_if<int64_t*>(&a.at)) return tensor(**count);
-  return *std::get<Tensor*>(a.at);
-}
-
-// Reads all attributes before it sets one.
-void load(StateReader& read, const std::vector<FittedAttribute>& all, int64_t n_features) {
-  std::vector<Tensor> values;
-  for (const FittedAttribute& a : all) {
-    Shape shape = a.shape;
-    for (int i = 0; i < shape.rank(); ++i)
-      if (shape[i] == -2) shape[i] = n_features;
-    values.push_back(std::holds_alternative<int64_t*>(a.at) ? tensor(read.count(a.name))
-                                                            : read.take(a.name, a.dtype, shape));
-  }
-  read.finish();
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (const auto* number = std::get_if<double*>(&all[i].at))
-      **number = values[i].item();
-    else if (const auto* count = std::get_if<int64_t*>(&all[i].at))
-      **count = values[i].item<int64_t>();
-    else
-      *std::get<Tensor*>(all[i].at) = values[i];
-  }
-}
-
 }  // namespace
 
 Tensor LinearRegressor::predict(const Tensor& x, Where where) const {
@@ -222,8 +214,7 @@ StateDict LinearRegressor::state_dict(Where where) const {
   require_fitted(std::string(name()) + ".state_dict", fitted(), where);
   StateDict state{{"coef", coef}, {"intercept", intercept}};
   const auto copy = clone();
-  for (const FittedAttribute& a : static_cast<LinearRegressor&>(*copy).attributes())
-    state.emplace_back(a.name, value_of(a));
+  append_fitted(state, static_cast<LinearRegressor&>(*copy).attributes());
   return state;
 }
 
@@ -235,7 +226,7 @@ void LinearRegressor::load_state_dict(const StateDict& state, Where where) {
   const Tensor w = read.take("coef", kF64, flat ? Shape{-1} : Shape{-1, -1});
   const Tensor b = read.take("intercept", kF64, flat ? Shape{} : Shape{w.size(0)});
   const int64_t features = w.size(-1);
-  load(read, attributes(), features);
+  take_fitted(read, attributes(), features);
   coef = w;
   intercept = b;
   n_features_in = features;
@@ -260,8 +251,7 @@ StateDict LinearClassifier::state_dict(Where where) const {
   require_fitted(std::string(name()) + ".state_dict", fitted(), where);
   StateDict state{{"classes", classes}, {"coef", coef}, {"intercept", intercept}};
   const auto copy = clone();
-  for (const FittedAttribute& a : static_cast<LinearClassifier&>(*copy).attributes())
-    state.emplace_back(a.name, value_of(a));
+  append_fitted(state, static_cast<LinearClassifier&>(*copy).attributes());
   return state;
 }
 
@@ -271,7 +261,7 @@ void LinearClassifier::load_state_dict(const StateDict& state, Where where) {
   const int64_t rows = labels.size(0) == 2 ? 1 : labels.size(0);
   const Tensor w = read.take("coef", kF64, {rows, -1});
   const Tensor b = read.take("intercept", kF64, {rows});
-  load(read, attributes(), w.size(1));
+  take_fitted(read, attributes(), w.size(1), labels.size(0));
   classes = labels;
   coef = w;
   intercept = b;

@@ -49,6 +49,10 @@ std::vector<double> class_sample_weights(std::string_view op, const ClassTargets
                                          bool balanced, const std::vector<double>& class_weight,
                                          Where where);
 
+// Throws ValueError unless the probabilities of classes are none, or not negative and 1 in all.
+void check_priors(std::string_view op, const char* option, const std::vector<double>& priors,
+                  int64_t classes, Where where);
+
 // Throws ValueError, which names op and option, unless `right`.
 void require_option(bool right, std::string_view op, std::string_view option, double value,
                     Where where);

@@ -1,18 +1,24 @@
 #include <algorithm>
 
+#include "glia/classic/calibration.h"
 #include "glia/classic/cluster.h"
 #include "glia/classic/compose.h"
+#include "glia/classic/covariance.h"
 #include "glia/classic/decomposition.h"
 #include "glia/classic/density.h"
+#include "glia/classic/discriminant_analysis.h"
 #include "glia/classic/dummy.h"
 #include "glia/classic/encoders.h"
 #include "glia/classic/feature_selection.h"
 #include "glia/classic/forest.h"
+#include "glia/classic/gaussian_process.h"
 #include "glia/classic/hierarchy.h"
 #include "glia/classic/hist_boosting.h"
 #include "glia/classic/impute.h"
+#include "glia/classic/isotonic.h"
 #include "glia/classic/linear_model.h"
 #include "glia/classic/mixture.h"
+#include "glia/classic/naive_bayes.h"
 #include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
 #include "glia/classic/search.h"
@@ -37,8 +43,12 @@ constexpr Entry kEntries[] = {
     {"Adaline", make<Adaline>},
     {"AgglomerativeClustering", make<AgglomerativeClustering>},
     {"BayesianRidge", make<BayesianRidge>},
+    {"BernoulliNB", make<BernoulliNB>},
     {"Binarizer", make<Binarizer>},
+    {"CalibratedClassifierCV", make<CalibratedClassifierCV>},
+    {"CategoricalNB", make<CategoricalNB>},
     {"ColumnTransformer", make<ColumnTransformer>},
+    {"ComplementNB", make<ComplementNB>},
     {"DBSCAN", make<DBSCAN>},
     {"DecisionTreeClassifier", make<DecisionTreeClassifier>},
     {"DecisionTreeRegressor", make<DecisionTreeRegressor>},
@@ -50,10 +60,15 @@ constexpr Entry kEntries[] = {
     {"ExtraTreeRegressor", make<ExtraTreeRegressor>},
     {"ExtraTreesClassifier", make<ExtraTreesClassifier>},
     {"ExtraTreesRegressor", make<ExtraTreesRegressor>},
+    {"EllipticEnvelope", make<EllipticEnvelope>},
+    {"EmpiricalCovariance", make<EmpiricalCovariance>},
     {"FastICA", make<FastICA>},
     {"FeatureUnion", make<FeatureUnion>},
     {"GammaRegressor", make<GammaRegressor>},
     {"GaussianMixture", make<GaussianMixture>},
+    {"GaussianNB", make<GaussianNB>},
+    {"GaussianProcessClassifier", make<GaussianProcessClassifier>},
+    {"GaussianProcessRegressor", make<GaussianProcessRegressor>},
     {"GridSearchCV", make<GridSearchCV>},
     {"HDBSCAN", make<HDBSCAN>},
     {"HalvingGridSearchCV", make<HalvingGridSearchCV>},
@@ -62,6 +77,7 @@ constexpr Entry kEntries[] = {
     {"HistGradientBoostingRegressor", make<HistGradientBoostingRegressor>},
     {"HuberRegressor", make<HuberRegressor>},
     {"IsolationForest", make<IsolationForest>},
+    {"IsotonicRegression", make<IsotonicRegression>},
     {"KBinsDiscretizer", make<KBinsDiscretizer>},
     {"KMeans", make<KMeans>},
     {"KNNImputer", make<KNNImputer>},
@@ -73,14 +89,19 @@ constexpr Entry kEntries[] = {
     {"Lasso", make<Lasso>},
     {"LassoCV", make<LassoCV>},
     {"LassoLars", make<LassoLars>},
+    {"LedoitWolf", make<LedoitWolf>},
+    {"LinearDiscriminantAnalysis", make<LinearDiscriminantAnalysis>},
     {"LinearRegression", make<LinearRegression>},
     {"LogisticRegression", make<LogisticRegression>},
     {"MaxAbsScaler", make<MaxAbsScaler>},
+    {"MinCovDet", make<MinCovDet>},
     {"MinMaxScaler", make<MinMaxScaler>},
     {"MiniBatchKMeans", make<MiniBatchKMeans>},
+    {"MultinomialNB", make<MultinomialNB>},
     {"NMF", make<NMF>},
     {"NearestNeighbors", make<NearestNeighbors>},
     {"Normalizer", make<Normalizer>},
+    {"OAS", make<OAS>},
     {"OPTICS", make<OPTICS>},
     {"OneClassSVM", make<OneClassSVM>},
     {"OneHotEncoder", make<OneHotEncoder>},
@@ -91,6 +112,7 @@ constexpr Entry kEntries[] = {
     {"PoissonRegressor", make<PoissonRegressor>},
     {"PolynomialFeatures", make<PolynomialFeatures>},
     {"PowerTransformer", make<PowerTransformer>},
+    {"QuadraticDiscriminantAnalysis", make<QuadraticDiscriminantAnalysis>},
     {"QuantileRegressor", make<QuantileRegressor>},
     {"QuantileTransformer", make<QuantileTransformer>},
     {"RandomForestClassifier", make<RandomForestClassifier>},
@@ -104,6 +126,7 @@ constexpr Entry kEntries[] = {
     {"SVC", make<SVC>},
     {"SVR", make<SVR>},
     {"SelectKBest", make<SelectKBest>},
+    {"ShrunkCovariance", make<ShrunkCovariance>},
     {"SimpleImputer", make<SimpleImputer>},
     {"SpectralClustering", make<SpectralClustering>},
     {"SplineTransformer", make<SplineTransformer>},

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "checks.h"
+#include "copies.h"
 #include "fit_and_score.h"
 #include "glia/classic/cluster.h"
 #include "glia/ops.h"
@@ -127,17 +128,7 @@ std::vector<Param> SearchCV::params() {
       });
   params.emplace_back("refit_metric", &search_.refit_metric);
   params.emplace_back("refit", &search_.refit);
-  params.emplace_back(
-      "cv",
-      [this] {
-        const std::optional<int64_t> folds = search_.cv.n_splits();
-        return folds ? ParamValue(*folds) : ParamValue();  // none: a splitter, which stays
-      },
-      [this](const ParamValue& value) {
-        const auto* folds = std::get_if<int64_t>(&value);
-        if (folds) search_.cv = CV(*folds);
-        return folds || std::holds_alternative<std::monostate>(value);
-      });
+  params.push_back(cv_param(&search_.cv));
   text(
       "error_score",
       [this] { return search_.error_score ? to_text(ParamValue(*search_.error_score)) : "raise"; },

@@ -7,6 +7,7 @@
 #include "checks.h"
 #include "columns.h"
 #include "glia/ops.h"
+#include "pair_votes.h"
 #include "smo.h"
 
 namespace glia::classic {
@@ -190,24 +191,10 @@ Tensor SVC::pairwise(const Tensor& x, const char* op, Where where) const {
 Tensor SVC::decision_function(const Tensor& x, Where where) const {
   const NoGrad no_grad;
   const Tensor pairs = pairwise(x, "SVC.decision_function", where);
-  const int64_t k = classes.size(0), n = pairs.size(0);
+  const int64_t k = classes.size(0);
   if (k == 2) return squeeze(pairs, 1);
   if (options_.decision_function_shape == DecisionShape::kOvo) return pairs;
-  // Votes, and between equal ones by how sure the pairs are.
-  const auto p = pairs.to_vector<double>();
-  std::vector<double> votes(static_cast<size_t>(n * k));
-  for (int64_t i = 0; i < n; ++i) {
-    std::vector<double> sure(static_cast<size_t>(k));
-    int64_t pair = i * (k * (k - 1) / 2);
-    for (int64_t a = 0; a < k; ++a)
-      for (int64_t b = a + 1; b < k; ++b, ++pair) {
-        sure[a] += p[pair];
-        sure[b] -= p[pair];
-        votes[i * k + (p[pair] > 0 ? a : b)] += 1;
-      }
-    for (int64_t c = 0; c < k; ++c) votes[i * k + c] += sure[c] / (3 * (std::abs(sure[c]) + 1));
-  }
-  return from_vector(votes, {n, k});
+  return pair_votes(pairs <= 0, -pairs, k);
 }
 
 Tensor SVC::predict(const Tensor& x, Where where) const {

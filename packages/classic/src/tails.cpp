@@ -46,4 +46,8 @@ double t_quantile(double p, double df) {
   return df > 0 ? boost::math::quantile(boost::math::students_t(df), p) : kNaN;
 }
 
+double chi2_quantile(double p, double df) {
+  return df > 0 ? boost::math::quantile(boost::math::chi_squared(df), p) : kNaN;
+}
+
 }  // namespace glia::classic

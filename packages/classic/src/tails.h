@@ -12,5 +12,6 @@ double chi2_upper_tail(double x, double df);
 // Where the distribution function is p.
 double normal_quantile(double p);
 double t_quantile(double p, double df);
+double chi2_quantile(double p, double df);
 
 }  // namespace glia::classic

@@ -10,12 +10,14 @@
 namespace glia::classic {
 
 // A fitted attribute besides the coefficients: where it is and which sizes it has; -1 is any, -2
-// as many as there are features.
+// as many as there are features, -3 as many as there are classes.
 struct FittedAttribute {
   std::string name;
   std::variant<Tensor*, double*, int64_t*> at;
   Shape shape;
   DType dtype = kF64;
+  bool optional = false;  // may be undefined
+  bool infinite = false;  // may hold infinities
 };
 
 // Says X coef^T + intercept, in f64: (samples), or (samples, outputs) if y was.
