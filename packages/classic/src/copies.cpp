@@ -27,6 +27,14 @@ OwnEstimator taken_part(std::string_view name,
   return OwnEstimator(std::move(parts[0].second));
 }
 
+void require_kind(std::string_view op, const Estimator& estimator, EstimatorKind kind,
+                  Where where) {
+  if (estimator.kind() != kind)
+    throw ValueError(std::string(op) + ": " + std::string(estimator.name()) + " is no " +
+                         (kind == EstimatorKind::kClassifier ? "classifier" : "regressor"),
+                     where);
+}
+
 Param cv_param(CV* at) {
   return {"cv",
           [at] {

@@ -21,6 +21,9 @@ OwnEstimator taken_part(std::string_view name,
                         std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
                         Where where);
 
+// Throws ValueError unless the estimator is a classifier, or a regressor.
+void require_kind(std::string_view op, const Estimator& estimator, EstimatorKind kind, Where where);
+
 // The option `cv` by its number of folds; a splitter is none, and stays.
 Param cv_param(CV* at);
 

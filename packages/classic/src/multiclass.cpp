@@ -26,11 +26,6 @@ Binary binary_of(const Estimator& estimator, const Tensor& x, Where where) {
 
 Tensor second_column(const Tensor& p) { return index(p, {Slice{}, 1}); }
 
-void require_classifier(const std::string& op, const Estimator& estimator, Where where) {
-  if (estimator.kind() != EstimatorKind::kClassifier)
-    throw ValueError(op + ": " + std::string(estimator.name()) + " is no classifier", where);
-}
-
 }  // namespace
 
 // ---- OneVsRestClassifier
@@ -52,7 +47,7 @@ OneVsRestClassifier& OneVsRestClassifier::fit(const Tensor& x, const Tensor& y,
                                               const Tensor& sample_weight, Where where) {
   const std::string op = "OneVsRestClassifier.fit";
   const NoGrad no_grad;
-  require_classifier(op, *estimator_, where);
+  require_kind(op, *estimator_, EstimatorKind::kClassifier, where);
   const Extent size = extent_of(op, x, where);
   const bool labels = y.defined() && y.rank() == 2;
   Tensor all, flags;  // flags (samples, classes) i64
@@ -195,7 +190,7 @@ OneVsOneClassifier& OneVsOneClassifier::fit(const Tensor& x, const Tensor& y,
                                             const Tensor& sample_weight, Where where) {
   const std::string op = "OneVsOneClassifier.fit";
   const NoGrad no_grad;
-  require_classifier(op, *estimator_, where);
+  require_kind(op, *estimator_, EstimatorKind::kClassifier, where);
   const Extent size = extent_of(op, x, where);
   const ClassTargets targets = check_classes(op, y, size.samples, where);
   const int64_t k = targets.classes.size(0);

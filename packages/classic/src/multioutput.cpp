@@ -134,14 +134,6 @@ std::vector<Param> chain_params(ChainOptions& o) {
           {"cv", &o.cv}};
 }
 
-void require_kind(const std::string& op, const Estimator& estimator, EstimatorKind kind,
-                  Where where) {
-  if (estimator.kind() != kind)
-    throw ValueError(op + ": " + std::string(estimator.name()) + " is no " +
-                         (kind == EstimatorKind::kClassifier ? "classifier" : "regressor"),
-                     where);
-}
-
 }  // namespace
 
 // ---- What all share

@@ -3,7 +3,9 @@
 #include "glia/classic/calibration.h"
 #include "glia/classic/cluster.h"
 #include "glia/classic/compose.h"
+#include "glia/classic/conformal.h"
 #include "glia/classic/covariance.h"
+#include "glia/classic/cross_decomposition.h"
 #include "glia/classic/decomposition.h"
 #include "glia/classic/density.h"
 #include "glia/classic/discriminant_analysis.h"
@@ -16,8 +18,11 @@
 #include "glia/classic/hist_boosting.h"
 #include "glia/classic/impute.h"
 #include "glia/classic/isotonic.h"
+#include "glia/classic/kernel_ridge.h"
 #include "glia/classic/linear_model.h"
 #include "glia/classic/mixture.h"
+#include "glia/classic/multiclass.h"
+#include "glia/classic/multioutput.h"
 #include "glia/classic/naive_bayes.h"
 #include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
@@ -47,8 +52,12 @@ constexpr Entry kEntries[] = {
     {"Binarizer", make<Binarizer>},
     {"CalibratedClassifierCV", make<CalibratedClassifierCV>},
     {"CategoricalNB", make<CategoricalNB>},
+    {"ClassifierChain", make<ClassifierChain>},
     {"ColumnTransformer", make<ColumnTransformer>},
     {"ComplementNB", make<ComplementNB>},
+    {"ConformalizedQuantileRegressor", make<ConformalizedQuantileRegressor>},
+    {"CrossConformalClassifier", make<CrossConformalClassifier>},
+    {"CrossConformalRegressor", make<CrossConformalRegressor>},
     {"DBSCAN", make<DBSCAN>},
     {"DecisionTreeClassifier", make<DecisionTreeClassifier>},
     {"DecisionTreeRegressor", make<DecisionTreeRegressor>},
@@ -83,6 +92,7 @@ constexpr Entry kEntries[] = {
     {"KNNImputer", make<KNNImputer>},
     {"KNeighborsClassifier", make<KNeighborsClassifier>},
     {"KNeighborsRegressor", make<KNeighborsRegressor>},
+    {"KernelRidge", make<KernelRidge>},
     {"LabelPropagation", make<LabelPropagation>},
     {"LabelSpreading", make<LabelSpreading>},
     {"Lars", make<Lars>},
@@ -97,6 +107,8 @@ constexpr Entry kEntries[] = {
     {"MinCovDet", make<MinCovDet>},
     {"MinMaxScaler", make<MinMaxScaler>},
     {"MiniBatchKMeans", make<MiniBatchKMeans>},
+    {"MultiOutputClassifier", make<MultiOutputClassifier>},
+    {"MultiOutputRegressor", make<MultiOutputRegressor>},
     {"MultinomialNB", make<MultinomialNB>},
     {"NMF", make<NMF>},
     {"NearestNeighbors", make<NearestNeighbors>},
@@ -105,8 +117,11 @@ constexpr Entry kEntries[] = {
     {"OPTICS", make<OPTICS>},
     {"OneClassSVM", make<OneClassSVM>},
     {"OneHotEncoder", make<OneHotEncoder>},
+    {"OneVsOneClassifier", make<OneVsOneClassifier>},
+    {"OneVsRestClassifier", make<OneVsRestClassifier>},
     {"OrdinalEncoder", make<OrdinalEncoder>},
     {"PCA", make<PCA>},
+    {"PLSRegression", make<PLSRegression>},
     {"Perceptron", make<Perceptron>},
     {"Pipeline", make<Pipeline>},
     {"PoissonRegressor", make<PoissonRegressor>},
@@ -118,6 +133,7 @@ constexpr Entry kEntries[] = {
     {"RandomForestClassifier", make<RandomForestClassifier>},
     {"RandomForestRegressor", make<RandomForestRegressor>},
     {"RandomizedSearchCV", make<RandomizedSearchCV>},
+    {"RegressorChain", make<RegressorChain>},
     {"Ridge", make<Ridge>},
     {"RidgeCV", make<RidgeCV>},
     {"RobustScaler", make<RobustScaler>},
@@ -130,6 +146,8 @@ constexpr Entry kEntries[] = {
     {"SimpleImputer", make<SimpleImputer>},
     {"SpectralClustering", make<SpectralClustering>},
     {"SplineTransformer", make<SplineTransformer>},
+    {"SplitConformalClassifier", make<SplitConformalClassifier>},
+    {"SplitConformalRegressor", make<SplitConformalRegressor>},
     {"StandardScaler", make<StandardScaler>},
     {"TPESearchCV", make<TPESearchCV>},
     {"TargetEncoder", make<TargetEncoder>},

@@ -9,6 +9,7 @@
 #include "glia/ops.h"
 #include "pair_votes.h"
 #include "smo.h"
+#include "svm_probability.h"
 
 namespace glia::classic {
 namespace {
@@ -73,6 +74,8 @@ std::vector<Param> SVC::params() {
   all.insert(all.begin(), {"C", &options_.c});
   all.push_back({"balanced", &options_.balanced});
   all.push_back({"decision_function_shape", &options_.decision_function_shape, {"ovr", "ovo"}});
+  all.push_back({"probability", &options_.probability});
+  all.push_back({"random_state", &options_.random_state});
   return all;
 }
 
@@ -156,8 +159,18 @@ SVC& SVC::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight, Whe
     kept = take(given, some);
     eval(kept, where);
   }
+  PairSigmoids sigmoids;
+  if (options_.probability) {
+    std::vector<double> weights;
+    for (int64_t i = 0; i < n; ++i) weights.push_back(cost(i) / options_.c);
+    SVCOptions part = options_;
+    part.gamma = options_.kernel == SvmKernel::kPrecomputed ? options_.gamma : g;
+    sigmoids = pair_sigmoids(given, members, weights, part, where);
+  }
   support = some;
   support_vectors = kept;
+  probA = sigmoids.a;
+  probB = sigmoids.b;
   n_support = vector_of(counts);
   dual_coef = from_vector(duals, {k - 1, v});
   intercept = vector_of(offsets);
@@ -221,6 +234,10 @@ StateDict SVC::state_dict(Where where) const {
                      {"gamma", tensor(gamma)},   {"classes", classes},
                      {"n_iter", tensor(n_iter)}, {"n_features_in", tensor(n_features_in)}};
   if (support_vectors.defined()) state.emplace_back("support_vectors", support_vectors);
+  if (probA.defined()) {
+    state.emplace_back("probA", probA);
+    state.emplace_back("probB", probB);
+  }
   return state;
 }
 
@@ -236,6 +253,11 @@ void SVC::load_state_dict(const StateDict& state, Where where) {
   Tensor vectors;
   if (options_.kernel != SvmKernel::kPrecomputed)
     vectors = read.take("support_vectors", kF64, {of.size(0), features});
+  Tensor slopes, constants;
+  if (options_.probability) {
+    slopes = read.take("probA", kF64, {k * (k - 1) / 2});
+    constants = read.take("probB", kF64, {k * (k - 1) / 2});
+  }
   read.finish();
   if (k < 2 || features < 1 || !all_within(counts, of.size(0) + 1) ||
       sum(counts).item<int64_t>() != of.size(0) ||
@@ -243,6 +265,8 @@ void SVC::load_state_dict(const StateDict& state, Where where) {
     throw Error("SVC.load_state_dict: its parts do not fit together", where);
   support = of;
   support_vectors = vectors;
+  probA = slopes;
+  probB = constants;
   n_support = counts;
   dual_coef = duals;
   intercept = offsets;

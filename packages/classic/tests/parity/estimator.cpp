@@ -1,6 +1,6 @@
-// Any estimator by its name, for the Python programs beside this: estimator NAME [OPTION=VALUE...]
-// IN.npz OUT.npz. In: x, and where they are needed y, sample_weight and new; out: its state, and
-// what it says of `new`.
+// Any estimator by its name, for the Python programs beside this: estimator NAME[:PART]
+// [OPTION=VALUE...] IN.npz OUT.npz. In: x, and where they are needed y, sample_weight and new; out:
+// its state, and what it says of `new`. PART is the estimator of one that is made of another.
 #include <iostream>
 #include <map>
 
@@ -11,7 +11,14 @@ using namespace glia;
 
 int main(int argc, char** argv) try {
   if (argc < 4) return 2;
-  const auto estimator = classic::make_estimator(argv[1]);
+  const std::string name = argv[1];
+  const size_t colon = std::min(name.find(':'), name.size());
+  const auto estimator = classic::make_estimator(name.substr(0, colon));
+  if (colon < name.size()) {
+    std::vector<std::pair<std::string, std::unique_ptr<classic::Estimator>>> parts;
+    parts.emplace_back("estimator", classic::make_estimator(name.substr(colon + 1)));
+    estimator->set_parts(std::move(parts));
+  }
   for (int i = 2; i < argc - 2; ++i) {
     const std::string option = argv[i];
     const size_t at = option.find('=');

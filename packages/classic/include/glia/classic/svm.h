@@ -27,6 +27,8 @@ struct SVCOptions : KernelOptions {
   double c = 1;           // what a wrong side costs (C)
   bool balanced = false;  // each class weighs the same in all (class_weight)
   DecisionShape decision_function_shape = DecisionShape::kOvr;
+  bool probability = false;   // fit() also learns predict_proba(), by five folds more
+  uint64_t random_state = 0;  // of the folds
 };
 
 // The widest margin between each two classes (Cortes & Vapnik 1995), by sequential minimal
@@ -42,6 +44,8 @@ class SVC : public Classifier {
   SVC& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
            Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
+  // Needs the option `probability`. The most probable class may be another than that of predict().
+  Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
   // (samples) of two classes; of more (samples, classes), or, of kOvo, (samples, pairs).
   Tensor decision_function(const Tensor& x, Where where = Where::current()) const override;
 
@@ -54,6 +58,9 @@ class SVC : public Classifier {
   Tensor n_support;        // (classes) i64
   Tensor dual_coef;  // (classes - 1, vectors) f64: y alpha in the pairs of each vector's class
   Tensor intercept;  // (pairs) f64
+  // (pairs), if probabilities are learned: 1 / (1 + exp(probA f + probB)) is that of the second
+  // class of a pair, where f is above 0 for it.
+  Tensor probA, probB;
   double gamma = 0;
   int64_t n_iter = 0;
 
