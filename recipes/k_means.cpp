@@ -16,7 +16,7 @@ namespace {
 struct KMeansSettings : Settings {
   std::string data, label, init;
   int64_t n_init = 0;
-  bool scale = false;
+  bool scale = false, elbow = false;
   classic::KMeansOptions options;
 
   void declare(Fields& f) override {
@@ -28,6 +28,8 @@ struct KMeansSettings : Settings {
     f(n_init, "n-init", 4, "Runs from other centres, of which the best is kept.", {1, 1000});
     f(options.max_iter, "max-iter", 300, "Iterations of a run at most.", {1, 100000});
     f(scale, "scale", true, "Brings each feature to mean 0 and variance 1 first.");
+    f(elbow, "elbow", false,
+      "Also fits other numbers of clusters, up to twice as many, for the report.");
     Settings::declare(f);
     options.init =
         init == "random" ? classic::KMeansInit::kRandom : classic::KMeansInit::kKMeansPlusPlus;
@@ -74,6 +76,7 @@ void train(Run& run, const KMeansSettings& s) {
       .subtitle =
           fmt::format("{} clusters of {} samples by {}", clusters, scaled.size(0), version()),
       .sections = cluster_sections(samples, fitted.kmeans.labels, fitted.centres(), scaled)};
+  if (s.elbow) page.sections.push_back(elbow_of(scaled, s.options));
   Results results = {{"inertia", fitted.kmeans.inertia}};
   for (Result& r : agreement(samples, fitted.kmeans.labels)) results.push_back(std::move(r));
   results.push_back({"iterations", fitted.kmeans.n_iter});

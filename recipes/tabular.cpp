@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "glia/classic/plots.h"
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
 #include "glia/tables/datasets.h"
@@ -19,6 +21,7 @@ struct TabularSettings : Settings {
   std::string data, target, model, param, search, drop, missing;
   int64_t cv = 0;
   double test = 0;
+  bool learning_curve = false;
 
   void declare(Fields& f) override {
     const std::vector<std::string> models = tabular_models();
@@ -33,6 +36,8 @@ struct TabularSettings : Settings {
     f(search, "search", "",
       "Options to choose among by cross-validation: \"C=0.1|1|10,penalty=l1|l2\".");
     f(cv, "cv", 5, "Folds of cross-validation; 0: none.", {0, 1000});
+    f(learning_curve, "learning-curve", false,
+      "Also trains on parts of the rows: scores by their number, in the report.");
     f(test, "test", 0.25, "The share of the rows that is tested on, if the data has no test.",
       {0.001, 0.999});
     std::string without;
@@ -137,13 +142,24 @@ report::Section cv_section(const std::vector<Results>& folds) {
   return {"Cross-validation", table, "Of the rows for training.", true};
 }
 
+// Of "NAME=0.5" the number; none of several options, or of a name.
+std::optional<double> number_of(const std::string& options) {
+  const size_t equals = options.find('=');
+  double value = 0;
+  const char* end = options.data() + options.size();
+  if (options.find(',') != std::string::npos || equals == std::string::npos) return {};
+  const auto read = std::from_chars(options.data() + equals + 1, end, value);
+  return read.ptr == end && read.ec == std::errc() ? std::optional(value) : std::nullopt;
+}
+
 // The best of the options, and a table of all.
 std::string chosen(Run& run, const TableSamples& samples, const TableForm& form,
                    const TabularSettings& s, std::vector<report::Section>& sections) {
   if (s.cv < 2) throw Error("--search chooses by cross-validation: --cv 2 or more");
   report::Table table{{{"options"}, {"mean"}, {"deviation"}}, {}};
-  std::string best;
+  std::string best, score;
   double most = -std::numeric_limits<double>::infinity();
+  std::vector<double> values, scores;  // of an option that is one number
   for (const std::string& options : combinations(s.search)) {
     const std::string all = s.param + "," + options;
     const auto folds = cross_validated(run, table_pipeline(s.model, form, all), samples, form, s);
@@ -151,12 +167,23 @@ std::string chosen(Run& run, const TableSamples& samples, const TableForm& form,
     run.say(fmt::format("{}: {} {:.6g} +- {:.2g}", options, folds[0][0].name, spread.mean,
                         spread.deviation));
     table.rows.push_back({options, spread.mean, spread.deviation});
+    score = folds[0][0].name;
+    if (const auto value = number_of(options)) {
+      values.push_back(*value);
+      for (const Results& fold : folds) scores.push_back(std::get<double>(fold[0].value));
+    }
     if (spread.mean > most) {
       most = spread.mean;
       best = options;
     }
   }
   sections.push_back({"Search", table, fmt::format("Chosen: {}", best), true});
+  const auto count = static_cast<int64_t>(values.size());
+  if (count > 1 && values.size() == table.rows.size() && std::ranges::is_sorted(values))
+    sections.push_back(classic::validation_curve_section(
+        s.search.substr(0, s.search.find('=')), values,
+        {{}, from_vector(scores, {count, static_cast<int64_t>(scores.size()) / count})}, score,
+        values.front() > 0 && values.back() / values.front() >= 100));
   return s.param + "," + best;
 }
 
@@ -192,6 +219,13 @@ void train(Run& run, const TabularSettings& s) {
 
   for (report::Section& section : judged_sections(model, test, form))
     sections.push_back(std::move(section));
+  if (s.learning_curve)
+    sections.push_back(classic::learning_curve_section(
+        classic::learning_curve(model, training.x, training.y,
+                                {.cv = classic::CV(std::max<int64_t>(s.cv, 2)),
+                                 .shuffle = true,
+                                 .random_state = static_cast<uint64_t>(s.seed)}),
+        form.is_classes() ? "accuracy" : "R^2"));
   for (report::Section& section : weight_sections(model, form))
     sections.push_back(std::move(section));
   sections.push_back({"Columns", [&] {

@@ -7,6 +7,7 @@
 
 #include "glia/classic/decomposition.h"
 #include "glia/classic/metrics.h"
+#include "glia/classic/plots.h"
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "glia/tables/read.h"
@@ -216,6 +217,18 @@ std::vector<report::Section> cluster_sections(const Samples& samples, const Tens
   if (samples.labels.defined()) out.push_back(classes_of(samples, of_sample, names));
   if (scaled.size(1) >= 2 && scaled.size(0) >= 3) out.push_back(plane_of(scaled, of_sample, names));
   return out;
+}
+
+report::Section elbow_of(const Tensor& x, classic::KMeansOptions options) {
+  const int64_t most = std::min(2 * options.n_clusters, x.size(0));
+  std::vector<int64_t> counts;
+  std::vector<double> inertia;
+  for (int64_t k = 1; k <= most; k += std::max<int64_t>(1, most / 10)) {
+    options.n_clusters = k;
+    counts.push_back(k);
+    inertia.push_back(classic::KMeans(options).fit(x).inertia);
+  }
+  return classic::elbow_section(counts, inertia);
 }
 
 }  // namespace glia::recipes

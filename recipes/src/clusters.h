@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "glia/classic/cluster.h"
 #include "recipes/src/images.h"
 
 namespace glia::recipes {
@@ -47,5 +48,8 @@ Results agreement(const Samples& samples, const Tensor& clusters);
 // of each class; and the plane of the two principal axes of `scaled` (N, size), in which it lies.
 std::vector<report::Section> cluster_sections(const Samples& samples, const Tensor& clusters,
                                               const Tensor& centres, const Tensor& scaled);
+
+// The inertia of about ten numbers of clusters, up to twice as many as the options say.
+report::Section elbow_of(const Tensor& x, classic::KMeansOptions options);
 
 }  // namespace glia::recipes

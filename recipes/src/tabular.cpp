@@ -7,8 +7,10 @@
 #include <map>
 #include <numeric>
 
+#include "glia/classic/calibration.h"
 #include "glia/classic/encoders.h"
 #include "glia/classic/metrics.h"
+#include "glia/classic/plots.h"
 #include "glia/data.h"
 #include "glia/error.h"
 #include "glia/io.h"
@@ -287,6 +289,7 @@ Results judged(const classic::Estimator& model, const TableSamples& samples,
     } catch (const Error&) {  // a class that these samples have none of
     }
     if (std::isfinite(area)) out.push_back({"roc_auc", area});
+    out.push_back({"ece", classic::expected_calibration_error(y, clamp(p, 0, 1))});
     if (binary) out.push_back({"brier", classic::brier_score_loss(y, p, {.labels = labels})});
   }
   out.push_back({"samples", count});
@@ -321,37 +324,6 @@ report::Section class_section(const Tensor& y, const Tensor& guess, const TableF
   return {"Classes", table};
 }
 
-// Each class against the rest; of two the second alone.
-std::vector<report::Section> curve_sections(const Tensor& y, const Tensor& p,
-                                            const TableForm& form) {
-  constexpr size_t kMostCurves = 8;
-  report::Curves roc{{}, {"false positives", true}, {"true positives", true}};
-  report::Curves pr{{}, {"recall", true}, {"precision", true}};
-  report::Curves calibration{{}, {"probability", true}, {"how often it is so", true}};
-  const size_t classes = form.classes.size();
-  for (size_t c = classes == 2 ? 1 : 0; c < classes && roc.series.size() < kMostCurves; ++c) {
-    const Tensor is = cast(y == static_cast<int64_t>(c), kI64);
-    const auto share = mean(cast(is, kF64)).item();
-    if (share == 0 || share == 1) continue;
-    const Tensor score = index(p, {Slice{}, static_cast<int64_t>(c)});
-    const auto r = classic::roc_curve(is, score);
-    roc.series.push_back({form.classes[c], numbers(r.tpr), numbers(r.fpr)});
-    const auto q = classic::precision_recall_curve(is, score, {.drop_intermediate = true});
-    pr.series.push_back({form.classes[c], numbers(q.precision), numbers(q.recall)});
-    const auto k = classic::calibration_curve(is, clamp(score, 0, 1), 10);
-    calibration.series.push_back({form.classes[c], numbers(k.prob_true), numbers(k.prob_pred)});
-  }
-  if (roc.series.empty()) return {};
-  roc.series.push_back({"by chance", {0, 1}, {0, 1}});
-  calibration.series.push_back({"as said", {0, 1}, {0, 1}});
-  return {{"ROC curve", roc,
-           "Of each threshold: how many of the class are found, and how many of "
-           "the others are taken for it."},
-          {"Precision and recall", pr},
-          {"Calibration", calibration,
-           "How often a class is true where its probability is so and so, in ten bins."}};
-}
-
 }  // namespace
 
 std::vector<report::Section> judged_sections(const classic::Estimator& model,
@@ -360,9 +332,17 @@ std::vector<report::Section> judged_sections(const classic::Estimator& model,
   if (form.is_classes()) {
     std::vector<report::Section> out = {confusion_section(samples.y, guess, form),
                                         class_section(samples.y, guess, form)};
-    if (const Tensor p = probabilities(model, samples.x); p.defined())
-      for (report::Section& section : curve_sections(samples.y, p, form))
-        out.push_back(std::move(section));
+    const Tensor p = probabilities(model, samples.x);
+    if (p.defined() && p.size(1) == static_cast<int64_t>(form.classes.size())) {
+      out.push_back(classic::roc_section(samples.y, p, form.classes));
+      out.push_back(classic::precision_recall_section(samples.y, p, form.classes));
+      out.push_back(classic::calibration_section(samples.y, clamp(p, 0, 1), form.classes));
+      out.push_back(classic::reliability_section(samples.y, clamp(p, 0, 1)));
+    }
+    const auto& columns = form.codes.columns;
+    if (columns.size() == 2 && !columns[0].category && !columns[1].category &&
+        all(isfinite(samples.x)).item<bool>())
+      out.push_back(classic::decision_boundary_section(model, samples.x, samples.y, form.classes));
     return out;
   }
   const Tensor flat = reshape(cast(guess, kF64), {-1});

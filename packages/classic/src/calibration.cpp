@@ -152,7 +152,7 @@ CalibratedClassifierCV::CalibratedClassifierCV()
 
 CalibratedClassifierCV::CalibratedClassifierCV(const Estimator& estimator,
                                                const CalibratedClassifierOptions& options, Where)
-    : estimator_(estimator.clone()), options_(options) {}
+    : estimator_(estimator), options_(options) {}
 
 std::vector<Param> CalibratedClassifierCV::params() {
   return with_part_params({{"method", &options_.method, {"sigmoid", "isotonic", "temperature"}},
@@ -166,8 +166,7 @@ std::vector<std::pair<std::string, const Estimator*>> CalibratedClassifierCV::pa
   return one_part(estimator_);
 }
 
-void CalibratedClassifierCV::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void CalibratedClassifierCV::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }

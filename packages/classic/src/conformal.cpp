@@ -139,8 +139,7 @@ std::vector<Param> SplitConformalClassifier::params() {
 std::vector<std::pair<std::string, const Estimator*>> SplitConformalClassifier::parts() const {
   return one_part(estimator_);
 }
-void SplitConformalClassifier::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void SplitConformalClassifier::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }
@@ -231,8 +230,7 @@ std::vector<Param> CrossConformalClassifier::params() {
 std::vector<std::pair<std::string, const Estimator*>> CrossConformalClassifier::parts() const {
   return one_part(estimator_);
 }
-void CrossConformalClassifier::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void CrossConformalClassifier::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }
@@ -340,8 +338,7 @@ std::vector<Param> SplitConformalRegressor::params() {
 std::vector<std::pair<std::string, const Estimator*>> SplitConformalRegressor::parts() const {
   return one_part(estimator_);
 }
-void SplitConformalRegressor::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void SplitConformalRegressor::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }
@@ -423,8 +420,7 @@ std::vector<Param> CrossConformalRegressor::params() {
 std::vector<std::pair<std::string, const Estimator*>> CrossConformalRegressor::parts() const {
   return one_part(estimator_);
 }
-void CrossConformalRegressor::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void CrossConformalRegressor::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }
@@ -524,8 +520,7 @@ std::vector<std::pair<std::string, const Estimator*>> ConformalizedQuantileRegre
     const {
   return one_part(estimator_);
 }
-void ConformalizedQuantileRegressor::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void ConformalizedQuantileRegressor::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }

@@ -10,21 +10,19 @@ constexpr const char* kPart = "estimator";
 
 }  // namespace
 
-std::vector<Param> with_part_params(std::vector<Param> own, const OwnEstimator& estimator) {
+std::vector<Param> with_part_params(std::vector<Param> own, const AnyEstimator& estimator) {
   for (const Param& option : estimator->params()) own.push_back(option.of(kPart));
   return own;
 }
 
-std::vector<std::pair<std::string, const Estimator*>> one_part(const OwnEstimator& estimator) {
+std::vector<std::pair<std::string, const Estimator*>> one_part(const AnyEstimator& estimator) {
   return {{kPart, &*estimator}};
 }
 
-OwnEstimator taken_part(std::string_view name,
-                        std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                        Where where) {
-  if (parts.size() != 1 || parts[0].first != kPart || !parts[0].second)
+AnyEstimator taken_part(std::string_view name, NamedEstimators parts, Where where) {
+  if (parts.size() != 1 || parts[0].first != kPart || !parts[0].second.defined())
     throw Error(std::string(name) + ": its one part is called estimator", where);
-  return OwnEstimator(std::move(parts[0].second));
+  return std::move(parts[0].second);
 }
 
 void require_kind(std::string_view op, const Estimator& estimator, EstimatorKind kind,

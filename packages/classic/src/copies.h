@@ -14,12 +14,10 @@ namespace glia::classic {
 using Copies = std::vector<std::shared_ptr<const Estimator>>;
 
 // "estimator__OPTION" of its options, behind `own`.
-std::vector<Param> with_part_params(std::vector<Param> own, const OwnEstimator& estimator);
+std::vector<Param> with_part_params(std::vector<Param> own, const AnyEstimator& estimator);
 // The one part, "estimator". Throws Error for others.
-std::vector<std::pair<std::string, const Estimator*>> one_part(const OwnEstimator& estimator);
-OwnEstimator taken_part(std::string_view name,
-                        std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                        Where where);
+std::vector<std::pair<std::string, const Estimator*>> one_part(const AnyEstimator& estimator);
+AnyEstimator taken_part(std::string_view name, NamedEstimators parts, Where where);
 
 // Throws ValueError unless the estimator is a classifier, or a regressor.
 void require_kind(std::string_view op, const Estimator& estimator, EstimatorKind kind, Where where);

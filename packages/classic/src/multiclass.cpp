@@ -37,8 +37,7 @@ std::vector<Param> OneVsRestClassifier::params() { return with_part_params({}, e
 std::vector<std::pair<std::string, const Estimator*>> OneVsRestClassifier::parts() const {
   return one_part(estimator_);
 }
-void OneVsRestClassifier::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void OneVsRestClassifier::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }
@@ -180,8 +179,7 @@ std::vector<Param> OneVsOneClassifier::params() { return with_part_params({}, es
 std::vector<std::pair<std::string, const Estimator*>> OneVsOneClassifier::parts() const {
   return one_part(estimator_);
 }
-void OneVsOneClassifier::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void OneVsOneClassifier::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }

@@ -142,8 +142,7 @@ std::vector<Param> chain_params(ChainOptions& o) {
 std::vector<std::pair<std::string, const Estimator*>> MultiOutputEstimator::parts() const {
   return one_part(estimator_);
 }
-void MultiOutputEstimator::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void MultiOutputEstimator::set_parts(NamedEstimators parts, Where where) {
   estimator_ = taken_part(name(), std::move(parts), where);
   n_features_in = 0;
 }

@@ -15,7 +15,6 @@
 namespace glia::classic {
 namespace {
 
-constexpr std::string_view kPart = "estimator";
 constexpr const char* kBest = "best_estimator.";
 
 Tensor column(const std::vector<double>& values) {
@@ -91,7 +90,7 @@ const SearchScores& SearchResults::of(std::string_view scorer, Where where) cons
 
 SearchCV::SearchCV(const Estimator& estimator, SearchSpace space, const SearchOptions& options,
                    Where where)
-    : estimator_(estimator.clone()), space_(std::move(space)), search_(options) {
+    : estimator_(estimator), space_(std::move(space)), search_(options) {
   parse_space(to_text(space_, where), where);
 }
 
@@ -146,18 +145,15 @@ std::vector<Param> SearchCV::params() {
       });
   params.emplace_back("return_train_score", &search_.return_train_score);
   params.emplace_back("n_jobs", &search_.n_jobs);
-  for (const Param& option : estimator_->params()) params.push_back(option.of(kPart));
-  return params;
+  return with_part_params(std::move(params), estimator_);
 }
 
 std::vector<std::pair<std::string, const Estimator*>> SearchCV::parts() const {
-  return {{std::string(kPart), &*estimator_}};
+  return one_part(estimator_);
 }
 
 void SearchCV::set_parts(NamedEstimators parts, Where where) {
-  if (parts.size() != 1 || parts[0].first != kPart || !parts[0].second.defined())
-    throw Error(std::string(name()) + ": its one part is called estimator", where);
-  estimator_ = std::move(parts[0].second);
+  estimator_ = taken_part(name(), std::move(parts), where);
 }
 
 std::vector<NamedScorer> SearchCV::scorers(Where where) const {

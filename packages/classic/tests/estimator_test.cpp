@@ -92,9 +92,12 @@ TEST_F(EstimatorFiles, AreCopiedAndKept) {
     if (name == "ColumnTransformer" || name == "FeatureUnion" || name == "Pipeline")
       continue;  // nothing without parts: compose_test
     const std::unique_ptr<Estimator> one = fresh->clone();
-    one->fit(x, y);
+    const Tensor taken = name == "CategoricalNB"        ? floor(x * 5)
+                         : name == "IsotonicRegression" ? slice(x, 1, {.stop = 1})
+                                                        : x;
+    one->fit(taken, y);
     EXPECT_FALSE(fresh->fitted());
-    EXPECT_EQ(one->n_features_in, 3);
+    EXPECT_EQ(one->n_features_in, taken.size(1));
     write_estimator(path, *one, {{"note", "kept"}});
     io::Metadata metadata;
     const std::unique_ptr<Estimator> read = read_estimator(path, &metadata);

@@ -15,7 +15,7 @@ int main(int argc, char** argv) try {
   const size_t colon = std::min(name.find(':'), name.size());
   const auto estimator = classic::make_estimator(name.substr(0, colon));
   if (colon < name.size()) {
-    std::vector<std::pair<std::string, std::unique_ptr<classic::Estimator>>> parts;
+    classic::NamedEstimators parts;
     parts.emplace_back("estimator", classic::make_estimator(name.substr(colon + 1)));
     estimator->set_parts(std::move(parts));
   }

@@ -64,8 +64,7 @@ class CalibratedClassifierCV : public Classifier {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   // Weights are for the estimator and for the calibration.
   CalibratedClassifierCV& fit(const Tensor& x, const Tensor& y = {},
                               const Tensor& sample_weight = {},
@@ -89,7 +88,7 @@ class CalibratedClassifierCV : public Classifier {
   void learn(const std::vector<Scored>& all, Where where);
   Tensor probabilities(size_t split, const Tensor& x, Where where) const;
 
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   CalibratedClassifierOptions options_;
 };
 

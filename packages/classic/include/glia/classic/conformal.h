@@ -75,7 +75,7 @@ class SplitConformalClassifier : public Classifier {
   explicit SplitConformalClassifier(const Estimator& estimator,
                                     const SplitConformalOptions& options = {},
                                     ConformityScore conformity_score = ConformityScore::kLac)
-      : estimator_(estimator.clone()), options_(options), score_(conformity_score) {}
+      : estimator_(estimator), options_(options), score_(conformity_score) {}
 
   std::string_view name() const override { return "SplitConformalClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -83,8 +83,7 @@ class SplitConformalClassifier : public Classifier {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   SplitConformalClassifier& fit(const Tensor& x, const Tensor& y = {},
                                 const Tensor& sample_weight = {},
                                 Where where = Where::current()) override;
@@ -104,7 +103,7 @@ class SplitConformalClassifier : public Classifier {
   Tensor scores;  // (samples kept)
 
  private:
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   SplitConformalOptions options_;
   ConformityScore score_;
 };
@@ -119,7 +118,7 @@ class CrossConformalClassifier : public Classifier {
   explicit CrossConformalClassifier(const Estimator& estimator,
                                     const CrossConformalOptions& options = {},
                                     ConformityScore conformity_score = ConformityScore::kLac)
-      : estimator_(estimator.clone()), options_(options), score_(conformity_score) {}
+      : estimator_(estimator), options_(options), score_(conformity_score) {}
 
   std::string_view name() const override { return "CrossConformalClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -127,8 +126,7 @@ class CrossConformalClassifier : public Classifier {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   CrossConformalClassifier& fit(const Tensor& x, const Tensor& y = {},
                                 const Tensor& sample_weight = {},
                                 Where where = Where::current()) override;
@@ -144,7 +142,7 @@ class CrossConformalClassifier : public Classifier {
   Tensor fold;    // (samples) i64: which fold that is
 
  private:
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   CrossConformalOptions options_;
   ConformityScore score_;
 };
@@ -162,7 +160,7 @@ class SplitConformalRegressor : public Regressor {
   SplitConformalRegressor();
   explicit SplitConformalRegressor(const Estimator& estimator,
                                    const SplitConformalOptions& options = {})
-      : estimator_(estimator.clone()), options_(options) {}
+      : estimator_(estimator), options_(options) {}
 
   std::string_view name() const override { return "SplitConformalRegressor"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -170,8 +168,7 @@ class SplitConformalRegressor : public Regressor {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   SplitConformalRegressor& fit(const Tensor& x, const Tensor& y = {},
                                const Tensor& sample_weight = {},
                                Where where = Where::current()) override;
@@ -188,7 +185,7 @@ class SplitConformalRegressor : public Regressor {
   Tensor scores;  // (samples kept)
 
  private:
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   SplitConformalOptions options_;
 };
 
@@ -200,7 +197,7 @@ class CrossConformalRegressor : public Regressor {
   CrossConformalRegressor();
   explicit CrossConformalRegressor(const Estimator& estimator,
                                    const CrossConformalOptions& options = {})
-      : estimator_(estimator.clone()), options_(options) {}
+      : estimator_(estimator), options_(options) {}
 
   std::string_view name() const override { return "CrossConformalRegressor"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -208,8 +205,7 @@ class CrossConformalRegressor : public Regressor {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   CrossConformalRegressor& fit(const Tensor& x, const Tensor& y = {},
                                const Tensor& sample_weight = {},
                                Where where = Where::current()) override;
@@ -226,7 +222,7 @@ class CrossConformalRegressor : public Regressor {
   Tensor fold;     // (samples) i64
 
  private:
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   CrossConformalOptions options_;
 };
 
@@ -244,7 +240,7 @@ class ConformalizedQuantileRegressor : public Regressor {
   ConformalizedQuantileRegressor();
   explicit ConformalizedQuantileRegressor(const Estimator& estimator,
                                           const QuantileConformalOptions& options = {})
-      : estimator_(estimator.clone()), options_(options) {}
+      : estimator_(estimator), options_(options) {}
 
   std::string_view name() const override { return "ConformalizedQuantileRegressor"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -252,8 +248,7 @@ class ConformalizedQuantileRegressor : public Regressor {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   ConformalizedQuantileRegressor& fit(const Tensor& x, const Tensor& y = {},
                                       const Tensor& sample_weight = {},
                                       Where where = Where::current()) override;
@@ -270,7 +265,7 @@ class ConformalizedQuantileRegressor : public Regressor {
   Tensor lower_scores, upper_scores;  // (samples kept): lower - y and y - upper
 
  private:
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   QuantileConformalOptions options_;
 };
 

@@ -18,7 +18,7 @@ class OneVsRestClassifier : public Classifier {
  public:
   // Of LogisticRegression, until another estimator is given: see set_parts().
   OneVsRestClassifier();
-  explicit OneVsRestClassifier(const Estimator& estimator) : estimator_(estimator.clone()) {}
+  explicit OneVsRestClassifier(const Estimator& estimator) : estimator_(estimator) {}
 
   std::string_view name() const override { return "OneVsRestClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -26,8 +26,7 @@ class OneVsRestClassifier : public Classifier {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   OneVsRestClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                            Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -49,7 +48,7 @@ class OneVsRestClassifier : public Classifier {
  private:
   Tensor scores(const Tensor& x, bool probabilities, double* threshold, Where where) const;
 
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
 };
 
 // Each two classes against each other (Hastie & Tibshirani 1998): the class of most votes, and
@@ -57,7 +56,7 @@ class OneVsRestClassifier : public Classifier {
 class OneVsOneClassifier : public Classifier {
  public:
   OneVsOneClassifier();
-  explicit OneVsOneClassifier(const Estimator& estimator) : estimator_(estimator.clone()) {}
+  explicit OneVsOneClassifier(const Estimator& estimator) : estimator_(estimator) {}
 
   std::string_view name() const override { return "OneVsOneClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -65,8 +64,7 @@ class OneVsOneClassifier : public Classifier {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   OneVsOneClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                           Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -79,7 +77,7 @@ class OneVsOneClassifier : public Classifier {
   std::vector<std::shared_ptr<const Estimator>> estimators;  // of (0, 1), (0, 2), ..., (1, 2), ...
 
  private:
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
 };
 
 }  // namespace glia::classic

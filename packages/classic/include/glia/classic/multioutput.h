@@ -17,8 +17,7 @@ namespace glia::classic {
 class MultiOutputEstimator : public Estimator {
  public:
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   std::vector<Param> params() override;
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
@@ -27,10 +26,10 @@ class MultiOutputEstimator : public Estimator {
   std::vector<std::shared_ptr<const Estimator>> estimators;  // of each output
 
  protected:
-  explicit MultiOutputEstimator(const Estimator& estimator) : estimator_(estimator.clone()) {}
+  explicit MultiOutputEstimator(const Estimator& estimator) : estimator_(estimator) {}
   virtual std::vector<Param> own_params() { return {}; }
 
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   int64_t flat_ = 0;            // y was (samples)
   std::vector<int64_t> order_;  // of chains: which output each estimator is of
 };
