@@ -159,45 +159,123 @@ std::unique_ptr<LanguageModel> make_language_model(const std::string& kind, int6
 
 // ---- Drawing ------------------------------------------------------------------------------------
 
-int64_t sample(const std::vector<double>& logits, const SamplingOptions& o, data::Random& random) {
-  if (!(o.temperature >= 0) || !(o.top_p > 0 && o.top_p <= 1) || o.top_k < 0)
-    throw ValueError("sample: temperature, top_k or top_p is out of range");
+Tensor LanguageModel::Reader::read(const std::vector<int64_t>& tokens) {
+  if (tokens.empty()) throw ValueError("LanguageModel: there are no tokens to read");
+  Tensor logits;
+  for (const int64_t token : tokens) glia::eval(logits = next(token));
+  return logits;
+}
+void LanguageModel::Reader::rewind(int64_t) {
+  throw Error("LanguageModel: what this model has read stays read");
+}
+
+namespace {
+
+void check(const std::vector<double>& logits, const SamplingOptions& o) {
+  if (!(o.temperature >= 0) || !(o.top_p > 0 && o.top_p <= 1) || o.top_k < 0 ||
+      !(o.min_p >= 0 && o.min_p <= 1) || !(o.repetition_penalty > 0))
+    throw ValueError(
+        "sample: temperature, top_k, top_p, min_p or repetition_penalty is out of range");
   if (logits.empty() || std::ranges::any_of(logits, [](double x) { return std::isnan(x); }))
     throw ValueError("sample: the logits are no numbers");
-  // The likeliest first, of equal ones the first.
-  std::vector<int64_t> order(logits.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::greater(), [&](int64_t i) { return logits[i]; });
-  const double most = logits[order[0]];
-  if (o.temperature == 0 || !std::isfinite(most)) return order[0];
-  if (o.top_k > 0 && o.top_k < static_cast<int64_t>(order.size())) order.resize(o.top_k);
-  std::vector<double> p;
-  for (const int64_t i : order) p.push_back(std::exp((logits[i] - most) / o.temperature));
-  const double all = std::accumulate(p.begin(), p.end(), 0.0);
-  double kept = 0;
-  size_t count = 0;
-  while (count < p.size() && (count == 0 || kept < o.top_p * all)) kept += p[count++];
+}
+
+// Numbers of tokens, the likeliest first, of equal ones the first; sorted as far as asked for.
+class Likeliest {
+ public:
+  explicit Likeliest(const std::vector<double>& logits) : logits_(logits), order_(logits.size()) {
+    std::iota(order_.begin(), order_.end(), 0);
+  }
+  int64_t operator[](size_t i) {
+    if (i >= sorted_) {
+      const size_t next =
+          std::min(order_.size(), std::max(i + 1, std::max<size_t>(64, 4 * sorted_)));
+      std::partial_sort(order_.begin() + static_cast<int64_t>(sorted_),
+                        order_.begin() + static_cast<int64_t>(next), order_.end(),
+                        [&](int64_t a, int64_t b) {
+                          return logits_[a] != logits_[b] ? logits_[a] > logits_[b] : a < b;
+                        });
+      sorted_ = next;
+    }
+    return order_[i];
+  }
+
+ private:
+  const std::vector<double>& logits_;
+  std::vector<int64_t> order_;
+  size_t sorted_ = 0;
+};
+
+int64_t draw(const std::vector<double>& logits, const SamplingOptions& o, data::Random& random) {
+  const auto best = std::ranges::max_element(logits);
+  const double most = *best;
+  if (o.temperature == 0 || !std::isfinite(most)) return best - logits.begin();
+  const auto p = [&](int64_t i) { return std::exp((logits[i] - most) / o.temperature); };
+  Likeliest order(logits);
+  size_t count = logits.size();
+  if (o.top_k > 0) count = std::min(count, static_cast<size_t>(o.top_k));
+  double all = 0;
+  if (count == logits.size())
+    for (size_t i = 0; i < count; ++i) all += p(static_cast<int64_t>(i));
+  else
+    for (size_t i = 0; i < count; ++i) all += p(order[i]);
+  // Those that are left, and what they have together.
+  double kept = all;
+  if (o.top_p < 1 || o.min_p > 0) {
+    const size_t last = count;
+    kept = 0;
+    for (count = 0; count < last; ++count) {
+      const double next = p(order[count]);
+      if (count > 0 && (kept >= o.top_p * all || next < o.min_p)) break;
+      kept += next;
+    }
+  }
   double left = random.uniform() * kept;
   for (size_t i = 0; i < count; ++i)
-    if ((left -= p[i]) < 0) return order[i];
+    if ((left -= p(order[i])) < 0) return order[i];
   return order[count - 1];
+}
+
+}  // namespace
+
+int64_t sample(const std::vector<double>& logits, const SamplingOptions& o, data::Random& random,
+               const std::vector<int64_t>& seen) {
+  check(logits, o);
+  if (o.repetition_penalty == 1 || seen.empty()) return draw(logits, o, random);
+  std::vector<double> changed = logits;
+  for (const int64_t token : seen) {
+    if (token < 0 || token >= static_cast<int64_t>(logits.size()))
+      throw ValueError("sample: a token that was seen is none of these");
+    const double x = logits[token];
+    changed[token] = x > 0 ? x / o.repetition_penalty : x * o.repetition_penalty;
+  }
+  return draw(changed, o, random);
+}
+
+std::vector<int64_t> generate(LanguageModel::Reader& reader, const std::vector<int64_t>& prompt,
+                              int64_t count, const SamplingOptions& options, data::Random& random,
+                              const std::function<bool(int64_t)>& each,
+                              const std::vector<int64_t>& before) {
+  if (prompt.empty() || count < 0)
+    throw ValueError("generate: there is no prompt, or a negative number is wanted");
+  const NoGrad no_grad;
+  Tensor logits = reader.read(prompt);
+  std::vector<int64_t> seen = before, out;
+  seen.insert(seen.end(), prompt.begin(), prompt.end());
+  while (static_cast<int64_t>(out.size()) < count) {
+    const int64_t token = sample(logits.to_vector<double>(), options, random, seen);
+    if (!each(token)) break;
+    seen.push_back(token);
+    out.push_back(token);
+    if (static_cast<int64_t>(out.size()) < count) logits = reader.next(token);
+  }
+  return out;
 }
 
 std::vector<int64_t> generate(const LanguageModel& model, const std::vector<int64_t>& prompt,
                               int64_t count, const SamplingOptions& options, uint64_t seed) {
-  if (prompt.empty() || count < 0)
-    throw ValueError("generate: there is no prompt, or a negative number is wanted");
-  const NoGrad no_grad;
   data::Random random(seed, 0);
-  const auto reader = model.reader();
-  Tensor logits;
-  for (const int64_t token : prompt) eval(logits = reader->next(token));
-  std::vector<int64_t> out;
-  while (static_cast<int64_t>(out.size()) < count) {
-    out.push_back(sample(logits.to_vector<double>(), options, random));
-    logits = reader->next(out.back());
-  }
-  return out;
+  return generate(*model.reader(), prompt, count, options, random, [](int64_t) { return true; });
 }
 
 }  // namespace glia::text

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,10 @@ class LanguageModel : public nn::Module {
    public:
     virtual ~Reader() = default;
     virtual Tensor next(int64_t token) = 0;
+    // Reads all of these, at least one, and gives the logits (V) behind the last.
+    virtual Tensor read(const std::vector<int64_t>& tokens);
+    // Forgets all but the first `length` tokens. Throws Error where that cannot be.
+    virtual void rewind(int64_t length);
   };
   virtual std::unique_ptr<Reader> reader() const = 0;
 };
@@ -106,15 +111,27 @@ struct SamplingOptions {
   double temperature = 1;  // 0: the likeliest token
   int64_t top_k = 0;       // only so many of the likeliest; 0: all
   double top_p = 1;        // only the likeliest that have this probability together (Holtzman 2020)
+  // Only those that have this share of the likeliest one's probability (Nguyen et al. 2024).
+  double min_p = 0;
+  // Logits of tokens that were there are divided by it, or multiplied where they are below 0
+  // (Keskar et al. 2019).
+  double repetition_penalty = 1;
 };
-// A token drawn by these logits. Throws ValueError for options out of range and logits that are no
-// numbers.
+// A token drawn by these logits, behind those that were `seen`. Throws ValueError for options out
+// of range and logits that are no numbers.
 int64_t sample(const std::vector<double>& logits, const SamplingOptions& options,
-               data::Random& random);
+               data::Random& random, const std::vector<int64_t>& seen = {});
 // `count` tokens that follow the prompt, which is not empty. The model should be in evaluation
 // mode.
 std::vector<int64_t> generate(const LanguageModel& model, const std::vector<int64_t>& prompt,
                               int64_t count, const SamplingOptions& options = {},
                               uint64_t seed = 0);
+// At most `count` tokens that follow the prompt, which a reader reads behind what it has read
+// (`before`). Each is shown to `each` as it is drawn; one for which that says false is the end, and
+// not among them.
+std::vector<int64_t> generate(LanguageModel::Reader& reader, const std::vector<int64_t>& prompt,
+                              int64_t count, const SamplingOptions& options, data::Random& random,
+                              const std::function<bool(int64_t token)>& each,
+                              const std::vector<int64_t>& before = {});
 
 }  // namespace glia::text
