@@ -34,17 +34,21 @@ GLIA_LANES void tile_of_blocks(const Packed& w, const uint8_t* at, const Activat
     }
     for (int t = 0; t < kRows; ++t) {
       const int64_t at_chunk = (t0 + t) * chunks + c;
-      const int8_t* const q = x.bytes.data() + at_chunk * kChunk;
+      const int8_t* const q = x.bytes.data() + 2 * at_chunk * kChunk;
       const float by = x.scale[at_chunk];
       for (int p = 0; p < kParts; ++p) {
         const int64_t at_part = kParts == 1 ? at_chunk : 2 * at_chunk + p;
         const int32_t* const sums = kParts == 1 ? x.sum.data() : x.sum16.data();
         const float* const totals = kParts == 1 ? x.total.data() : x.total16.data();
-        Ints dot = set_int(kLeast && kBits != 8 ? 0 : zero * sums[at_part]);
-        for (int i = p * kPerPart; i < (p + 1) * kPerPart; ++i)
-          dot = kBits == 8 ? add_dot_byte(dot, level[i], q + 4 * i)
-                           : add_dot(dot, level[i], q + 4 * i);
-        sum[t] = multiply_add(to_float(dot), multiply(scale[p], set(by)), sum[t]);
+        Ints high = set_int(0), rest = set_int(kLeast && kBits != 8 ? 0 : zero * sums[at_part]);
+        for (int i = p * kPerPart; i < (p + 1) * kPerPart; ++i) {
+          const int8_t* const four = q + 4 * i;
+          high = kBits == 8 ? add_dot_byte(high, level[i], four) : add_dot(high, level[i], four);
+          rest = kBits == 8 ? add_dot_byte(rest, level[i], four + kChunk)
+                            : add_dot(rest, level[i], four + kChunk);
+        }
+        const Floats dot = to_float(add_256(rest, high));
+        sum[t] = multiply_add(dot, multiply(scale[p], set(by)), sum[t]);
         if (kLeast) {
           Floats& to = kRows == 1 ? low : sum[t];
           to = multiply_add(least[p], set(totals[at_part]), to);
@@ -154,9 +158,9 @@ GLIA_LANES void to_bytes(Activations& x, int64_t t) {
     const float most = largest(maximum(magnitude(a), magnitude(b)));
     // What is not finite makes the scale so, and with it the result.
     const float none = total(multiply(add(a, b), set(0)));
-    const float scale = most / 127 + none;
-    const float by = scale > 0 ? 127 / most : 0;
-    int8_t* const to = x.bytes.data() + at * kChunk;
+    const float scale = most / kMostWhole + none;
+    const float by = scale > 0 ? 1 / scale : 0;
+    int8_t* const to = x.bytes.data() + 2 * at * kChunk;
     int32_t* const sums = x.sum16.data() + 2 * at;
     sums[0] = round_to_bytes(multiply(a, set(by)), to);
     sums[1] = round_to_bytes(multiply(b, set(by)), to + 16);

@@ -93,13 +93,30 @@ LANES float largest(Floats x) {
   return _mm_cvtss_f32(_mm_max_ss(t, _mm_movehdup_ps(t)));
 }
 LANES Floats to_float(Ints x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
-// Writes 16 bytes and gives their sum.
-LANES int32_t round_to_bytes(Floats x, int8_t* to) {
-  const __m256i a = _mm256_cvtps_epi32(x.a), b = _mm256_cvtps_epi32(x.b);
+LANES Ints add_256(Ints x, Ints high) {
+  return {_mm256_add_epi32(x.a, _mm256_slli_epi32(high.a, 8)),
+          _mm256_add_epi32(x.b, _mm256_slli_epi32(high.b, 8))};
+}
+LANES void store_bytes(__m256i a, __m256i b, int8_t* to) {
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
   const __m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(words, words), 0x08);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(bytes));
-  const __m256i s = _mm256_add_epi32(a, b);
+}
+LANES __m256i high_of(__m256i whole) {
+  return _mm256_srai_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(128)), 8);
+}
+LANES __m256i low_of(__m256i whole, __m256i high) {
+  return _mm256_max_epi32(_mm256_sub_epi32(whole, _mm256_slli_epi32(high, 8)),
+                          _mm256_set1_epi32(-127));
+}
+// Writes 16 high bytes, and 16 low ones 32 bytes on; gives the sum of the whole numbers.
+LANES int32_t round_to_bytes(Floats x, int8_t* to) {
+  const __m256i a = _mm256_cvtps_epi32(x.a), b = _mm256_cvtps_epi32(x.b);
+  const Ints high{high_of(a), high_of(b)}, low{low_of(a, high.a), low_of(b, high.b)};
+  store_bytes(high.a, high.b, to);
+  store_bytes(low.a, low.b, to + kChunk);
+  const Ints all = add_256(low, high);
+  const __m256i s = _mm256_add_epi32(all.a, all.b);
   __m128i t = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
   t = _mm_add_epi32(t, _mm_shuffle_epi32(t, 0x4e));
   return _mm_cvtsi128_si32(_mm_add_epi32(t, _mm_shuffle_epi32(t, 0xb1)));

@@ -55,11 +55,18 @@ LANES Floats power_of_two(Floats n) {
 LANES float total(Floats a) { return _mm512_reduce_add_ps(a); }
 LANES float largest(Floats a) { return _mm512_reduce_max_ps(a); }
 LANES Floats to_float(Ints a) { return _mm512_cvtepi32_ps(a); }
-// Writes 16 bytes and gives their sum.
+LANES Ints add_256(Ints rest, Ints high) {
+  return _mm512_add_epi32(rest, _mm512_slli_epi32(high, 8));
+}
+// Writes 16 high bytes, and 16 low ones 32 bytes on; gives the sum of the whole numbers.
 LANES int32_t round_to_bytes(Floats x, int8_t* to) {
   const Ints whole = _mm512_cvtps_epi32(x);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(whole));
-  return _mm512_reduce_add_epi32(whole);
+  const Ints high = _mm512_srai_epi32(_mm512_add_epi32(whole, set_int(128)), 8);
+  const Ints low =
+      _mm512_max_epi32(_mm512_sub_epi32(whole, _mm512_slli_epi32(high, 8)), set_int(-127));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(high));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to + kChunk), _mm512_cvtsepi32_epi8(low));
+  return _mm512_reduce_add_epi32(add_256(low, high));
 }
 
 LANES Bytes load_bytes(const uint8_t* at) { return _mm512_loadu_si512(at); }

@@ -1,4 +1,6 @@
 // Kernels for any processor, and the choice among all.
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -99,13 +101,20 @@ LANES float largest(const Floats& a) {
 LANES Floats to_float(const Ints& a) {
   return each([&](int i) { return static_cast<float>(a.v[i]); });
 }
-// Writes 16 bytes and gives their sum.
+LANES Ints add_256(Ints rest, const Ints& high) {
+  for (int i = 0; i < 16; ++i) rest.v[i] += 256 * high.v[i];
+  return rest;
+}
+// Writes 16 high bytes, and 16 low ones 32 bytes on; gives the sum of the whole numbers.
 LANES int32_t round_to_bytes(const Floats& x, int8_t* to) {
   int32_t sum = 0;
   for (int i = 0; i < 16; ++i) {
-    const float whole = std::nearbyint(x.v[i]);
-    to[i] = std::abs(whole) <= 127 ? static_cast<int8_t>(whole) : 0;
-    sum += to[i];
+    const float near = std::nearbyint(x.v[i]);
+    const int whole = std::abs(near) <= kMostWhole ? static_cast<int>(near) : 0;
+    const int high = (whole + 128) >> 8, low = std::max(whole - 256 * high, -127);
+    to[i] = static_cast<int8_t>(high);
+    to[i + kChunk] = static_cast<int8_t>(low);
+    sum += 256 * high + low;
   }
   return sum;
 }

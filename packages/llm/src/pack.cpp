@@ -91,7 +91,7 @@ void Activations::resize(int64_t new_rows, int64_t new_columns) {
   const auto grow = [](auto& v, int64_t size) {
     if (static_cast<int64_t>(v.size()) < size) v.resize(size);
   };
-  grow(bytes, chunks * kChunk);
+  grow(bytes, 2 * chunks * kChunk);
   for (auto* v : {&scale, &total}) grow(*v, chunks);
   grow(sum, chunks);
   grow(sum16, 2 * chunks);
