@@ -2,6 +2,8 @@
 // GLIA_LANES, the attribute of its functions, and within its namespace Floats, Ints and Bytes (16
 // floats, 16 integers, 64 bytes) with the functions on them that are used here.
 
+// Arrays of lanes are registers only where loops over them are unrolled.
+#define GLIA_UNROLL _Pragma("GCC unroll 16")
 #define GLIA_INLINE GLIA_LANES __attribute__((always_inline)) inline
 
 // ---- Products ---------------------------------------------------------------------------------
@@ -15,32 +17,38 @@ GLIA_LANES void tile_of_blocks(const Packed& w, const uint8_t* at, const Activat
   const int64_t chunks = w.columns / kChunk;
   const int zero = (kBits == 8 ? kByteBias : 0) - w.levels.zero;
   Floats sum[kRows], low = set(0);
+  GLIA_UNROLL
   for (int t = 0; t < kRows; ++t) sum[t] = set(0);
   for (int64_t c = 0; c < chunks; ++c, at += kBytes) {
     Bytes level[8];
+    GLIA_UNROLL
     for (int i = 0; i < (kBits == 8 ? 8 : 4); ++i) {
       const Bytes b = load_bytes(at + 64 * i);
       level[i] = kBits == 8 ? as_factor(b) : low_half(b);
       if (kBits != 8) level[i + 4] = high_half(b);
     }
-    if (kBits == 5)
-      for (int i = 0; i < 8; ++i) level[i] = with_fifth(level[i], at + kLevels + 8 * i);
+    if (kBits == 5) GLIA_UNROLL
+    for (int i = 0; i < 8; ++i) level[i] = with_fifth(level[i], at + kLevels + 8 * i);
     Floats scale[kParts], least[kParts];
+    GLIA_UNROLL
     for (int p = 0; p < kParts; ++p) {
       const uint8_t* const s = at + kLevels + kFifth + p * kScales;
       scale[p] = kNarrow ? load_half(s) : load_float(s);
       if (kLeast)
         least[p] = kNarrow ? load_half(s + kParts * kScales) : load_float(s + kParts * kScales);
     }
+    GLIA_UNROLL
     for (int t = 0; t < kRows; ++t) {
       const int64_t at_chunk = (t0 + t) * chunks + c;
       const int8_t* const q = x.bytes.data() + 2 * at_chunk * kChunk;
       const float by = x.scale[at_chunk];
+      GLIA_UNROLL
       for (int p = 0; p < kParts; ++p) {
         const int64_t at_part = kParts == 1 ? at_chunk : 2 * at_chunk + p;
         const int32_t* const sums = kParts == 1 ? x.sum.data() : x.sum16.data();
         const float* const totals = kParts == 1 ? x.total.data() : x.total16.data();
         Ints high = set_int(0), rest = set_int(kLeast && kBits != 8 ? 0 : zero * sums[at_part]);
+        GLIA_UNROLL
         for (int i = p * kPerPart; i < (p + 1) * kPerPart; ++i) {
           const int8_t* const four = q + 4 * i;
           high = kBits == 8 ? add_dot_byte(high, level[i], four) : add_dot(high, level[i], four);
@@ -56,6 +64,7 @@ GLIA_LANES void tile_of_blocks(const Packed& w, const uint8_t* at, const Activat
       }
     }
   }
+  GLIA_UNROLL
   for (int t = 0; t < kRows; ++t) out[t] = sum[t];
   if (kRows == 1) out[0] = add(sum[0], low);
 }
@@ -76,17 +85,20 @@ GLIA_LANES void tile_of_floats(const Packed& w, const uint8_t* at, const Activat
   constexpr int kBytes = kGroup * (kType == Quant::kF32 ? 4 : 2);
   constexpr int kSums = kRows == 1 ? 4 : 1;  // sums that do not wait for each other
   Floats sum[kRows * kSums];
+  GLIA_UNROLL
   for (int i = 0; i < kRows * kSums; ++i) sum[i] = set(0);
   const float* const from = x.values + t0 * x.columns;
   int64_t c = 0;
-  for (; c + kSums <= w.columns; c += kSums)
-    for (int s = 0; s < kSums; ++s) {
-      const Floats v = load_as<kType>(at + (c + s) * kBytes);
-      for (int t = 0; t < kRows; ++t)
-        sum[t * kSums + s] = multiply_add(v, set(from[t * x.columns + c + s]), sum[t * kSums + s]);
-    }
+  for (; c + kSums <= w.columns; c += kSums) GLIA_UNROLL
+  for (int s = 0; s < kSums; ++s) {
+    const Floats v = load_as<kType>(at + (c + s) * kBytes);
+    GLIA_UNROLL
+    for (int t = 0; t < kRows; ++t)
+      sum[t * kSums + s] = multiply_add(v, set(from[t * x.columns + c + s]), sum[t * kSums + s]);
+  }
   for (; c < w.columns; ++c)
     sum[0] = multiply_add(load_as<kType>(at + c * kBytes), set(from[c]), sum[0]);
+  GLIA_UNROLL
   for (int t = 0; t < kRows; ++t) out[t] = sum[t * kSums];
   if (kSums == 4) out[0] = add(add(sum[0], sum[1 % kSums]), add(sum[2 % kSums], sum[3 % kSums]));
 }
@@ -223,19 +235,23 @@ GLIA_LANES void score(const Kept& kept, float* const* query, int64_t blocks, flo
   for (int64_t b = 0; b < blocks; ++b) {
     const uint16_t* const keys = kept.keys + b * kept.size * 16;
     Floats sum[kRows * kSums];
+    GLIA_UNROLL
     for (int i = 0; i < kRows * kSums; ++i) sum[i] = set(0);
     int64_t d = 0;
-    for (; d + kSums <= kept.size; d += kSums)
-      for (int s = 0; s < kSums; ++s) {
-        const Floats k = load_half(reinterpret_cast<const uint8_t*>(keys + (d + s) * 16));
-        for (int r = 0; r < kRows; ++r)
-          sum[r * kSums + s] = multiply_add(k, set(query[r][d + s]), sum[r * kSums + s]);
-      }
+    for (; d + kSums <= kept.size; d += kSums) GLIA_UNROLL
+    for (int s = 0; s < kSums; ++s) {
+      const Floats k = load_half(reinterpret_cast<const uint8_t*>(keys + (d + s) * 16));
+      GLIA_UNROLL
+      for (int r = 0; r < kRows; ++r)
+        sum[r * kSums + s] = multiply_add(k, set(query[r][d + s]), sum[r * kSums + s]);
+    }
     for (; d < kept.size; ++d)
       sum[0] = multiply_add(load_half(reinterpret_cast<const uint8_t*>(keys + d * 16)),
                             set(query[0][d]), sum[0]);
+    GLIA_UNROLL
     for (int r = 0; r < kRows; ++r) {
       Floats all = sum[r * kSums];
+      GLIA_UNROLL
       for (int s = 1; s < kSums; ++s) all = add(all, sum[r * kSums + s]);
       store(scores + (r * blocks + b) * 16, all);
     }
@@ -263,28 +279,33 @@ template <int kRows, int kParts>
 GLIA_LANES void mix(const Kept& kept, float* const* out, int64_t positions, int64_t room,
                     const float* scores, int64_t first) {
   Floats sum[kRows * kParts];
+  GLIA_UNROLL
   for (int i = 0; i < kRows * kParts; ++i) sum[i] = set(0);
-  for (int64_t s = 0; s < positions; ++s)
-    for (int p = 0; p < kParts; ++p) {
-      const uint16_t* const at = kept.values + s * kept.padded + first + 16 * p;
-      const Floats v = load_half(reinterpret_cast<const uint8_t*>(at));
-      for (int r = 0; r < kRows; ++r)
-        sum[r * kParts + p] = multiply_add(v, set(scores[r * room + s]), sum[r * kParts + p]);
-    }
-  for (int r = 0; r < kRows; ++r)
-    for (int p = 0; p < kParts; ++p) {
-      const int64_t at = first + 16 * p, left = kept.size - at;
-      store_first(out[r] + at, sum[r * kParts + p], left < 16 ? left : 16);
-    }
+  for (int64_t s = 0; s < positions; ++s) GLIA_UNROLL
+  for (int p = 0; p < kParts; ++p) {
+    const uint16_t* const at = kept.values + s * kept.padded + first + 16 * p;
+    const Floats v = load_half(reinterpret_cast<const uint8_t*>(at));
+    GLIA_UNROLL
+    for (int r = 0; r < kRows; ++r)
+      sum[r * kParts + p] = multiply_add(v, set(scores[r * room + s]), sum[r * kParts + p]);
+  }
+  GLIA_UNROLL
+  for (int r = 0; r < kRows; ++r) GLIA_UNROLL
+  for (int p = 0; p < kParts; ++p) {
+    const int64_t at = first + 16 * p, left = kept.size - at;
+    store_first(out[r] + at, sum[r * kParts + p], left < 16 ? left : 16);
+  }
 }
 
 template <int kRows>
 GLIA_LANES void attend_rows(const Kept& kept, float* const* query, const int64_t* seen,
                             float* scores) {
   int64_t positions = 0;
+  GLIA_UNROLL
   for (int r = 0; r < kRows; ++r) positions = seen[r] > positions ? seen[r] : positions;
   const int64_t blocks = (positions + 15) / 16, room = blocks * 16;
   score<kRows>(kept, query, blocks, scores);
+  GLIA_UNROLL
   for (int r = 0; r < kRows; ++r) soften(scores + r * room, seen[r], room);
   constexpr int kParts = kRows == 1 ? 4 : 1;
   int64_t first = 0;
@@ -304,3 +325,4 @@ GLIA_LANES void attend(const Kept& kept, float* const* query, const int64_t* see
 
 #undef GLIA_TILES
 #undef GLIA_INLINE
+#undef GLIA_UNROLL
