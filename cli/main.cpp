@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 
+#include "cli/chat.h"
 #include "cli/data.h"
 #include "cli/fit.h"
 #include "cli/help.h"
@@ -117,6 +118,9 @@ int run(std::vector<std::string> words) {
   add_data(app, session);
 #ifdef GLIA_MATH
   add_math(app, session);
+#endif
+#ifdef GLIA_LLM
+  add_chat(app, session);
 #endif
   int status = 0;
   add_profile(app, &status);

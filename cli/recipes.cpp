@@ -208,36 +208,7 @@ void add_generate(CLI::App& command, const recipes::Recipe& recipe, const Sessio
       ->type_name("DIR")
       ->required();
   command.add_option("prompt", job->prompt, "What the text begins with.")->type_name("PROMPT");
-  const auto add_whole = [&](const char* name, int64_t& value, double high, const char* help) {
-    add_text(
-        command, std::string("--") + name,
-        [name, job, &value, high](const std::string& text) {
-          value = parse_whole(name, text, 0, high);
-        },
-        help)
-        ->type_name("N")
-        ->default_str(std::to_string(value));
-  };
-  const auto add_number = [&](const char* name, double& value, recipes::Range range,
-                              const char* help) {
-    const recipes::Setting setting{.name = name, .fallback = value, .range = range};
-    add_text(
-        command, std::string("--") + name,
-        [job, setting, &value](const std::string& text) {
-          value = std::get<double>(recipes::parse(setting, text));
-        },
-        help)
-        ->type_name("X")
-        ->default_str(recipes::shown(value));
-  };
-  recipes::Generation& how = job->how;
-  add_whole("length", how.length, 1e9, "Tokens to write.");
-  add_number("temperature", how.temperature, {0, 1e6},
-             "Below 1 likely tokens are preferred, 0 takes the likeliest.");
-  add_whole("top-k", how.top_k, 1e9, "Draws among so many of the likeliest; 0: among all.");
-  add_number("top-p", how.top_p, {1e-9, 1},
-             "Draws among the likeliest that have this probability together.");
-  add_whole("seed", how.seed, 1e15, "Another one writes another text.");
+  add_generation(command, std::shared_ptr<recipes::Generation>(job, &job->how));
   command.callback([job, &recipe, session] {
     if (job->model.empty()) throw Error("--model: no folder is named");
     session.begin();
@@ -311,6 +282,43 @@ void add_setting(CLI::App& command, const recipes::Setting& setting,
       setting.help)
       ->type_name(type_name(setting))
       ->default_str(setting.fallback_text);
+}
+
+void add_generation(CLI::App& command, const std::shared_ptr<recipes::Generation>& job) {
+  const auto add_whole = [&](const char* name, int64_t& value, double high, const char* help) {
+    add_text(
+        command, std::string("--") + name,
+        [name, job, &value, high](const std::string& text) {
+          value = parse_whole(name, text, 0, high);
+        },
+        help)
+        ->type_name("N")
+        ->default_str(std::to_string(value));
+  };
+  const auto add_number = [&](const char* name, double& value, recipes::Range range,
+                              const char* help) {
+    const recipes::Setting setting{.name = name, .fallback = value, .range = range};
+    add_text(
+        command, std::string("--") + name,
+        [job, setting, &value](const std::string& text) {
+          value = std::get<double>(recipes::parse(setting, text));
+        },
+        help)
+        ->type_name("X")
+        ->default_str(recipes::shown(value));
+  };
+  recipes::Generation& how = *job;
+  add_whole("length", how.length, 1e9, "Tokens to write.");
+  add_number("temperature", how.temperature, {0, 1e6},
+             "Below 1 likely tokens are preferred, 0 takes the likeliest.");
+  add_whole("top-k", how.top_k, 1e9, "Draws among so many of the likeliest; 0: among all.");
+  add_number("top-p", how.top_p, {1e-9, 1},
+             "Draws among the likeliest that have this probability together.");
+  add_number("min-p", how.min_p, {0, 1},
+             "Draws among those that have this share of the likeliest one's probability.");
+  add_number("repetition-penalty", how.repetition_penalty, {1e-3, 1e3},
+             "Above 1 tokens that were there are less likely.");
+  add_whole("seed", how.seed, 1e15, "Another one writes another text.");
 }
 
 std::vector<RecipeCommand>& more_commands() {

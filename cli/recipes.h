@@ -25,6 +25,9 @@ std::vector<RecipeCommand>& more_commands();  // filled before main()
 void add_setting(CLI::App& command, const recipes::Setting& setting,
                  const std::shared_ptr<recipes::Values>& given);
 
+// The options of what is written: --length, --temperature, ..., with the defaults that are there.
+void add_generation(CLI::App& command, const std::shared_ptr<recipes::Generation>& how);
+
 // A whole number of an option --NAME; throws Error.
 int64_t parse_whole(const std::string& name, const std::string& text, double low, double high);
 

@@ -92,8 +92,11 @@ std::string written(const text::LanguageModel& model, const Tokens& tokens,
   std::vector<int64_t> before = tokens.encode(prompt);
   const bool has_break = std::ranges::count(tokens.names(), "\n") > 0;
   if (before.empty()) before = has_break ? tokens.encode("\n") : std::vector<int64_t>{0};
-  const text::SamplingOptions options{
-      .temperature = how.temperature, .top_k = how.top_k, .top_p = how.top_p};
+  const text::SamplingOptions options{.temperature = how.temperature,
+                                      .top_k = how.top_k,
+                                      .top_p = how.top_p,
+                                      .min_p = how.min_p,
+                                      .repetition_penalty = how.repetition_penalty};
   return tokens.decode(
       text::generate(model, before, how.length, options, static_cast<uint64_t>(how.seed)));
 }

@@ -46,6 +46,8 @@ struct Generation {
   double temperature = 1;  // 0: always the likeliest
   int64_t top_k = 0;       // only so many of the likeliest; 0: all
   double top_p = 1;        // only the likeliest that have this probability together
+  double min_p = 0;        // only those that have this share of the likeliest one's probability
+  double repetition_penalty = 1;  // what logits of tokens that were there are divided by
   int64_t seed = 0;
 };
 
