@@ -11,8 +11,6 @@
 namespace glia::recipes {
 namespace {
 
-constexpr int64_t kBlocks = 64;  // in each batch of a test
-
 std::vector<std::string> byte_names() {
   std::vector<std::string> names;
   for (int i = 0; i < 256; ++i) names.push_back(std::to_string(i));
@@ -71,13 +69,14 @@ SplitTokens split_tokens(const std::vector<int64_t>& tokens, int64_t block,
   return {slice(all, 0, {0, first}), slice(all, 0, {first, count})};
 }
 
-double loss_of(const text::LanguageModel& model, const Tensor& tokens, int64_t block) {
+double loss_of(const text::LanguageModel& model, const Tensor& tokens, int64_t block,
+               int64_t at_once) {
   const NoGrad no_grad;
   const int64_t blocks = (tokens.size(0) - 1) / block;
   if (blocks < 1) throw ValueError("the text is not longer than a block");
   double sum = 0;
-  for (int64_t i = 0; i < blocks; i += kBlocks) {
-    const int64_t n = std::min(kBlocks, blocks - i);
+  for (int64_t i = 0; i < blocks; i += at_once) {
+    const int64_t n = std::min(at_once, blocks - i);
     const auto part = [&](int64_t shift) {
       const int64_t from = i * block + shift;
       return reshape(slice(tokens, 0, {from, from + n * block}), {n, block});
@@ -87,18 +86,21 @@ double loss_of(const text::LanguageModel& model, const Tensor& tokens, int64_t b
   return sum / static_cast<double>(blocks);
 }
 
+text::SamplingOptions sampling_of(const Generation& how) {
+  return {.temperature = how.temperature,
+          .top_k = how.top_k,
+          .top_p = how.top_p,
+          .min_p = how.min_p,
+          .repetition_penalty = how.repetition_penalty};
+}
+
 std::string written(const text::LanguageModel& model, const Tokens& tokens,
                     const std::string& prompt, const Generation& how) {
   std::vector<int64_t> before = tokens.encode(prompt);
   const bool has_break = std::ranges::count(tokens.names(), "\n") > 0;
   if (before.empty()) before = has_break ? tokens.encode("\n") : std::vector<int64_t>{0};
-  const text::SamplingOptions options{.temperature = how.temperature,
-                                      .top_k = how.top_k,
-                                      .top_p = how.top_p,
-                                      .min_p = how.min_p,
-                                      .repetition_penalty = how.repetition_penalty};
   return tokens.decode(
-      text::generate(model, before, how.length, options, static_cast<uint64_t>(how.seed)));
+      text::generate(model, before, how.length, sampling_of(how), static_cast<uint64_t>(how.seed)));
 }
 
 }  // namespace glia::recipes

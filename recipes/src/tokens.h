@@ -38,8 +38,11 @@ struct SplitTokens {
 };
 SplitTokens split_tokens(const std::vector<int64_t>& tokens, int64_t block,
                          const std::string& name);
-// The mean cross-entropy of the next token over all whole blocks, without gradients.
-double loss_of(const text::LanguageModel& model, const Tensor& tokens, int64_t block);
+// The mean cross-entropy of the next token over all whole blocks, so many at once, without
+// gradients.
+double loss_of(const text::LanguageModel& model, const Tensor& tokens, int64_t block,
+               int64_t at_once = 64);
+text::SamplingOptions sampling_of(const Generation& how);
 // What follows on the prompt; on none what follows on a line break, or on the first token.
 std::string written(const text::LanguageModel& model, const Tokens& tokens,
                     const std::string& prompt, const Generation& how);

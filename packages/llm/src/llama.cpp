@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "glia/autodiff.h"
 #include "glia/error.h"
 #include "glia/nn/init.h"
 #include "glia/ops/activation.h"
@@ -42,7 +43,6 @@ const LlamaConfig& checked(const LlamaConfig& c) {
   return c;
 }
 
-nn::Linear plain(int64_t in, int64_t out) { return nn::Linear(in, out, {.bias = false}); }
 nn::RMSNorm norm_of(const LlamaConfig& c) {
   return nn::RMSNorm(c.hidden_size, {.eps = c.rms_norm_eps});
 }
@@ -135,10 +135,10 @@ LlamaConfig llama_config(const Gguf& file) {
 
 Llama::Attention::Attention(const LlamaConfig& c)
     : config(c),
-      q_proj(plain(c.hidden_size, c.hidden_size)),
-      k_proj(plain(c.hidden_size, c.num_key_value_heads * head_size(c))),
-      v_proj(plain(c.hidden_size, c.num_key_value_heads * head_size(c))),
-      o_proj(plain(c.hidden_size, c.hidden_size)) {}
+      q_proj(c.hidden_size, c.hidden_size),
+      k_proj(c.hidden_size, c.num_key_value_heads * head_size(c)),
+      v_proj(c.hidden_size, c.num_key_value_heads * head_size(c)),
+      o_proj(c.hidden_size, c.hidden_size) {}
 
 Tensor Llama::Attention::operator()(const Tensor& x) const {
   const int64_t n = x.size(0), t = x.size(1), size = head_size(config);
@@ -154,9 +154,9 @@ Tensor Llama::Attention::operator()(const Tensor& x) const {
 }
 
 Llama::Mlp::Mlp(const LlamaConfig& c)
-    : gate_proj(plain(c.hidden_size, c.intermediate_size)),
-      up_proj(plain(c.hidden_size, c.intermediate_size)),
-      down_proj(plain(c.intermediate_size, c.hidden_size)) {}
+    : gate_proj(c.hidden_size, c.intermediate_size),
+      up_proj(c.hidden_size, c.intermediate_size),
+      down_proj(c.intermediate_size, c.hidden_size) {}
 
 Tensor Llama::Mlp::operator()(const Tensor& x) const {
   return down_proj(silu(gate_proj(x)) * up_proj(x));
@@ -176,7 +176,8 @@ Llama::Body::Body(const LlamaConfig& c)
 }
 
 Llama::Llama(const LlamaConfig& c) : config(checked(c)), model(c) {
-  if (!c.tie_word_embeddings) lm_head.emplace(plain(c.hidden_size, c.vocab_size));
+  if (!c.tie_word_embeddings)
+    lm_head.emplace(c.hidden_size, c.vocab_size, nn::LinearOptions{.bias = false});
   for (const auto& [name, value] : named_parameters())
     if (value.shape().rank() == 2) nn::init::normal_(value, 0, kInitial);
 }
@@ -198,7 +199,10 @@ Tensor Llama::hidden(const Tensor& tokens) const {
     throw ShapeError(fmt::format("Llama: {} tokens are more than its {} positions", tokens.size(1),
                                  config.max_position_embeddings));
   Tensor x = model.embed_tokens(tokens);
-  for (const Layer& layer : model.layers) x = layer(x);
+  const bool again = gradient_checkpointing && is_training();
+  for (const Layer& layer : model.layers)
+    x = again ? checkpoint([&](const std::vector<Tensor>& in) { return layer(in[0]); }, {x})
+              : layer(x);
   return model.norm(x);
 }
 
@@ -232,7 +236,9 @@ Gguf to_gguf(const Llama& model, Quant type, const Gguf& like) {
       {Quant::kQ8_0, 7}, {Quant::kQ5_0, 8}, {Quant::kQ5_1, 9}, {Quant::kBF16, 32}};
   for (const auto& [kind, number] : kFileTypes)
     if (kind == type) out.set_integer("general.file_type", number);
-  const StateDict values = model.state_dict();
+  Llama whole = model;
+  merge_lora(whole);
+  const StateDict values = whole.state_dict();
   for_names(c, [&](const std::string& ours, const std::string& theirs, int64_t heads) {
     const auto found = std::ranges::find(values, ours, &StateDict::value_type::first);
     const Tensor w = heads > 0 ? as_pairs(found->second, heads) : found->second;

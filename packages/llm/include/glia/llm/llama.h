@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "glia/llm/gguf.h"
+#include "glia/llm/lora.h"
 #include "glia/nn/layers.h"
 #include "glia/nn/normalization.h"
 #include "glia/text/language_model.h"
@@ -34,13 +35,13 @@ class Llama : public text::LanguageModel {
     explicit Attention(const LlamaConfig& config);
     Tensor operator()(const Tensor& x) const;  // (N, T, C) -> (N, T, C)
     LlamaConfig config;
-    nn::Linear q_proj, k_proj, v_proj, o_proj;
+    LoraLinear q_proj, k_proj, v_proj, o_proj;
     GLIA_FIELDS(q_proj, k_proj, v_proj, o_proj)
   };
   struct Mlp : nn::Module {
     explicit Mlp(const LlamaConfig& config);
     Tensor operator()(const Tensor& x) const;
-    nn::Linear gate_proj, up_proj, down_proj;
+    LoraLinear gate_proj, up_proj, down_proj;
     GLIA_FIELDS(gate_proj, up_proj, down_proj)
   };
   struct Layer : nn::Module {
@@ -71,13 +72,16 @@ class Llama : public text::LanguageModel {
   std::unique_ptr<Reader> reader() const override;
 
   LlamaConfig config;
+  // In training mode each layer is computed again in the backward pass instead of being kept.
+  bool gradient_checkpointing = false;
   Body model;
   std::optional<nn::Linear> lm_head;  // unless it is tied
   GLIA_FIELDS(model, lm_head)
 };
 
-// A file of the model's weights: matrices of that kind (rows that no block fits, and the norms, as
-// F32), behind the settings of `like`, such as its tokens; without it, those of the architecture.
+// A file of the model's weights, with what LoRA has added to them: matrices of that kind (rows that
+// no block fits, and the norms, as F32), behind the settings of `like`, such as its tokens; without
+// it, those of the architecture.
 Gguf to_gguf(const Llama& model, Quant type = Quant::kF32, const Gguf& like = {});
 
 // What reads and writes fast: weights stay in their blocks and are multiplied as they are, by
