@@ -360,8 +360,8 @@ Value Expression::call(const std::string& function) {
     const int64_t from = in.size() == 2 ? whole(in[0]) : 0, to = whole(in.back());
     if (to > from && static_cast<uint64_t>(to) - static_cast<uint64_t>(from) > kMost)
       source.fail("a range is too long");
-    List all;
-    for (int64_t i = from; i < to; ++i) all.push_back({i});
+    List all(to > from ? to - from : 0);
+    for (size_t i = 0; i < all.size(); ++i) all[i].is = from + static_cast<int64_t>(i);
     return list(all);
   }
   source.fail("the function '" + function + "' is not known here");

@@ -10,8 +10,8 @@
 namespace glia::llm::jinja {
 
 inline constexpr int kDeepest = 100;                 // of statements and expressions
-inline constexpr int64_t kMostSteps = 1'000'000;     // of one rendering
-inline constexpr size_t kLongest = size_t{1} << 26;  // of a text
+inline constexpr int64_t kMostSteps = 200'000;       // of one rendering
+inline constexpr size_t kLongest = size_t{1} << 24;  // of a text
 inline constexpr size_t kMost = 1 << 20;             // values of a range
 
 // A line of the template, for errors.

@@ -59,7 +59,7 @@ TEST(Jinja, Statements) {
   // Line breaks behind a block and blanks before one go, as Transformers has it.
   EXPECT_EQ(shown("a\n  {% if true %}\nb\n  {% endif %}\nc"), "a\nb\nc");
   EXPECT_EQ(shown("a \n {%- if true -%} \n b {%- endif %}"), "ab");
-  EXPECT_EQ(shown("a {# {{ 1 }} #}{{- 2 -}} b"), "a2b");
+  EXPECT_EQ(shown("a {# {{ 1 }} #}{{- 2 -}} b"), "a 2b");
   EXPECT_EQ(shown("{{ '}}' }}{ }"), "}}{ }");
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -88,13 +89,18 @@ TEST(LlmKernels, ProductsOfAllKindsAreThoseOfTheirNumbers) {
         EXPECT_EQ(y.back(), 7) << "wrote beyond the rows";
         for (int64_t i = 0; i < t; ++i)
           for (int64_t r = 0; r < rows; ++r) {
-            double want = 0, size = 0;
+            double want = 0, bound = 0;
             for (int64_t c = 0; c < columns; ++c) {
-              want += x[i * columns + c] * exact[r * columns + c];
-              size += std::abs(x[i * columns + c] * exact[r * columns + c]);
+              const double product = x[i * columns + c] * exact[r * columns + c];
+              want += product;
+              bound += 1e-6 * std::abs(product);
+              // Each activation is right to 1.5 of 32,512 steps up to the largest of its 32.
+              float most = 0;
+              for (int64_t k = c / 32 * 32; k < std::min(columns, c / 32 * 32 + 32); ++k)
+                most = std::max(most, std::abs(x[i * columns + k]));
+              bound += std::abs(exact[r * columns + c]) * most * 1.5 / 32512;
             }
-            // Each activation is right to 1 / 65,024 of the largest of its 32.
-            ASSERT_NEAR(y[i * rows + r], want, 1e-4 * size)
+            ASSERT_NEAR(y[i * rows + r], want, bound)
                 << set.name << " " << quant_name(type) << " " << t << " " << i << " " << r;
           }
       }
@@ -121,7 +127,7 @@ TEST(LlmKernels, InstructionSetsAgreeOnBytes) {
     EXPECT_EQ(a.scale[2], 0);
     for (int i = 0; i < 256; ++i) {
       const int at = i / 32 * 64 + i % 32, whole = 256 * a.bytes[at] + a.bytes[at + 32];
-      EXPECT_NEAR(whole * a.scale[i / 32], x[i], 1.01f * a.scale[i / 32]) << set.name << i;
+      EXPECT_NEAR(whole * a.scale[i / 32], x[i], 1.51f * a.scale[i / 32]) << set.name << i;
     }
   }
   // What is no number makes no number, instead of one.
@@ -175,8 +181,8 @@ TEST(LlmKernels, AttentionIsThatOfKeptHalves) {
           k[s * size + d] = static_cast<float>(a);
           v[s * size + d] = static_cast<float>(b);
         }
-      for (int64_t d = 0; d < 16; ++d)  // what is not seen is not read
-        keys[48 * size + d * 16 / 16 + 15] = 0x7e00;
+      for (int64_t d = 0; d < size; ++d)  // what is not seen does not matter
+        keys[48 * size + d * 16 + 15] = 0x7e00;
       std::vector<float> q(rows * size);
       for (float& x : q) x = normal(random);
       std::vector<int64_t> seen(rows);

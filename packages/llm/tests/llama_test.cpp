@@ -103,7 +103,9 @@ TEST(Llama, DecodersGiveItsLogits) {
       const Tensor exact = dense(tokens), got = LlamaDecoder(file)(tokens);
       EXPECT_LE(apart(got, exact), 4e-3 * max(abs(exact)).item()) << quant_name(kind) << tied;
       EXPECT_GE(cosine(got, exact), 0.99999) << quant_name(kind);
-      if (kind == Quant::kF32) EXPECT_LE(apart(exact, want), 1e-6);
+      if (kind == Quant::kF32) {
+        EXPECT_LE(apart(exact, want), 1e-6);
+      }
     }
   }
 }
