@@ -12,6 +12,7 @@
 #include "cli/data.h"
 #include "cli/fit.h"
 #include "cli/help.h"
+#include "cli/listen.h"
 #include "cli/math.h"
 #include "cli/recipes.h"
 #include "glia/error.h"
@@ -115,6 +116,7 @@ int run(std::vector<std::string> words) {
                         .interrupted = [] { return signal_seen != 0; }};
   add_recipes(app, session);
   add_fit(app, session);
+  add_listen(app, session);
   add_data(app, session);
 #ifdef GLIA_MATH
   add_math(app, session);

@@ -242,8 +242,11 @@ double NgramModel::perplexity(const std::vector<std::vector<std::string>>& sente
 }
 
 NgramModel NgramModel::read_arpa(const std::string& path) {
-  const std::string text = io::read_file(path);
-  Lines lines(path, text);
+  return from_arpa(io::read_file(path), path);
+}
+
+NgramModel NgramModel::from_arpa(const std::string& text, const std::string& name) {
+  Lines lines(name, text);
   NgramModel model;
   std::vector<int64_t> sizes;
   std::string_view line;
@@ -305,6 +308,10 @@ NgramModel NgramModel::read_arpa(const std::string& path) {
 }
 
 void NgramModel::write_arpa(const std::string& path) const {
+  io::write_file_atomic(path, to_arpa());
+}
+
+std::string NgramModel::to_arpa() const {
   std::string out = "\\data\\\n";
   for (size_t n = 0; n < grams_.size(); ++n)
     out += "ngram " + std::to_string(n + 1) + "=" + std::to_string(grams_[n].size()) + "\n";
@@ -318,7 +325,7 @@ void NgramModel::write_arpa(const std::string& path) const {
       out += "\n";
     }
   }
-  io::write_file_atomic(path, out + "\n\\end\\\n");
+  return out + "\n\\end\\\n";
 }
 
 }  // namespace glia::audio

@@ -199,6 +199,41 @@ namespace {
 constexpr double kFirstCents = 1997.3794084376191, kCentsPerBin = 20;  // above 10 Hz
 
 double cents_of(double hz) { return 1200 * std::log2(hz / 10); }
+
+// From bin to bin by a triangle of 12 to each side; a frame's bins count by the softmax of their
+// probabilities, in which bins that are left out have no share.
+std::vector<int64_t> likeliest_way(const float* p, int64_t frames, int64_t first, int64_t end) {
+  constexpr int64_t kBins = Crepe::kBins, kReach = 12;
+  std::vector<double> shares(kBins);  // of a bin's triangle, of which the ends have less
+  for (int64_t b = 0; b < kBins; ++b)
+    for (int64_t c = std::max<int64_t>(0, b - kReach); c < std::min(kBins, b + kReach + 1); ++c)
+      shares[b] += static_cast<double>(kReach - std::abs(b - c));
+  std::vector<double> best(kBins, -HUGE_VAL), now(kBins, -HUGE_VAL);
+  std::vector<int16_t> before(static_cast<size_t>(frames * kBins));
+  for (int64_t t = 0; t < frames; ++t) {
+    double sum = 0;
+    for (int64_t b = first; b < end; ++b) sum += std::exp(double{p[t * kBins + b]});
+    for (int64_t b = first; b < end; ++b) {
+      double from = t == 0 ? 0 : -HUGE_VAL;
+      for (int64_t c = std::max(first, b - kReach + 1); t > 0 && c < std::min(end, b + kReach);
+           ++c) {
+        const double score =
+            best[c] + std::log(static_cast<double>(kReach - std::abs(b - c)) / shares[c]);
+        if (score > from) from = score, before[t * kBins + b] = static_cast<int16_t>(c);
+      }
+      now[b] = from + p[t * kBins + b] - std::log(sum);
+    }
+    best.swap(now);
+  }
+  std::vector<int64_t> way(static_cast<size_t>(frames));
+  int64_t bin = std::max_element(best.begin() + first, best.begin() + end) - best.begin();
+  for (int64_t t = frames - 1; t >= 0; --t) {
+    way[t] = bin;
+    bin = before[t * kBins + bin];
+  }
+  return way;
+}
+
 }  // namespace
 
 Crepe::Crepe(CrepeSize size)
@@ -240,8 +275,8 @@ Tensor Crepe::operator()(const Tensor& windows, Where where) const {
   return sigmoid(classifier(flatten(y, 1), where));
 }
 
-Crepe::Pitch Crepe::predict(const Tensor& samples, int64_t hop_length, double fmin,
-                            double fmax) const {
+Crepe::Pitch Crepe::predict(const Tensor& samples, int64_t hop_length, double fmin, double fmax,
+                            PitchDecoder decoder) const {
   const Tensor x = line_of("Crepe", samples);
   if (hop_length < 1) throw ValueError("Crepe: a hop of " + std::to_string(hop_length));
   if (!(fmin > 0 && fmax > fmin))
@@ -254,26 +289,36 @@ Crepe::Pitch Crepe::predict(const Tensor& samples, int64_t hop_length, double fm
   const NoGrad no_grad;
   const Tensor windows = unfold(filled_up(x, kWindow / 2, kWindow / 2), 0, kWindow, hop_length);
   constexpr int64_t kTogether = 512;
-  std::vector<float> frequency, periodicity;
+  std::vector<Tensor> parts;
   for (int64_t at = 0; at < windows.size(0); at += kTogether) {
     Tensor part = slice(windows, 0, {at, std::min(windows.size(0), at + kTogether)});
     part = part - mean(part, {1}, true);
     part = part / maximum(sqrt(var(part, {1}, true)), 1e-10);
-    const Tensor p = (*this)(part);
-    const auto all = p.data<float>();
-    for (int64_t n = 0; n < p.size(0); ++n) {
-      const float* row = all.data() + n * kBins;
-      const int64_t best = std::max_element(row + first, row + end) - row;
-      double sum = 0, weight = 0;
-      for (int64_t b = std::max(first, best - 4); b < std::min(end, best + 5); ++b) {
-        sum += row[b] * (kFirstCents + kCentsPerBin * static_cast<double>(b));
-        weight += row[b];
-      }
-      frequency.push_back(static_cast<float>(10 * std::exp2(sum / weight / 1200)));
-      periodicity.push_back(row[best]);
-    }
+    parts.push_back((*this)(part));
+    glia::eval(parts.back());
   }
-  const auto frames = static_cast<int64_t>(frequency.size());
+  const Tensor all = concat(parts);
+  const int64_t frames = all.size(0);
+  const float* p = all.data<float>().data();
+  std::vector<int64_t> bins;
+  if (decoder == PitchDecoder::kViterbi)
+    bins = likeliest_way(p, frames, first, end);
+  else
+    for (int64_t t = 0; t < frames; ++t)
+      bins.push_back(std::max_element(p + t * kBins + first, p + t * kBins + end) - p - t * kBins);
+  std::vector<float> frequency, periodicity;
+  for (int64_t t = 0; t < frames; ++t) {
+    const float* row = p + t * kBins;
+    const int64_t reach = decoder == PitchDecoder::kWeightedArgmax ? 4 : 0;
+    double sum = 0, weight = 0;
+    for (int64_t b = std::max(first, bins[t] - reach); b < std::min(end, bins[t] + reach + 1); ++b) {
+      const double part = reach > 0 ? row[b] : 1;
+      sum += part * (kFirstCents + kCentsPerBin * static_cast<double>(b));
+      weight += part;
+    }
+    frequency.push_back(static_cast<float>(10 * std::exp2(sum / weight / 1200)));
+    periodicity.push_back(row[bins[t]]);
+  }
   return {from_vector(frequency, {frames}), from_vector(periodicity, {frames})};
 }
 

@@ -1,4 +1,4 @@
-// Glia's side of weights.py: weights vad|voice|crepe|spans WEIGHTS IN.npy OUT.npy [HOP]
+// Glia's side of weights.py: weights vad|voice|crepe|spans WEIGHTS IN.npy OUT.npy [SAMPLES|DECODER]
 #include <cstdlib>
 #include <string>
 
@@ -37,11 +37,11 @@ int main(int count, char** a) {
     io::write_npy(a[4], VoiceEncoder::read(a[2]).embed(x));
   } else {
     const Crepe crepe = Crepe::read(a[2]);
-    const Tensor windows = count > 5 ? Tensor() : x;
-    if (windows.defined()) {
-      io::write_npy(a[4], crepe(windows));
+    if (count == 5) {
+      io::write_npy(a[4], crepe(x));
     } else {
-      const Crepe::Pitch pitch = crepe.predict(x, std::atoll(a[5]));
+      const auto decoder = static_cast<PitchDecoder>(std::atoi(a[5]));
+      const Crepe::Pitch pitch = crepe.predict(x, 160, 50, 2006, decoder);
       io::write_npy(a[4], stack({pitch.frequency, pitch.periodicity}));
     }
   }

@@ -33,6 +33,9 @@ class NgramModel {
   // Throws IoError, "FILE: line N: fault".
   static NgramModel read_arpa(const std::string& path);
   void write_arpa(const std::string& path) const;
+  // The same of a file's text; `name` is what errors call it.
+  static NgramModel from_arpa(const std::string& text, const std::string& name = "ARPA");
+  std::string to_arpa() const;
 
   int64_t order() const { return static_cast<int64_t>(grams_.size()); }
   // How many n-grams of that many words it holds.

