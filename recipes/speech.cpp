@@ -46,12 +46,11 @@ struct SpeechSettings : TrainingSettings {
       : words ? "words"
               : "characters",
       "What a class of the model writes.", {{"texts", "words", "characters"}});
-    f(model.width, "width",
-      cnn      ? 16
-      : hybrid ? 256
-               : 96,
-      "Width of the layers.", {1, 4096});
-    f(model.layers, "layers", hybrid ? 3 : model.kind == "conformer" ? 3 : 2,
+    f(model.width, "width", cnn ? 16 : hybrid ? 256 : 96, "Width of the layers.", {1, 4096});
+    f(model.layers, "layers",
+      hybrid                      ? 3
+      : model.kind == "conformer" ? 3
+                                  : 2,
       "Layers behind the first.", {1, 100});
     f(model.stride, "stride", tokens == "characters" ? 2 : 4, "Frames to a state: 1, 2 or 4.",
       {1, 4});
@@ -132,8 +131,7 @@ void train(Run& run, const SpeechSettings& s) {
                                   .seed = static_cast<uint64_t>(s.seed)})
                       .prefetch(kPrefetch);
   const data::Samples test = s.test(sets.test, form, tokens);
-  const auto optimizer =
-      one_cycle(model->module(), Rule::kAdamW, s.lr, s.epochs * training.size());
+  const auto optimizer = one_cycle(model->module(), Rule::kAdamW, s.lr, s.epochs * training.size());
   training::Task task = training::supervised(
       model->module(), *optimizer, [&](const data::Sample& b) { return model->outcome(b); },
       {.clip_norm = 5});
@@ -161,9 +159,9 @@ void train(Run& run, const SpeechSettings& s) {
   results.push_back({"parameters", model->module().parameter_count()});
   results.push_back({"steps", trainer.step()});
   run.finish({.title = "Speech: " + s.source.data + ", " + s.model.kind,
-              .subtitle = fmt::format("Trained by {} on {} utterances; the {} of the test were not heard",
-                                      version(), report::shown(sets.train.size()),
-                                      report::shown(v.references.size())),
+              .subtitle = fmt::format(
+                  "Trained by {} on {} utterances; the {} of the test were not heard", version(),
+                  report::shown(sets.train.size()), report::shown(v.references.size())),
               .sections = {curve(trainer, "Loss", "train_loss"),
                            curve(trainer, "Word errors of the test", "test_errors", {"epoch"},
                                  {.name = "errors", .percent = true}),
@@ -197,8 +195,8 @@ class Use : public Predictor, public Listens {
   Results answer(const Input& input) const override {
     const auto* path = std::get_if<std::string>(&input);
     if (!path) throw ValueError("needs the name of a sound file");
-    const auto sound = audio::read_sound(
-        *path, {.sample_rate = form_.front_end.sample_rate, .mono = true});
+    const auto sound =
+        audio::read_sound(*path, {.sample_rate = form_.front_end.sample_rate, .mono = true});
     if (sound.samples.numel() == 0) throw IoError(*path + ": is empty");
     const Tensor x = features_of(reshape(sound.samples, {-1}), form_);
     if (const auto* net = model_->word_net())
@@ -212,8 +210,8 @@ class Use : public Predictor, public Listens {
     if (!what.data.empty()) source = {.data = what.data, .held_out = "", .test_share = 0.5};
     SpeechSets sets = read_speech(source);
     if (sets.sample_rate != form_.front_end.sample_rate)
-      throw ValueError(fmt::format("{}: {} samples a second, where the model hears {}",
-                                   source.data, sets.sample_rate, form_.front_end.sample_rate));
+      throw ValueError(fmt::format("{}: {} samples a second, where the model hears {}", source.data,
+                                   sets.sample_rate, form_.front_end.sample_rate));
     std::vector<audio::Utterance>& part = what.split == "train" ? sets.train : sets.test;
     if (what.count > 0 && what.count < static_cast<int64_t>(part.size())) part.resize(what.count);
     const SpeechVerdict v =

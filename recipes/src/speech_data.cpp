@@ -47,8 +47,7 @@ std::vector<std::string> units_of(const std::string& text, const std::string& un
 // Utterances of the same speaker, as positions.
 std::vector<std::vector<int64_t>> by_speaker(const std::vector<Utterance>& all) {
   std::map<std::string, std::vector<int64_t>> groups;
-  for (size_t i = 0; i < all.size(); ++i)
-    groups[all[i].speaker].push_back(static_cast<int64_t>(i));
+  for (size_t i = 0; i < all.size(); ++i) groups[all[i].speaker].push_back(static_cast<int64_t>(i));
   std::vector<std::vector<int64_t>> out;
   for (auto& [speaker, positions] : groups) out.push_back(std::move(positions));
   return out;
@@ -90,8 +89,7 @@ class Drawer {
       if (x.size(0) < least) x = from_vector(placed(x.data<float>(), least, 0), {least});
     }
     const std::vector<int64_t> labels = tokens_.encode(spoken.text);
-    return {{"samples", x},
-            {"labels", from_vector(labels, {static_cast<int64_t>(labels.size())})}};
+    return {{"samples", x}, {"labels", from_vector(labels, {static_cast<int64_t>(labels.size())})}};
   }
 
   // Waveforms of a batch become features, changed if that is wanted.
@@ -129,8 +127,7 @@ class Drawer {
       const Tensor x = audio::FrontEnd::normalized(u.samples);
       const auto values = x.data<float>();
       if (i > 0) {
-        samples.resize(samples.size() +
-                       static_cast<size_t>(rate * kMostGap * random.uniform()));
+        samples.resize(samples.size() + static_cast<size_t>(rate * kMostGap * random.uniform()));
         out.text += " ";
       }
       samples.insert(samples.end(), values.begin(), values.end());
@@ -153,13 +150,12 @@ class Drawer {
       for (double& a : tilt) a = 0.15 * (random.uniform() + random.uniform() - 1);
       for (int64_t f = 0; f < width; ++f) {
         const double at = std::numbers::pi * static_cast<double>(f) / static_cast<double>(width);
-        const auto more = static_cast<float>(tilt[0] + tilt[1] * std::cos(at) +
-                                             tilt[2] * std::cos(2 * at));
+        const auto more =
+            static_cast<float>(tilt[0] + tilt[1] * std::cos(at) + tilt[2] * std::cos(2 * at));
         for (int64_t t = 0; t < rows; ++t) one[t * width + f] += more;
       }
       const int64_t band = random.below(width / 6 + 1), from = random.below(width - band + 1);
-      for (int64_t t = 0; t < rows; ++t)
-        std::fill_n(one + t * width + from, band, 0.0F);
+      for (int64_t t = 0; t < rows; ++t) std::fill_n(one + t * width + from, band, 0.0F);
       for (int64_t i = 0; i < 1 + frames[n] / 100; ++i) {
         const int64_t time = random.below(std::min<int64_t>(12, frames[n] / 5) + 1);
         const int64_t start = random.below(frames[n] - time + 1);
@@ -253,8 +249,7 @@ data::Samples speech_batches(const std::vector<Utterance>& all, const SpeechForm
 Tensor features_of(const Tensor& samples, const SpeechForm& form) {
   Tensor x = audio::FrontEnd::normalized(samples);
   if (form.window > 0) {
-    const auto length =
-        std::llround(form.window * static_cast<double>(form.front_end.sample_rate));
+    const auto length = std::llround(form.window * static_cast<double>(form.front_end.sample_rate));
     x = from_vector(placed(x.data<float>(), length, (x.size(0) - length) / 2), {length});
   }
   return form.front_end(unsqueeze(x, 0));

@@ -13,8 +13,8 @@
 namespace glia::recipes {
 
 struct SpeechSource {
-  std::string data;        // a set of the catalogue, or a manifest
-  std::string held_out;    // a speaker that is the test alone; empty: the set's own test
+  std::string data;      // a set of the catalogue, or a manifest
+  std::string held_out;  // a speaker that is the test alone; empty: the set's own test
   double test_share = 0.1;
 };
 struct SpeechSets {

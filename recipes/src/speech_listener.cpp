@@ -62,7 +62,8 @@ class WordListener : public Listener {
 std::unique_ptr<Listener> make_listener(const SpeechModel& model, const SpeechForm& form,
                                         const SpeechTokens& tokens, const ListenOptions& options) {
   const audio::WordNet* net = model.word_net();
-  if (!net) throw ValueError("listen: the model hears whole utterances; train one with --model cnn");
+  if (!net)
+    throw ValueError("listen: the model hears whole utterances; train one with --model cnn");
   return std::make_unique<WordListener>(*net, form, tokens, options);
 }
 

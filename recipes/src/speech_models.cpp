@@ -68,8 +68,8 @@ class CtcModel : public SpeechModel {
     const auto lengths = y.lengths.to_vector<int64_t>();
     std::vector<std::string> out;
     for (size_t n = 0; n < lengths.size(); ++n)
-      out.push_back(tokens_.decode(
-          decoded(rows_of(y.states, static_cast<int64_t>(n), lengths[n]), how)));
+      out.push_back(
+          tokens_.decode(decoded(rows_of(y.states, static_cast<int64_t>(n), lengths[n]), how)));
     return out;
   }
 
@@ -96,8 +96,8 @@ class TransducerModel : public SpeechModel {
   nn::Module& module() override { return net_; }
   training::Outcome outcome(const data::Sample& b) override {
     const Encoded y = net_(b.at("features"), b.at("frames"), b.at("labels"));
-    return {audio::rnnt_loss(y.states, b.at("labels"), y.lengths, b.at("label_counts"),
-                             {.blank = 0})};
+    return {
+        audio::rnnt_loss(y.states, b.at("labels"), y.lengths, b.at("label_counts"), {.blank = 0})};
   }
   std::vector<std::string> texts(const Tensor& features, const Tensor& frames,
                                  const SpeechDecoding&) const override {
@@ -141,13 +141,14 @@ class HybridModel : public SpeechModel {
       for (int64_t i = 0; i < counts[n]; ++i) words.push_back(labels[n * room + i] - 1);
       std::vector<int64_t> states;
       try {
-        states = scores ? hmm_.align(rows_of(*scores, static_cast<int64_t>(n), frames[n]), words)
-                              .states
-                        : hmm_.flat_start(frames[n], words);
+        states =
+            scores ? hmm_.align(rows_of(*scores, static_cast<int64_t>(n), frames[n]), words).states
+                   : hmm_.flat_start(frames[n], words);
       } catch (const ValueError&) {
         continue;  // said faster than its states can be gone through: no frame of it counts
       }
-      std::copy(states.begin(), states.end(), targets.begin() + static_cast<int64_t>(n) * x.size(1));
+      std::copy(states.begin(), states.end(),
+                targets.begin() + static_cast<int64_t>(n) * x.size(1));
       for (const int64_t s : states) ++heard[static_cast<size_t>(s)], ++total;
     }
     if (total > 0) {

@@ -134,9 +134,9 @@ Tensor mel_filters(int64_t sample_rate, int64_t n_fft, int64_t n_mels, const Mel
   const double low = hz_to_mel(options.fmin, options.scale), high = hz_to_mel(fmax, options.scale);
   std::vector<double> edges, scale, at;
   for (int64_t i = 0; i < n_mels + 2; ++i)
-    edges.push_back(mel_to_hz(
-        low + (high - low) * static_cast<double>(i) / static_cast<double>(n_mels + 1),
-        options.scale));
+    edges.push_back(
+        mel_to_hz(low + (high - low) * static_cast<double>(i) / static_cast<double>(n_mels + 1),
+                  options.scale));
   for (int64_t m = 0; m < n_mels; ++m)
     scale.push_back(options.norm ? 2 / (edges[m + 2] - edges[m]) : 1);
   for (int64_t k = 0; k <= n_fft / 2; ++k)
@@ -205,8 +205,7 @@ Tensor preemphasis(const Tensor& waveform, double coef, std::optional<double> zi
   return waveform + concat({state, -coef * slice(waveform, -1, {0, n - 1})}, -1);
 }
 
-Tensor delta(const Tensor& x, int64_t width, int64_t order, int axis, DeltaMode mode,
-             Where where) {
+Tensor delta(const Tensor& x, int64_t width, int64_t order, int axis, DeltaMode mode, Where where) {
   require_defined("delta", x, where);
   if (!is_float(x.dtype()) || x.rank() < 1) fail("delta", "needs floats (..., T)", where);
   check_whole("delta", "the width", width, 3, where);
@@ -227,8 +226,7 @@ Tensor delta(const Tensor& x, int64_t width, int64_t order, int axis, DeltaMode 
     fail("delta",
          std::to_string(line.size(-1)) + " numbers for a width of " + std::to_string(width), where);
   if (!interpolates) line = padded(line);
-  const Tensor weights =
-      cast(from_vector(slope_weights(width, order), {width, 1}), line.dtype());
+  const Tensor weights = cast(from_vector(slope_weights(width, order), {width, 1}), line.dtype());
   Tensor out = squeeze(matmul(unfold(line, -1, width, 1), weights), -1);
   if (interpolates) out = padded(out);
   return swapaxes(out, along, -1);
@@ -272,7 +270,8 @@ Tensor kaldi_window(const FrameOptions& o, int64_t n, DType dtype) {
 // (..., T) -> (..., frames, length), each without its mean.
 Tensor frames_of(const char* op, const Tensor& x, const FrameOptions& o, Where where) {
   check_whole(op, "the sample rate", o.sample_rate, 1, where);
-  require(op, o.frame_length > 0 && o.frame_length < 1e6 && o.frame_shift > 0 && o.frame_shift < 1e6,
+  require(op,
+          o.frame_length > 0 && o.frame_length < 1e6 && o.frame_shift > 0 && o.frame_shift < 1e6,
           "frames of " + std::to_string(o.frame_length) + " ms each " +
               std::to_string(o.frame_shift) + " ms",
           where);
@@ -347,8 +346,7 @@ Tensor fbank(const Tensor& waveform, const FbankOptions& options, Where where) {
 Tensor kaldi_mfcc(const Tensor& waveform, const KaldiMfccOptions& o, Where where) {
   check_waveform("kaldi_mfcc", waveform, where);
   check_whole("kaldi_mfcc", "num_ceps", o.num_ceps, 1, where);
-  require("kaldi_mfcc",
-          o.num_ceps <= o.fbank.num_bins && o.cepstral_lifter >= 0 && o.fbank.use_log,
+  require("kaldi_mfcc", o.num_ceps <= o.fbank.num_bins && o.cepstral_lifter >= 0 && o.fbank.use_log,
           std::to_string(o.num_ceps) + " cepstra of " + std::to_string(o.fbank.num_bins) +
               (o.fbank.use_log ? " bins" : " bins without a logarithm"),
           where);
@@ -359,8 +357,8 @@ Tensor kaldi_mfcc(const Tensor& waveform, const KaldiMfccOptions& o, Where where
       cast(cosines(o.num_ceps, o.fbank.num_bins, o.cepstral_lifter, 0), mels.dtype());
   const Tensor cepstra = matmul(mels, transpose(matrix));
   if (!o.use_energy) return cepstra;
-  const Tensor energy = log(maximum(sum(square(frames), {-1}, true),
-                                    double{std::numeric_limits<float>::epsilon()}));
+  const Tensor energy =
+      log(maximum(sum(square(frames), {-1}, true), double{std::numeric_limits<float>::epsilon()}));
   return concat({energy, slice(cepstra, -1, {1, o.num_ceps})}, -1);
 }
 

@@ -111,7 +111,8 @@ std::vector<int64_t> WordHmm::flat_start(int64_t frames, const std::vector<int64
 WordHmm::Alignment WordHmm::align(const Tensor& log_likelihoods,
                                   const std::vector<int64_t>& words) const {
   check_words("WordHmm", words, words_);
-  if (words.empty() && options_.silence_states == 0) throw ValueError("WordHmm: there are no words");
+  if (words.empty() && options_.silence_states == 0)
+    throw ValueError("WordHmm: there are no words");
   const std::vector<double> p = values_of("WordHmm", log_likelihoods, states());
   std::vector<Place> places;
   std::vector<int64_t> ends;  // places from which the next word may begin
@@ -140,8 +141,7 @@ WordHmm::Alignment WordHmm::align(const Tensor& log_likelihoods,
     pause();
   }
   for (const int64_t i : ends) places[i].ends = true;
-  const Found found =
-      viterbi(places, p, log_likelihoods.size(0), states(), options_.stay, 0);
+  const Found found = viterbi(places, p, log_likelihoods.size(0), states(), options_.stay, 0);
   if (found.places.empty())
     throw ValueError("WordHmm: " + std::to_string(log_likelihoods.size(0)) +
                      " frames are too few for these " + std::to_string(words.size()) + " words");

@@ -24,15 +24,14 @@ Tensor frames_there(const Tensor& lengths, int64_t frames) {
 }
 
 EncoderOptions checked(const EncoderOptions& o) {
-  const bool known = o.kind == "bilstm" || o.kind == "lstm" || o.kind == "gru" ||
-                     o.kind == "rnn" || o.kind == "conformer";
+  const bool known = o.kind == "bilstm" || o.kind == "lstm" || o.kind == "gru" || o.kind == "rnn" ||
+                     o.kind == "conformer";
   if (!known) throw ValueError("SpeechEncoder: there is no network '" + o.kind + "'");
   if (o.stride != 1 && o.stride != 2 && o.stride != 4)
     throw ValueError("SpeechEncoder: a stride of " + std::to_string(o.stride));
   if (o.width < 1 || o.layers < 1 || o.kernel < 1 || o.kernel % 2 == 0)
     throw ValueError("SpeechEncoder: a width of " + std::to_string(o.width) + ", " +
-                     std::to_string(o.layers) + " layers, a kernel of " +
-                     std::to_string(o.kernel));
+                     std::to_string(o.layers) + " layers, a kernel of " + std::to_string(o.kernel));
   return o;
 }
 
@@ -145,12 +144,10 @@ Tensor ConformerLayer::FeedForward::operator()(const Tensor& x, Where where) con
 ConformerLayer::ConformerLayer(const EncoderOptions& o)
     : feed_forward1(o.width, o.dropout),
       attention_norm(o.width),
-      attention(o.width, o.heads,
-                {.dropout = o.dropout, .rotary = nn::RotaryOptions{}}),
+      attention(o.width, o.heads, {.dropout = o.dropout, .rotary = nn::RotaryOptions{}}),
       convolution_norm(o.width),
       pointwise1(o.width, 2 * o.width),
-      depthwise(o.width, o.width,
-                {.kernel = o.kernel, .padding = o.kernel / 2, .groups = o.width}),
+      depthwise(o.width, o.width, {.kernel = o.kernel, .padding = o.kernel / 2, .groups = o.width}),
       depthwise_norm(o.width),
       pointwise2(o.width, o.width),
       feed_forward2(o.width, o.dropout),
@@ -163,8 +160,8 @@ Tensor ConformerLayer::operator()(const Tensor& x, const Tensor& there, Where wh
   y = y + dropout(attention(heard, heard, heard,
                             {.key_padding_mask = logical_not(there), .need_weights = false}, where)
                       .out);
-  const Tensor gated = glu(pointwise1(convolution_norm(y, where), where)) *
-                       unsqueeze(cast(there, y.dtype()), -1);
+  const Tensor gated =
+      glu(pointwise1(convolution_norm(y, where), where)) * unsqueeze(cast(there, y.dtype()), -1);
   y = y + dropout(pointwise2(silu(depthwise_norm(depthwise(gated, where), where)), where));
   return norm(y + 0.5 * feed_forward2(y, where), where);
 }

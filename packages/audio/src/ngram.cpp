@@ -72,6 +72,8 @@ class Lines {
   }
   template <class T>
   T number(std::string_view text) const {
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    while (text.ends_with(' ')) text.remove_suffix(1);
     T value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size())
@@ -113,7 +115,8 @@ NgramModel NgramModel::estimate(const std::vector<std::vector<std::string>>& sen
     if (added) model.names_.push_back(word);
     return found->second;
   };
-  const int32_t unknown = number(kUnknown), start = number(kStart), end = number(kEnd);
+  number(kUnknown);
+  const int32_t start = number(kStart), end = number(kEnd);
   const auto highest = static_cast<size_t>(options.order);
   std::vector<Order> orders(highest);
   for (const auto& sentence : sentences) {
@@ -128,7 +131,8 @@ NgramModel NgramModel::estimate(const std::vector<std::vector<std::string>>& sen
     // nothing can stand: <s> itself is never predicted.
     for (size_t i = 0; i < words.size(); ++i) {
       const size_t n = std::min(highest, i + 1);
-      if (n > 1 || i > 0) ++orders[n - 1].counts[{words.begin() + i - n + 1, words.begin() + i + 1}];
+      if (n > 1 || i > 0)
+        ++orders[n - 1].counts[{words.begin() + i - n + 1, words.begin() + i + 1}];
     }
   }
   // Below that: how many different words stand before each, but for what begins with <s>.
@@ -167,7 +171,6 @@ NgramModel NgramModel::estimate(const std::vector<std::vector<std::string>>& sen
       const double rest = total.empty() ? 1 : left[{}] / total[{}];
       for (int32_t w = 0; w < static_cast<int32_t>(model.names_.size()); ++w)
         if (w != start) probability[0].try_emplace({w}, rest * evenly);
-      (void)unknown;
     } else {
       for (const auto& [context, sum] : total) {
         Gram& gram = model.grams_[n - 1][context];
@@ -268,9 +271,7 @@ NgramModel NgramModel::from_arpa(const std::string& text, const std::string& nam
       const auto order = lines.number<int64_t>(line.substr(6, equals - 6));
       if (order != static_cast<int64_t>(sizes.size()) + 1 || order > kMostOrder)
         lines.fail("an order of " + std::to_string(order));
-      size_t value = equals + 1;
-      while (value < line.size() && line[value] == ' ') ++value;
-      sizes.push_back(lines.number<int64_t>(line.substr(value)));
+      sizes.push_back(lines.number<int64_t>(line.substr(equals + 1)));
     } else if (line == "\\end\\") {
       check_size();
       ended = n == sizes.size() && n > 0;
@@ -289,7 +290,8 @@ NgramModel NgramModel::from_arpa(const std::string& text, const std::string& nam
       Gram gram{lines.number<double>(fields[0]), 0};
       if (fields.size() == n + 2) gram.back_off = lines.number<double>(fields[n + 1]);
       if (!(gram.score <= 0) || !std::isfinite(gram.score) || !std::isfinite(gram.back_off))
-        lines.fail("a logarithm of " + fields[0] + (fields.size() == n + 2 ? ", " + fields[n + 1] : ""));
+        lines.fail("a logarithm of " + fields[0] +
+                   (fields.size() == n + 2 ? ", " + fields[n + 1] : ""));
       Key key;
       for (size_t i = 1; i <= n; ++i) {
         if (n == 1) {

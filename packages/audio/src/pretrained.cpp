@@ -17,9 +17,9 @@ namespace {
 Tensor line_of(const char* op, const Tensor& samples) {
   if (!samples.defined() || !is_float(samples.dtype()) || samples.rank() != 1 ||
       samples.numel() == 0)
-    throw ShapeError(std::string(op) + ": needs samples (T), not " +
-                     (samples.defined() ? name(samples.dtype()) + (" " + samples.shape().str())
-                                        : "nothing"));
+    throw ShapeError(
+        std::string(op) + ": needs samples (T), not " +
+        (samples.defined() ? name(samples.dtype()) + (" " + samples.shape().str()) : "nothing"));
   return cast(samples, kF32);
 }
 
@@ -75,8 +75,7 @@ double SileroVad::next(const Tensor& samples, State& state) const {
   const NoGrad no_grad;
   if (!state.context.defined()) state.context = zeros({kContext});
   const Tensor step = concat({state.context, x});
-  const nn::LSTMState out =
-      lstm_cell(features(unsqueeze(step, 0)), {.h = state.h, .c = state.c});
+  const nn::LSTMState out = lstm_cell(features(unsqueeze(step, 0)), {.h = state.h, .c = state.c});
   const Tensor p = sigmoid(final_conv(unsqueeze(relu(out.h), 1)));
   state = {out.h, out.c, slice(x, 0, {kStep - kContext})};
   glia::eval({p, state.h, state.c, state.context});
@@ -96,9 +95,8 @@ Tensor SileroVad::operator()(const Tensor& samples) const {
     const int64_t end = std::min(steps, first + kTogether);
     const Tensor part = slice(line, 0, {first * kStep, end * kStep + kContext});
     const Tensor y = features(unfold(part, 0, kContext + kStep, kStep));
-    const LSTMResult out =
-        lstm(unsqueeze(y, 1), lstm_cell.weight_ih, lstm_cell.weight_hh, lstm_cell.bias_ih,
-             lstm_cell.bias_hh, state.h, state.c);
+    const LSTMResult out = lstm(unsqueeze(y, 1), lstm_cell.weight_ih, lstm_cell.weight_hh,
+                                lstm_cell.bias_ih, lstm_cell.bias_hh, state.h, state.c);
     state = {out.h, out.c};
     all.push_back(reshape(sigmoid(final_conv(transpose(relu(out.out), 0, 1))), {-1}));
     glia::eval({all.back(), state.h, state.c});
@@ -172,8 +170,8 @@ Tensor VoiceEncoder::embed(const Tensor& samples, double rate, double min_covera
   std::vector<int64_t> starts;
   for (int64_t i = 0; i < std::max<int64_t>(1, frames - kFrames + step + 1); i += step)
     starts.push_back(i);
-  const double covered = static_cast<double>(count - starts.back() * kHop) /
-                         static_cast<double>(kFrames * kHop);
+  const double covered =
+      static_cast<double>(count - starts.back() * kHop) / static_cast<double>(kFrames * kHop);
   if (covered < min_coverage && starts.size() > 1) starts.pop_back();
   const int64_t end = (starts.back() + kFrames) * kHop;
   if (end > count) x = filled_up(x, 0, end - count);
@@ -236,11 +234,10 @@ std::vector<int64_t> likeliest_way(const float* p, int64_t frames, int64_t first
 
 }  // namespace
 
-Crepe::Crepe(CrepeSize size)
-    : classifier(size == CrepeSize::kTiny ? 256 : 2048, kBins) {
+Crepe::Crepe(CrepeSize size) : classifier(size == CrepeSize::kTiny ? 256 : 2048, kBins) {
   const int64_t scale = size == CrepeSize::kTiny ? 1 : 8;
-  const int64_t channels[] = {1, 128 * scale, 16 * scale, 16 * scale,
-                              16 * scale, 32 * scale, 64 * scale};
+  const int64_t channels[] = {1,          128 * scale, 16 * scale, 16 * scale,
+                              16 * scale, 32 * scale,  64 * scale};
   for (size_t i = 0; i < 6; ++i) {
     convs.emplace_back(channels[i], channels[i + 1],
                        nn::ConvOptions{.kernel = nn::Size2d(i == 0 ? 512 : 64, 1),
@@ -267,8 +264,8 @@ Tensor Crepe::operator()(const Tensor& windows, Where where) const {
     throw ShapeError("Crepe: needs windows (N, 1024)", where);
   Tensor y = reshape(windows, {windows.size(0), kWindow, 1, 1});
   for (size_t i = 0; i < convs.size(); ++i) {
-    const std::pair<int64_t, int64_t> more = i == 0 ? std::pair<int64_t, int64_t>{254, 254}
-                                                    : std::pair<int64_t, int64_t>{31, 32};
+    const std::pair<int64_t, int64_t> more =
+        i == 0 ? std::pair<int64_t, int64_t>{254, 254} : std::pair<int64_t, int64_t>{31, 32};
     y = norms[i](relu(convs[i](pad(y, {{0, 0}, more, {0, 0}, {0, 0}}), where)), where);
     y = max_pool2d(y, {2, 1});
   }
@@ -311,7 +308,8 @@ Crepe::Pitch Crepe::predict(const Tensor& samples, int64_t hop_length, double fm
     const float* row = p + t * kBins;
     const int64_t reach = decoder == PitchDecoder::kWeightedArgmax ? 4 : 0;
     double sum = 0, weight = 0;
-    for (int64_t b = std::max(first, bins[t] - reach); b < std::min(end, bins[t] + reach + 1); ++b) {
+    for (int64_t b = std::max(first, bins[t] - reach); b < std::min(end, bins[t] + reach + 1);
+         ++b) {
       const double part = reach > 0 ? row[b] : 1;
       sum += part * (kFirstCents + kCentsPerBin * static_cast<double>(b));
       weight += part;

@@ -1,4 +1,5 @@
-// Sound files through libsndfile, which sees bytes in memory only: files are read and written whole.
+// Sound files through libsndfile, which sees bytes in memory only: files are read and written
+// whole.
 #include "glia/audio/sound.h"
 
 #include <sndfile.h>
@@ -57,20 +58,27 @@ SF_VIRTUAL_IO kMemory{Memory::length, Memory::seek, Memory::read, Memory::write,
 
 using Handle = std::unique_ptr<SNDFILE, int (*)(SNDFILE*)>;
 
-Handle open(Memory& memory, int mode, SF_INFO* info, const std::string& name) {
-  Handle file(sf_open_virtual(&kMemory, mode, info, &memory), sf_close);
-  if (!file) {
-    std::string fault = sf_strerror(nullptr);
-    while (!fault.empty() && (fault.back() == '.' || fault.back() == '\n')) fault.pop_back();
-    throw IoError(name + ": no sound that can be read: " + fault);
-  }
+// What went wrong when a file was opened, without the point at its end.
+std::string opening_fault() {
+  std::string fault = sf_strerror(nullptr);
+  std::replace(fault.begin(), fault.end(), '\n', ' ');
+  while (!fault.empty() && (fault.back() == '.' || fault.back() == ' ')) fault.pop_back();
+  return fault;
+}
+
+Handle open(Memory& memory, SF_INFO* info, const std::string& name) {
+  Handle file(sf_open_virtual(&kMemory, SFM_READ, info, &memory), sf_close);
+  if (!file) throw IoError(name + ": no sound that can be read: " + opening_fault());
+  if (info->samplerate < 1 || info->samplerate > kMostRate)
+    throw IoError(name + ": a sample rate of " + std::to_string(info->samplerate));
+  if (info->channels < 1 || info->channels > kMostChannels)
+    throw IoError(name + ": " + std::to_string(info->channels) + " channels");
   return file;
 }
 
 uint32_t word_at(std::string_view bytes, size_t at) {
   uint32_t v = 0;
-  for (size_t i = 0; i < 4; ++i)
-    v |= uint32_t{static_cast<uint8_t>(bytes[at + i])} << (8 * i);
+  for (size_t i = 0; i < 4; ++i) v |= uint32_t{static_cast<uint8_t>(bytes[at + i])} << (8 * i);
   return v;
 }
 
@@ -90,15 +98,6 @@ void check_wav_length(std::string_view bytes, const std::string& name) {
     if (size > there) return;
     at += 8 + size_t{size} + size % 2;
   }
-}
-
-SF_INFO checked(const Handle& file, const SF_INFO& info, const std::string& name) {
-  (void)file;
-  if (info.samplerate < 1 || info.samplerate > kMostRate)
-    throw IoError(name + ": a sample rate of " + std::to_string(info.samplerate));
-  if (info.channels < 1 || info.channels > kMostChannels)
-    throw IoError(name + ": " + std::to_string(info.channels) + " channels");
-  return info;
 }
 
 std::string text_of(int command, int format) {
@@ -165,8 +164,7 @@ SoundInfo sound_info(const std::string& path) {
   const std::string bytes = io::read_file(path);
   Memory memory{bytes};
   SF_INFO info{};
-  const Handle file = open(memory, SFM_READ, &info, path);
-  checked(file, info, path);
+  const Handle file = open(memory, &info, path);
   return {info.samplerate, info.channels, info.frames,
           text_of(SFC_GET_FORMAT_INFO, info.format & SF_FORMAT_TYPEMASK),
           text_of(SFC_GET_FORMAT_INFO, info.format & SF_FORMAT_SUBMASK)};
@@ -178,8 +176,7 @@ Sound decode_sound(std::string_view bytes, const ReadSoundOptions& options,
   check_wav_length(bytes, name);
   Memory memory{bytes};
   SF_INFO info{};
-  const Handle file = open(memory, SFM_READ, &info, name);
-  checked(file, info, name);
+  const Handle file = open(memory, &info, name);
   if (options.offset > 0 && sf_seek(file.get(), options.offset, SEEK_SET) < 0)
     throw IoError(name + ": has no sample " + std::to_string(options.offset));
   const int64_t wanted = options.frames < 0 ? INT64_MAX / kMostChannels : options.frames;
@@ -206,23 +203,23 @@ Sound decode_sound(std::string_view bytes, const ReadSoundOptions& options,
                   std::to_string(info.frames) + " samples");
   Sound sound{by_channel(all, info.channels, options.mono), info.samplerate};
   if (options.sample_rate > 0 && options.sample_rate != sound.sample_rate) {
-    if (frames > 0)
-      sound.samples = resample(sound.samples, sound.sample_rate, options.sample_rate);
+    if (frames > 0) sound.samples = resample(sound.samples, sound.sample_rate, options.sample_rate);
     sound.sample_rate = options.sample_rate;
   }
   return sound;
 }
 
 Sound read_sound(const std::string& path, const ReadSoundOptions& options) {
+  check_options(options);
   return decode_sound(io::read_file(path), options, path);
 }
 
 std::string encode_sound(const Tensor& samples, int64_t sample_rate,
                          const WriteSoundOptions& options) {
   if (!samples.defined() || samples.dtype() != kF32 || samples.rank() < 1 || samples.rank() > 2)
-    throw ShapeError("write_sound: needs f32 (channels, T) or (T), not " +
-                     (samples.defined() ? name(samples.dtype()) + (" " + samples.shape().str())
-                                        : "nothing"));
+    throw ShapeError(
+        "write_sound: needs f32 (channels, T) or (T), not " +
+        (samples.defined() ? name(samples.dtype()) + (" " + samples.shape().str()) : "nothing"));
   const Tensor x = samples.rank() == 1 ? unsqueeze(samples, 0) : samples;
   const int64_t channels = x.size(0), frames = x.size(1);
   if (channels < 1 || channels > kMostChannels)
@@ -248,7 +245,8 @@ std::string encode_sound(const Tensor& samples, int64_t sample_rate,
     }
   std::string out;
   Memory memory{.bytes = {}, .out = &out};
-  Handle file = open(memory, SFM_WRITE, &info, options.format);
+  Handle file(sf_open_virtual(&kMemory, SFM_WRITE, &info, &memory), sf_close);
+  if (!file) throw ValueError("write_sound: " + options.format + ": " + opening_fault());
   sf_command(file.get(), SFC_SET_CLIPPING, nullptr, SF_TRUE);
   double quality = options.quality, level = 1 - options.quality;
   if ((options.format == "ogg") || options.format == "opus")

@@ -77,7 +77,8 @@ void SoundStream::read_header() {
       format_ = format;
       return;
     }
-    if (size > kMostHeader) throw IoError(name_ + ": a chunk of " + std::to_string(size) + " bytes");
+    if (size > kMostHeader)
+      throw IoError(name_ + ": a chunk of " + std::to_string(size) + " bytes");
     if (at + 8 + size > waiting_.size()) break;
     if (chunk == "fmt ") {
       if (size < 16) throw IoError(name_ + ": a format of " + std::to_string(size) + " bytes");
@@ -138,27 +139,26 @@ StreamResampler::StreamResampler(int64_t orig_freq, int64_t new_freq) {
   from_ = orig_freq / divisor, to_ = new_freq / divisor;
   // Zero crossings of the sinc to each side, at the lower rate, and the filter's own length.
   const ResampleOptions o;
-  const auto width = static_cast<int64_t>(
-      std::ceil(static_cast<double>(o.lowpass_filter_width * from_) /
-                (static_cast<double>(std::min(from_, to_)) * o.rolloff)));
-  reach_ = ((width + from_) / from_ + 1) * from_;
+  ahead_ = static_cast<int64_t>(std::ceil(static_cast<double>(o.lowpass_filter_width * from_) /
+                                          (static_cast<double>(std::min(from_, to_)) * o.rolloff)));
 }
 
 // What is made of input positions [done_, until), both multiples of from_ but at the end; `end` is
 // how many samples of the input count.
 std::vector<float> StreamResampler::made(int64_t until, int64_t end) {
   if (until <= done_) return {};
-  const int64_t first = std::max<int64_t>(0, done_ - reach_);
-  const int64_t last = std::min(end, until + reach_);
+  // Whole periods of the two rates are kept before.
+  const int64_t before = (ahead_ + from_ - 1) / from_ * from_;
+  const int64_t first = std::max<int64_t>(0, done_ - before);
+  const int64_t last = std::min(end, until + ahead_);
   const std::vector<float> part(kept_.begin() + (first - start_), kept_.begin() + (last - start_));
-  const Tensor y =
-      resample(from_vector(part, {static_cast<int64_t>(part.size())}), from_, to_);
+  const Tensor y = resample(from_vector(part, {static_cast<int64_t>(part.size())}), from_, to_);
   const auto all = y.data<float>();
   const int64_t skipped = (done_ - first) / from_ * to_;
   const int64_t count = ((until - done_) * to_ + from_ - 1) / from_;
   std::vector<float> out(all.begin() + skipped, all.begin() + skipped + count);
   done_ = until;
-  const int64_t needed = std::max<int64_t>(0, done_ - reach_);
+  const int64_t needed = std::max<int64_t>(0, done_ - before);
   kept_.erase(kept_.begin(), kept_.begin() + (needed - start_));
   start_ = needed;
   return out;
@@ -168,7 +168,7 @@ std::vector<float> StreamResampler::push(const std::vector<float>& samples) {
   if (from_ == to_) return samples;
   kept_.insert(kept_.end(), samples.begin(), samples.end());
   const int64_t end = start_ + static_cast<int64_t>(kept_.size());
-  return made((end - reach_) / from_ * from_, end);
+  return made((end - ahead_) / from_ * from_, end);
 }
 
 std::vector<float> StreamResampler::finish() {
@@ -187,7 +187,8 @@ WordSpotter::WordSpotter(const WordNet& net, const FrontEnd& front_end,
       options.looks < 1 || options.looks > 1000 || !(options.threshold > 0) ||
       !(options.pause >= 0) || !(options.least_power >= 0))
     throw ValueError("WordSpotter: an option is out of range");
-  window_ = std::llround(window * rate), hop_ = std::max<int64_t>(1, std::llround(options.hop * rate));
+  window_ = std::llround(window * rate),
+  hop_ = std::max<int64_t>(1, std::llround(options.hop * rate));
   ring_.assign(static_cast<size_t>(window_), 0);
   net_.eval();
 }
@@ -215,8 +216,7 @@ void WordSpotter::look(std::vector<WordEvent>& events) {
   if (static_cast<int64_t>(last_.size()) > options_.looks) last_.erase(last_.begin());
   std::vector<double> sums(p.size());
   for (const auto& one : last_)
-    for (size_t k = 0; k < one.size(); ++k)
-      sums[k] += one[k] / static_cast<double>(options_.looks);
+    for (size_t k = 0; k < one.size(); ++k) sums[k] += one[k] / static_cast<double>(options_.looks);
   const auto best = std::max_element(sums.begin(), sums.end());
   if (best == sums.end() || *best < options_.threshold) return;
   const std::string& word = classes_[static_cast<size_t>(best - sums.begin())];

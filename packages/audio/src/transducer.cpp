@@ -111,7 +111,8 @@ struct Grid {
   }
 };
 
-// ---- rnnt_loss(logits, labels, frame counts, label counts) -> losses (N), alpha (N, T, U + 1) ----
+// ---- rnnt_loss(logits, labels, frame counts, label counts) -> losses (N), alpha (N, T, U + 1)
+// ----
 
 template <class T>
 void run_forward(const KernelCall& call) {
@@ -126,7 +127,8 @@ void run_forward(const KernelCall& call) {
     double* const alpha = kept ? kept + n * places : own.data();
     const double total = grid.forward(alpha);
     if (losses) losses[n] = static_cast<T>(-total);
-    if (kept) std::fill_n(alpha + grid.frames * all.width, places - grid.frames * all.width, kNoWay);
+    if (kept)
+      std::fill_n(alpha + grid.frames * all.width, places - grid.frames * all.width, kNoWay);
   });
 }
 void run_rnnt_loss(const KernelCall& call) {
@@ -190,8 +192,8 @@ const Op kRnntLossBackward{.name = "audio_rnnt_loss_backward",
 
 void vjp_rnnt_loss(Vjp& v) {
   v.set(0, record(kRnntLossBackward,
-                  {v.in(0).node(), v.in(1).node(), v.in(2).node(), v.in(3).node(),
-                   v.out(1).node(), v.g(0).node()},
+                  {v.in(0).node(), v.in(1).node(), v.in(2).node(), v.in(3).node(), v.out(1).node(),
+                   v.g(0).node()},
                   v.in_shape(0), v.in(0).dtype(), v.words(), v.where()));
 }
 
@@ -201,8 +203,8 @@ Tensor integers(const char* what, const Tensor& x, const Shape& shape, Where whe
   require_defined("rnnt_loss", x, where);
   if (!is_integer(x.dtype()) || x.shape() != shape)
     fail("rnnt_loss",
-         std::string(what) + " are " + name(x.dtype()) + " " + x.shape().str() +
-             ", not integers " + shape.str(),
+         std::string(what) + " are " + name(x.dtype()) + " " + x.shape().str() + ", not integers " +
+             shape.str(),
          where);
   return cast(x, kI64);
 }
@@ -226,12 +228,10 @@ Tensor rnnt_loss(const Tensor& logits, const Tensor& targets, const Tensor& logi
   const Tensor labels = integers("labels", targets, {count, width - 1}, where);
   const Tensor frames = integers("logit lengths", logit_lengths, {count}, where);
   const Tensor counts = integers("target lengths", target_lengths, {count}, where);
-  const Tensor tuple =
-      record(kRnntLoss, {x.node(), labels.node(), frames.node(), counts.node()}, {}, x.dtype(),
-             RnntAttributes{blank, options.clamp}, where);
+  const Tensor tuple = record(kRnntLoss, {x.node(), labels.node(), frames.node(), counts.node()},
+                              {}, x.dtype(), RnntAttributes{blank, options.clamp}, where);
   const Tensor alpha = output(tuple, 1, {count, x.size(1), width}, kF64);
-  const Tensor losses =
-      cast(output(tuple, 0, {count}, x.dtype(), {alpha}), logits.dtype());
+  const Tensor losses = cast(output(tuple, 0, {count}, x.dtype(), {alpha}), logits.dtype());
   if (options.reduction == Reduction::kNone) return losses;
   return options.reduction == Reduction::kSum ? sum(losses) : mean(losses);
 }

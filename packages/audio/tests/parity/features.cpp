@@ -17,19 +17,18 @@ namespace {
 Tensor made(const std::string& kind, const Tensor& x, const std::vector<double>& a) {
   const auto whole = [&](size_t i) { return static_cast<int64_t>(a[i]); };
   const auto spectrogram = [&] {
-    return MelSpectrogramOptions{
-        .sample_rate = whole(0),
-        .n_fft = whole(1),
-        .hop_length = whole(2),
-        .win_length = whole(3),
-        .n_mels = whole(4),
-        .mel = {.fmin = a[5],
-                .fmax = a[6],
-                .scale = a[7] != 0 ? MelScale::kHtk : MelScale::kSlaney,
-                .norm = a[8] != 0},
-        .power = a[9],
-        .center = a[10] != 0,
-        .pad_mode = a[11] != 0 ? StftPad::kReflect : StftPad::kConstant};
+    return MelSpectrogramOptions{.sample_rate = whole(0),
+                                 .n_fft = whole(1),
+                                 .hop_length = whole(2),
+                                 .win_length = whole(3),
+                                 .n_mels = whole(4),
+                                 .mel = {.fmin = a[5],
+                                         .fmax = a[6],
+                                         .scale = a[7] != 0 ? MelScale::kHtk : MelScale::kSlaney,
+                                         .norm = a[8] != 0},
+                                 .power = a[9],
+                                 .center = a[10] != 0,
+                                 .pad_mode = a[11] != 0 ? StftPad::kReflect : StftPad::kConstant};
   };
   const auto fbank_of = [&] {
     FbankOptions o{.frames = {.sample_rate = whole(0),

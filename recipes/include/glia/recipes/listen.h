@@ -1,5 +1,5 @@
-// Models that hear words in sound as it comes, from a microphone's pipe or a file: what `glia listen`
-// uses. A predictor that is a Listens does.
+// Models that hear words in sound as it comes, from a microphone's pipe or a file: what `glia
+// listen` uses. A predictor that is a Listens does.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ struct ListenOptions {
   int64_t raw_rate = 0;
   int64_t raw_channels = 1;
   std::string raw_type = "s16";  // or u8, s24, s32, f32; little-endian
-  double hop = 0.08;             // seconds from look to look: how far it is behind the sound at most
-  double threshold = 0.8;        // the least probability of a word
+  double hop = 0.08;       // seconds from look to look: how far it is behind the sound at most
+  double threshold = 0.8;  // the least probability of a word
 };
 
 struct Heard {

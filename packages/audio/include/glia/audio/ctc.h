@@ -1,5 +1,5 @@
-// What a network that was trained by ctc_loss() says: the likeliest labels, alone or with a language
-// model, and when given labels were said.
+// What a network that was trained by ctc_loss() says: the likeliest labels, alone or with a
+// language model, and when given labels were said.
 //
 // Log-probabilities are (T, C), of log_softmax(), f32 or f64; frames and classes count from 0.
 #pragma once
@@ -39,8 +39,8 @@ struct FusionOptions {
   double alpha = 0.5;  // of the model's logarithm
   double beta = 0;     // added for each word, which a model makes less likely
 };
-// The same where the score of each sequence has alpha log(its probability by the model) + beta words
-// added ("shallow fusion").
+// The same where the score of each sequence has alpha log(its probability by the model) + beta
+// words added ("shallow fusion").
 std::vector<Hypothesis> ctc_beam_search(const Tensor& log_probs, const NgramModel& model,
                                         const FusionOptions& fusion,
                                         const BeamOptions& options = {});

@@ -1,9 +1,9 @@
-// Features of sound: mel spectra and cepstra, as librosa has them and as Kaldi has them, and what is
-// done to both. Waveforms are floats (..., T); axes in front are channels or a batch.
+// Features of sound: mel spectra and cepstra, as librosa has them and as Kaldi has them, and what
+// is done to both. Waveforms are floats (..., T); axes in front are channels or a batch.
 //
-// All of it is composed of Glia's operations: it is computed in the plan of the model that reads it,
-// and has gradients of any order. Functions throw ShapeError for tensors and ValueError for options
-// that do not fit.
+// All of it is composed of Glia's operations: it is computed in the plan of the model that reads
+// it, and has gradients of any order. Functions throw ShapeError for tensors and ValueError for
+// options that do not fit.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ double hz_to_mel(double hz, MelScale scale = MelScale::kSlaney);
 double mel_to_hz(double mel, MelScale scale = MelScale::kSlaney);
 
 struct MelOptions {
-  double fmin = 0;                // Hz, where the first triangle begins
+  double fmin = 0;                  // Hz, where the first triangle begins
   std::optional<double> fmax = {};  // where the last one ends; unset: half the rate
   MelScale scale = MelScale::kSlaney;
   bool norm = true;  // each triangle's area is the same (Slaney), else its height is 1
@@ -77,8 +77,8 @@ enum class DeltaMode {
   kInterp,   // the ends have the slope of the first and the last window (librosa's default)
   kNearest,  // the ends are repeated (Kaldi, torchaudio)
 };
-// How fast x changes along an axis: the derivative of that order of the polynomial that fits `width`
-// numbers best (Savitzky & Golay 1964). librosa.feature.delta.
+// How fast x changes along an axis: the derivative of that order of the polynomial that fits
+// `width` numbers best (Savitzky & Golay 1964). librosa.feature.delta.
 Tensor delta(const Tensor& x, int64_t width = 9, int64_t order = 1, int axis = -1,
              DeltaMode mode = DeltaMode::kInterp, Where where = Where::current());
 
@@ -113,7 +113,7 @@ struct FbankOptions {
   double low_freq = 20, high_freq = 0;  // Hz; 0 and below: from half the rate
   bool use_power = true;                // else magnitudes
   bool use_log = true;
-  double floor = 1.1920929e-07;         // of what the logarithm is taken of
+  double floor = 1.1920929e-07;  // of what the logarithm is taken of
 };
 Tensor fbank(const Tensor& waveform, const FbankOptions& options = {},
              Where where = Where::current());

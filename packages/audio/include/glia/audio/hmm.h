@@ -1,9 +1,9 @@
-// Hidden Markov models of words, whose states are heard by a network: the hybrid of Bourlard & Morgan
-// 1994 and Hinton et al. 2012.
+// Hidden Markov models of words, whose states are heard by a network: the hybrid of Bourlard &
+// Morgan 1994 and Hinton et al. 2012.
 //
 // Each word is a row of states, each of which stays or goes on; between words, and before and after
-// them, there may be silence, which has states of its own. States are counted word by word, those of
-// silence last.
+// them, there may be silence, which has states of its own. States are counted word by word, those
+// of silence last.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,8 @@ class WordHmm {
   WordHmmOptions options_;
 };
 
-// What a network's log-probabilities (T, states) of states say of the frames: log p(state | frame) -
-// log p(state), with the states' shares among all frames.
+// What a network's log-probabilities (T, states) of states say of the frames: log p(state | frame)
+// - log p(state), with the states' shares among all frames.
 Tensor scaled_likelihoods(const Tensor& log_posteriors, const Tensor& priors);
 
 }  // namespace glia::audio

@@ -75,9 +75,9 @@ struct FrameNet : nn::Module {
 
 struct EncoderOptions {
   std::string kind = "bilstm";  // "rnn", "gru" and "lstm" hear no later frames; or "conformer"
-  int64_t width = 96;   // features of each state, of a bilstm to each side
+  int64_t width = 96;           // features of each state, of a bilstm to each side
   int64_t layers = 2;
-  int64_t stride = 4;   // frames to a state: 1, 2 or 4
+  int64_t stride = 4;              // frames to a state: 1, 2 or 4
   int64_t heads = 4, kernel = 15;  // of a conformer
   double dropout = 0.1;
 };
@@ -87,8 +87,8 @@ struct Encoded {
   Tensor lengths;  // (N) i64
 };
 
-// Half a feed-forward network, attention of turned queries and keys, a convolution, and another half
-// (Gulati et al., "Conformer", 2020); layer norms take the place of batch normalisation.
+// Half a feed-forward network, attention of turned queries and keys, a convolution, and another
+// half (Gulati et al., "Conformer", 2020); layer norms take the place of batch normalisation.
 struct ConformerLayer : nn::Module {
   explicit ConformerLayer(const EncoderOptions& options = {});
   // `there` (N, T) bool: which frames count.
@@ -133,8 +133,8 @@ struct SpeechEncoder : nn::Module {
   GLIA_FIELDS(thinning, dropout, lstm, gru, rnn, conformer)
 };
 
-// An encoder, and a class for each state: log-probabilities (N, T', classes) for ctc_loss(), class 0
-// being the blank.
+// An encoder, and a class for each state: log-probabilities (N, T', classes) for ctc_loss(), class
+// 0 being the blank.
 struct CtcNet : nn::Module {
   CtcNet(int64_t features, int64_t classes, const EncoderOptions& options = {});
   Encoded operator()(const Tensor& x, const Tensor& lengths, Where where = Where::current()) const;
@@ -149,15 +149,15 @@ struct TransducerOptions {
   int64_t embedding = 32, prediction = 64;  // widths of the network that hears its own labels
   int64_t joint = 96;
 };
-// An encoder, a recurrent network over the labels given so far, and a layer that joins each state of
-// both (Graves 2012). Class 0 is the blank.
+// An encoder, a recurrent network over the labels given so far, and a layer that joins each state
+// of both (Graves 2012). Class 0 is the blank.
 struct Transducer : nn::Module {
   Transducer(int64_t features, int64_t classes, const TransducerOptions& options = {});
   // Logits (N, T', U + 1, classes) for rnnt_loss() with blank 0, of labels (N, U); and lengths.
   Encoded operator()(const Tensor& x, const Tensor& lengths, const Tensor& labels,
                      Where where = Where::current()) const;
-  // The likeliest label of each frame, at most `most` of them for one, until it is the blank: labels
-  // of each example.
+  // The likeliest label of each frame, at most `most` of them for one, until it is the blank:
+  // labels of each example.
   std::vector<std::vector<int64_t>> decode(const Tensor& x, const Tensor& lengths,
                                            int64_t most = 3) const;
 

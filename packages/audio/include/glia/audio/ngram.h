@@ -60,7 +60,7 @@ class NgramModel {
   double score_of(const Key& context, int32_t word) const;
 
   std::map<std::string, int32_t> words_;
-  std::vector<std::string> names_;           // by number
+  std::vector<std::string> names_;          // by number
   std::vector<std::map<Key, Gram>> grams_;  // by length less 1
 };
 

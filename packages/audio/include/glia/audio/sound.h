@@ -1,7 +1,8 @@
 // Sound files: WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU and whatever else libsndfile knows.
 //
-// Samples are f32 (channels, T), full scale being 1. Every failure is an IoError of one line, "FILE:
-// fault": a file that ends before what its header says, holds NaN, or more samples than it may.
+// Samples are f32 (channels, T), full scale being 1. Every failure is an IoError of one line,
+// "FILE: fault": a file that ends before what its header says, holds NaN, or more samples than it
+// may.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 namespace glia::audio {
 
 struct Sound {
-  Tensor samples;         // f32 (channels, T)
+  Tensor samples;           // f32 (channels, T)
   int64_t sample_rate = 0;  // in Hz
 
   double seconds() const {
@@ -30,10 +31,10 @@ struct SoundInfo {
 };
 
 struct ReadSoundOptions {
-  int64_t sample_rate = 0;  // resampled to this; 0: as it is
-  bool mono = false;        // the mean of all channels
-  int64_t offset = 0;       // samples that are passed over, at the file's own rate
-  int64_t frames = -1;      // and how many are read then; below 0: all
+  int64_t sample_rate = 0;          // resampled to this; 0: as it is
+  bool mono = false;                // the mean of all channels
+  int64_t offset = 0;               // samples that are passed over, at the file's own rate
+  int64_t frames = -1;              // and how many are read then; below 0: all
   int64_t most = int64_t{1} << 30;  // of all channels; a file of more is refused
 };
 

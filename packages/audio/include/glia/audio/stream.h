@@ -49,16 +49,16 @@ class StreamResampler {
  private:
   std::vector<float> made(int64_t until, int64_t end);
 
-  int64_t from_, to_, reach_;     // in lowest terms; how far a filter reaches, a multiple of from_
+  int64_t from_, to_, ahead_;     // in lowest terms; how far a filter reaches
   std::vector<float> kept_;       // samples from `start_` on
   int64_t start_ = 0, done_ = 0;  // samples that are behind; input positions that are made
 };
 
 struct WordSpotterOptions {
-  double hop = 0.08;         // seconds between two looks: how far it is behind the sound at most
-  double threshold = 0.8;    // the least probability of a word
-  int64_t looks = 3;         // whose mean probability counts
-  double pause = 0.8;        // seconds in which a word is not told again
+  double hop = 0.08;       // seconds between two looks: how far it is behind the sound at most
+  double threshold = 0.8;  // the least probability of a word
+  int64_t looks = 3;       // whose mean probability counts
+  double pause = 0.8;      // seconds in which a word is not told again
   std::vector<std::string> ignored = {"_silence_", "_unknown_"};  // classes that are no event
   double least_power = 1e-7;  // mean square below which nothing is looked at; full scale is 1
 };
@@ -71,8 +71,9 @@ struct WordEvent {
 // network should be in evaluation mode.
 class WordSpotter {
  public:
-  WordSpotter(const WordNet& net, const FrontEnd& front_end, const std::vector<std::string>& classes,
-              double window = 1, const WordSpotterOptions& options = {});
+  WordSpotter(const WordNet& net, const FrontEnd& front_end,
+              const std::vector<std::string>& classes, double window = 1,
+              const WordSpotterOptions& options = {});
   // The words that end in these samples, which are at the front end's rate.
   std::vector<WordEvent> push(const std::vector<float>& samples);
   double heard() const;   // seconds pushed
@@ -86,8 +87,8 @@ class WordSpotter {
   std::vector<std::string> classes_;
   WordSpotterOptions options_;
   int64_t window_, hop_;
-  std::vector<float> ring_;           // the last window, oldest first
-  int64_t heard_ = 0, looked_ = 0;    // samples
+  std::vector<float> ring_;                // the last window, oldest first
+  int64_t heard_ = 0, looked_ = 0;         // samples
   std::vector<std::vector<double>> last_;  // probabilities of the last looks
   std::string told_;
   double told_at_ = -1e9;
