@@ -1,5 +1,5 @@
-// Speech networks: shapes, what lies behind the end is not heard, and that they learn; networks with
-// weights of others refuse what is not theirs.
+// Speech networks: shapes, what lies behind the end is not heard, and that they learn; networks
+// with weights of others refuse what is not theirs.
 #include <gtest/gtest.h>
 
 #include "glia/audio/ctc.h"
@@ -48,8 +48,9 @@ INSTANTIATE_TEST_SUITE_P(All, Encoders,
 TEST_P(Encoders, HearNothingBehindTheEnd) {
   manual_seed(1);
   for (const int64_t stride : {1, 2, 4}) {
-    CtcNet net(6, 5, {.kind = GetParam(), .width = 8, .layers = 2, .stride = stride, .heads = 2,
-                      .kernel = 5});
+    CtcNet net(
+        6, 5,
+        {.kind = GetParam(), .width = 8, .layers = 2, .stride = stride, .heads = 2, .kernel = 5});
     net.eval();
     const Tensor x = randn({2, 30, 6});
     const Encoded both = net(x, lengths_of({30, 17}));
@@ -99,8 +100,7 @@ TEST(Ctc, LearnsStrings) {
   for (int64_t step = 0; step < 120; ++step) {
     const Strings s(step);
     const Encoded y = net(s.x, s.frames);
-    optimizer.step(
-        gradients(ctc_loss(y.states, s.labels, y.lengths, s.counts), net.parameters()));
+    optimizer.step(gradients(ctc_loss(y.states, s.labels, y.lengths, s.counts), net.parameters()));
   }
   const Strings s(1000);
   const Encoded y = net(s.x, s.frames);
@@ -168,13 +168,15 @@ TEST_F(Pretrained, OtherWeightsAreRefused) {
   io::NamedTensors other = vad.state_dict();
   other[0].second = zeros({3});
   io::write_safetensors(file("shape"), other);
-  EXPECT_TRUE(fault(file("shape"), [&] { SileroVad::read(file("shape")); })
-                  .starts_with(": not the weights of this network"));
+  EXPECT_TRUE(fault(file("shape"), [&] {
+                SileroVad::read(file("shape"));
+              }).starts_with(": not the weights of this network"));
   other.erase(other.begin());
   io::write_safetensors(file("missing"), other);
   fault(file("missing"), [&] { SileroVad::read(file("missing")); });
   for (const std::string& bytes : {std::string(), std::string("PK\3\4 no zip"),
-                                   std::string("\x80\x02" "c__builtin__\neval\n.")}) {
+                                   std::string("\x80\x02"
+                                               "c__builtin__\neval\n.")}) {
     fault(file("torch", bytes), [&] { VoiceEncoder::read(file("torch")); });
     fault(file("torch", bytes), [&] { Crepe::read(file("torch")); });
   }

@@ -41,9 +41,9 @@ TEST_F(SpeechSets, DigitsBySpeakerAndTake) {
   EXPECT_EQ(set.all[1].text, "seven");
   EXPECT_FALSE(set.all[1].is_test);
   test::expect_same(set.all[1].samples, full({100}, 0.5), 1e-4);
-  for (const char* name : {"recordings/x_ann_1.wav", "recordings/10_ann_1.wav",
-                           "recordings/-1_ann_1.wav", "recordings/1_ann.wav",
-                           "recordings/1_ann_2_3.wav", "recordings/1_ann_1x.wav"}) {
+  for (const char* name :
+       {"recordings/x_ann_1.wav", "recordings/10_ann_1.wav", "recordings/-1_ann_1.wav",
+        "recordings/1_ann.wav", "recordings/1_ann_2_3.wav", "recordings/1_ann_1x.wav"}) {
     file("recordings.tar.gz", tar_entry(name, wav(0, 8000)) + kTarEnd);
     EXPECT_NE(fault(file("recordings.tar.gz"), [&] { fsdd(folder_); }), "") << name;
   }
@@ -77,7 +77,8 @@ TEST_F(SpeechSets, CommandsOfOneSpeakerAreOnOneSide) {
 
 TEST_F(SpeechSets, TablesOfOnesOwn) {
   file("a.wav", wav(0.5, 8000, 800));
-  file("b.flac", encode_sound(stack({full({800}, 0.5), full({800}, 0.1)}), 8000, {.format = "flac"}));
+  file("b.flac",
+       encode_sound(stack({full({800}, 0.5), full({800}, 0.1)}), 8000, {.format = "flac"}));
   const Utterances set =
       read_manifest(table("a.wav\t one  two \tann\n\nb.flac\tthree\tbob\ttest\r\n"));
   EXPECT_EQ(set.sample_rate, 16000);
