@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "glia/classic/calibration.h"
+#include "glia/classic/boosting.h"
 #include "glia/classic/cluster.h"
 #include "glia/classic/compose.h"
 #include "glia/classic/conformal.h"
@@ -78,6 +79,8 @@ constexpr Entry kEntries[] = {
     {"GaussianNB", make<GaussianNB>},
     {"GaussianProcessClassifier", make<GaussianProcessClassifier>},
     {"GaussianProcessRegressor", make<GaussianProcessRegressor>},
+    {"GradientBoostingClassifier", make<GradientBoostingClassifier>},
+    {"GradientBoostingRegressor", make<GradientBoostingRegressor>},
     {"GridSearchCV", make<GridSearchCV>},
     {"HDBSCAN", make<HDBSCAN>},
     {"HalvingGridSearchCV", make<HalvingGridSearchCV>},

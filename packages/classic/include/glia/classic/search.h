@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "glia/classic/model_selection.h"
+#include "glia/classic/own_estimator.h"
 #include "glia/classic/search_space.h"
 
 namespace glia::classic {

@@ -1,0 +1,149 @@
+// Different estimators of the same thing: by votes, or by one that learns whom to believe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "glia/classic/compose.h"
+#include "glia/classic/own_estimator.h"
+
+namespace glia::classic {
+
+enum class Voting {
+  kHard,  // the class that most say
+  kSoft,  // the class of the largest mean probability
+};
+struct VotingClassifierOptions {
+  Voting voting = Voting::kHard;
+  std::vector<double> weights = {};  // of the estimators; none: 1 each
+};
+class VotingClassifier : public Classifier {
+ public:
+  // Of logistic regression, a random forest and histogram boosting, until others are given.
+  explicit VotingClassifier(const VotingClassifierOptions& options = {});
+  explicit VotingClassifier(NamedEstimators estimators, const VotingClassifierOptions& options = {},
+                            Where where = Where::current());
+  VotingClassifier(const VotingClassifier& other);
+  VotingClassifier& operator=(const VotingClassifier& other);
+
+  std::string_view name() const override { return "VotingClassifier"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<VotingClassifier>(*this);
+  }
+  std::vector<Param> params() override;
+  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
+  VotingClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                        Where where = Where::current()) override;
+  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
+  Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;  // soft
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const VotingClassifierOptions& options() const { return options_; }
+
+ private:
+  VotingClassifierOptions options_;
+  NamedEstimators estimators_;
+};
+
+struct VotingRegressorOptions {
+  std::vector<double> weights = {};
+};
+// The weighted mean.
+class VotingRegressor : public Regressor {
+ public:
+  // Of ridge regression, a random forest and histogram boosting, until others are given.
+  explicit VotingRegressor(const VotingRegressorOptions& options = {});
+  explicit VotingRegressor(NamedEstimators estimators, const VotingRegressorOptions& options = {},
+                           Where where = Where::current());
+  VotingRegressor(const VotingRegressor& other);
+  VotingRegressor& operator=(const VotingRegressor& other);
+
+  std::string_view name() const override { return "VotingRegressor"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<VotingRegressor>(*this);
+  }
+  std::vector<Param> params() override;
+  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
+  VotingRegressor& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                       Where where = Where::current()) override;
+  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const VotingRegressorOptions& options() const { return options_; }
+
+ private:
+  VotingRegressorOptions options_;
+  NamedEstimators estimators_;
+};
+
+struct StackingOptions {
+  int64_t cv = 5;            // folds, in which the final estimator's features are predicted
+  bool passthrough = false;  // it sees X as well
+};
+// A final estimator of what the others say of samples that they were not fitted to (Wolpert 1992):
+// their probabilities, or else decisions or classes. Its part is called "final_estimator".
+class StackingClassifier : public Classifier {
+ public:
+  // Of a random forest and histogram boosting, with logistic regression at the end.
+  explicit StackingClassifier(const StackingOptions& options = {});
+  StackingClassifier(NamedEstimators estimators, const Estimator& final_estimator,
+                     const StackingOptions& options = {}, Where where = Where::current());
+  StackingClassifier(const StackingClassifier& other);
+  StackingClassifier& operator=(const StackingClassifier& other);
+
+  std::string_view name() const override { return "StackingClassifier"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<StackingClassifier>(*this);
+  }
+  std::vector<Param> params() override;
+  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
+  StackingClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                          Where where = Where::current()) override;
+  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
+  Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const StackingOptions& options() const { return options_; }
+
+ private:
+  StackingOptions options_;
+  NamedEstimators estimators_;  // the final one last
+};
+
+class StackingRegressor : public Regressor {
+ public:
+  // Of a random forest and histogram boosting, with ridge regression at the end.
+  explicit StackingRegressor(const StackingOptions& options = {});
+  StackingRegressor(NamedEstimators estimators, const Estimator& final_estimator,
+                    const StackingOptions& options = {}, Where where = Where::current());
+  StackingRegressor(const StackingRegressor& other);
+  StackingRegressor& operator=(const StackingRegressor& other);
+
+  std::string_view name() const override { return "StackingRegressor"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<StackingRegressor>(*this);
+  }
+  std::vector<Param> params() override;
+  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
+  StackingRegressor& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                         Where where = Where::current()) override;
+  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const StackingOptions& options() const { return options_; }
+
+ private:
+  StackingOptions options_;
+  NamedEstimators estimators_;
+};
+
+}  // namespace glia::classic
