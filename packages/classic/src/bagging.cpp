@@ -50,12 +50,13 @@ Bags fit_bags(const std::string& op, const BaggingOptions& o, const Estimator& b
                      : std::max<int64_t>(1, static_cast<int64_t>(most * total));
   }
   if (!o.bootstrap && (drawn > n || !weight.empty()))
-    throw ValueError(op + (weight.empty()
-                               ? ": max_samples is more than there are, and not with replacement"
-                               : ": sample_weight says how likely samples are drawn, which needs "
-                                 "bootstrap"),
-                     where);
-  const auto some = std::max<int64_t>(1, static_cast<int64_t>(o.max_features * static_cast<double>(d)));
+    throw ValueError(
+        op + (weight.empty() ? ": max_samples is more than there are, and not with replacement"
+                             : ": sample_weight says how likely samples are drawn, which needs "
+                               "bootstrap"),
+        where);
+  const auto some =
+      std::max<int64_t>(1, static_cast<int64_t>(o.max_features * static_cast<double>(d)));
   Twister random(o.random_state);
   std::vector<uint32_t> seeds;
   for (int64_t i = 0; i < o.n_estimators; ++i)
@@ -78,8 +79,8 @@ Bags fit_bags(const std::string& op, const BaggingOptions& o, const Estimator& b
     bags.features[at] = draw(d, some, o.bootstrap_features);
     std::vector<double>& counts = bags.counts[at];
     counts.resize(static_cast<size_t>(n));
-    for (const int64_t row : weight.empty() ? draw(n, drawn, o.bootstrap)
-                                            : own.weighted(weight, drawn))
+    for (const int64_t row :
+         weight.empty() ? draw(n, drawn, o.bootstrap) : own.weighted(weight, drawn))
       ++counts[static_cast<size_t>(row)];
     fit_counted(*one, columns_of(x, bags.features[at]), y, counts, where);
     bags.estimators[at] = std::move(one);
@@ -164,8 +165,7 @@ std::vector<Param> BaggingClassifier::params() {
 std::vector<std::pair<std::string, const Estimator*>> BaggingClassifier::parts() const {
   return {{kEstimatorPart, &*estimator_}};
 }
-void BaggingClassifier::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void BaggingClassifier::set_parts(NamedEstimators parts, Where where) {
   estimator_ = only_part(name(), std::move(parts), where);
 }
 
@@ -178,8 +178,9 @@ BaggingClassifier& BaggingClassifier::fit(const Tensor& x, const Tensor& y,
   const int64_t k = targets.classes.size(0);
   Bags bags = fit_bags(op, options_, *estimator_, x, targets.codes, sample_weight, where);
   if (options_.oob_score) {
-    const auto [sum, count] = unseen(
-        bags, x, [&](const Estimator& e, const Tensor& own) { return shares_of(e, own, k, where); });
+    const auto [sum, count] = unseen(bags, x, [&](const Estimator& e, const Tensor& own) {
+      return shares_of(e, own, k, where);
+    });
     oob_score = accuracy_score(targets.codes, argmax(sum / count, 1));
   }
   classes = targets.classes;
@@ -197,8 +198,8 @@ Tensor BaggingClassifier::predict_proba(const Tensor& x, Where where) const {
   if (x.size(1) != n_features_in) check_x(op, x, n_features_in, where);  // says so
   Tensor sum;
   for (size_t i = 0; i < estimators_.size(); ++i) {
-    const Tensor p = shares_of(*estimators_[i], columns_of(x, estimators_features[i]),
-                               classes.size(0), where);
+    const Tensor p =
+        shares_of(*estimators_[i], columns_of(x, estimators_features[i]), classes.size(0), where);
     sum = sum.defined() ? sum + p : p;
     eval(sum, where);
   }
@@ -207,7 +208,8 @@ Tensor BaggingClassifier::predict_proba(const Tensor& x, Where where) const {
 
 StateDict BaggingClassifier::state_dict(Where where) const {
   require_fitted(std::string(name()) + ".state_dict", fitted(), where);
-  StateDict state = bagging_state(estimators_, estimators_features, n_features_in, oob_score, where);
+  StateDict state =
+      bagging_state(estimators_, estimators_features, n_features_in, oob_score, where);
   state.emplace_back("classes", classes);
   return state;
 }
@@ -236,8 +238,7 @@ std::vector<Param> BaggingRegressor::params() {
 std::vector<std::pair<std::string, const Estimator*>> BaggingRegressor::parts() const {
   return {{kEstimatorPart, &*estimator_}};
 }
-void BaggingRegressor::set_parts(
-    std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts, Where where) {
+void BaggingRegressor::set_parts(NamedEstimators parts, Where where) {
   estimator_ = only_part(name(), std::move(parts), where);
 }
 

@@ -59,12 +59,10 @@ std::vector<Param> with_part_params(std::vector<Param> own, Estimator& part) {
   return own;
 }
 
-OwnEstimator only_part(std::string_view name,
-                       std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                       Where where) {
-  if (parts.size() != 1 || parts[0].first != kEstimatorPart || !parts[0].second)
+AnyEstimator only_part(std::string_view name, NamedEstimators parts, Where where) {
+  if (parts.size() != 1 || parts[0].first != kEstimatorPart || !parts[0].second.defined())
     throw Error(std::string(name) + ": its one part is called estimator", where);
-  return OwnEstimator(std::move(parts[0].second));
+  return AnyEstimator(std::move(parts[0].second));
 }
 
 namespace {
@@ -84,9 +82,9 @@ FittedEstimators load_states(const StateDict& state, const Estimator& estimator,
   for (int64_t i = 0; i < count; ++i) {
     StateDict own = io::with_prefix(state, prefix(static_cast<size_t>(i)));
     if (own.empty())
-      throw Error("load_state_dict: no estimator " + std::to_string(i) + " of " +
-                      std::to_string(count),
-                  where);
+      throw Error(
+          "load_state_dict: no estimator " + std::to_string(i) + " of " + std::to_string(count),
+          where);
     std::shared_ptr<Estimator> one = estimator.clone();
     one->load_state_dict(own, where);
     out.push_back(std::move(one));

@@ -48,9 +48,7 @@ bool has_method(Tensor& out, Call&& call) {
 Tensor shares_of(const Estimator& estimator, const Tensor& x, int64_t count, Where where);
 
 std::vector<Param> with_part_params(std::vector<Param> own, Estimator& part);
-OwnEstimator only_part(std::string_view name,
-                       std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                       Where where);
+AnyEstimator only_part(std::string_view name, NamedEstimators parts, Where where);
 // "estimators.0.", "estimators.1." ...
 void append_states(StateDict& state, const FittedEstimators& estimators, Where where);
 FittedEstimators load_states(const StateDict& state, const Estimator& estimator, int64_t count,

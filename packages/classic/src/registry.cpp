@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "glia/classic/calibration.h"
 #include "glia/classic/boosting.h"
+#include "glia/classic/calibration.h"
 #include "glia/classic/cluster.h"
 #include "glia/classic/compose.h"
 #include "glia/classic/conformal.h"
@@ -12,6 +12,7 @@
 #include "glia/classic/discriminant_analysis.h"
 #include "glia/classic/dummy.h"
 #include "glia/classic/encoders.h"
+#include "glia/classic/ensemble.h"
 #include "glia/classic/feature_selection.h"
 #include "glia/classic/forest.h"
 #include "glia/classic/gaussian_process.h"
@@ -31,6 +32,7 @@
 #include "glia/classic/semi_supervised.h"
 #include "glia/classic/svm.h"
 #include "glia/classic/tree.h"
+#include "glia/classic/voting.h"
 
 namespace glia::classic {
 namespace {
@@ -46,8 +48,12 @@ std::unique_ptr<Estimator> make() {
 }
 
 constexpr Entry kEntries[] = {
+    {"AdaBoostClassifier", make<AdaBoostClassifier>},
+    {"AdaBoostRegressor", make<AdaBoostRegressor>},
     {"Adaline", make<Adaline>},
     {"AgglomerativeClustering", make<AgglomerativeClustering>},
+    {"BaggingClassifier", make<BaggingClassifier>},
+    {"BaggingRegressor", make<BaggingRegressor>},
     {"BayesianRidge", make<BayesianRidge>},
     {"BernoulliNB", make<BernoulliNB>},
     {"Binarizer", make<Binarizer>},
@@ -151,12 +157,16 @@ constexpr Entry kEntries[] = {
     {"SplineTransformer", make<SplineTransformer>},
     {"SplitConformalClassifier", make<SplitConformalClassifier>},
     {"SplitConformalRegressor", make<SplitConformalRegressor>},
+    {"StackingClassifier", make<StackingClassifier>},
+    {"StackingRegressor", make<StackingRegressor>},
     {"StandardScaler", make<StandardScaler>},
     {"TPESearchCV", make<TPESearchCV>},
     {"TargetEncoder", make<TargetEncoder>},
     {"TruncatedSVD", make<TruncatedSVD>},
     {"TweedieRegressor", make<TweedieRegressor>},
     {"VarianceThreshold", make<VarianceThreshold>},
+    {"VotingClassifier", make<VotingClassifier>},
+    {"VotingRegressor", make<VotingRegressor>},
 };
 
 }  // namespace

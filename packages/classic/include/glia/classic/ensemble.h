@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "glia/classic/own_estimator.h"
+#include "glia/classic/estimator.h"
 
 namespace glia::classic {
 
@@ -40,8 +40,7 @@ class BaggingClassifier : public Classifier {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   BaggingClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                          Where where = Where::current()) override;
   Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
@@ -50,12 +49,12 @@ class BaggingClassifier : public Classifier {
   const BaggingOptions& options() const { return options_; }
   const FittedEstimators& estimators() const { return estimators_; }
 
-  double oob_score = 0;                                // of options().oob_score: accuracy
+  double oob_score = 0;                                   // of options().oob_score: accuracy
   std::vector<std::vector<int64_t>> estimators_features;  // of each estimator
 
  private:
   BaggingOptions options_;
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   FittedEstimators estimators_;
 };
 
@@ -70,8 +69,7 @@ class BaggingRegressor : public Regressor {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   BaggingRegressor& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                         Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -85,7 +83,7 @@ class BaggingRegressor : public Regressor {
 
  private:
   BaggingOptions options_;
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   FittedEstimators estimators_;
 };
 
@@ -111,8 +109,7 @@ class AdaBoostClassifier : public Classifier {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   AdaBoostClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                           Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -128,7 +125,7 @@ class AdaBoostClassifier : public Classifier {
 
  private:
   AdaBoostClassifierOptions options_;
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   FittedEstimators estimators_;
 };
 
@@ -153,8 +150,7 @@ class AdaBoostRegressor : public Regressor {
   }
   std::vector<Param> params() override;
   std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(std::vector<std::pair<std::string, std::unique_ptr<Estimator>>> parts,
-                 Where where = Where::current()) override;
+  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   AdaBoostRegressor& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                          Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -167,7 +163,7 @@ class AdaBoostRegressor : public Regressor {
 
  private:
   AdaBoostRegressorOptions options_;
-  OwnEstimator estimator_;
+  AnyEstimator estimator_;
   FittedEstimators estimators_;
 };
 

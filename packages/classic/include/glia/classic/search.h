@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "glia/classic/model_selection.h"
-#include "glia/classic/own_estimator.h"
 #include "glia/classic/search_space.h"
 
 namespace glia::classic {

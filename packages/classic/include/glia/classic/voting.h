@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "glia/classic/compose.h"
-#include "glia/classic/own_estimator.h"
 
 namespace glia::classic {
 
@@ -26,8 +25,6 @@ class VotingClassifier : public Classifier {
   explicit VotingClassifier(const VotingClassifierOptions& options = {});
   explicit VotingClassifier(NamedEstimators estimators, const VotingClassifierOptions& options = {},
                             Where where = Where::current());
-  VotingClassifier(const VotingClassifier& other);
-  VotingClassifier& operator=(const VotingClassifier& other);
 
   std::string_view name() const override { return "VotingClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -59,8 +56,6 @@ class VotingRegressor : public Regressor {
   explicit VotingRegressor(const VotingRegressorOptions& options = {});
   explicit VotingRegressor(NamedEstimators estimators, const VotingRegressorOptions& options = {},
                            Where where = Where::current());
-  VotingRegressor(const VotingRegressor& other);
-  VotingRegressor& operator=(const VotingRegressor& other);
 
   std::string_view name() const override { return "VotingRegressor"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -93,8 +88,6 @@ class StackingClassifier : public Classifier {
   explicit StackingClassifier(const StackingOptions& options = {});
   StackingClassifier(NamedEstimators estimators, const Estimator& final_estimator,
                      const StackingOptions& options = {}, Where where = Where::current());
-  StackingClassifier(const StackingClassifier& other);
-  StackingClassifier& operator=(const StackingClassifier& other);
 
   std::string_view name() const override { return "StackingClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
@@ -123,8 +116,6 @@ class StackingRegressor : public Regressor {
   explicit StackingRegressor(const StackingOptions& options = {});
   StackingRegressor(NamedEstimators estimators, const Estimator& final_estimator,
                     const StackingOptions& options = {}, Where where = Where::current());
-  StackingRegressor(const StackingRegressor& other);
-  StackingRegressor& operator=(const StackingRegressor& other);
 
   std::string_view name() const override { return "StackingRegressor"; }
   std::unique_ptr<Estimator> clone() const override {
