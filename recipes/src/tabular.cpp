@@ -212,12 +212,34 @@ std::vector<std::string> tabular_models() {
   return out;
 }
 
+namespace {
+
+// Whether the model takes missing values and categories as they are.
+bool takes_tables(const std::string& model) { return model.starts_with("HistGradientBoosting"); }
+
+// The columns that it is to take for categories; those of more than it has bins for are numbers.
+std::string category_columns(const classic::ColumnCodes& codes) {
+  constexpr size_t kMostCategories = 254;  // besides those that were not seen
+  std::string out;
+  for (const int64_t c : codes.positions(true))
+    if (codes.columns[static_cast<size_t>(c)].categories.size() <= kMostCategories)
+      out += (out.empty() ? "" : ",") + std::to_string(c);
+  return out;
+}
+
+}  // namespace
+
 classic::Pipeline table_pipeline(const std::string& model, const TableForm& form,
                                  const std::string& options) {
+  classic::ColumnTransformer columns =
+      takes_tables(model) ? classic::ColumnTransformer({}, classic::Remainder::kPassthrough)
+                          : classic::table_columns(form.codes);
   classic::NamedEstimators steps;
-  steps.emplace_back(
-      "columns", std::make_unique<classic::ColumnTransformer>(classic::table_columns(form.codes)));
+  steps.emplace_back("columns", std::make_unique<classic::ColumnTransformer>(std::move(columns)));
   steps.emplace_back("model", classic::make_estimator(model));
+  if (takes_tables(model))
+    classic::set_params(*steps.back().second,
+                        {{"categorical_features", category_columns(form.codes)}});
   classic::Pipeline pipeline(std::move(steps));
   const std::vector<classic::Param> params = pipeline.params();
   for (const std::string& one : listed(options)) {

@@ -121,6 +121,8 @@ std::vector<std::string> feature_names(const ColumnCodes& codes,
   std::vector<std::string> names;
   const auto columns = transformer.columns();
   const auto parts = transformer.parts();
+  if (parts.empty())  // all go through as they are
+    for (const auto& column : codes.columns) names.push_back(column.name);
   for (size_t p = 0; p < parts.size(); ++p) {
     const auto* encoder = dynamic_cast<const OneHotEncoder*>(parts[p].second);
     for (size_t c = 0; c < columns[p].size(); ++c) {

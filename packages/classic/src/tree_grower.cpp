@@ -446,23 +446,28 @@ class Grower {
     if (threshold == most) threshold = least;
     const auto cut = static_cast<uint32_t>(
         std::upper_bound(values_ + least_, values_ + most_ + 1, threshold) - values_);
-    const auto goes_left = [&](size_t p) {
-      return ranks_[p] == kMissingRank ? missing_left : ranks_[p] < cut;
-    };
+    // Those that go left first, without branches; the others behind where their order matters.
+    sorted_.resize(samples.size());
     int64_t left = 0;
-    for (size_t p = 0; p < samples.size(); ++p) left += goes_left(p);
-    if (!is_allowed(left)) return;
+    const auto gather = [&](bool side) {
+      for (size_t p = 0; p < samples.size() && left < end_ - start_; ++p) {
+        sorted_[static_cast<size_t>(left)] = samples[p];
+        left += goes_left(ranks_[p], cut, missing_left) == side;
+      }
+    };
+    gather(true);
+    const int64_t count = left;
+    if (!is_allowed(count)) return;
     if constexpr (!Criterion::kSums) {
-      sorted_.clear();
-      for (const bool side : {true, false})
-        for (size_t p = 0; p < samples.size(); ++p)
-          if (goes_left(p) == side) sorted_.push_back(samples[p]);
+      gather(false);
       criterion_.order(sorted_);
     }
     criterion_.reset();
-    for (size_t p = 0; p < samples.size(); ++p)
-      if (goes_left(p)) criterion_.add(samples[p]);
-    judge(left, threshold, cut, missing_left);
+    for (int64_t p = 0; p < count; ++p) criterion_.add(sorted_[static_cast<size_t>(p)]);
+    judge(count, threshold, cut, missing_left);
+  }
+  static bool goes_left(uint32_t rank, uint32_t cut, bool missing_left) {
+    return (rank < cut) | (missing_left & (rank == kMissingRank));
   }
 
   // Brings the best split's left samples to the front, and knows its sides.
@@ -473,11 +478,11 @@ class Grower {
     int64_t left = 0, right = 0;
     for (int64_t p = 0; p < n; ++p) {
       const int32_t i = samples[p];
-      const uint32_t rank = ranks[i];
-      if (rank == kMissingRank ? best_.missing_left : rank < best_.cut)
-        samples[left++] = i;
-      else
-        room_[static_cast<size_t>(right++)] = i;
+      const bool goes = goes_left(ranks[i], best_.cut, best_.missing_left);
+      samples[left] = i;
+      room_[static_cast<size_t>(right)] = i;
+      left += goes;
+      right += !goes;
     }
     std::copy_n(room_.begin(), right, samples + left);
     const auto all = node_samples(start_, end_);
