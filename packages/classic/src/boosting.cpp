@@ -430,6 +430,7 @@ GradientBoostingRegressor& GradientBoostingRegressor::fit(const Tensor& x, const
   const Tensor targets = check_targets(op, y, given.size(0), where);
   if (targets.rank() != 1)
     throw ShapeError(op + ": y is (samples), not " + targets.shape().str(), where);
+  check_magnitude(op, targets, where);
   require_option(options_.alpha > 0 && options_.alpha < 1, op, "alpha", options_.alpha, where);
   const Tensor own = check_sample_weight(op, sample_weight, given.size(0), kF64, where);
   constexpr BoostLoss kKinds[] = {BoostLoss::kSquaredError, BoostLoss::kAbsoluteError,

@@ -32,6 +32,8 @@ Tensor tree_x(std::string_view op, const Tensor& x, int64_t n_features_in, Where
       n_features_in >= 0 ? check_x(op, shown, n_features_in, where) : check_x(op, shown, where);
   if (given.dtype() != kF32 && !all(isfinite(cast(given, kF32))).item<bool>())
     throw ValueError(std::string(op) + ": X contains a number beyond f32", where);
+  if (given.size(0) > INT32_MAX || given.size(1) > INT32_MAX)
+    throw ValueError(std::string(op) + ": X " + given.shape().str() + " is beyond 2^31", where);
   Tensor out = cast(floats ? stop_gradient(x) : given, kF32);
   eval(out, where);
   return out;

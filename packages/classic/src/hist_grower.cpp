@@ -451,6 +451,8 @@ struct HistGrower::Work {
     }
     root.gradient = pairwise_sum(g);
     root.hessian = hessians ? pairwise_sum(h) : static_cast<double>(bins.n);
+    if (!std::isfinite(root.gradient) || !std::isfinite(root.hessian))
+      throw ValueError("histogram boosting: gradients are beyond f32; y or weights are too large");
     if (!may_split(root) || root.hessian < kMinHessian) return;
     const std::vector<char> allowed = draw_features();
     std::vector<HistSplit> of_groups(static_cast<size_t>(bins.groups()));

@@ -79,13 +79,6 @@ std::vector<int8_t> monotonic_of(std::string_view op, const std::vector<double>&
 
 namespace {
 
-Tensor fit_x(std::string_view op, const Tensor& x, Where where) {
-  Tensor given = tree_x(op, x, -1, where);
-  if (given.size(0) > INT32_MAX || given.size(1) > INT32_MAX)
-    throw ValueError(std::string(op) + ": X " + given.shape().str() + " is beyond 2^31", where);
-  return given;
-}
-
 double total_of(const std::vector<double>& weight, int64_t n) {
   if (weight.empty()) return static_cast<double>(n);
   double total = 0;
@@ -95,11 +88,17 @@ double total_of(const std::vector<double>& weight, int64_t n) {
 
 }  // namespace
 
+void check_magnitude(std::string_view op, const Tensor& y, Where where) {
+  if (any(abs(y) > 1e150).item<bool>())
+    throw ValueError(std::string(op) + ": y contains a number beyond 1e150, whose square is no f64",
+                     where);
+}
+
 ClassTreeData class_tree_data(std::string_view op, const Tensor& x, const Tensor& y,
                               const Tensor& sample_weight, bool balanced,
                               const std::vector<double>& class_weight,
                               const std::vector<double>& monotonic, Where where) {
-  const Tensor given = fit_x(op, x, where);
+  const Tensor given = tree_x(op, x, -1, where);
   const int64_t n = given.size(0);
   const ClassTargets targets = check_classes(op, y, n, where);
   ClassTreeData out;
@@ -123,9 +122,10 @@ ClassTreeData class_tree_data(std::string_view op, const Tensor& x, const Tensor
 NumberTreeData number_tree_data(std::string_view op, const Tensor& x, const Tensor& y,
                                 const Tensor& sample_weight, RegressionCriterion criterion,
                                 const std::vector<double>& monotonic, Where where) {
-  const Tensor given = fit_x(op, x, where);
+  const Tensor given = tree_x(op, x, -1, where);
   const int64_t n = given.size(0);
   const Tensor targets = check_targets(op, y, n, where);
+  check_magnitude(op, targets, where);
   NumberTreeData out;
   out.flat = targets.rank() == 1;
   if (criterion == RegressionCriterion::kPoisson &&

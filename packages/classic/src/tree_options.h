@@ -82,6 +82,9 @@ std::vector<Param> growth_params(Options& o) {
           list_param("monotonic_cst", &o.monotonic_cst)};
 }
 
+// Throws ValueError for numbers whose squares are beyond f64.
+void check_magnitude(std::string_view op, const Tensor& y, Where where);
+
 // The arguments of fit() of a classifier, checked.
 struct ClassTreeData {
   TreeSamples samples;

@@ -157,6 +157,8 @@ TEST(HistGradientBoosting, WhatIsRefused) {
   HistGradientBoostingRegressor gamma({.loss = HistRegressionLoss::kGamma});
   EXPECT_THROW(gamma.fit(x, tensor({1., 0., 3.})), ValueError);
   EXPECT_THROW(HistGradientBoostingRegressor().predict(x), Error);
+  EXPECT_THROW(HistGradientBoostingRegressor().fit(x, tensor({1., 2., 1e300})), ValueError);
+  EXPECT_THROW(GradientBoostingRegressor().fit(x, tensor({1., 2., 1e300})), ValueError);
   // Too few to be split: what is said is the mean.
   expect_same(HistGradientBoostingRegressor().fit(x, tensor({1., 2., 6.})).predict(x),
               tensor({3., 3., 3.}));

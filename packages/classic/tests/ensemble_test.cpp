@@ -89,7 +89,9 @@ TEST(Voting, MostAndMeans) {
     said.push_back(part->predict(b.x).to_vector<int64_t>());
   const auto all = votes.predict(b.x).to_vector<int64_t>();
   for (size_t i = 0; i < all.size(); ++i)
-    if (said[1][i] == said[2][i]) EXPECT_EQ(all[i], said[1][i]);
+    if (said[1][i] == said[2][i]) {
+      EXPECT_EQ(all[i], said[1][i]);
+    }
   EXPECT_THROW(votes.predict_proba(b.x), Error);
   set_params(votes, {{"voting", "soft"}, {"weights", "1,0,3"}});
   expect_same(votes.predict_proba(b.x),

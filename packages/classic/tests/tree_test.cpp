@@ -9,6 +9,7 @@
 #include "classic_data.h"
 #include "glia/classic/forest.h"
 #include "glia/ops.h"
+#include "glia/runtime.h"
 #include "tests/support/values.h"
 
 namespace glia::classic {
@@ -180,7 +181,7 @@ TEST(DecisionTree, StatesThatAreNoTrees) {
   ASSERT_EQ(good[3].first, "children_left");
   EXPECT_THROW(tree.load_state_dict(with("children_left", left * 0)), Error);     // a circle
   EXPECT_THROW(tree.load_state_dict(with("children_left", left + 1000)), Error);  // beyond
-  EXPECT_THROW(tree.load_state_dict(with("feature", full_like(left, 77))), Error);
+  EXPECT_THROW(tree.load_state_dict(with("feature", left * 0 + 77)), Error);
   EXPECT_THROW(tree.load_state_dict(with("tree_begin", tensor({0, 1}))), Error);
   EXPECT_THROW(tree.load_state_dict(with("value", ones({3, 2}, kF64))), Error);
   tree.load_state_dict(good);
