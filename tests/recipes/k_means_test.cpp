@@ -124,7 +124,7 @@ TEST_F(KMeansTest, TheImagesOfADataSet) {
   }
   io::write_file_atomic("data/digits/digits.csv", text);
   setenv("GLIA_DATA", (folder_ + "/data").c_str(), 1);
-  const Trained run = train(kName, {.given = {{"clusters", 2}}, .out = "run"});
+  const Trained run = train(kName, {.given = {{"clusters", 2}, {"elbow", true}}, .out = "run"});
   EXPECT_NEAR(value<double>(run.results, "adjusted_rand"), 1, 1e-12);
   const auto predictor = load("run");
   const Tensor left = concat({full({8, 4, 1}, 240, kU8), zeros({8, 4, 1}, kU8)}, 1);
@@ -134,6 +134,7 @@ TEST_F(KMeansTest, TheImagesOfADataSet) {
   EXPECT_NE(value<int64_t>(predictor->predict(flip(left, {1})), "cluster"), cluster);
   EXPECT_EQ(value<int64_t>(predictor->evaluate(), "samples"), 40);
   EXPECT_NE(io::read_file("run/report.html").find("Centres"), std::string::npos);
+  EXPECT_NE(io::read_file("run/report.html").find("Elbow"), std::string::npos);
 }
 
 }  // namespace

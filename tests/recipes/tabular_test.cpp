@@ -48,7 +48,8 @@ TEST_F(TabularTest, FitsPredictsAndFills) {
   EXPECT_NEAR(value<double>(run.results, "cv_accuracy"), value<double>(run.results, "accuracy"),
               0.1);
   const std::string report = io::read_file("run/report.html");
-  for (const char* text : {"Confusion", "Cross-validation", "ROC curve", "Calibration"})
+  for (const char* text :
+       {"Confusion", "Cross-validation", "ROC curve", "Calibration", "Reliability"})
     EXPECT_NE(report.find(text), std::string::npos) << text;
 
   const auto predictor = load("run");
@@ -85,6 +86,22 @@ TEST_F(TabularTest, NumbersAndSearch) {
       predictor->predict("{\"age\": 50, \"town\": \"Bonn\", \"joined\": \"2024-01-02\"}")[0]
           .value));
   EXPECT_EQ(predictor->fill("t.csv", "filled.csv"), 200);
+}
+
+TEST_F(TabularTest, DrawsCurvesAndBorders) {
+  std::string text = "a,b,y\n";
+  for (int i = 0; i < 80; ++i)
+    text += std::to_string(i % 9) + "," + std::to_string(i % 7) + "," +
+            (i % 9 + i % 7 > 7 ? "up" : "down") + "\n";
+  io::write_file_atomic("t.csv", text);
+  train(kName, job("run", "GaussianNB",
+                   {{"target", "y"},
+                    {"drop", ""},
+                    {"search", "var_smoothing=0.001|0.1|1"},
+                    {"learning-curve", true}}));
+  const std::string report = io::read_file("run/report.html");
+  for (const char* section : {"Decision boundary", "Validation curve", "Learning curve"})
+    EXPECT_NE(report.find(section), std::string::npos) << section;
 }
 
 TEST_F(TabularTest, SaysWhatIsWrong) {

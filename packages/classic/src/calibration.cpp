@@ -62,16 +62,18 @@ SigmoidCalibration sigmoid_calibration(const Tensor& scores, const Tensor& y,
     const double det = (aa + ridge) * (bb + ridge) - ab * ab;
     double da = -((bb + ridge) * ga - ab * gb) / det, db = -((aa + ridge) * gb - ab * ga) / det;
     if (!std::isfinite(da) || !std::isfinite(db)) break;
+    const double promised = -(ga * da + gb * db);
     double step = 1, next = loss(a + da, b + db);
-    while (step > 1e-10 && !(next <= value + 1e-4 * step * (ga * da + gb * db))) {
+    // So near the end the value has no digits left to judge by, and a full step is right.
+    const bool near = promised <= 1e-9 * std::max(std::abs(value), 1.0);
+    while (!near && step > 1e-10 && !(next <= value - 1e-4 * step * promised)) {
       step /= 2;
       next = loss(a + step * da, b + step * db);
     }
-    if (!(next <= value)) break;  // no digits are left
+    if (!near && !(next <= value)) break;
     a += step * da, b += step * db;
-    const bool done = std::abs(ga * da + gb * db) <= 1e-22 * std::max(std::abs(value), 1.0);
     value = next;
-    if (done) break;
+    if (promised <= 1e-24 * std::max(std::abs(value), 1.0)) break;
   }
   return {a / unit, b};
 }

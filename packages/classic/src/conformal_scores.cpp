@@ -96,7 +96,7 @@ Tensor prediction_sets(const Tensor& y_prob, double threshold, ConformityScore s
   const std::vector<double> all = all_scores(p, score, random_state);
   const Tensor scores = from_vector(all, {p.rows, p.columns});
   const Tensor in = scores <= threshold + 1e-12;  // equal up to rounding
-  if (score == ConformityScore::kLac) return in;
+  if (score != ConformityScore::kAps) return in;
   const Tensor best = argmin(scores, 1, true);
   return in | (arange(0, p.columns, 1, kI64) == best);
 }

@@ -74,6 +74,7 @@ KernelRidge& KernelRidge::fit(const Tensor& x, const Tensor& y, const Tensor& sa
     eval(dual);
     if (!all(isfinite(dual)).item<bool>()) dual = {};
   } catch (const ValueError&) {
+    dual = {};
   }
   if (!dual.defined())  // singular: the shortest of all solutions
     dual = linalg::lstsq(k, targets, {.driver = linalg::LstsqDriver::kGelsd}).solution;

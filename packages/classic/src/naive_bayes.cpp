@@ -108,7 +108,11 @@ Tensor NaiveBayes::predict_joint_log_proba(const Tensor& x, Where where) const {
   const std::string op = std::string(name()) + ".predict";
   require_fitted(op, fitted(), where);
   Tensor log_proba = joint(prepared(op, x, where));
-  eval(log_proba, where);
+  if (!all(log_proba < kInfinity).item<bool>())  // NaN is not less
+    throw ValueError(
+        op + ": a class has a variance or a count of 0; var_smoothing or alpha above 0, "
+             "and features that are not constant, avoid that",
+        where);
   return log_proba;
 }
 
@@ -184,7 +188,8 @@ Tensor GaussianNB::joint(const Tensor& x) const {
   std::vector<Tensor> distance;
   for (int64_t c = 0; c < theta.size(0); ++c)
     distance.push_back(sum(square(x - index(theta, {c})) / index(var, {c}), {1}));
-  return constant - 0.5 * stack(distance, 1);
+  // A class that was never seen has no variance either.
+  return glia::where(class_prior > 0, constant - 0.5 * stack(distance, 1), -kInfinity);
 }
 
 std::vector<FittedAttribute> GaussianNB::attributes() {
@@ -210,7 +215,9 @@ double smoothing(const DiscreteNBOptions& o) {
   return o.force_alpha ? o.alpha : std::max(o.alpha, 1e-10);
 }
 
-Tensor log_shares(const Tensor& count) { return log(count) - log(sum(count, {1}, true)); }
+Tensor log_shares(const Tensor& count) {
+  return where(count > 0, log(count) - log(sum(count, {1}, true)), -kInfinity);
+}
 
 }  // namespace
 
@@ -328,7 +335,9 @@ void BernoulliNB::count(const Tensor& x, const Tensor& weight) {
   feature_count = feature_count + matmul(weight, x);
   class_count = class_count + sum(weight, {1});
   const double alpha = smoothing(options_);
-  feature_log_prob = log(feature_count + alpha) - column(log(class_count + 2 * alpha));
+  const Tensor smoothed = feature_count + alpha;
+  feature_log_prob =
+      glia::where(smoothed > 0, log(smoothed) - column(log(class_count + 2 * alpha)), -kInfinity);
   set_prior(options_);
   eval({feature_count, class_count, feature_log_prob, class_log_prior});
 }

@@ -242,12 +242,12 @@ report::Section dendrogram_section(const Tensor& linkage, int64_t most, Where wh
   std::vector<std::pair<int64_t, bool>> open = {{samples + merges - 1, false}};
   if (merges == 0) open.clear();
   report::Curves::Series lines{"merges", {}, {}};
-  for (size_t visits = 0; !open.empty(); ++visits) {
-    if (visits > 4 * place.size())
-      throw ValueError(std::string(op) + ": the tree has a circle", where);
+  while (!open.empty()) {
     const auto [node, both] = open.back();
     open.pop_back();
     const int64_t merge = node - samples;
+    if (!std::isnan(place[static_cast<size_t>(node)]))
+      throw ValueError(std::string(op) + ": a cluster is joined twice", where);
     if (merge < first) {
       place[static_cast<size_t>(node)] = next++;
       if (merge >= 0) height[static_cast<size_t>(node)] = tree[static_cast<size_t>(merge * 4 + 2)];

@@ -55,6 +55,7 @@ int main(int argc, char** argv) try {
     if (number("pairs", 0) == 0) out.emplace_back("proba", gp.predict_proba(in.at("new")));
   } else if (what == "partial") {
     const auto model = classic::make_estimator(text);
+    if (text == "GaussianNB") classic::set_params(*model, {{"var_smoothing", 0.0}});
     auto& bayes = dynamic_cast<classic::NaiveBayes&>(*model);
     const int64_t half = in.at("x").size(0) / 2;
     const auto part = [&](const char* name, Slice s) { return slice(in.at(name), 0, s); };

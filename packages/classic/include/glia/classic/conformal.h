@@ -35,7 +35,7 @@ Tensor conformity_scores(const Tensor& y_prob, const Tensor& y,
 double conformal_quantile(const Tensor& scores, double confidence_level,
                           Where where = Where::current());
 // The classes whose score is at most the threshold: bool (N, classes). By kAps the most probable
-// class is always among them; by kLac a set may be empty.
+// class is always among them; else a set may be empty.
 Tensor prediction_sets(const Tensor& y_prob, double threshold,
                        ConformityScore score = ConformityScore::kLac, uint64_t random_state = 0,
                        Where where = Where::current());
