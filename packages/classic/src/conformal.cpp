@@ -289,7 +289,7 @@ Tensor CrossConformalClassifier::predict_set(const Tensor& x, Where where) const
       const Tensor own = conformity_scores(p, full({p.size(0)}, c, kI64), score_,
                                            options_.random_state + 1000 + s, where);
       // Samples of this fold below it.
-      columns.push_back(searchsorted(rank, own - 1e-12));
+      columns.push_back(searchsorted(rank, own));
     }
     const Tensor counts = stack(columns, 1);
     better = better.defined() ? better + counts : counts;

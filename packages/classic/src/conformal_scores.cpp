@@ -95,7 +95,7 @@ Tensor prediction_sets(const Tensor& y_prob, double threshold, ConformityScore s
   const Grid p = probabilities_of(op, y_prob, where);
   const std::vector<double> all = all_scores(p, score, random_state);
   const Tensor scores = from_vector(all, {p.rows, p.columns});
-  const Tensor in = scores <= threshold + 1e-12;  // equal up to rounding
+  const Tensor in = scores <= threshold;
   if (score != ConformityScore::kAps) return in;
   const Tensor best = argmin(scores, 1, true);
   return in | (arange(0, p.columns, 1, kI64) == best);

@@ -215,7 +215,7 @@ std::vector<Tensor> MultiOutputClassifier::predict_probas(const Tensor& x, Where
 
 Tensor MultiOutputClassifier::predict_proba(const Tensor& x, Where where) const {
   if (fitted() && estimators.size() > 1)
-    throw Error("MultiOutputClassifier.predict_proba: of several outputs, see predict_probas",
+    throw Error("MultiOutputClassifier has no predict_proba of several outputs; see predict_probas",
                 where);
   return predict_probas(x, where).front();
 }
