@@ -229,6 +229,34 @@ std::string category_columns(const classic::ColumnCodes& codes) {
 
 }  // namespace
 
+void set_options(classic::Estimator& estimator, const std::string& options,
+                 const std::string& part) {
+  const std::vector<classic::Param> params = estimator.params();
+  for (const std::string& one : listed(options)) {
+    const size_t equals = one.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw Error("'" + one + "' is no option: NAME=VALUE");
+    const std::string name = one.substr(0, equals);
+    const auto named = [&](const std::string& full) {
+      return std::ranges::find_if(params, [&](const auto& p) { return p.name() == full; });
+    };
+    auto found = named(part + name);
+    if (found == params.end()) found = named(name);
+    if (found == params.end()) {
+      std::string known;
+      for (const auto& p : params)
+        if (p.name().starts_with(part))
+          known += (known.empty() ? "" : ", ") + p.name().substr(part.size());
+      std::string_view of = estimator.name();
+      for (const auto& [step, inner] : estimator.parts())
+        if (step + "__" == part) of = inner->name();
+      throw Error(
+          fmt::format("{} has no option {}{}", of, name, known.empty() ? "" : ", but " + known));
+    }
+    found->set_text(text_between(one, equals + 1, one.size()));
+  }
+}
+
 classic::Pipeline table_pipeline(const std::string& model, const TableForm& form,
                                  const std::string& options) {
   classic::ColumnTransformer columns =
@@ -241,26 +269,7 @@ classic::Pipeline table_pipeline(const std::string& model, const TableForm& form
     classic::set_params(*steps.back().second,
                         {{"categorical_features", category_columns(form.codes)}});
   classic::Pipeline pipeline(std::move(steps));
-  const std::vector<classic::Param> params = pipeline.params();
-  for (const std::string& one : listed(options)) {
-    const size_t equals = one.find('=');
-    if (equals == std::string::npos || equals == 0)
-      throw Error("'" + one + "' is no option: NAME=VALUE");
-    std::string name = one.substr(0, equals);
-    // Of the model, unless it names a step.
-    if (!name.starts_with("columns__") && !name.starts_with("model__")) name = "model__" + name;
-    const auto found =
-        std::ranges::find_if(params, [&](const auto& p) { return p.name() == name; });
-    if (found == params.end()) {
-      std::string known;
-      for (const auto& p : params)
-        if (p.name().starts_with("model__"))
-          known += (known.empty() ? "" : ", ") + p.name().substr(7);
-      throw Error(fmt::format("{} has no option {}{}", model, one.substr(0, equals),
-                              known.empty() ? "" : ", but " + known));
-    }
-    found->set_text(text_between(one, equals + 1, one.size()));
-  }
+  set_options(pipeline, options, "model__");
   return pipeline;
 }
 

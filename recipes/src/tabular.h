@@ -46,6 +46,9 @@ std::vector<Tensor> fold_rows(const Tensor& y, bool classes, int64_t folds, int6
 
 // The names of what can be trained: classifiers and regressors.
 std::vector<std::string> tabular_models();
+// Sets "C=0.1,penalty=l1": options of a pipeline's part "PART__", or of the whole.
+void set_options(classic::Estimator& estimator, const std::string& options,
+                 const std::string& part = "");
 // Columns and the model, with its options "C=0.1,penalty=l1".
 classic::Pipeline table_pipeline(const std::string& model, const TableForm& form,
                                  const std::string& options);

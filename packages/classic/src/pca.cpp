@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "checks.h"
+#include "components.h"
 #include "glia/classic/decomposition.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
@@ -19,9 +19,6 @@ SvdSolver chosen(const PCAOptions& o, int64_t n, int64_t d) {
     return SvdSolver::kRandomized;
   return SvdSolver::kFull;
 }
-
-// Standard deviations to divide by: 1 where there is none.
-Tensor deviations(const Tensor& variance) { return where(variance > 0, sqrt(variance), 1); }
 
 }  // namespace
 
@@ -119,22 +116,13 @@ PCA& PCA::fit(const Tensor& x, const Tensor& /*y*/, const Tensor& sample_weight,
 }
 
 Tensor PCA::transform(const Tensor& x, Where where) const {
-  const Autocast full_precision(kF32);
-  const Tensor given = check_x("PCA.transform", x, n_features_in, where);
-  const Tensor y = matmul(given - mean, transpose(components));
-  return options_.whiten ? y / deviations(explained_variance) : y;
+  return to_components(check_x("PCA.transform", x, n_features_in, where), mean, components,
+                       options_.whiten ? explained_variance : Tensor());
 }
 
 Tensor PCA::inverse_transform(const Tensor& x, Where where) const {
-  const Autocast full_precision(kF32);
-  require_fitted("PCA.inverse_transform", fitted(), where);
-  Tensor y = check_x("PCA.inverse_transform", x, where);
-  if (y.size(1) != components.size(0))
-    throw ShapeError("PCA.inverse_transform: X has " + std::to_string(y.size(1)) + " columns for " +
-                         std::to_string(components.size(0)) + " components",
-                     where);
-  if (options_.whiten) y = y * deviations(explained_variance);
-  return matmul(y, components) + mean;
+  return from_components("PCA.inverse_transform", x, mean, components,
+                         options_.whiten ? explained_variance : Tensor(), where);
 }
 
 Tensor PCA::get_covariance(Where where) const {
@@ -147,11 +135,7 @@ Tensor PCA::get_covariance(Where where) const {
 Tensor PCA::score_samples(const Tensor& x, Where where) const {
   const NoGrad no_grad;
   const Tensor given = cast(check_x("PCA.score_samples", x, n_features_in, where), kF64);
-  const Tensor covariance = get_covariance(where), rest = given - cast(mean, kF64);
-  const auto d = static_cast<double>(n_features_in);
-  const Tensor solved = linalg::solve(covariance, transpose(rest));
-  return -0.5 * (sum(rest * transpose(solved), {1}) + d * std::log(2 * std::numbers::pi) +
-                 linalg::slogdet(covariance).logabsdet);
+  return gaussian_log_density(given - cast(mean, kF64), get_covariance(where));
 }
 
 double PCA::score(const Tensor& x, const Tensor& /*y*/, const Tensor& /*sample_weight*/,

@@ -22,12 +22,14 @@
 #include "glia/classic/isotonic.h"
 #include "glia/classic/kernel_ridge.h"
 #include "glia/classic/linear_model.h"
+#include "glia/classic/manifold.h"
 #include "glia/classic/mixture.h"
 #include "glia/classic/multiclass.h"
 #include "glia/classic/multioutput.h"
 #include "glia/classic/naive_bayes.h"
 #include "glia/classic/neighbors.h"
 #include "glia/classic/preprocessing.h"
+#include "glia/classic/random_projection.h"
 #include "glia/classic/search.h"
 #include "glia/classic/semi_supervised.h"
 #include "glia/classic/svm.h"
@@ -60,6 +62,7 @@ constexpr Entry kEntries[] = {
     {"CalibratedClassifierCV", make<CalibratedClassifierCV>},
     {"CategoricalNB", make<CategoricalNB>},
     {"ClassifierChain", make<ClassifierChain>},
+    {"ClassicalMDS", make<ClassicalMDS>},
     {"ColumnTransformer", make<ColumnTransformer>},
     {"ComplementNB", make<ComplementNB>},
     {"ConformalizedQuantileRegressor", make<ConformalizedQuantileRegressor>},
@@ -78,6 +81,7 @@ constexpr Entry kEntries[] = {
     {"ExtraTreeRegressor", make<ExtraTreeRegressor>},
     {"ExtraTreesClassifier", make<ExtraTreesClassifier>},
     {"ExtraTreesRegressor", make<ExtraTreesRegressor>},
+    {"FactorAnalysis", make<FactorAnalysis>},
     {"FastICA", make<FastICA>},
     {"FeatureUnion", make<FeatureUnion>},
     {"GammaRegressor", make<GammaRegressor>},
@@ -87,6 +91,7 @@ constexpr Entry kEntries[] = {
     {"GaussianProcessRegressor", make<GaussianProcessRegressor>},
     {"GradientBoostingClassifier", make<GradientBoostingClassifier>},
     {"GradientBoostingRegressor", make<GradientBoostingRegressor>},
+    {"GaussianRandomProjection", make<GaussianRandomProjection>},
     {"GridSearchCV", make<GridSearchCV>},
     {"HDBSCAN", make<HDBSCAN>},
     {"HalvingGridSearchCV", make<HalvingGridSearchCV>},
@@ -96,12 +101,15 @@ constexpr Entry kEntries[] = {
     {"HuberRegressor", make<HuberRegressor>},
     {"IsolationForest", make<IsolationForest>},
     {"IsotonicRegression", make<IsotonicRegression>},
+    {"IncrementalPCA", make<IncrementalPCA>},
+    {"Isomap", make<Isomap>},
     {"KBinsDiscretizer", make<KBinsDiscretizer>},
     {"KMeans", make<KMeans>},
     {"KNNImputer", make<KNNImputer>},
     {"KNeighborsClassifier", make<KNeighborsClassifier>},
     {"KNeighborsRegressor", make<KNeighborsRegressor>},
     {"KernelRidge", make<KernelRidge>},
+    {"KernelPCA", make<KernelPCA>},
     {"LabelPropagation", make<LabelPropagation>},
     {"LabelSpreading", make<LabelSpreading>},
     {"Lars", make<Lars>},
@@ -111,7 +119,9 @@ constexpr Entry kEntries[] = {
     {"LedoitWolf", make<LedoitWolf>},
     {"LinearDiscriminantAnalysis", make<LinearDiscriminantAnalysis>},
     {"LinearRegression", make<LinearRegression>},
+    {"LocallyLinearEmbedding", make<LocallyLinearEmbedding>},
     {"LogisticRegression", make<LogisticRegression>},
+    {"MDS", make<MDS>},
     {"MaxAbsScaler", make<MaxAbsScaler>},
     {"MinCovDet", make<MinCovDet>},
     {"MinMaxScaler", make<MinMaxScaler>},
@@ -153,7 +163,9 @@ constexpr Entry kEntries[] = {
     {"SelectKBest", make<SelectKBest>},
     {"ShrunkCovariance", make<ShrunkCovariance>},
     {"SimpleImputer", make<SimpleImputer>},
+    {"SparseRandomProjection", make<SparseRandomProjection>},
     {"SpectralClustering", make<SpectralClustering>},
+    {"SpectralEmbedding", make<SpectralEmbedding>},
     {"SplineTransformer", make<SplineTransformer>},
     {"SplitConformalClassifier", make<SplitConformalClassifier>},
     {"SplitConformalRegressor", make<SplitConformalRegressor>},
@@ -161,9 +173,11 @@ constexpr Entry kEntries[] = {
     {"StackingRegressor", make<StackingRegressor>},
     {"StandardScaler", make<StandardScaler>},
     {"TPESearchCV", make<TPESearchCV>},
+    {"TSNE", make<TSNE>},
     {"TargetEncoder", make<TargetEncoder>},
     {"TruncatedSVD", make<TruncatedSVD>},
     {"TweedieRegressor", make<TweedieRegressor>},
+    {"UMAP", make<UMAP>},
     {"VarianceThreshold", make<VarianceThreshold>},
     {"VotingClassifier", make<VotingClassifier>},
     {"VotingRegressor", make<VotingRegressor>},

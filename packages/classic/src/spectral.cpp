@@ -3,10 +3,8 @@
 #include "checks.h"
 #include "glia/classic/cluster.h"
 #include "glia/classic/metrics/pairwise.h"
-#include "glia/linalg.h"
 #include "glia/ops.h"
 #include "graph.h"
-#include "randomized.h"
 
 namespace glia::classic {
 
@@ -66,14 +64,7 @@ SpectralClustering& SpectralClustering::fit(const Tensor& x, const Tensor& /*y*/
       throw ValueError("SpectralClustering.fit: affinities are not symmetric", where);
     a = given;
   }
-  a = a * (1 - eye(n, kF64));
-  const Tensor degree = sum(a, {1}), scale = sqrt(glia::where(degree > 0, degree, 1.0));
-  const Tensor similar = a / scale / unsqueeze(scale, 1);
-  // The largest eigenvalues of the similarities are the least of the Laplacian.
-  const auto eigen = linalg::eigh(similar);
-  Tensor map = slice(flip(eigen.eigenvectors, {1}), 1, Slice{0, k}) / unsqueeze(scale, 1);
-  map = map * transpose(signs_of_rows(transpose(map)));
-  eval(map, where);
+  const Tensor map = laplacian_map(a, k);
   KMeans kmeans({.n_clusters = options_.n_clusters,
                  .n_init = options_.n_init,
                  .random_state = options_.random_state},

@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "classic_data.h"
+#include "glia/classic/metrics/pairwise.h"
+#include "glia/classic/random_projection.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
 #include "tests/support/values.h"
@@ -55,6 +57,114 @@ TEST(PCA, DensityIsThatOfAGaussian) {
   // All of the variance is in the model.
   const Tensor c = matmul(transpose(rest), rest) / 199.0;
   EXPECT_NEAR(sum(linalg::eigvalsh(covariance)).item(), sum(linalg::eigvalsh(c)).item(), 1e-10);
+}
+
+TEST(IncrementalPCA, BatchesAreOne) {
+  const Tensor x = normal(230, 7, 11) * tensor({7., 6., 5., 4., 3., 2., 1.}) + 100;
+  const PCA whole = PCA().fit(x);
+  const IncrementalPCA all = IncrementalPCA({.batch_size = 50}).fit(x);  // nothing is left out
+  expect_same(all.components, whole.components, 1e-8);
+  expect_same(all.explained_variance, whole.explained_variance, 1e-10);
+  expect_same(all.explained_variance_ratio, whole.explained_variance_ratio, 1e-10);
+  expect_same(all.mean, mean(x, {0}), 1e-12);
+  expect_same(all.var, var(x, {0}, false, 0), 1e-10);
+  EXPECT_EQ(all.n_samples_seen, 230);
+  IncrementalPCA parts({.n_components = 3, .whiten = true});
+  for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, 10}, {10, 11}, {11, 230}})
+    parts.partial_fit(slice(x, 0, Slice{begin, end}));
+  EXPECT_EQ(parts.n_samples_seen, 230);
+  expect_same(parts.explained_variance, slice(whole.explained_variance, 0, Slice{0, 3}), 0.5);
+  expect_same(var(parts.transform(x), {0}), ones({3}, kF64), 0.1);
+  expect_same(all.inverse_transform(all.transform(x)), x, 1e-10);
+  EXPECT_THROW(IncrementalPCA({.n_components = 3}).partial_fit(slice(x, 0, Slice{0, 2})),
+               ValueError);
+  EXPECT_THROW(IncrementalPCA({.n_components = 8}).fit(x), ValueError);
+  EXPECT_THROW(parts.partial_fit(normal(5, 6, 1)), ShapeError);
+}
+
+TEST(KernelPCA, LinearIsPca) {
+  const Tensor x = normal(90, 6, 12) + 5;
+  PCA pca({.n_components = 4});
+  KernelPCA linear({.n_components = 4});
+  const Tensor of = pca.fit_transform(x), map = linear.fit_transform(x);
+  expect_same(abs(map), abs(of), 1e-9);  // signs are those of samples, not of features
+  expect_same(linear.transform(x), map, 1e-9);
+  KernelPCA all;
+  EXPECT_EQ(all.fit_transform(x).size(1), 6);  // the rank
+  const Tensor new_rows = normal(7, 6, 13) + 5;
+  for (const PcaKernel kernel :
+       {PcaKernel::kPoly, PcaKernel::kRbf, PcaKernel::kSigmoid, PcaKernel::kCosine}) {
+    KernelPCA own({.n_components = 3, .kernel = kernel, .gamma = 0.01});
+    expect_same(own.fit_transform(x), own.transform(x), 1e-9);
+  }
+  KernelPCA rbf({.n_components = 3, .kernel = PcaKernel::kRbf, .gamma = 0.02}),
+      given({.n_components = 3, .kernel = PcaKernel::kPrecomputed});
+  rbf.fit(x);
+  given.fit(rbf_kernel(x, {}, 0.02));
+  expect_same(given.eigenvalues, rbf.eigenvalues, 1e-12);
+  expect_same(given.transform(rbf_kernel(new_rows, x, 0.02)), rbf.transform(new_rows), 1e-10);
+  EXPECT_THROW(given.inverse_transform(map), Error);
+  EXPECT_THROW(KernelPCA({.kernel = PcaKernel::kPrecomputed}).fit(x), ShapeError);
+  EXPECT_THROW(KernelPCA({.kernel = PcaKernel::kPrecomputed}).fit(-eye(5, kF64)), ValueError);
+  EXPECT_THROW(KernelPCA().fit(ones({5, 2})), ValueError);
+}
+
+TEST(KernelPCA, ComponentsComeBack) {
+  const Tensor x = normal(200, 3, 14);
+  KernelPCA pca({.n_components = 40,
+                 .kernel = PcaKernel::kRbf,
+                 .gamma = 0.1,
+                 .alpha = 1e-3,
+                 .fit_inverse_transform = true});
+  expect_same(pca.inverse_transform(pca.fit_transform(x)), x, 0.1);
+}
+
+TEST(FactorAnalysis, FindsFactorsAndNoise) {
+  const Tensor w = normal(2, 6, 15), noise = tensor({0.1, 0.2, 0.3, 0.4, 0.5, 0.6});
+  const Tensor x = matmul(normal(5000, 2, 16), w) + normal(5000, 6, 17) * sqrt(noise) + 3;
+  for (const FactorSvd method : {FactorSvd::kLapack, FactorSvd::kRandomized}) {
+    const FactorAnalysis f =
+        FactorAnalysis({.n_components = 2, .tol = 1e-8, .svd_method = method}).fit(x);
+    expect_same(f.noise_variance, noise, 0.1);
+    const Tensor truth = matmul(transpose(w), w) + eye(6, kF64) * noise;
+    expect_same(f.get_covariance(), truth, 0.3);
+    const auto likelihood = f.loglike.to_vector<double>();
+    for (size_t i = 1; i < likelihood.size(); ++i)
+      EXPECT_GE(likelihood[i], likelihood[i - 1] - 1e-6);
+    EXPECT_NEAR(f.score(x), likelihood.back() / 5000, 1e-6);
+    expect_same(mean(f.transform(x), {0}), zeros({2}, kF64), 1e-10);
+    // A rotation leaves the covariance.
+    const FactorAnalysis turned = FactorAnalysis({.n_components = 2,
+                                                  .tol = 1e-8,
+                                                  .svd_method = method,
+                                                  .rotation = FactorRotation::kVarimax})
+                                      .fit(x);
+    expect_same(turned.get_covariance(), f.get_covariance(), 1e-8);
+  }
+  EXPECT_THROW(FactorAnalysis({.n_components = 7}).fit(x), ValueError);
+  EXPECT_THROW(FactorAnalysis().fit(zeros({5, 2})), ValueError);
+}
+
+TEST(RandomProjection, KeepsDistances) {
+  EXPECT_EQ(johnson_lindenstrauss_min_dim(1000000, 0.5), 663);  // scikit-learn's documentation
+  EXPECT_EQ(johnson_lindenstrauss_min_dim(1000000, 0.1), 11841);
+  EXPECT_EQ(johnson_lindenstrauss_min_dim(1000000, 0.01), 1112658);
+  const Tensor x = normal(30, 1000, 18);
+  for (const char* name : {"GaussianRandomProjection", "SparseRandomProjection"}) {
+    const auto projection = make_estimator(name);
+    set_params(*projection, {{"eps", 0.3}});
+    const Tensor y = projection->fit_transform(x);
+    EXPECT_EQ(y.size(1), johnson_lindenstrauss_min_dim(30, 0.3));
+    const Tensor ratio =
+        square(euclidean_distances(y)) / (square(euclidean_distances(x)) + eye(30, kF64));
+    EXPECT_LT(max(ratio).item(), 1.3);
+    EXPECT_GT(min(ratio + eye(30, kF64)).item(), 0.7);
+    // Back is to the nearest of all that have this projection.
+    expect_same(projection->transform(projection->inverse_transform(y)), y, 1e-8);
+    EXPECT_THROW(projection->fit(normal(30, 10, 1)), ValueError);
+  }
+  EXPECT_THROW(SparseRandomProjection({{.n_components = 2}, 1.5}), ValueError);
+  EXPECT_THROW(johnson_lindenstrauss_min_dim(10, 0), ValueError);
 }
 
 TEST(TruncatedSVD, IsTheSVD) {

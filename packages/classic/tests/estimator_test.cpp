@@ -90,7 +90,9 @@ TEST_F(EstimatorFiles, AreCopiedAndKept) {
     EXPECT_EQ(fresh->name(), name);
     EXPECT_THROW(fresh->state_dict(), Error);
     if (name == "ColumnTransformer" || name == "FeatureUnion" || name == "Pipeline")
-      continue;  // nothing without parts: compose_test
+      continue;                              // nothing without parts: compose_test
+    if (name.ends_with("RandomProjection"))  // as few directions as eps asks for
+      set_params(*fresh, {{"n_components", int64_t{2}}});
     const std::unique_ptr<Estimator> one = fresh->clone();
     const Tensor taken = name == "CategoricalNB"        ? floor(x * 5)
                          : name == "IsotonicRegression" ? slice(x, 1, {.stop = 1})

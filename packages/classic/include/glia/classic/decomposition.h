@@ -66,6 +66,157 @@ class PCA : public Transformer {
   PCAOptions options_;
 };
 
+struct IncrementalPCAOptions {
+  std::optional<int64_t> n_components{};  // unset: the smaller of the first batch's axes
+  bool whiten = false;
+  std::optional<int64_t> batch_size{};  // of fit(); unset: five times the features
+};
+// PCA of samples that come in batches (Ross et al. 2008): it keeps the components, the mean and how
+// many samples there were, never the samples. f64.
+class IncrementalPCA : public Transformer {
+ public:
+  explicit IncrementalPCA(const IncrementalPCAOptions& options = {},
+                          Where where = Where::current());
+
+  std::string_view name() const override { return "IncrementalPCA"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<IncrementalPCA>(*this);
+  }
+  std::vector<Param> params() override;
+  // Anew, batch by batch.
+  IncrementalPCA& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                      Where where = Where::current()) override;
+  // Goes on from what was fitted with one more batch; the first has at least n_components samples.
+  IncrementalPCA& partial_fit(const Tensor& x, Where where = Where::current());
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
+  Tensor inverse_transform(const Tensor& x, Where where = Where::current()) const override;
+
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const IncrementalPCAOptions& options() const { return options_; }
+
+  Tensor components;                // (n_components, features), the largest variance first
+  Tensor explained_variance;        // (n_components)
+  Tensor explained_variance_ratio;  // of the variance of all features
+  Tensor singular_values;           // (n_components)
+  Tensor mean, var;                 // (features), of all samples so far
+  double noise_variance = 0;        // the mean variance of the components that are left out
+  int64_t n_samples_seen = 0;
+
+ private:
+  void check_options(Where where) const;
+
+  IncrementalPCAOptions options_;
+};
+
+// x.x', (gamma x.x' + coef0)^degree, exp(-gamma |x - x'|^2), tanh(gamma x.x' + coef0), the cosine
+// of the angle, or what is given: fit() takes (samples, samples), transform() (queries, samples).
+enum class PcaKernel { kLinear, kPoly, kRbf, kSigmoid, kCosine, kPrecomputed };
+enum class EigenSolver {
+  kAuto,    // kArpack of few eigenvectors of many samples
+  kDense,   // LAPACK's, all eigenvectors
+  kArpack,  // the largest ones by Lanczos' method with restarts, as ARPACK's
+};
+struct KernelPCAOptions {
+  std::optional<int64_t> n_components{};  // unset: all whose eigenvalue is not 0
+  PcaKernel kernel = PcaKernel::kLinear;
+  std::optional<double> gamma{};  // unset: 1 / features
+  double degree = 3, coef0 = 1;
+  double alpha = 1;  // of the ridge regression that inverse_transform() is
+  bool fit_inverse_transform = false;
+  EigenSolver eigen_solver = EigenSolver::kAuto;
+  double tol = 0;                     // of kArpack; 0: as far as f64 goes
+  std::optional<int64_t> max_iter{};  // restarts of kArpack; unset: 10 times the samples
+  bool remove_zero_eig = false;
+};
+// PCA in the space of a kernel (Schoelkopf, Smola & Mueller 1998), f64. In each eigenvector the
+// entry that is largest by its absolute value is positive.
+class KernelPCA : public Transformer {
+ public:
+  explicit KernelPCA(const KernelPCAOptions& options = {}, Where where = Where::current());
+
+  std::string_view name() const override { return "KernelPCA"; }
+  std::unique_ptr<Estimator> clone() const override { return std::make_unique<KernelPCA>(*this); }
+  std::vector<Param> params() override;
+  // Throws ValueError for a kernel with eigenvalues clearly below 0.
+  KernelPCA& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                 Where where = Where::current()) override;
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
+  // Samples whose components would be these, by ridge regression from components to samples (Bakir,
+  // Weston & Schoelkopf 2004). Throws Error unless fit_inverse_transform was set.
+  Tensor inverse_transform(const Tensor& x, Where where = Where::current()) const override;
+  // Without computing the kernel again.
+  Tensor fit_transform(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                       Where where = Where::current()) override;
+
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const KernelPCAOptions& options() const { return options_; }
+
+  Tensor eigenvalues;               // (n_components), the largest first
+  Tensor eigenvectors;              // (samples, n_components)
+  Tensor fit_x;                     // (samples, features); undefined for kPrecomputed
+  Tensor fit_rows;                  // (samples): means of the kernel's rows, and their mean
+  double fit_all = 0;               //
+  double gamma = 0;                 // as it was used
+  Tensor x_transformed, dual_coef;  // of the inverse: (samples, n_components), (samples, features)
+
+ private:
+  void check_options(Where where) const;
+
+  KernelPCAOptions options_;
+};
+
+enum class FactorSvd { kLapack, kRandomized };
+enum class FactorRotation { kNone, kVarimax, kQuartimax };
+struct FactorAnalysisOptions {
+  std::optional<int64_t> n_components{};  // unset: features
+  double tol = 1e-2;                      // ends when the log-likelihood grew by less
+  int64_t max_iter = 1000;
+  FactorSvd svd_method = FactorSvd::kRandomized;
+  int64_t iterated_power = 3;
+  FactorRotation rotation = FactorRotation::kNone;
+  uint64_t random_state = 0;
+};
+// x = mean + W^T z + noise of a variance of its own in each feature, z standard normal: maximum
+// likelihood by EM on singular vectors (Barber 2012, algorithm 21.1), f64; loadings W may be
+// rotated (Kaiser 1958).
+class FactorAnalysis : public Transformer {
+ public:
+  explicit FactorAnalysis(const FactorAnalysisOptions& options = {},
+                          Where where = Where::current());
+
+  std::string_view name() const override { return "FactorAnalysis"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<FactorAnalysis>(*this);
+  }
+  std::vector<Param> params() override;
+  FactorAnalysis& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                      Where where = Where::current()) override;
+  // The expected z of each sample.
+  Tensor transform(const Tensor& x, Where where = Where::current()) const override;
+  // The log-density of each sample, and its mean.
+  Tensor score_samples(const Tensor& x, Where where = Where::current()) const;
+  double score(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+               Where where = Where::current()) const override;
+  Tensor get_covariance(Where where = Where::current()) const;  // (features, features)
+
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const FactorAnalysisOptions& options() const { return options_; }
+
+  Tensor components;      // W, (n_components, features)
+  Tensor noise_variance;  // (features)
+  Tensor mean;            // (features)
+  Tensor loglike;         // (n_iter), after each iteration
+  int64_t n_iter = 0;
+
+ private:
+  void check_options(Where where) const;
+
+  FactorAnalysisOptions options_;
+};
+
 struct TruncatedSVDOptions {
   int64_t n_components = 2;
   bool randomized = true;  // else by LAPACK, whole
