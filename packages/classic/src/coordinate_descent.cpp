@@ -6,23 +6,13 @@
 #include "glia/data.h"
 #include "glia/ops.h"
 #include "glia/ops/arrange.h"
+#include "simd.h"
 
 namespace glia::classic {
 namespace {
 
-// In four sums, which is faster than in one.
-double dot(const double* a, const double* b, int64_t n) {
-  double s[4] = {};
-  int64_t i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (int k = 0; k < 4; ++k) s[k] += a[i + k] * b[i + k];
-  for (; i < n; ++i) s[0] += a[i] * b[i];
-  return (s[0] + s[1]) + (s[2] + s[3]);
-}
-
-void add(double* to, double factor, const double* x, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] += factor * x[i];
-}
+using simd::add;
+using simd::dot;
 
 }  // namespace
 

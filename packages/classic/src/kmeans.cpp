@@ -10,12 +10,15 @@
 #include "glia/classic/cluster.h"
 #include "glia/data.h"
 #include "glia/ops.h"
+#include "glia/parallel.h"
+#include "screen.h"
+#include "simd.h"
 
 namespace glia::classic {
 namespace {
 
 // Distances to centers are computed for so many rows at once that they stay near this many.
-constexpr int64_t kBlockElements = int64_t{1} << 20;
+constexpr int64_t kBlockElements = int64_t{1} << 19;
 
 std::vector<Tensor> row_blocks(const Tensor& x, int64_t n_clusters) {
   const int64_t n = x.size(0);
@@ -27,24 +30,98 @@ Tensor partial_distances(const Tensor& x, const Tensor& centers) {
   return matmul(x, transpose(centers * -2)) + sum(square(centers), {1});
 }
 
-// The nearest center of each row of each block: the first position of the least, found by
-// reductions that run where the product does.
-std::vector<Tensor> nearest(const std::vector<Tensor>& blocks, const Tensor& centers) {
-  const int64_t k = centers.size(0);
-  const Tensor position = arange(0, k, 1, centers.dtype() == kF64 || k > 1 << 24 ? kF64 : kF32);
-  std::vector<Tensor> labels;
-  for (const Tensor& x : blocks) {
-    const Tensor distances = partial_distances(x, centers);
-    const Tensor least = min(distances, {1}, true);
-    labels.push_back(cast(min(where(distances == least, position, k - 1), {1}), kI64));
-  }
-  return labels;
+// Of each row of x its squared distance to the row of `centers` that `labels` names, or to 0 where
+// there are none, (N) f64.
+template <class T>
+Tensor squared_distances(const Tensor& x, const Tensor& centers, const Tensor& labels) {
+  constexpr int64_t kRows = 1024;
+  const int64_t n = x.size(0), d = x.size(1);
+  const std::vector<T> origin(static_cast<size_t>(d));
+  const T* of = x.data<T>().data();
+  const T* center = centers.defined() ? centers.data<T>().data() : origin.data();
+  const int64_t* label = labels.defined() ? labels.data<int64_t>().data() : nullptr;
+  std::vector<double> distances(static_cast<size_t>(n));
+  parallel_for((n + kRows - 1) / kRows, [&](int64_t block) {
+    for (int64_t i = block * kRows; i < std::min(n, (block + 1) * kRows); ++i)
+      distances[i] = simd::squared_distance(of + i * d, center + (label ? label[i] * d : 0), d);
+  });
+  return from_vector(distances, {n});
 }
-
-// Squared distances of samples to their centers, (N).
 Tensor own_distances(const Tensor& x, const Tensor& centers, const Tensor& labels) {
-  return sum(square(x - take(centers, labels)), {1});
+  return x.dtype() == kF64 ? squared_distances<double>(x, centers, labels)
+                           : squared_distances<float>(x, centers, labels);
 }
+Tensor squares(const Tensor& x) { return own_distances(x, {}, {}); }
+
+// The nearest center of each sample, the first of equally near ones, by reductions that run where
+// the product does. Of f64, the product is one in f32, and only samples that have a second center
+// within its error are looked at again.
+class Nearest {
+ public:
+  Nearest(const Tensor& x, int64_t n_clusters) : x_(x) {
+    if (x.dtype() != kF64) {
+      blocks_ = row_blocks(x, n_clusters);
+      return;
+    }
+    const Tensor lengths_of = sqrt(unsqueeze(squares(x), 1));
+    const double most = max(lengths_of).item();
+    if (most > 0) std::frexp(most, &exponent_);  // brings all within the unit ball
+    const double scale = std::ldexp(1, -exponent_);
+    Tensor narrow = cast(x * scale, kF32), lengths = cast(lengths_of * scale, kF32);
+    eval({narrow, lengths});
+    blocks_ = row_blocks(narrow, n_clusters);
+    lengths_ = row_blocks(lengths, n_clusters);
+  }
+
+  Tensor operator()(const Tensor& centers) const {
+    const int64_t k = centers.size(0);
+    const bool wide = x_.dtype() == kF64;
+    const Tensor position = arange(0, k, 1, k > 1 << 24 ? kF64 : kF32);
+    Tensor scaled = centers, reach;
+    if (wide) {
+      scaled = cast(centers * std::ldexp(1, -exponent_), kF32);
+      reach = sqrt(max(sum(square(scaled), {1})));
+    }
+    std::vector<Tensor> labels, doubts;
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      const Tensor distances = partial_distances(blocks_[i], scaled);
+      const Tensor least = min(distances, {1}, true);
+      labels.push_back(cast(min(where(distances == least, position, k - 1), {1}), kI64));
+      if (wide) {
+        const Tensor bound = square(lengths_[i] + reach) * (2 * product_error(x_.size(1)));
+        doubts.push_back(sum(cast(distances <= least + bound, kF32), {1}) > 1.5);
+        eval({labels.back(), doubts.back()});  // one product at a time stays in cache
+      }
+    }
+    const Tensor found = concat(labels);
+    if (!wide) return found;
+    const Tensor doubtful = concat(doubts);
+    eval({found, doubtful});
+    return settled(found, doubtful, centers);
+  }
+
+ private:
+  // Looks at doubtful samples again, in f64.
+  Tensor settled(const Tensor& found, const Tensor& doubtful, const Tensor& centers) const {
+    std::vector<int64_t> rows;
+    const auto doubt = doubtful.data<bool>();
+    for (size_t i = 0; i < doubt.size(); ++i)
+      if (doubt[i]) rows.push_back(static_cast<int64_t>(i));
+    if (rows.empty()) return found;
+    std::vector<int64_t> labels = found.to_vector<int64_t>();
+    const Tensor some = take(x_, from_vector(rows, {static_cast<int64_t>(rows.size())}));
+    std::vector<Tensor> again;
+    for (const Tensor& block : row_blocks(some, centers.size(0)))
+      again.push_back(argmin(partial_distances(block, centers), 1));
+    const std::vector<int64_t> right = concat(again).to_vector<int64_t>();
+    for (size_t i = 0; i < rows.size(); ++i) labels[rows[i]] = right[i];
+    return from_vector(labels, found.shape());
+  }
+
+  Tensor x_;
+  std::vector<Tensor> blocks_, lengths_;
+  int exponent_ = 0;  // of f64: the power of two that samples are divided by
+};
 
 double weighted_sum(const Tensor& distances, const Tensor& weight) {
   const Tensor d = cast(distances, kF64);
@@ -55,7 +132,10 @@ double weighted_sum(const Tensor& distances, const Tensor& weight) {
 // ValueError if squares of them are beyond the dtype.
 Tensor centred(const char* op, const Tensor& x, const Tensor& shift, Where where) {
   Tensor y = x - shift;
-  if (!isfinite(max(sum(square(y), {1})) * 4).item<bool>())
+  eval(y);
+  const double most = y.dtype() == kF64 ? std::numeric_limits<double>::max()
+                                        : static_cast<double>(std::numeric_limits<float>::max());
+  if (!(max(squares(y)).item() <= most / 4))
     throw ValueError(std::string(op) + ": squared distances are beyond " + name(y.dtype()), where);
   return y;
 }
@@ -157,7 +237,7 @@ void relocate_empty(const Problem& p, const Tensor& centers, const Tensor& label
                     std::vector<double>& sums, std::vector<double>& weights) {
   const auto [distances, farthest] = sort(own_distances(p.x, centers, labels), 0, true);
   eval({distances, farthest});
-  if (distances.data<T>()[0] == 0) return;  // there are fewer different samples than clusters
+  if (distances.data<double>()[0] == 0) return;  // there are fewer different samples than clusters
   const std::span<const T> x = p.x.data<T>();
   const int64_t d = p.x.size(1);
   const std::vector<double> before = weights;
@@ -185,11 +265,21 @@ Tensor means(const Problem& p, const Tensor& centers, const Tensor& labels) {
   const T* x = p.x.data<T>().data();
   const T* weight = p.weight.defined() ? p.weight.data<T>().data() : nullptr;
   const std::span<const int64_t> label = labels.data<int64_t>();
-  for (int64_t i = 0; i < n; ++i, x += d) {
-    const double w = weight ? weight[i] : 1;
-    double* sum = sums.data() + label[i] * d;
-    weights[label[i]] += w;
-    for (int64_t f = 0; f < d; ++f) sum[f] += w * x[f];
+  // In at most 16 parts, which are added in their order.
+  const int64_t rows = std::max<int64_t>((n + 15) / 16, 4 * p.k), parts = (n + rows - 1) / rows;
+  std::vector<std::vector<double>> of_part(static_cast<size_t>(parts));
+  parallel_for(parts, [&](int64_t part) {
+    std::vector<double>& own = of_part[part];
+    own.resize(sums.size() + weights.size());
+    for (int64_t i = part * rows; i < std::min(n, (part + 1) * rows); ++i) {
+      const double w = weight ? weight[i] : 1;
+      own[sums.size() + label[i]] += w;
+      simd::add(&own[label[i] * d], w, x + i * d, d);
+    }
+  });
+  for (const std::vector<double>& own : of_part) {
+    simd::add(sums.data(), 1, own.data(), p.k * d);
+    simd::add(weights.data(), 1, own.data() + p.k * d, p.k);
   }
   if (std::find(weights.begin(), weights.end(), 0) != weights.end())
     relocate_empty<T>(p, centers, labels, sums, weights);
@@ -205,10 +295,10 @@ Tensor means(const Problem& p, const Tensor& centers, const Tensor& labels) {
 
 Run run(const Problem& p, Tensor centers) {
   const bool wide = p.x.dtype() == kF64;
-  const std::vector<Tensor> blocks = row_blocks(p.x, p.k);
-  Assign assign = [&](const Tensor& c) { return concat(nearest(blocks, c)); };
-  if (p.algorithm == KMeansAlgorithm::kElkan)
-    assign = wide ? elkan<double>(p.x, p.k) : elkan<float>(p.x, p.k);
+  const bool bounds = p.algorithm == KMeansAlgorithm::kElkan;
+  const Assign assign = !bounds ? Assign(Nearest(p.x, p.k))
+                        : wide  ? elkan<double>(p.x, p.k)
+                                : elkan<float>(p.x, p.k);
 
   Run r{.labels = full({p.x.size(0)}, -1, kI64)};
   bool settled = false;
@@ -325,7 +415,7 @@ Tensor KMeans::predict(const Tensor& x, Where where) const {
   const Tensor given = check_x("KMeans.predict", x, n_features_in, where);
   const Tensor shift = mean(cluster_centers, {0});
   const Tensor samples = centred("KMeans.predict", given, shift, where);
-  return concat(nearest(row_blocks(samples, options_.n_clusters), cluster_centers - shift));
+  return Nearest(samples, options_.n_clusters)(cluster_centers - shift);
 }
 
 Tensor KMeans::transform(const Tensor& x, Where where) const {

@@ -7,6 +7,7 @@
 
 #include "glia/ops.h"
 #include "glia/parallel.h"
+#include "screen.h"
 
 namespace glia::classic {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 constexpr int64_t kLeaf = 24;              // samples
 constexpr int64_t kMostTreeFeatures = 20;  // beyond, a tree looks at nearly everything
 constexpr int64_t kGroup = 16;             // samples whose least estimate is looked at first
-constexpr int64_t kBlock = 1 << 22;        // estimates at once
+constexpr int64_t kTile = 60 * kGroup;     // samples of one product, read where they lie
+constexpr int64_t kBlock = 1 << 21;        // estimates at once
 constexpr int64_t kQueries = 32;           // of a tree, by one thread at a time
 
 }  // namespace
@@ -183,12 +185,22 @@ void NeighborIndex::collect(const double* q, int64_t at, double most, int64_t sk
 class NeighborIndex::Screen {
  public:
   explicit Screen(const NeighborIndex& of) : of_(of) {
-    const int64_t padded = (of.n_ + kGroup - 1) / kGroup * kGroup;
+    const int64_t padded = (of.n_ + kTile - 1) / kTile * kTile;
     center_ = mean(of.x_, {0});
     const Tensor x = of.x_ - center_, norms = sum(square(x), {1});
-    across_ = transpose(pad(cast(x, kF32), {{0, padded - of.n_}, {0, 0}}));
-    norms_ = pad(cast(norms, kF32), {{0, padded - of.n_}}, std::numeric_limits<double>::infinity());
-    eval({across_, norms_});
+    eval({x, norms});
+    const double* values = x.data<double>().data();
+    for (int64_t first = 0; first < padded; first += kTile) {
+      std::vector<float> across(static_cast<size_t>(of.d_ * kTile));
+      for (int64_t j = first; j < std::min(first + kTile, of.n_); ++j)
+        for (int64_t f = 0; f < of.d_; ++f)
+          across[f * kTile + j - first] = static_cast<float>(values[j * of.d_ + f]);
+      across_.push_back(from_vector(across, {of.d_, kTile}));
+    }
+    norms_ = split(
+        pad(cast(norms, kF32), {{0, padded - of.n_}}, std::numeric_limits<double>::infinity()),
+        kTile);
+    eval(norms_);
     largest_ = std::sqrt(max(norms).item());
     rows_ = std::max<int64_t>(kBlock / padded, 1);
   }
@@ -197,28 +209,46 @@ class NeighborIndex::Screen {
   int64_t rows() const { return rows_; }
 
   struct Block {
-    Tensor estimates,
-        groups;  // (rows, padded), (rows, padded / kGroup): without the query's square
+    // Of each tile, (rows, kTile) and (rows, kTile / kGroup): without the query's square.
+    std::vector<Tensor> estimates, groups;
     std::vector<double> squares, bounds;
+
+    // f(least estimate, estimates, first sample) of each group of samples.
+    template <class F>
+    void each_group(int64_t row, F&& f) const {
+      constexpr int64_t kGroups = kTile / kGroup;
+      for (size_t t = 0; t < estimates.size(); ++t) {
+        const float* of = estimates[t].data<float>().data() + row * kTile;
+        const float* least = groups[t].data<float>().data() + row * kGroups;
+        for (int64_t g = 0; g < kGroups; ++g)
+          f(least[g], of + g * kGroup, static_cast<int64_t>(t) * kTile + g * kGroup);
+      }
+    }
   };
   Block block(const Tensor& queries) const {
     const Tensor q = queries - center_, squares = sum(square(q), {1});
+    const Tensor narrow = cast(q, kF32) * -2;
+    eval({narrow, squares});
     Block b;
-    b.estimates = matmul(cast(q, kF32) * -2, across_) + norms_;
-    const int64_t rows = q.size(0);
-    b.groups = min(reshape(b.estimates, {rows, -1, kGroup}), {2});
-    eval({b.estimates, b.groups, squares});
+    for (size_t t = 0; t < across_.size(); ++t) {
+      b.estimates.push_back(matmul(narrow, across_[t]) + norms_[t]);
+      b.groups.push_back(min(reshape(b.estimates.back(), {q.size(0), -1, kGroup}), {2}));
+    }
+    std::vector<Tensor> all = b.estimates;
+    all.insert(all.end(), b.groups.begin(), b.groups.end());
+    eval(all);
     b.squares = squares.to_vector<double>();
     for (const double s : b.squares) {
       const double reach = std::sqrt(s) + largest_;
-      b.bounds.push_back(static_cast<double>(of_.d_ + 16) * 0x1p-24 * reach * reach);
+      b.bounds.push_back(product_error(of_.d_) * reach * reach);
     }
     return b;
   }
 
  private:
   const NeighborIndex& of_;
-  Tensor center_, across_, norms_;
+  Tensor center_;
+  std::vector<Tensor> across_, norms_;  // of each tile: (d, kTile), (kTile)
   double largest_ = 0;
   int64_t rows_ = 1;
 };
@@ -251,36 +281,32 @@ std::vector<Neighbor> NeighborIndex::nearest(const Tensor& given, int64_t k, boo
       for (int64_t begin = 0; begin < count; begin += screen.rows()) {
         const int64_t rows = std::min(screen.rows(), count - begin);
         const auto b = screen.block(slice(queries, 0, Slice{begin, begin + rows}));
-        const int64_t groups = b.groups.size(1);
-        const float* estimates = b.estimates.data<float>().data();
-        const float* least = b.groups.data<float>().data();
         parallel_for(rows, [&](int64_t r) {
           const int64_t i = begin + r, skip = self ? i : -1;
-          const float* row = estimates + r * groups * kGroup;
-          const float* group = least + r * groups;
           std::vector<float> heap;
-          for (int64_t g = 0; g < groups; ++g) {
-            if (static_cast<int64_t>(heap.size()) == k && !(group[g] < heap.front())) continue;
-            for (int64_t j = g * kGroup; j < std::min((g + 1) * kGroup, n_); ++j) {
+          b.each_group(r, [&](float least, const float* estimates, int64_t first) {
+            if (static_cast<int64_t>(heap.size()) == k && !(least < heap.front())) return;
+            for (int64_t j = first; j < std::min(first + kGroup, n_); ++j) {
+              const float estimate = estimates[j - first];
               if (j == skip) continue;
               if (static_cast<int64_t>(heap.size()) < k) {
-                heap.push_back(row[j]);
+                heap.push_back(estimate);
                 std::push_heap(heap.begin(), heap.end());
-              } else if (row[j] < heap.front()) {
+              } else if (estimate < heap.front()) {
                 std::pop_heap(heap.begin(), heap.end());
-                heap.back() = row[j];
+                heap.back() = estimate;
                 std::push_heap(heap.begin(), heap.end());
               }
             }
-          }
+          });
           const auto most = static_cast<float>(heap.front() + 2 * b.bounds[r]);
           std::vector<Neighbor> found;
-          for (int64_t g = 0; g < groups; ++g) {
-            if (group[g] > most) continue;
-            for (int64_t j = g * kGroup; j < std::min((g + 1) * kGroup, n_); ++j)
-              if (j != skip && row[j] <= most)
+          b.each_group(r, [&](float least, const float* estimates, int64_t first) {
+            if (least > most) return;
+            for (int64_t j = first; j < std::min(first + kGroup, n_); ++j)
+              if (j != skip && estimates[j - first] <= most)
                 found.push_back({distance_.reduced(q + i * d_, values + j * d_, d_), j});
-          }
+          });
           keep(i, found);
         });
       }
@@ -323,21 +349,17 @@ std::vector<std::vector<Neighbor>> NeighborIndex::within(const Tensor& given, do
       for (int64_t begin = 0; begin < count; begin += screen.rows()) {
         const int64_t rows = std::min(screen.rows(), count - begin);
         const auto b = screen.block(slice(queries, 0, Slice{begin, begin + rows}));
-        const int64_t groups = b.groups.size(1);
-        const float* estimates = b.estimates.data<float>().data();
-        const float* least = b.groups.data<float>().data();
         parallel_for(rows, [&](int64_t r) {
           const int64_t i = begin + r;
-          const float* row = estimates + r * groups * kGroup;
           const double limit = most - b.squares[r] + b.bounds[r];
-          for (int64_t g = 0; g < groups; ++g) {
-            if (least[r * groups + g] > limit) continue;
-            for (int64_t j = g * kGroup; j < std::min((g + 1) * kGroup, n_); ++j) {
-              if (row[j] > limit || (self && j == i)) continue;
+          b.each_group(r, [&](float least, const float* estimates, int64_t first) {
+            if (least > limit) return;
+            for (int64_t j = first; j < std::min(first + kGroup, n_); ++j) {
+              if (estimates[j - first] > limit || (self && j == i)) continue;
               const double d = distance_.reduced(q + i * d_, values + j * d_, d_);
               if (d <= most) all[i].push_back({d, j});
             }
-          }
+          });
         });
       }
       return all;

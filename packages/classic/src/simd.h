@@ -40,8 +40,12 @@ GLIA_INLINE auto total(const V& v) {
   return lanes[0];
 }
 
+// Sum of (a[i] - b[i])^2, in f64.
+double squared_distance(const double* a, const double* b, int64_t n);
+double squared_distance(const float* a, const float* b, int64_t n);
 // Sum of a[i] b[i], and to[i] += factor x[i].
 double dot(const double* a, const double* b, int64_t n);
 void add(double* to, double factor, const double* x, int64_t n);
+void add(double* to, double factor, const float* x, int64_t n);
 
 }  // namespace glia::classic::simd

@@ -203,6 +203,7 @@ class BarnesHut : public Forces {
     parallel_for((n_ + kRows - 1) / kRows, [&](int64_t block) {
       for (int64_t i = block * kRows; i < std::min(n_, (block + 1) * kRows); ++i)
         for (int64_t e = p_.starts[i]; e < p_.starts[i + 1]; ++e) {
+          if (p_.values[e] <= 0) continue;
           double squares = 0;
           for (int c = 0; c < D; ++c) {
             const double apart = y[i * D + c] - y[int64_t{p_.columns[e]} * D + c];

@@ -1,19 +1,31 @@
 // Any estimator by its name, for the Python programs beside this: estimator NAME[:PART]
-// [OPTION=VALUE...] IN.npz OUT.npz. In: x, and where they are needed y, sample_weight and new; out:
-// its state, and what it says of `new`. PART is the estimator of one that is made of another.
+// [OPTION=VALUE...] IN.npz OUT.npz. In: x, and where they are needed y, sample_weight, new, back
+// (for inverse_transform) and init (where a map begins); out: its state, what it says of `new`, and
+// how far its map can be trusted. PART is the estimator of one that is made of another.
 #include <iostream>
 #include <map>
 
 #include "glia/classic/estimator.h"
+#include "glia/classic/manifold.h"
 #include "glia/io.h"
 
 using namespace glia;
+
+// The same with places to begin at, if it is such a map.
+template <class T>
+void begin_at(std::unique_ptr<classic::Estimator>& estimator, const Tensor& init) {
+  const auto* map = dynamic_cast<const T*>(estimator.get());
+  if (!map) return;
+  auto options = map->options();
+  options.init_embedding = init;
+  estimator = std::make_unique<T>(options);
+}
 
 int main(int argc, char** argv) try {
   if (argc < 4) return 2;
   const std::string name = argv[1];
   const size_t colon = std::min(name.find(':'), name.size());
-  const auto estimator = classic::make_estimator(name.substr(0, colon));
+  auto estimator = classic::make_estimator(name.substr(0, colon));
   if (colon < name.size()) {
     classic::NamedEstimators parts;
     parts.emplace_back("estimator", classic::make_estimator(name.substr(colon + 1)));
@@ -29,6 +41,11 @@ int main(int argc, char** argv) try {
   }
   std::map<std::string, Tensor> in;
   for (const auto& [name, value] : io::read_npz(argv[argc - 2])) in[name] = value;
+  if (const Tensor init = in["init"]; init.defined()) {
+    begin_at<classic::TSNE>(estimator, init);
+    begin_at<classic::UMAP>(estimator, init);
+    begin_at<classic::MDS>(estimator, init);
+  }
   estimator->fit(in.at("x"), in["y"], in["sample_weight"]);
   StateDict out = estimator->state_dict();
   const auto add = [&](const char* name, auto&& call) {
@@ -38,6 +55,13 @@ int main(int argc, char** argv) try {
       if (std::string(error.what()).find(" has no ") == std::string::npos) throw;
     }
   };
+  if (const auto* map = dynamic_cast<const classic::Embedding*>(estimator.get())) {
+    const Tensor trust = tensor(classic::trustworthiness(in.at("x"), map->embedding));
+    out.emplace_back("trustworthiness", trust);
+    if (std::string(argv[1]) == "Isomap") out.emplace_back("embedding", map->embedding);
+  }
+  if (const Tensor y = in["back"]; y.defined())
+    add("inverse_transform", [&] { return estimator->inverse_transform(y); });
   if (const Tensor x = in["new"]; x.defined()) {
     add("predict", [&] { return estimator->predict(x); });
     add("predict_proba", [&] { return estimator->predict_proba(x); });
