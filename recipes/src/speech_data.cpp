@@ -21,6 +21,7 @@ using data::Random;
 constexpr int64_t kShortest = 3, kLongest = 7;  // of strings in the test; in training from 1 on
 constexpr double kMostGap = 0.1;                // seconds between their words
 constexpr double kLeastSeconds = 0.05;
+constexpr double kMostWarp = 0.12, kMostTilt = 0.7;  // of what is changed by chance
 
 // A waveform cut or filled up with silence to `length` samples, which begin at `offset` of it.
 std::vector<float> placed(std::span<const float> x, int64_t length, int64_t offset) {
@@ -36,7 +37,7 @@ std::vector<float> placed(std::span<const float> x, int64_t length, int64_t offs
 Tensor changed(Random& random, const Tensor& samples, double most) {
   const double factor = std::round(100 * (1 + most * (2 * random.uniform() - 1))) / 100;
   const Tensor x = factor == 1 ? samples : audio::speed(samples, factor);
-  return audio::RandomNoise{.snr = {15, 45}, .p = 0.5}(random, x);
+  return audio::RandomNoise{.snr = {8, 45}, .p = 0.5}(random, x);
 }
 
 std::vector<std::string> units_of(const std::string& text, const std::string& unit) {
@@ -139,15 +140,31 @@ class Drawer {
     return out;
   }
 
-  // What another room and microphone do, then bands of frequencies and times that are not heard.
+  // Each frame's frequencies stretched, as by a longer or shorter vocal tract (Jaitly & Hinton 2013).
+  static void warp(float* x, int64_t rows, int64_t width, double factor) {
+    std::vector<float> row(static_cast<size_t>(width));
+    for (int64_t t = 0; t < rows; ++t) {
+      std::copy_n(x + t * width, width, row.begin());
+      for (int64_t f = 0; f < width; ++f) {
+        const double at = std::min(static_cast<double>(f) * factor, static_cast<double>(width - 1));
+        const auto below = std::min(static_cast<int64_t>(at), width - 2);
+        const auto part = static_cast<float>(at - static_cast<double>(below));
+        x[t * width + f] = (1 - part) * row[below] + part * row[below + 1];
+      }
+    }
+  }
+
+  // What another voice, room and microphone do, then bands of frequencies and times that are not
+  // heard.
   Tensor masked(Random& random, const Tensor& features, const std::vector<int64_t>& frames) const {
     const auto in = features.data<float>();
     std::vector<float> x(in.begin(), in.end());
     const int64_t rows = features.size(1), width = features.size(2);
     for (size_t n = 0; n < frames.size(); ++n) {
       float* one = x.data() + static_cast<int64_t>(n) * rows * width;
+      warp(one, rows, width, 1 + kMostWarp * (2 * random.uniform() - 1));
       double tilt[3];
-      for (double& a : tilt) a = 0.15 * (random.uniform() + random.uniform() - 1);
+      for (double& a : tilt) a = kMostTilt * (random.uniform() + random.uniform() - 1);
       for (int64_t f = 0; f < width; ++f) {
         const double at = std::numbers::pi * static_cast<double>(f) / static_cast<double>(width);
         const auto more =

@@ -29,7 +29,7 @@ EncoderOptions checked(const EncoderOptions& o) {
   if (!known) throw ValueError("SpeechEncoder: there is no network '" + o.kind + "'");
   if (o.stride != 1 && o.stride != 2 && o.stride != 4)
     throw ValueError("SpeechEncoder: a stride of " + std::to_string(o.stride));
-  if (o.width < 1 || o.layers < 1 || o.kernel < 1 || o.kernel % 2 == 0)
+  if (o.width < 1 || o.layers < 1 || o.channels < 1 || o.kernel < 1 || o.kernel % 2 == 0)
     throw ValueError("SpeechEncoder: a width of " + std::to_string(o.width) + ", " +
                      std::to_string(o.layers) + " layers, a kernel of " + std::to_string(o.kernel));
   return o;
@@ -167,12 +167,17 @@ Tensor ConformerLayer::operator()(const Tensor& x, const Tensor& there, Where wh
 }
 
 SpeechEncoder::SpeechEncoder(int64_t features, const EncoderOptions& its_options)
-    : options(checked(its_options)), dropout(options.dropout) {
+    : options(checked(its_options)),
+      linear(options.channels * ((features + 3) / 4), options.width),
+      dropout(options.dropout) {
   const EncoderOptions& o = options;
-  for (int64_t i = 0; i < (o.stride == 4 ? 2 : 1); ++i)
-    thinning.emplace_back(
-        i == 0 ? features : o.width, o.width,
-        nn::Conv1dOptions{.kernel = 3, .stride = std::min<int64_t>(o.stride, 2), .padding = 1});
+  for (int64_t i = 0; i < 2; ++i) {
+    const int64_t stride = o.stride > 2 * i + 1 ? 2 : 1;
+    convs.emplace_back(
+        i == 0 ? 1 : o.channels, o.channels,
+        nn::ConvOptions{.kernel = 3, .stride = nn::Size2d(stride, 2), .padding = 1, .bias = false});
+    norms.emplace_back(o.channels);
+  }
   const nn::RecurrentOptions recurrent{.num_layers = o.layers,
                                        .batch_first = true,
                                        .dropout = o.layers > 1 ? o.dropout : 0,
@@ -190,15 +195,16 @@ int64_t SpeechEncoder::size() const {
 
 Encoded SpeechEncoder::operator()(const Tensor& x, const Tensor& lengths, Where where) const {
   check_features("SpeechEncoder", x, where);
-  Encoded y{x, lengths};
-  for (const nn::Conv1d& conv : thinning) {
+  Encoded y{unsqueeze(x, -1), lengths};
+  for (size_t i = 0; i < convs.size(); ++i) {
     // What lies behind the end of an utterance is not heard by its last frames.
-    const Tensor there = unsqueeze(cast(frames_there(y.lengths, y.states.size(1)), x.dtype()), -1);
-    y.states = relu(conv(y.states * there, where));
-    const int64_t stride = conv.options.stride;
+    const Tensor there = frames_there(y.lengths, y.states.size(1));
+    const Tensor heard = y.states * reshape(cast(there, x.dtype()), {x.size(0), -1, 1, 1});
+    y.states = relu(norms[i](convs[i](heard, where), where));
+    const int64_t stride = convs[i].options.stride.first;
     y.lengths = floor_divide(y.lengths + (stride - 1), stride);
   }
-  y.states = dropout(y.states);
+  y.states = dropout(linear(flatten(y.states, 2), where));
   if (lstm) y.states = (*lstm)(y.states, {}, {}, y.lengths, where).out;
   if (gru) y.states = (*gru)(y.states, {}, y.lengths, where).out;
   if (rnn) y.states = (*rnn)(y.states, {}, y.lengths, where).out;

@@ -77,7 +77,8 @@ struct EncoderOptions {
   std::string kind = "bilstm";  // "rnn", "gru" and "lstm" hear no later frames; or "conformer"
   int64_t width = 96;           // features of each state, of a bilstm to each side
   int64_t layers = 2;
-  int64_t stride = 4;              // frames to a state: 1, 2 or 4
+  int64_t stride = 4;    // frames to a state: 1, 2 or 4
+  int64_t channels = 24;  // of the convolutions in front
   int64_t heads = 4, kernel = 15;  // of a conformer
   double dropout = 0.1;
 };
@@ -117,20 +118,23 @@ struct ConformerLayer : nn::Module {
               depthwise_norm, pointwise2, feed_forward2, norm, dropout)
 };
 
-// Convolutions that thin out the frames, then recurrent layers or those of a conformer.
+// Two convolutions over frames and frequencies, which thin out both, a linear layer, then recurrent
+// layers or those of a conformer.
 struct SpeechEncoder : nn::Module {
   SpeechEncoder(int64_t features, const EncoderOptions& options = {});
   Encoded operator()(const Tensor& x, const Tensor& lengths, Where where = Where::current()) const;
   int64_t size() const;  // D
 
   EncoderOptions options;
-  std::vector<nn::Conv1d> thinning;
+  std::vector<nn::Conv2d> convs;
+  std::vector<nn::BatchNorm2d> norms;
+  nn::Linear linear;
   nn::Dropout dropout;
   std::optional<nn::LSTM> lstm;
   std::optional<nn::GRU> gru;
   std::optional<nn::RNN> rnn;
   std::vector<ConformerLayer> conformer;
-  GLIA_FIELDS(thinning, dropout, lstm, gru, rnn, conformer)
+  GLIA_FIELDS(convs, norms, linear, dropout, lstm, gru, rnn, conformer)
 };
 
 // An encoder, and a class for each state: log-probabilities (N, T', classes) for ctc_loss(), class
