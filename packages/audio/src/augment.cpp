@@ -43,27 +43,35 @@ Tensor by_row(const Tensor& x, F&& f) {
 }
 
 // The filters of a change of rate from `from` to `to`, which have no common divisor: `to` of them,
-// each of 2 width + from weights.
+// each of up to 2 width + from weights, of which only those within the window are kept.
+struct Filter {
+  int64_t first = 0;  // which of them comes first
+  std::vector<double> weights = {};
+};
 struct Filters {
-  int64_t width = 0, length = 0;
-  std::vector<double> weights;
+  int64_t width = 0;
+  std::vector<Filter> phases = {};
 };
 Filters filters(int64_t from, int64_t to, const ResampleOptions& o) {
   const double cut = static_cast<double>(std::min(from, to)) * o.rolloff;
   const auto crossings = static_cast<double>(o.lowpass_filter_width);
   Filters out;
   out.width = static_cast<int64_t>(std::ceil(crossings * static_cast<double>(from) / cut));
-  out.length = 2 * out.width + from;
-  for (int64_t phase = 0; phase < to; ++phase)
-    for (int64_t i = 0; i < out.length; ++i) {
+  for (int64_t phase = 0; phase < to; ++phase) {
+    Filter filter;
+    for (int64_t i = 0; i < 2 * out.width + from; ++i) {
       const double time = static_cast<double>(i - out.width) / static_cast<double>(from) -
                           static_cast<double>(phase) / static_cast<double>(to);
-      const double t = std::clamp(time * cut, -crossings, crossings);
+      const double t = time * cut;
+      if (std::abs(t) >= crossings) continue;  // in one piece: before and behind the window
       const double window = std::cos(t * std::numbers::pi / crossings / 2);
       const double angle = t * std::numbers::pi;
       const double sinc = angle == 0 ? 1 : std::sin(angle) / angle;
-      out.weights.push_back(sinc * window * window * cut / static_cast<double>(from));
+      if (filter.weights.empty()) filter.first = i;
+      filter.weights.push_back(sinc * window * window * cut / static_cast<double>(from));
     }
+    out.phases.push_back(std::move(filter));
+  }
   return out;
 }
 
@@ -132,11 +140,12 @@ Tensor resample(const Tensor& waveform, int64_t orig_freq, int64_t new_freq,
     const int64_t row = piece / pieces, first = piece % pieces * kTogether;
     const float* x = in.data() + row * length;
     for (int64_t i = first; i < std::min(out_length, first + kTogether); ++i) {
-      const int64_t start = i / to * from - f.width;
-      const double* weights = f.weights.data() + i % to * f.length;
+      const Filter& filter = f.phases[i % to];
+      const int64_t start = i / to * from - f.width + filter.first;
+      const int64_t end = std::min(static_cast<int64_t>(filter.weights.size()), length - start);
       double sum = 0;
-      for (int64_t k = std::max<int64_t>(0, -start); k < std::min(f.length, length - start); ++k)
-        sum += weights[k] * x[start + k];
+      for (int64_t k = std::max<int64_t>(0, -start); k < end; ++k)
+        sum += filter.weights[k] * x[start + k];
       out[row * out_length + i] = static_cast<float>(sum);
     }
   });
