@@ -8,7 +8,7 @@
 #include "glia/math/summation.h"
 #include "glia/nn.h"
 #include "glia/optim.h"
-#include "glia/random.h"
+#include "math/own_random.h"
 #include "math/samples.h"
 
 namespace glia::information {
@@ -22,18 +22,6 @@ struct Critic : nn::Module {
     return squeeze(out(relu(second(relu(first(concat({x, y}, 1)))))), 1);
   }
   GLIA_FIELDS(first, second, out)
-};
-
-// Puts the thread's stream of random numbers back.
-class OwnRandom {
- public:
-  explicit OwnRandom(uint64_t seed) : before_(random_state()) { manual_seed(seed); }
-  ~OwnRandom() { set_random_state(before_); }
-  OwnRandom(const OwnRandom&) = delete;
-  OwnRandom& operator=(const OwnRandom&) = delete;
-
- private:
-  RandomState before_;
 };
 
 // Columns of mean 0 and variance 1, f32: mutual information does not depend on that.
