@@ -20,6 +20,18 @@ typedef float Vector __attribute__((vector_size(64)));
 #define GLIA_CLONES
 #endif
 
+// The sum of the lanes, by halves.
+#define GLIA_LANE_SUM(v, out)                                                                  \
+  do {                                                                                         \
+    typedef float Half __attribute__((vector_size(32)));                                       \
+    typedef float Quarter __attribute__((vector_size(16)));                                    \
+    const Half h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +                     \
+                   __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);                \
+    const Quarter q =                                                                          \
+        __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7); \
+    (out) = (q[0] + q[2]) + (q[1] + q[3]);                                                     \
+  } while (false)
+
 constexpr float kEdge = 6;
 constexpr int kTable = 4096;
 struct Table {
@@ -78,11 +90,9 @@ GLIA_CLONES double regress(const Regression& r) {
         x += in[k] * a[k];
         y += in[k] * b[k];
       }
-      float sums[2] = {0, 0};
-      for (int l = 0; l < kLanes; ++l) {
-        sums[0] += x[l];
-        sums[1] += y[l];
-      }
+      float sums[2];
+      GLIA_LANE_SUM(x, sums[0]);
+      GLIA_LANE_SUM(y, sums[1]);
       for (int t = 0; t < 1 + two; ++t) {
         const float label = o + t < r.ones ? 1.0f : 0.0f;
         slopes[o + t] = (label - kSigmoid.value[place(sums[t])]) * r.rate;
@@ -119,13 +129,31 @@ GLIA_CLONES void add_scaled(float* y, const float* x, float a, int64_t stride) {
   for (int64_t k = 0; k < stride / kLanes; ++k) to[k] += from[k] * a;
 }
 
+GLIA_CLONES void sum_of(const float* const* rows, int count, float a, float* y, int64_t stride) {
+  auto* to = reinterpret_cast<Vector*>(y);
+  for (int64_t k = 0; k < stride / kLanes; ++k) {
+    Vector sum = reinterpret_cast<const Vector*>(rows[0])[k];
+    for (int i = 1; i < count; ++i) sum += reinterpret_cast<const Vector*>(rows[i])[k];
+    to[k] = sum * a;
+  }
+}
+
+GLIA_CLONES void add_to_all(float* const* rows, int count, const float* x, float a,
+                            int64_t stride) {
+  const auto* from = reinterpret_cast<const Vector*>(x);
+  for (int64_t k = 0; k < stride / kLanes; ++k) {
+    const Vector v = from[k] * a;
+    for (int i = 0; i < count; ++i) reinterpret_cast<Vector*>(rows[i])[k] += v;
+  }
+}
+
 GLIA_CLONES float dot_of(const float* x, const float* y, int64_t stride) {
   const auto* a = reinterpret_cast<const Vector*>(x);
   const auto* b = reinterpret_cast<const Vector*>(y);
   Vector sum = a[0] * b[0];
   for (int64_t k = 1; k < stride / kLanes; ++k) sum += a[k] * b[k];
-  float out = 0;
-  for (int l = 0; l < kLanes; ++l) out += sum[l];
+  float out;
+  GLIA_LANE_SUM(sum, out);
   return out;
 }
 

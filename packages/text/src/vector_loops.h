@@ -30,17 +30,15 @@ class Rows {
 float sigmoid(float x);
 float log_sigmoid(float x);
 
-// One step of logistic regressions of each of `ins` inputs against each of `outs` outputs: where
-// label is 1 for output `positives[i]` of input i (or of every output below `ones`, if that is not
-// null) and 0 for others. Outputs are changed by inputs as they were, and the sum of what each
-// input is changed by is added to `changes` (as many rows, of zeros), not to the input. Returns the
-// sum of losses.
+// A step of logistic regression of each input against each output, whose label is 1 for the first
+// `ones` of them and 0 for the rest. Outputs are changed; what an input is to be changed by is
+// added to its row of `changes`. Returns the sum of losses. At most 64 outputs.
 struct Regression {
   const float* const* ins;
   int ins_count;
   float* const* outs;
   int outs_count;
-  int ones;  // the first so many outputs have label 1, the rest 0
+  int ones;
   float rate;
   float* const* changes;
   int64_t stride;
@@ -49,6 +47,9 @@ double regress(const Regression& r);
 
 // y += a x
 void add_scaled(float* y, const float* x, float a, int64_t stride);
+// y = a times the sum of `count` rows, one at least; and rows += a x, of which one may come twice.
+void sum_of(const float* const* rows, int count, float a, float* y, int64_t stride);
+void add_to_all(float* const* rows, int count, const float* x, float a, int64_t stride);
 float dot_of(const float* x, const float* y, int64_t stride);
 
 }  // namespace glia::text

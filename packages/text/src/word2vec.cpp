@@ -27,21 +27,44 @@ class Draws {
   uint64_t state_;
 };
 
-// Words by how often they are drawn against others.
-std::vector<int32_t> drawing_table(const std::vector<int64_t>& counts, double exponent) {
-  constexpr size_t kSize = 1 << 20;
-  double total = 0;
-  for (const int64_t c : counts) total += std::pow(static_cast<double>(c), exponent);
-  std::vector<int32_t> out(kSize);
-  size_t word = 0;
-  double reached = std::pow(static_cast<double>(counts[0]), exponent) / total;
-  for (size_t i = 0; i < kSize; ++i) {
-    out[i] = static_cast<int32_t>(word);
-    while (static_cast<double>(i + 1) / kSize > reached && word + 1 < counts.size())
-      reached += std::pow(static_cast<double>(counts[++word]), exponent) / total;
+// Draws words by weight in two steps (Walker 1977): a place, and its word or another.
+class Lottery {
+ public:
+  Lottery(const std::vector<int64_t>& counts, double exponent) : places_(counts.size()) {
+    double total = 0;
+    std::vector<double> share;
+    for (const int64_t c : counts) {
+      share.push_back(std::pow(static_cast<double>(c), exponent));
+      total += share.back();
+    }
+    std::vector<int32_t> poor, rich;
+    for (size_t i = 0; i < share.size(); ++i) {
+      share[i] *= static_cast<double>(share.size()) / total;
+      places_[i] = {1, static_cast<int32_t>(i)};
+      (share[i] < 1 ? poor : rich).push_back(static_cast<int32_t>(i));
+    }
+    while (!poor.empty() && !rich.empty()) {
+      const auto low = static_cast<size_t>(poor.back()), high = static_cast<size_t>(rich.back());
+      poor.pop_back();
+      places_[low] = {static_cast<float>(share[low]), static_cast<int32_t>(high)};
+      share[high] -= 1 - share[low];
+      if (share[high] < 1) {
+        rich.pop_back();
+        poor.push_back(static_cast<int32_t>(high));
+      }
+    }
   }
-  return out;
-}
+  int32_t draw(Draws* draws) const {
+    const uint64_t bits = draws->next();
+    const auto place = static_cast<size_t>((bits >> 32) * places_.size() >> 32);
+    const auto& [own, other] = places_[place];
+    return static_cast<float>(bits & 0xFFFFFF) * 0x1p-24f < own ? static_cast<int32_t>(place)
+                                                                : other;
+  }
+
+ private:
+  std::vector<std::pair<float, int32_t>> places_;
+};
 
 void check(const Word2VecOptions& o) {
   const auto require = [](bool good, const std::string& what) {
@@ -74,7 +97,7 @@ class Trainer {
     const float half = 0.5f / static_cast<float>(o.vector_size);
     for (int64_t i = 0; i < in_.count(); ++i)
       for (int64_t k = 0; k < o.vector_size; ++k) in_[i][k] = (draws_.uniform() * 2 - 1) * half;
-    if (o.negative > 0) table_ = drawing_table(counts_.counts, o.ns_exponent);
+    if (o.negative > 0) lottery_.emplace(counts_.counts, o.ns_exponent);
     if (o.hs) codes_ = huffman_codes(counts_.counts);
     for (int64_t w = 0; w < words(); ++w) {
       const double share =
@@ -125,7 +148,7 @@ class Trainer {
   }
 
  private:
-  static constexpr int kMostContexts = 64;
+  static constexpr int kMostContexts = 64, kMostOutputs = 64;
 
   int64_t words() const { return static_cast<int64_t>(counts_.words.size()); }
 
@@ -142,40 +165,39 @@ class Trainer {
     for (const int32_t row : parts_[static_cast<size_t>(word)])
       add_scaled(in_[row], by, scale, in_.stride());
   }
-  // Adds the words that are drawn against `target`, which is left out.
-  int draw(int32_t target, float** outs, int count) {
-    for (int64_t k = 0; k < o_.negative; ++k) {
-      const int32_t word = table_[draws_.below(static_cast<uint32_t>(table_.size()))];
-      if (word == target) continue;
-      outs[count++] = out_[word];
-    }
-    return count;
-  }
-
-  // `ins` inputs predict one word each way that is asked for.
-  void predict(int32_t target, const float* const* ins, int count, float* const* changes) {
-    Regression r{ins, count, nullptr, 0, 0, rate_, changes, in_.stride()};
-    float* outs[64];
+  // What a word is predicted by: its own output and those that are drawn against it, or the
+  // branches to it. They are on their way to the cache when this returns.
+  struct Outputs {
+    float* drawn[kMostOutputs];
+    float* branches[kMostOutputs];
+    int drawn_count = 0, branch_count = 0, ones = 0;
+  };
+  void prepare(int32_t target, Outputs* outs) {
+    outs->drawn_count = outs->branch_count = 0;
     if (o_.negative > 0) {
-      outs[0] = out_[target];
-      r.outs = outs;
-      r.outs_count = draw(target, outs, 1);
-      r.ones = 1;
-      loss_ += regress(r);
-    }
-    if (o_.hs) {
-      // Branches to the first child have label 1: those first.
-      const HuffmanCode& code = codes_[static_cast<size_t>(target)];
-      int n = 0;
-      for (const bool bit : {false, true}) {
-        for (size_t i = 0; i < code.points.size() && n < 64; ++i)
-          if (code.bits[i] == bit) outs[n++] = inner_[code.points[i]];
-        if (!bit) r.ones = n;
+      outs->drawn[outs->drawn_count++] = out_[target];
+      for (int64_t k = 0; k < o_.negative; ++k) {
+        const int32_t word = lottery_->draw(&draws_);
+        if (word != target) outs->drawn[outs->drawn_count++] = out_[word];
       }
-      r.outs = outs;
-      r.outs_count = n;
-      loss_ += regress(r);
+      for (int i = 0; i < outs->drawn_count; ++i)
+        for (int64_t k = 0; k < out_.stride(); k += 32) __builtin_prefetch(outs->drawn[i] + k, 1);
     }
+    if (!o_.hs) return;
+    // Branches to the first child have label 1.
+    const HuffmanCode& code = codes_[static_cast<size_t>(target)];
+    for (const bool bit : {false, true}) {
+      for (size_t i = 0; i < code.points.size() && outs->branch_count < kMostOutputs; ++i)
+        if (code.bits[i] == bit) outs->branches[outs->branch_count++] = inner_[code.points[i]];
+      if (!bit) outs->ones = outs->branch_count;
+    }
+  }
+  void predict(const Outputs& outs, const float* const* ins, int count, float* const* changes) {
+    if (outs.drawn_count > 0)
+      loss_ += regress({ins, count, outs.drawn, outs.drawn_count, 1, rate_, changes, in_.stride()});
+    if (outs.branch_count > 0)
+      loss_ += regress(
+          {ins, count, outs.branches, outs.branch_count, outs.ones, rate_, changes, in_.stride()});
     predictions_ += count;
   }
 
@@ -185,11 +207,13 @@ class Trainer {
     const float* ins[kMostContexts];
     float* changes[kMostContexts];
     int32_t from[kMostContexts];
+    Outputs outs;
     for (int64_t i = 0; i < size; ++i) {
       const int64_t reach = 1 + draws_.below(static_cast<uint32_t>(o_.window));
       const int64_t end = std::min(size, i + reach + 1);
       for (int64_t j = std::max<int64_t>(0, i - reach); j < end;) {
         int count = 0;
+        prepare(kept_[i], &outs);
         for (; j < end && count < kMostContexts; ++j) {
           if (j == i) continue;
           from[count] = kept_[j];
@@ -202,7 +226,7 @@ class Trainer {
           std::fill_n(changes_[count], in_.stride(), 0.0f);
           ++count;
         }
-        predict(kept_[i], ins, count, changes);
+        predict(outs, ins, count, changes);
         for (int c = 0; c < count; ++c) change(from[c], changes_[c], 1);
       }
     }
@@ -212,28 +236,33 @@ class Trainer {
   void bag() {
     const auto size = static_cast<int64_t>(kept_.size());
     float* const h = means_[0];
-    float* const own = means_[1];
+    const float* const ins[1] = {h};
+    float* const changes[1] = {changes_[0]};
+    std::vector<float*> rows;
+    Outputs outs;
     for (int64_t i = 0; i < size; ++i) {
       const int64_t reach = 1 + draws_.below(static_cast<uint32_t>(o_.window));
       const int64_t begin = std::max<int64_t>(0, i - reach), end = std::min(size, i + reach + 1);
       if (end - begin < 2) continue;
-      std::fill_n(h, in_.stride(), 0.0f);
-      const float scale = o_.cbow_mean ? 1 / static_cast<float>(end - begin - 1) : 1;
+      prepare(kept_[i], &outs);
+      rows.clear();
+      const auto words_around = static_cast<float>(end - begin - 1);
       for (int64_t j = begin; j < end; ++j) {
         if (j == i) continue;
-        const float* x = in_[kept_[j]];
-        if (o_.bucket > 0) {
-          mean_of(kept_[j], own);
-          x = own;
-        }
-        add_scaled(h, x, scale, in_.stride());
+        if (o_.bucket == 0)
+          rows.push_back(in_[kept_[j]]);
+        else
+          for (const int32_t row : parts_[static_cast<size_t>(kept_[j])]) rows.push_back(in_[row]);
       }
+      const auto count = static_cast<int>(rows.size());
+      // fastText's mean is that of all parts of all words.
+      const float scale = !o_.cbow_mean   ? 1
+                          : o_.bucket > 0 ? 1 / static_cast<float>(count)
+                                          : 1 / words_around;
+      sum_of(rows.data(), count, scale, h, in_.stride());
       std::fill_n(changes_[0], in_.stride(), 0.0f);
-      float* const changes[1] = {changes_[0]};
-      const float* const ins[1] = {h};
-      predict(kept_[i], ins, 1, changes);
-      for (int64_t j = begin; j < end; ++j)
-        if (j != i) change(kept_[j], changes_[0], scale);
+      predict(outs, ins, 1, changes);
+      add_to_all(rows.data(), count, changes_[0], scale, in_.stride());
     }
   }
 
@@ -241,7 +270,8 @@ class Trainer {
   const WordCounts counts_;
   Draws draws_;
   Rows in_, out_, inner_, changes_, means_;
-  std::vector<int32_t> table_, kept_;
+  std::optional<Lottery> lottery_;
+  std::vector<int32_t> kept_;
   std::vector<HuffmanCode> codes_;
   std::vector<float> keep_;
   std::vector<std::vector<int32_t>> parts_;
