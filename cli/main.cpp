@@ -10,6 +10,7 @@
 
 #include "cli/chat.h"
 #include "cli/data.h"
+#include "cli/describe.h"
 #include "cli/fit.h"
 #include "cli/help.h"
 #include "cli/listen.h"
@@ -118,6 +119,9 @@ int run(std::vector<std::string> words) {
   add_fit(app, session);
   add_listen(app, session);
   add_data(app, session);
+#ifdef GLIA_VISION
+  add_describe(app, session);
+#endif
 #ifdef GLIA_MATH
   add_math(app, session);
 #endif

@@ -29,22 +29,26 @@ struct ImageSettings : TrainingSettings {
       "class, or with folders train and test that have these.",
       data_sets(kTask, "FOLDER"));
     f(model, "model", "cnn",
-      "A perceptron with layers of 256, 128 and 64, a convolutional network, or ResNet-20.",
-      {{"mlp", "cnn", "resnet20"}});
+      "A perceptron with layers of 256, 128 and 64, a small convolutional network, ResNet-20, or a "
+      "network of `glia describe`, most of which want pictures of 64 and more.",
+      {{"mlp", "cnn", "resnet20"}, "NETWORK"});
     f(size, "size", 0,
       "Side of the square that pictures become; 0: that of the data set, 32 for a folder.",
       {0, 1024});
     f(test_share, "test-share", 0.2,
       "Part of each class for the test, if a folder has no folders train and test.", {0, 1});
-    const bool mlp = model == "mlp", resnet = model == "resnet20";
+    const bool mlp = model == "mlp", resnet = model.find("resnet") != std::string::npos;
     const int64_t passes = mlp ? 60 : resnet ? 40 : 12;
     f(epochs, "epochs", passes, "Passes over the training images.", {1, 100000});
     f(batch, "batch", 128, "Images in each step.", {2, 60000});
     f(lr, "lr",
-      mlp      ? 0.003
-      : resnet ? 0.2
-               : 0.005,
-      "Highest learning rate of the one-cycle schedule, of AdamW, or SGD for resnet20.", {0, 1000});
+      mlp              ? 0.003
+      : resnet         ? 0.2
+      : model == "cnn" ? 0.005
+                       : 0.001,
+      "Highest learning rate of the one-cycle schedule, of AdamW, or SGD for those of residual "
+      "blocks.",
+      {0, 1000});
     f(augment, "augment", "basic",
       "How training images are changed by chance: not at all, by --mirror and --shift, or besides "
       "by an erased box, RandAugment, or TrivialAugment.",
@@ -89,8 +93,9 @@ void train(Run& run, const ImageSettings& s) {
                       .augment(s.seed, augment)
                       .prefetch(kPrefetch);
   const vision::Classifier model = network(s, form);
-  const auto optimizer = one_cycle(*model.module, s.model == "resnet20" ? Rule::kSGD : Rule::kAdamW,
-                                   s.lr, s.epochs * training.size());
+  const auto optimizer = one_cycle(
+      *model.module, s.model.find("resnet") != std::string::npos ? Rule::kSGD : Rule::kAdamW, s.lr,
+      s.epochs * training.size());
   const auto outcome = [&](const data::Sample& batch) -> training::Outcome {
     const Tensor logits = model.logits(batch[0]);
     return {cross_entropy(logits, batch[1], {.label_smoothing = kLabelSmoothing}),

@@ -12,6 +12,10 @@
 
 namespace glia::recipes {
 
+double Verdict::accuracy() const {
+  return static_cast<double>(right) / static_cast<double>(std::max<int64_t>(samples, 1));
+}
+
 int64_t Verdict::samples_of(int64_t truth) const {
   const auto size = static_cast<int64_t>(classes.size());
   const auto row = confusion.begin() + truth * size;
@@ -28,11 +32,7 @@ Results Verdict::results(const std::string& unit) const {
   report::Table table{{{"class"}, {unit}, {"accuracy", true}}, {}};
   for (size_t k = 0; k < classes.size(); ++k)
     table.rows.push_back({classes[k], samples_of(k), accuracy_of(k)});
-  const double count = static_cast<double>(std::max<int64_t>(samples, 1));
-  return {{"accuracy", static_cast<double>(right) / count, true},
-          {"loss", loss},
-          {unit, samples},
-          {"classes", table}};
+  return {{"accuracy", accuracy(), true}, {"loss", loss}, {unit, samples}, {"classes", table}};
 }
 
 std::vector<report::Section> Verdict::sections(const Tensor& images) const {

@@ -25,6 +25,7 @@ struct Verdict {
   std::vector<int64_t> confusion;  // (truth, guess)
   std::vector<Mistake> mistakes;   // the worst first, 30 at most
 
+  double accuracy() const;
   int64_t samples_of(int64_t truth) const;
   double accuracy_of(int64_t truth) const;
   // Accuracy, loss, the number of `unit`, and a table of the classes.

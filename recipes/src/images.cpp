@@ -151,6 +151,8 @@ ImageForm ImageForm::of(const Saved& saved) {
   return form;
 }
 
+bool is_known_set(const std::string& name) { return known_set(name) != nullptr; }
+
 std::string ImageSource::name() const {
   if (known_set(data)) return data;
   const fs::path folder = fs::absolute(data).lexically_normal();

@@ -41,6 +41,8 @@ struct ImageSource {
   std::string name() const;   // of the set, or of the folder
   std::string title() const;  // as people call it
 };
+// Whether the catalogue has such a set of labelled samples.
+bool is_known_set(const std::string& name);
 // Both splits, and their form. A size of 0 is the set's own, or 32 for a folder.
 struct ImageSplits {
   LabelledImages train, test;

@@ -127,7 +127,7 @@ TEST_F(ImageClassification, FaultsOfFolders) {
   write_set("two", 4, false);
   io::write_file_atomic("two/left/100.jpg", "text");
   EXPECT_EQ(fault_of(kName, job("two", "run")),
-            "two/left/100.jpg: is neither a PNG nor a JPEG file");
+            "two/left/100.jpg: is no picture: neither PNG nor JPEG, WebP, TIFF, GIF or PPM");
   EXPECT_EQ(fault_of(kName, job("two", "run", {{"size", 4}})).find("two/left"), 0u);
   EXPECT_FALSE(fs::exists("run"));
 }

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "formats.h"
 #include "glia/data.h"
 #include "glia/error.h"
 #include "glia/io.h"
@@ -20,12 +21,6 @@ namespace glia::vision {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_picture(const fs::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-}
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
@@ -43,6 +38,15 @@ auto reading(const std::string& folder, F&& f) {
 }
 
 }  // namespace
+
+bool is_picture(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  for (const char* known :
+       {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+    if (extension == known) return true;
+  return false;
+}
 
 std::vector<std::string> list_images(const std::string& folder) {
   return reading(folder, [&] {
@@ -67,7 +71,7 @@ ImageFolder image_folder(const std::string& folder, const std::vector<std::strin
       if (at == out.classes.end())
         throw IoError(folder + "/" + name + ": is none of the classes that are known");
       const auto files = list_images(folder + "/" + name);
-      if (files.empty()) throw IoError(folder + "/" + name + ": holds no PNG or JPEG pictures");
+      if (files.empty()) throw IoError(folder + "/" + name + ": holds no pictures");
       out.files.insert(out.files.end(), files.begin(), files.end());
       out.labels.resize(out.files.size(), at - out.classes.begin());
     }
@@ -172,7 +176,7 @@ ImageArchive load_archive(const std::string& path, const LoadOptions& options,
         if (is_picture(name)) files[fs::path(name).lexically_normal().string()] = bytes;
       },
       kMostBytes);
-  if (files.empty()) throw IoError(path + ": holds no PNG or JPEG pictures");
+  if (files.empty()) throw IoError(path + ": holds no pictures");
   const auto class_of = [](const std::string& name) {
     return fs::path(name).parent_path().filename().string();
   };

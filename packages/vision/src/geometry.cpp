@@ -353,7 +353,8 @@ Annotated resized_crop(const Annotated& x, int64_t top, int64_t left, int64_t he
                        int64_t out_height, int64_t out_width, Where where) {
   check("resized_crop", x, where);
   Annotated out = x;
-  out.image = resized_crop(x.image, top, left, height, width, out_height, out_width, where);
+  out.image = resized_crop(x.image, top, left, height, width, out_height, out_width,
+                           Filter::kBilinear, where);
   const auto along = [](int64_t start, int64_t length, int64_t count, int64_t size) {
     return counted(count, [=](int64_t i) {
       return place(start + i * length / count, size, Padding::kConstant);

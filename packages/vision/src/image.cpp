@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "checks.h"
+#include "formats.h"
 #include "glia/error.h"
 #include "glia/io.h"
+#include "glia/ops.h"
 #include "jpeg.h"
 
 namespace glia::vision {
@@ -18,11 +20,41 @@ struct Taps {
   std::vector<float> weights;
 };
 
-// A triangle filter as wide as an output pixel, at least one source pixel, over `length` pixels
-// from `start` on. Outside of [0, size) there is nothing, but it counts.
-std::vector<Taps> filter(int64_t start, int64_t length, int64_t size, int64_t out) {
+double support_of(Filter filter) {
+  switch (filter) {
+    case Filter::kBox:
+      return 0.5;
+    case Filter::kBilinear:
+      return 1;
+    case Filter::kBicubic:
+      return 2;
+    case Filter::kLanczos:
+      return 3;
+  }
+  throw ValueError("resize: an unknown filter");
+}
+
+double weight_of(Filter filter, double x) {
+  const auto sinc = [](double v) { return v == 0 ? 1 : std::sin(M_PI * v) / (M_PI * v); };
+  const double d = std::abs(x);
+  switch (filter) {
+    case Filter::kBox:
+      return x > -0.5 && x <= 0.5 ? 1 : 0;
+    case Filter::kBilinear:
+      return std::max(0.0, 1 - d);
+    case Filter::kBicubic:  // Keys 1981, a = -0.5
+      return d < 1 ? (1.5 * d - 2.5) * d * d + 1 : d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
+    case Filter::kLanczos:
+      return d < 3 ? sinc(x) * sinc(x / 3) : 0;
+  }
+  return 0;
+}
+
+// A filter as wide as an output pixel, at least one source pixel, over `length` pixels from `start`
+// on. Outside of [0, size) there is nothing, but it counts.
+std::vector<Taps> filter(int64_t start, int64_t length, int64_t size, int64_t out, Filter kind) {
   const double scale = static_cast<double>(length) / static_cast<double>(out);
-  const double radius = std::max(1.0, scale);
+  const double wide = std::max(1.0, scale), radius = support_of(kind) * wide;
   std::vector<Taps> all(static_cast<size_t>(out));
   for (int64_t i = 0; i < out; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale - 0.5;
@@ -33,7 +65,7 @@ std::vector<Taps> filter(int64_t start, int64_t length, int64_t size, int64_t ou
     Taps& taps = all[i];
     taps.first = std::max<int64_t>(0, start + low);
     for (int64_t j = low; j <= high; ++j) {
-      const double weight = std::max(0.0, 1 - std::abs(static_cast<double>(j) - centre) / radius);
+      const double weight = weight_of(kind, (static_cast<double>(j) - centre) / wide);
       total += weight;
       if (start + j >= 0 && start + j < size) taps.weights.push_back(static_cast<float>(weight));
     }
@@ -48,10 +80,56 @@ Tensor read_image(const std::string& path, int64_t most_pixels) {
   return decode_image(io::read_file(path), most_pixels, path);
 }
 
+namespace {
+
+// Pictures of other formats than PNG and JPEG; false: it is none of these.
+bool decode_other(const PictureFile& file, Raster* raster) {
+  const std::string_view b = file.bytes;
+  if (b.starts_with("GIF87a") || b.starts_with("GIF89a"))
+    *raster = decode_gif(file);
+  else if (b.starts_with(std::string_view("II*\0", 4)) ||
+           b.starts_with(std::string_view("MM\0*", 4)))
+    *raster = decode_tiff(file);
+  else if (b.starts_with("RIFF") && b.substr(0, 12).ends_with("WEBP"))
+    *raster = decode_webp(file);
+  else if (b.size() > 2 && b[0] == 'P' && b[1] >= '1' && b[1] <= '6')
+    *raster = decode_pnm(file);
+  else
+    return false;
+  return true;
+}
+
+[[noreturn]] void fail_for_none(const std::string& name) {
+  throw IoError(name + ": is no picture: neither PNG nor JPEG, WebP, TIFF, GIF or PPM");
+}
+
+}  // namespace
+
 Tensor decode_image(std::string_view bytes, int64_t most_pixels, const std::string& name) {
   if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, most_pixels, name);
   if (bytes.starts_with("\x89PNG")) return io::decode_png(bytes, most_pixels, name);
-  throw IoError(name + ": is neither a PNG nor a JPEG file");
+  Raster raster;
+  if (!decode_other({bytes, most_pixels, name}, &raster)) fail_for_none(name);
+  std::vector<uint8_t> pixels;
+  pixels.reserve(raster.values.size());
+  for (const uint16_t v : raster.values)
+    pixels.push_back(static_cast<uint8_t>(raster.deep ? v >> 8 : v));
+  return from_vector(pixels, {raster.height, raster.width, raster.channels});
+}
+
+Tensor read_image_float(const std::string& path, int64_t most_pixels) {
+  const std::string bytes = io::read_file(path);
+  Raster raster;
+  const PictureFile file{bytes, most_pixels, path};
+  if (bytes.starts_with("\x89PNG"))
+    raster = decode_deep_png(file);
+  else if (!decode_other(file, &raster))
+    return cast(decode_image(bytes, most_pixels, path), kF32) / 255;
+  std::vector<float> pixels;
+  pixels.reserve(raster.values.size());
+  const float most = raster.deep ? 65535.0f : 255.0f;
+  for (const uint16_t v : raster.values) pixels.push_back(static_cast<float>(v) / most);
+  return from_vector(pixels, {raster.height, raster.width, raster.channels});
 }
 
 Tensor to_channels(const Tensor& image, int64_t channels, Where where) {
@@ -79,7 +157,7 @@ Tensor to_channels(const Tensor& image, int64_t channels, Where where) {
 }
 
 Tensor resized_crop(const Tensor& image, int64_t top, int64_t left, int64_t height, int64_t width,
-                    int64_t out_height, int64_t out_width, Where where) {
+                    int64_t out_height, int64_t out_width, Filter kind, Where where) {
   check_image("resized_crop", image, where);
   constexpr int64_t kMost = int64_t{1} << 31, kMostOut = int64_t{1} << 31;
   const auto inside = [&](int64_t v) { return v > -kMost && v < kMost; };
@@ -95,8 +173,8 @@ Tensor resized_crop(const Tensor& image, int64_t top, int64_t left, int64_t heig
                      where);
   const int64_t channels = image.size(2);
   const auto from = image.data<uint8_t>();
-  const std::vector<Taps> across = filter(left, width, image.size(1), out_width);
-  const std::vector<Taps> down = filter(top, height, image.size(0), out_height);
+  const std::vector<Taps> across = filter(left, width, image.size(1), out_width, kind);
+  const std::vector<Taps> down = filter(top, height, image.size(0), out_height, kind);
 
   // Rows first, of those source rows that are used; then columns.
   int64_t first = image.size(0), last = 0;
@@ -134,10 +212,12 @@ Tensor resized_crop(const Tensor& image, int64_t top, int64_t left, int64_t heig
   return from_vector(out, {out_height, out_width, channels});
 }
 
-Tensor resize(const Tensor& image, int64_t out_height, int64_t out_width, Where where) {
+Tensor resize(const Tensor& image, int64_t out_height, int64_t out_width, Filter kind,
+              Where where) {
   check_image("resize", image, where);
   if (image.size(0) == out_height && image.size(1) == out_width) return image;
-  return resized_crop(image, 0, 0, image.size(0), image.size(1), out_height, out_width, where);
+  return resized_crop(image, 0, 0, image.size(0), image.size(1), out_height, out_width, kind,
+                      where);
 }
 
 Tensor to_square(const Tensor& image, int64_t size, Square how, Where where) {
@@ -147,7 +227,8 @@ Tensor to_square(const Tensor& image, int64_t size, Square how, Where where) {
   const int64_t side = how == Square::kPad ? std::max(height, width) : std::min(height, width);
   // The same rounding for a picture that is cut and one that is padded.
   const auto start = [&](int64_t length) { return -((side - length) / 2); };
-  return resized_crop(image, start(height), start(width), side, side, size, size, where);
+  return resized_crop(image, start(height), start(width), side, side, size, size, Filter::kBilinear,
+                      where);
 }
 
 }  // namespace glia::vision

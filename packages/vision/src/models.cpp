@@ -1,6 +1,8 @@
 #include "glia/vision/models.h"
 
+#include "glia/autodiff.h"
 #include "glia/error.h"
+#include "glia/vision/networks.h"
 
 namespace glia::vision {
 namespace {
@@ -17,7 +19,16 @@ Classifier make_classifier(const std::string& name, int64_t size, int64_t channe
   if (name == "mlp") return classifier(std::make_shared<Mlp>(size, channels, classes));
   if (name == "cnn") return classifier(std::make_shared<Cnn>(size, channels, classes));
   if (name == "resnet20") return classifier(std::make_shared<ResNet20>(channels, classes));
-  throw Error("unknown classifier '" + name + "' (known: mlp, cnn, resnet20)");
+  const std::shared_ptr<Network> net =
+      make_network(name, {.classes = classes, .channels = channels, .image_size = size});
+  try {  // records, and computes nothing
+    const NoGrad no_grad;
+    (*net)(zeros({1, size, size, channels}));
+  } catch (const ShapeError& e) {
+    throw Error(name + ": pictures of " + std::to_string(size) + " x " + std::to_string(size) +
+                " do not fit it: " + e.what());
+  }
+  return classifier(net);
 }
 
 }  // namespace glia::vision

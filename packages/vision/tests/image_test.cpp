@@ -105,7 +105,7 @@ TEST_F(Vision, BrokenFilesAreNamed) {
     fault(path, [&] { read_image(path); });
   }
   EXPECT_EQ(fault(file("text.png", "no picture"), [&] { read_image(file("text.png")); }),
-            ": is neither a PNG nor a JPEG file");
+            ": is no picture: neither PNG nor JPEG, WebP, TIFF, GIF or PPM");
   fault(file("none.png"), [&] { read_image(file("none.png")); });
   EXPECT_EQ(fault(file("big.jpg", whole), [&] { read_image(file("big.jpg"), 64 * 64 - 1); }),
             ": 64 x 64 pixels are more than the 4095 that are read");
@@ -240,8 +240,7 @@ TEST_F(Folder, ClassesAreItsFolders) {
 
   EXPECT_NE(fault(file("set/b"), [&] { image_folder(file("set"), {"a", "c"}); }), "");
   fs::create_directories(file("set/empty"));
-  EXPECT_EQ(fault(file("set/empty"), [&] { image_folder(file("set")); }),
-            ": holds no PNG or JPEG pictures");
+  EXPECT_EQ(fault(file("set/empty"), [&] { image_folder(file("set")); }), ": holds no pictures");
   fault(file("set/a"), [&] { image_folder(file("set/a")); });
   fault(file("nowhere"), [&] { image_folder(file("nowhere")); });
 }
@@ -280,13 +279,13 @@ TEST_F(Folder, ArchivesAreReadAsFolders) {
   EXPECT_EQ(fault(file("x"), [&] { load_archive(file("x"), options, {"b"}); }),
             ": set/a/9.png is in none of the classes' folders");
   EXPECT_EQ(fault(file("x", io::kTarEnd), [&] { load_archive(file("x"), options); }),
-            ": holds no PNG or JPEG pictures");
+            ": holds no pictures");
   file("x", io::tar_entry("1.png", png(1)) + io::kTarEnd);
   EXPECT_EQ(fault(file("x"), [&] { load_archive(file("x"), options); }),
             ": 1.png is in none of the classes' folders");
   file("x", io::tar_entry("a/1.png", png(1)) + io::tar_entry("a/2.png", "text") + io::kTarEnd);
   EXPECT_EQ(fault(file("x"), [&] { load_archive(file("x"), options); }),
-            ": a/2.png: is neither a PNG nor a JPEG file");
+            ": a/2.png: is no picture: neither PNG nor JPEG, WebP, TIFF, GIF or PPM");
 }
 
 // The archives are found beside the binary form, and said to be what they are.

@@ -117,33 +117,12 @@ void UpConv7::load(const std::string& param) {
 
 Tensor upscaled(const UpConv7& network, const Tensor& image, int64_t tile, Where where) {
   check_image("upscaled", image, where);
-  if (tile < 16 || tile > 8192)
-    throw ValueError("upscaled: squares of " + std::to_string(tile) + " are not from 16 to 8192",
-                     where);
   const NoGrad no_grad;
-  const Tensor colours = to_channels(image, 3);
-  const int64_t height = image.size(0), width = image.size(1);
-  std::vector<uint8_t> out(static_cast<size_t>(4 * height * width * 3));
-  for (int64_t top = 0; top < height; top += tile)
-    for (int64_t left = 0; left < width; left += tile) {
-      const int64_t rows = std::min(tile, height - top), columns = std::min(tile, width - left);
-      // With what the network sees around, as far as there is a picture: the rest it repeats.
-      const int64_t y0 = std::max<int64_t>(0, top - kUpMargin),
-                    x0 = std::max<int64_t>(0, left - kUpMargin),
-                    y1 = std::min(height, top + rows + kUpMargin),
-                    x1 = std::min(width, left + columns + kUpMargin);
-      const Tensor part = slice(slice(colours, 0, {y0, y1}), 1, {x0, x1});
-      const Tensor y = network(unsqueeze(cast(part, kF32) / 255, 0));
-      const Tensor bytes = cast(round(clamp(y * 255, 0, 255)), kU8);
-      const Tensor inner =
-          slice(slice(squeeze(bytes, 0), 0, {2 * (top - y0), 2 * (top - y0 + rows)}), 1,
-                {2 * (left - x0), 2 * (left - x0 + columns)});
-      const std::vector<uint8_t> values = inner.to_vector<uint8_t>();
-      for (int64_t r = 0; r < 2 * rows; ++r)
-        std::copy_n(values.begin() + r * 2 * columns * 3, 2 * columns * 3,
-                    out.begin() + ((2 * top + r) * 2 * width + 2 * left) * 3);
-    }
-  return from_vector(out, {2 * height, 2 * width, 3});
+  const auto twice = [&](const Tensor& part) {
+    const Tensor y = squeeze(network(unsqueeze(cast(part, kF32) / 255, 0)), 0);
+    return cast(round(clamp(y * 255, 0, 255)), kU8);
+  };
+  return in_tiles(to_channels(image, 3), twice, {tile, kUpMargin, 2}, where);
 }
 
 }  // namespace glia::vision

@@ -32,8 +32,8 @@ Tensor weights_like(const Tensor& like, const std::string& name, uint32_t seed) 
     x *= 0xC2B2AE35u;
     x ^= x >> 16;
     const float u = static_cast<float>(x >> 8) / 16777216.0f;
-    values[k] = static_cast<float>((u - 0.5f) * static_cast<float>(scale)) +
-                static_cast<float>(shift);
+    values[k] =
+        static_cast<float>((u - 0.5f) * static_cast<float>(scale)) + static_cast<float>(shift);
   }
   return from_vector(values, shape);
 }

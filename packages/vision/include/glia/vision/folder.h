@@ -9,7 +9,8 @@
 
 namespace glia::vision {
 
-// The pictures below a folder, by their names' ends: .png, .jpg and .jpeg in any case, sorted.
+// The pictures below a folder, by their names' ends in any case, .png, .jpg, .jpeg, .webp,
+// .tif, .tiff, .gif, .ppm and .pgm, sorted.
 // Throws IoError.
 std::vector<std::string> list_images(const std::string& folder);
 

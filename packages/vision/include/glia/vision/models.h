@@ -116,7 +116,8 @@ struct Classifier {
   std::shared_ptr<nn::Module> module;
   std::function<Tensor(const Tensor&)> logits;  // (N, size, size, channels) -> (N, classes)
 };
-// "mlp", "cnn" or "resnet20". Throws Error for another name.
+// "mlp", "cnn" or "resnet20", or one of network_names(). Throws Error for another name, and for
+// pictures that are too small for the network.
 Classifier make_classifier(const std::string& name, int64_t size, int64_t channels,
                            int64_t classes);
 
