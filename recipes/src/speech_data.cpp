@@ -140,7 +140,8 @@ class Drawer {
     return out;
   }
 
-  // Each frame's frequencies stretched, as by a longer or shorter vocal tract (Jaitly & Hinton 2013).
+  // Each frame's frequencies stretched, as by a longer or shorter vocal tract (Jaitly & Hinton
+  // 2013).
   static void warp(float* x, int64_t rows, int64_t width, double factor) {
     std::vector<float> row(static_cast<size_t>(width));
     for (int64_t t = 0; t < rows; ++t) {

@@ -77,8 +77,8 @@ struct EncoderOptions {
   std::string kind = "bilstm";  // "rnn", "gru" and "lstm" hear no later frames; or "conformer"
   int64_t width = 96;           // features of each state, of a bilstm to each side
   int64_t layers = 2;
-  int64_t stride = 4;    // frames to a state: 1, 2 or 4
-  int64_t channels = 24;  // of the convolutions in front
+  int64_t stride = 4;              // frames to a state: 1, 2 or 4
+  int64_t channels = 24;           // of the convolutions in front
   int64_t heads = 4, kernel = 15;  // of a conformer
   double dropout = 0.1;
 };
