@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "glia/autodiff.h"
 #include "glia/error.h"
 #include "glia/io.h"
