@@ -164,12 +164,11 @@ void GaussianNB::begin(int64_t k, int64_t d) {
 void GaussianNB::count(const Tensor& x, const Tensor& weight) {
   const Tensor seen = sum(weight, {1}), mass = glia::where(seen > 0, seen, 1);
   const Tensor mean = matmul(weight, x) / column(mass);
-  std::vector<Tensor> spread;  // of each class about its mean
-  for (int64_t c = 0; c < weight.size(0); ++c)
-    spread.push_back(sum(unsqueeze(index(weight, {c}), 1) * square(x - index(mean, {c})), {0}));
+  // Of each class about its mean; what weighs nothing is of any.
+  const Tensor spread = matmul(weight, square(x - take(mean, argmax(weight, 0))));
   const Tensor before = class_count, total = before + seen,
                share = glia::where(total > 0, total, 1);
-  const Tensor all = column(before) * (var - epsilon) + stack(spread) +
+  const Tensor all = column(before) * (var - epsilon) + spread +
                      column(before * seen / share) * square(theta - mean);
   const double largest = max(glia::var(x, {0}, false, 0)).item();
   // A class that is not here stays as it is.

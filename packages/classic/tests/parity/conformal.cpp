@@ -45,9 +45,11 @@ int main(int argc, char** argv) try {
     const auto score = what == "lac"   ? classic::ConformityScore::kLac
                        : what == "aps" ? classic::ConformityScore::kAps
                                        : classic::ConformityScore::kApsRandomized;
+    const auto seed = static_cast<uint64_t>(in.at("seed").item());
     const double threshold = classic::conformal_quantile(
-        classic::conformity_scores(in.at("p"), in.at("y"), score, 1), level);
-    out = {{"sets", cast(classic::prediction_sets(in.at("new"), threshold, score, 2), kF64)}};
+        classic::conformity_scores(in.at("p"), in.at("y"), score, seed), level);
+    out = {
+        {"sets", cast(classic::prediction_sets(in.at("new"), threshold, score, seed + 1), kF64)}};
   }
   io::write_npz(argv[3], out);
 } catch (const std::exception& error) {

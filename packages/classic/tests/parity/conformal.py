@@ -45,7 +45,8 @@ def sets():
             train, y, hold, hold_y, new, new_y = thirds(x, data.target)
             model = GaussianNB(var_smoothing=1e-3).fit(train, y)
             for level in (0.8, 0.9, 0.95):
-                arrays = dict(p=model.predict_proba(hold), y=hold_y, new=model.predict_proba(new), level=level)
+                arrays = dict(p=model.predict_proba(hold), y=hold_y, new=model.predict_proba(new), level=level,
+                              seed=2 * repeat)
                 ours = {score: glia(score, **arrays)["sets"] for score in ("lac", "aps", "aps_randomized")}
                 if repeat < 3:
                     theirs = SplitConformalClassifier(model, confidence_level=level, prefit=True)
