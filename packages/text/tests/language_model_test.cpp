@@ -50,12 +50,68 @@ TEST(LanguageModel, DrawsWhatOptionsSay) {
   const auto most = counts({.top_p = 0.7});
   EXPECT_EQ(most[0] + most[2], 0);
   EXPECT_EQ(counts({.top_p = 1e-9})[1], 4000);
+  const auto near = counts({.min_p = 0.4});  // of 0.5: 0.2 and more
+  EXPECT_EQ(near[0] + near[2], 0);
+  EXPECT_NEAR(near[3], 1333, 120);
+  EXPECT_EQ(counts({.min_p = 1})[1], 4000);
   data::Random random(1, 0);
   EXPECT_THROW(sample(logits, {.temperature = -1}, random), ValueError);
   EXPECT_THROW(sample(logits, {.top_k = -1}, random), ValueError);
   EXPECT_THROW(sample(logits, {.top_p = 0}, random), ValueError);
+  EXPECT_THROW(sample(logits, {.min_p = 1.5}, random), ValueError);
+  EXPECT_THROW(sample(logits, {.repetition_penalty = 0}, random), ValueError);
+  EXPECT_THROW(sample(logits, {.repetition_penalty = 2}, random, {4}), ValueError);
   EXPECT_THROW(sample({NAN}, {}, random), ValueError);
   EXPECT_THROW(sample({}, {}, random), ValueError);
+}
+
+TEST(LanguageModel, WhatWasThereIsLessLikely) {
+  data::Random random(1, 0);
+  // 3 becomes 1.5, and -1, seen twice, -2 and no less.
+  const std::vector<double> logits{3, 2, -1, -1.5};
+  const SamplingOptions greedy{.temperature = 0, .repetition_penalty = 2};
+  EXPECT_EQ(sample(logits, greedy, random), 0);
+  EXPECT_EQ(sample(logits, greedy, random, {0, 0}), 1);
+  EXPECT_EQ(sample({-1, -1.5}, greedy, random, {0, 0}), 1);
+  EXPECT_EQ(sample({-1, -2.5}, greedy, random, {0, 0}), 0);
+}
+
+TEST(LanguageModel, DrawsAmongManyAsAmongFew) {
+  // More than are sorted at once, alike but for ten: the share of these.
+  std::vector<double> logits(5000);
+  for (int i = 0; i < 10; ++i) logits[497 * i] = std::log(100.0);
+  data::Random random(2, 0);
+  const auto share = [&](const SamplingOptions& options) {
+    int hits = 0;
+    for (int i = 0; i < 3000; ++i) hits += sample(logits, options, random) % 497 == 0;
+    return hits / 3000.0;
+  };
+  EXPECT_NEAR(share({}), 1001.0 / 5990, 0.025);
+  EXPECT_NEAR(share({.top_k = 1000}), 1000.0 / 1990, 0.03);
+  EXPECT_NEAR(share({.top_p = 0.5}), 1000.0 / 2995, 0.03);
+  EXPECT_EQ(share({.top_k = 10}), 1);
+  EXPECT_EQ(share({.min_p = 0.02}), 1);
+}
+
+TEST(LanguageModel, ReadersGenerateBehindWhatTheyHaveRead) {
+  Gpt model(7, {.layers = 1, .heads = 2, .width = 8, .block = 16});
+  model.eval();
+  const SamplingOptions greedy{.temperature = 0};
+  const std::vector<int64_t> all = generate(model, {1, 2, 3}, 8, greedy);
+  const auto reader = model.reader();
+  reader->next(1);
+  data::Random random(1, 0);
+  std::vector<int64_t> shown;
+  const auto out = generate(*reader, {2, 3}, 8, greedy, random,
+                            [&](int64_t token) {
+                              shown.push_back(token);
+                              return shown.size() < 5;
+                            },
+                            {1});
+  EXPECT_EQ(out, std::vector<int64_t>(all.begin(), all.begin() + 4));
+  EXPECT_EQ(shown, std::vector<int64_t>(all.begin(), all.begin() + 5));
+  EXPECT_THROW(reader->rewind(0), Error);
+  EXPECT_THROW(reader->read({}), ValueError);
 }
 
 TEST(LanguageModel, TheSameSeedWritesTheSame) {
