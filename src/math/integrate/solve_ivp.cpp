@@ -178,8 +178,13 @@ class Events {
       const bool up = before <= 0 && now >= 0, down = before >= 0 && now <= 0;
       const double d = events_[i].direction;
       if ((up && d >= 0) || (down && d <= 0)) {
-        const double t = optimize::brentq([&](double at) { return value(i, at, piece.at(at)); },
-                                          piece.t0, piece.t1, 4 * 0x1p-52, where_);
+        // At the ends y is the solver's, where a polynomial may be off by rounding.
+        const auto at = [&](double time) {
+          return time == piece.t0   ? before
+                 : time == piece.t1 ? now
+                                    : value(i, time, piece.at(time));
+        };
+        const double t = optimize::brentq(at, piece.t0, piece.t1, 4 * 0x1p-52, where_);
         all.push_back({t, i});
       }
       before_[i] = now;
