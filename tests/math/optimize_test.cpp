@@ -85,6 +85,14 @@ TEST(Minimize, DerivativesMayBeGivenOrDifferences) {
       expect_values(r.x, {2}, {1, 1}, 1e-3);
     }
   }
+  // The Hessian of a gradient that is computed elsewhere, too, is of its differences.
+  const Function slope_elsewhere = [&](const Tensor& x) { return stop_gradient(slope(x)); };
+  for (Method m : {Method::kNewton, Method::kTrustNCG}) {
+    const OptimizeResult r =
+        minimize(elsewhere, start, {.method = m, .jac = slope_elsewhere, .gtol = 1e-8});
+    expect_values(r.x, {2}, {1, 1}, 1e-7);
+    EXPECT_LE(r.nit, 40);
+  }
   EXPECT_NE(message_of<ValueError>([&] { minimize(elsewhere, start); }).find("jac"),
             std::string::npos);
 }
@@ -351,6 +359,17 @@ TEST(Minimize, Constraints) {
     expect_values(r.x, {4}, {0, 1, 2, -1}, 1e-5);
     expect_values(r.v[0], {3}, {1, 0, 2}, 1e-4);
   }
+  // Other ends.
+  const auto disc = [&](MinimizeOptions o) {
+    o.constraints = {{kInequality, [](const Tensor& x) { return 1 - sum(square(x)); }}};
+    return minimize(rosenbrock, tensor<double>({-1.2, 1}), o);
+  };
+  EXPECT_TRUE(disc({}).success);
+  EXPECT_EQ(disc({.maxfev = 5}).status, Status::kMaxEvaluations);
+  EXPECT_EQ(disc({.max_seconds = 0}).status, Status::kMaxTime);
+  const auto stop = [](const OptimizeResult&) { return true; };
+  EXPECT_EQ(disc({.maxiter = 1}).nfev, disc({.callback = stop}).nfev);
+  EXPECT_THROW(disc({.jac = rosenbrock}), ValueError);
   // What cannot be met is said.
   const OptimizeResult none =
       minimize([](const Tensor& x) { return sum(x); }, tensor<double>({1, 1}),

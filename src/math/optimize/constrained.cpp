@@ -2,6 +2,8 @@
 // Rockafellar 1974 for inequalities; Nocedal & Wright 2006, 17.4).
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "glia/op.h"
 #include "glia/ops.h"
 #include "math/optimize/problem.h"
@@ -36,6 +38,7 @@ OptimizeResult augmented_lagrangian(const Function& fun, const Tensor& x0,
   OptimizeResult total;
   total.trace.push_back(NAN);
   int64_t nit = 0, nfev = 0, njev = 0;
+  const auto began = std::chrono::steady_clock::now();
   for (int64_t round = 0; round < rounds; ++round) {
     // f + sum over equalities of m c + p c^2 / 2, over inequalities of ((max(0, m - p c))^2 - m^2)
     // / 2p.
@@ -63,6 +66,10 @@ OptimizeResult augmented_lagrangian(const Function& fun, const Tensor& x0,
     inner.gtol = inner_tolerance;
     inner.ftol = 0;
     inner.maxcor = options.maxcor;
+    if (options.maxfev) inner.maxfev = std::max<int64_t>(1, *options.maxfev - nfev);
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - began;
+    if (options.max_seconds)
+      inner.max_seconds = std::max(0.0, *options.max_seconds - spent.count());
     Problem problem("minimize", lagrangian, x, inner, where);
     const OptimizeResult one = lbfgsb(problem);
     nit += one.nit, nfev += one.nfev, njev += one.njev;
@@ -103,6 +110,16 @@ OptimizeResult augmented_lagrangian(const Function& fun, const Tensor& x0,
     if (worst <= ctol && flat && (inner_tolerance <= gtol || still)) {
       total.status = Status::kConverged, total.success = true;
       total.message = "the constraints are within ctol and the gradient within gtol";
+      break;
+    }
+    if (worst <= ctol && options.f_target && sign * total.fun <= sign * *options.f_target) {
+      total.status = Status::kConverged, total.success = true;
+      total.message = "the value that was asked for is reached";
+      break;
+    }
+    if (one.status == Status::kMaxEvaluations || one.status == Status::kMaxTime) {
+      total.status = one.status, total.success = false;
+      total.message = one.message;
       break;
     }
     if (options.callback && options.callback(total)) {

@@ -29,6 +29,9 @@ void require_options(const MinimizeOptions& o, Method method, const Where& where
   require(o.bounds.empty() || bounds, "the method has no bounds");
   require(o.constraints.empty() || method == Method::kAugmentedLagrangian,
           "only kAugmentedLagrangian has constraints");
+  require(
+      method != Method::kAugmentedLagrangian || (!o.jac && !o.hess),
+      "kAugmentedLagrangian has no jac and hess: gradients are those of the sum with constraints");
   require(!o.projection || method == Method::kProjectedGradient,
           "only kProjectedGradient has a projection");
   const bool fixed = o.line_search == LineSearch::kFixed;

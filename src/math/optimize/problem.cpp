@@ -168,6 +168,15 @@ Point Problem::at(const Vector& x) {
   return p;
 }
 
+Tensor Problem::slope_of(const Tensor& t) const {
+  return options_.jac ? options_.jac(t) : gradients(reshape(fun_(t), {}), {t}, {}, where_)[0];
+}
+// A gradient that is given may be computed elsewhere: its differences are then the Hessian.
+bool Problem::differentiable_twice(const Vector& x) const {
+  if (options_.derivatives != Derivatives::kAutodiff) return false;
+  return !options_.jac || options_.jac(trainable(tensor(x))).requires_grad();
+}
+
 HostMatrix Problem::hessian(const Vector& x) {
   ++nhev;
   const int64_t n = size();
@@ -181,11 +190,8 @@ HostMatrix Problem::hessian(const Vector& x) {
           fmt::format("hess gives {} for {} numbers", h.defined() ? h.shape().str() : "nothing", n),
           where_);
     out.at = times(sign_, host_values(h));
-  } else if (options_.derivatives == Derivatives::kAutodiff) {
-    const auto slope = [&](const std::vector<Tensor>& in) {
-      if (options_.jac) return options_.jac(in[0]);
-      return gradients(reshape(fun_(in[0]), {}), {in[0]}, {}, where_)[0];
-    };
+  } else if (differentiable_twice(x)) {
+    const auto slope = [&](const std::vector<Tensor>& in) { return slope_of(in[0]); };
     out.at = times(sign_, host_values(jacobian(slope, {tensor(x)}, where_)[0]));
   } else {
     const Point here = at(x);
@@ -201,10 +207,8 @@ HostMatrix Problem::hessian(const Vector& x) {
 Vector Problem::hessian_times(const Point& p, const Vector& v) {
   if (options_.hess) return hessian(p.x) * v;
   ++nhev;
-  if (options_.derivatives == Derivatives::kAutodiff) {
-    const Tensor t = trainable(tensor(p.x));
-    const Tensor g =
-        options_.jac ? options_.jac(t) : gradients(reshape(fun_(t), {}), {t}, {}, where_)[0];
+  if (differentiable_twice(p.x)) {
+    const Tensor t = trainable(tensor(p.x)), g = slope_of(t);
     if (!g.requires_grad()) return Vector(v.size());  // of a linear function
     return times(sign_, host_values(gradients(sum(g * tensor(v)), {t}, {}, where_)[0]));
   }

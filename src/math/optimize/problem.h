@@ -60,6 +60,8 @@ class Problem {
 
  private:
   Vector gradient_of(const Vector& x, double value);
+  Tensor slope_of(const Tensor& t) const;
+  bool differentiable_twice(const Vector& x) const;
   double number(const Tensor& f) const;
   Vector checked_gradient(const Tensor& g) const;
 
