@@ -1,0 +1,129 @@
+#include "glia/text/word_vectors.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "glia/text/fasttext.h"
+#include "tests/support/scratch.h"
+
+namespace glia::text {
+namespace {
+
+WordVectors small() {
+  return WordVectors(
+      {"king", "queen", "man", "woman", "apple"},
+      from_vector(std::vector<float>{1, 1, 0, 1, -1, 0, .9f, 1, .1f, .9f, -1, .1f, 0, 0, 1},
+                  {5, 3}));
+}
+
+// Two topics whose words come together and never with those of the other.
+Sentences topics() {
+  Sentences out;
+  const std::vector<std::vector<std::string>> words = {{"cat", "dog", "cow", "pig"},
+                                                       {"red", "blue", "green", "black"}};
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<std::string> sentence;
+    for (int k = 0; k < 8; ++k) sentence.push_back(words[i % 2][(i * 7 + k * k + i / 3) % 4]);
+    out.push_back(sentence);
+  }
+  return out;
+}
+
+class Words : public test::Scratch {};
+
+TEST_F(Words, AreCompared) {
+  const WordVectors v = small();
+  EXPECT_NEAR(v.similarity("king", "queen"), 0, 1e-6);
+  EXPECT_EQ(v.most_similar({"king", "woman"}, {"man"}, 1)[0].word, "queen");
+  EXPECT_EQ(v.most_similar({"king"})[0].word, "man");
+  EXPECT_EQ(v.most_similar({"king"}).size(), 4u);
+  EXPECT_EQ(v.doesnt_match({"king", "man", "apple"}), "apple");
+  EXPECT_EQ(v.nearest(v.vector("apple"), 1)[0].word, "apple");
+  EXPECT_THROW(v.similarity("king", "nobody"), ValueError);
+  EXPECT_THROW(v.most_similar({}), ValueError);
+  EXPECT_THROW(v.nearest(zeros({2})), ShapeError);
+  EXPECT_THROW(WordVectors({"a"}, zeros({2, 3})), ShapeError);
+}
+
+TEST_F(Words, AreWrittenAndRead) {
+  const WordVectors v = small();
+  for (const bool binary : {false, true}) {
+    v.save(file("vectors"), binary);
+    const WordVectors again = WordVectors::load(file("vectors"));
+    EXPECT_EQ(again.words(), v.words());
+    EXPECT_EQ(again.vectors().to_vector<float>(), v.vectors().to_vector<float>());
+    EXPECT_EQ(WordVectors::load(file("vectors"), 2).size(), 2);
+  }
+  EXPECT_EQ(
+      WordVectors::load(file("glove", "a 1 2\nb c -3 4e-1\n")).vector("b c").to_vector<float>(),
+      (std::vector<float>{-3, .4f}));
+  const std::string cut = file("cut", "3 2\na 1 2\n");
+  EXPECT_EQ(test::fault(cut, [&] { WordVectors::load(cut); }),
+            ": is cut short: it has 1 of 3 words");
+  const std::string bad = file("bad", "a 1 2\nb 1 x\n");
+  EXPECT_EQ(test::fault(bad, [&] { WordVectors::load(bad); }),
+            ": line 2: is no word and 2 numbers");
+  const std::string huge = file("huge", "9999999999 99999999\na");
+  EXPECT_THROW(WordVectors::load(huge), IoError);
+  EXPECT_THROW(FastText::load(bad), IoError);
+}
+
+TEST_F(Words, AnswerQuestions) {
+  const auto scores = analogies(
+      small(),
+      file("questions", ": sex\nman king woman queen\nKING man QUEEN woman\n: x\na b c d\n"));
+  ASSERT_EQ(scores.size(), 3u);
+  EXPECT_EQ(scores[0].asked, 2);
+  EXPECT_EQ(scores[0].right, 2);
+  EXPECT_EQ(scores[1].unknown, 1);
+  EXPECT_EQ(scores[2].section, "total");
+  EXPECT_EQ(scores[2].accuracy(), 1);
+  const auto pairs = word_pairs(
+      small(), file("pairs", "# x\nking\tman\t9\nking\tqueen\t5\nking\tapple\t6\nno\tone\t1\n"));
+  EXPECT_EQ(pairs.pairs, 3);
+  EXPECT_EQ(pairs.unknown, 1);
+  // Ranks 3, 1, 2 of people; the cosines .99, 0, 0 have the ranks 3, 1.5, 1.5.
+  EXPECT_NEAR(pairs.spearman, std::sqrt(3.0) / 2, 1e-6);
+}
+
+TEST_F(Words, OfATopicComeTogether) {
+  for (const auto& [name, options] : std::vector<std::pair<const char*, Word2VecOptions>>{
+           {"cbow", {}},
+           {"skip-gram", {.sg = true}},
+           {"cbow hs", {.hs = true, .negative = 0}},
+           {"skip-gram hs", {.sg = true, .hs = true, .negative = 0}},
+           {"fasttext", {.sg = true, .bucket = 1000}},
+           {"fasttext cbow", {.bucket = 1000}}}) {
+    Word2VecOptions o = options;
+    o.vector_size = 20;
+    o.sample = 0;
+    o.epochs = 5;
+    double first = 0, last = 0;
+    const WordVectors v = train_word2vec(
+        topics(), o, [&](const VectorProgress& p) { (p.epoch == 1 ? first : last) = p.loss; });
+    EXPECT_LT(last, first) << name;
+    EXPECT_GT(v.similarity("cat", "dog"), v.similarity("cat", "red") + 0.3) << name;
+    // The same numbers again.
+    EXPECT_EQ(train_word2vec(topics(), o).vectors().to_vector<float>(),
+              v.vectors().to_vector<float>())
+        << name;
+  }
+  const WordVectors glove = train_glove(topics(), {.vector_size = 10, .epochs = 15});
+  EXPECT_GT(glove.similarity("cat", "dog"), glove.similarity("cat", "red"));
+  EXPECT_THROW(train_word2vec({}), ValueError);
+  EXPECT_THROW(train_word2vec(topics(), {.negative = 0}), ValueError);
+  EXPECT_THROW(train_word2vec(topics(), {.min_count = 1 << 30}), ValueError);
+}
+
+TEST_F(Words, BecomePhrases) {
+  Sentences all(100, {"in", "new", "york", "today"});
+  for (int i = 0; i < 300; ++i) all.push_back({"in", "the", "city", std::to_string(i)});
+  // new york: (100 - 5) / 100 / 100 x 310 or so words and pairs.
+  const Sentences joined = joined_phrases(all, {.threshold = 5});
+  EXPECT_EQ(joined[0], (std::vector<std::string>{"in", "new_york", "today"}));
+  EXPECT_EQ(joined[100][0], "in");
+}
+
+}  // namespace
+}  // namespace glia::text
