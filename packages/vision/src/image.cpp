@@ -171,6 +171,13 @@ Tensor resized_crop(const Tensor& image, int64_t top, int64_t left, int64_t heig
     throw ValueError("resized_crop: a picture of " + std::to_string(out_height) + " x " +
                          std::to_string(out_width),
                      where);
+  // What overshoots is cut off after each direction, of which one that shrinks comes first, as
+  // Pillow has it.
+  const bool overshoots = kind == Filter::kBicubic || kind == Filter::kLanczos;
+  if (overshoots && out_height < height && out_width > width)
+    return permute(resized_crop(permute(image, {1, 0, 2}), left, top, width, height, out_width,
+                                out_height, kind, where),
+                   {1, 0, 2});
   const int64_t channels = image.size(2);
   const auto from = image.data<uint8_t>();
   const std::vector<Taps> across = filter(left, width, image.size(1), out_width, kind);
@@ -194,6 +201,7 @@ Tensor resized_crop(const Tensor& image, int64_t top, int64_t left, int64_t heig
           sum += w * static_cast<float>(*in);
           in += channels;
         }
+        if (overshoots) sum = std::clamp(std::round(sum), 0.0f, 255.0f);
         rows[(y - first) * length + x * channels + c] = sum;
       }
   std::vector<uint8_t> out(static_cast<size_t>(out_height * length));

@@ -33,7 +33,8 @@ std::string encode_jpeg(const Tensor& image, int quality = 75);
 Tensor to_channels(const Tensor& image, int64_t channels, Where where = Where::current());
 
 // How pixels are weighted: each is a mean of those near it, further the more a picture shrinks
-// (antialiased), as Pillow has them: its results to one level.
+// (antialiased), as Pillow has them: its results to one level, but where bicubic and Lanczos's
+// filters overshoot and both sides shrink.
 enum class Filter { kBox, kBilinear, kBicubic, kLanczos };
 
 // The box of an image u8 (H, W, C) at (top, left), of height x width pixels, brought to
