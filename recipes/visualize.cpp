@@ -51,6 +51,9 @@ struct VisualizeSettings : Settings {
       if (p.name() == "random_state") p.set(seed);
     }
     set_options(*map, param);
+    for (const classic::Param& p : map->params())
+      if (p.name() == "n_components" && classic::to_text(p.value()) != "2")
+        throw Error("--param: a picture has two dimensions");
     classic::NamedEstimators steps;
     if (scale) steps.emplace_back("scale", classic::make_estimator("StandardScaler"));
     steps.emplace_back("map", std::move(map));

@@ -8,6 +8,7 @@
 #include "glia/ops.h"
 #include "glia/parallel.h"
 #include "screen.h"
+#include "simd.h"
 
 namespace glia::classic {
 namespace {
@@ -17,6 +18,7 @@ constexpr int64_t kMostTreeFeatures = 20;  // beyond, a tree looks at nearly eve
 constexpr int64_t kGroup = 16;             // samples whose least estimate is looked at first
 constexpr int64_t kTile = 60 * kGroup;     // samples of one product, read where they lie
 constexpr int64_t kBlock = 1 << 21;        // estimates at once
+constexpr double kRounding = 1 - 1e-12;    // a box is no farther than what it holds
 constexpr int64_t kQueries = 32;           // of a tree, by one thread at a time
 
 }  // namespace
@@ -44,14 +46,11 @@ double Distance::reduced(const double* a, const double* b, int64_t d) const {
   double sum = 0;
   switch (metric_) {
     case Metric::kEuclidean:
-      for (int64_t f = 0; f < d; ++f) sum += (a[f] - b[f]) * (a[f] - b[f]);
-      return sum;
+      return simd::squared_distance(a, b, d);
     case Metric::kManhattan:
-      for (int64_t f = 0; f < d; ++f) sum += std::abs(a[f] - b[f]);
-      return sum;
+      return simd::city_distance(a, b, d);
     case Metric::kCosine:
-      for (int64_t f = 0; f < d; ++f) sum += a[f] * b[f];
-      return std::clamp(1 - sum, 0.0, 2.0);
+      return std::clamp(1 - simd::dot(a, b, d), 0.0, 2.0);
     default:
       for (int64_t f = 0; f < d; ++f) sum = join(sum, part(a[f] - b[f]));
       return sum;
@@ -144,7 +143,7 @@ static void offer(std::vector<Neighbor>& heap, size_t k, const Neighbor& n) {
 
 void NeighborIndex::search(const double* q, int64_t at, double box, int64_t skip, size_t k,
                            std::vector<Neighbor>& heap) const {
-  if (heap.size() == k && box > heap.front().reduced) return;
+  if (heap.size() == k && box * kRounding > heap.front().reduced) return;
   const Node& node = nodes_[at];
   if (node.left < 0) {
     for (int64_t i = node.begin; i < node.end; ++i)
@@ -164,7 +163,7 @@ void NeighborIndex::search(const double* q, int64_t at, double box, int64_t skip
 
 void NeighborIndex::collect(const double* q, int64_t at, double most, int64_t skip,
                             std::vector<Neighbor>& found) const {
-  if (to_box(q, at) > most) return;
+  if (to_box(q, at) * kRounding > most) return;
   const Node& node = nodes_[at];
   if (node.left >= 0) {
     collect(q, node.left, most, skip, found);

@@ -1,5 +1,7 @@
 #include "simd.h"
 
+#include <cmath>
+
 namespace glia::classic::simd {
 
 typedef float Half __attribute__((vector_size(32)));
@@ -35,6 +37,21 @@ GLIA_CLONES double squared_distance(const float* a, const float* b, int64_t n) {
     all += apart * apart;
   }
   return all;
+}
+
+GLIA_CLONES double city_distance(const double* a, const double* b, int64_t n) {
+  F64 lanes = {};
+  int64_t i = 0;
+  for (; i + kF64 <= n; i += kF64) {
+    F64 x, y;
+    load(x, a + i);
+    load(y, b + i);
+    x -= y;
+    lanes += x < 0 ? -x : x;
+  }
+  double sum = total(lanes);
+  for (; i < n; ++i) sum += std::abs(a[i] - b[i]);
+  return sum;
 }
 
 GLIA_CLONES double dot(const double* a, const double* b, int64_t n) {

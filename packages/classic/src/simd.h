@@ -43,6 +43,7 @@ GLIA_INLINE auto total(const V& v) {
 // Sum of (a[i] - b[i])^2, in f64.
 double squared_distance(const double* a, const double* b, int64_t n);
 double squared_distance(const float* a, const float* b, int64_t n);
+double city_distance(const double* a, const double* b, int64_t n);  // sum of |a[i] - b[i]|
 // Sum of a[i] b[i], and to[i] += factor x[i].
 double dot(const double* a, const double* b, int64_t n);
 void add(double* to, double factor, const double* x, int64_t n);

@@ -128,7 +128,9 @@ SmoResult smo(KernelRows& kernel, SmoProblem problem, double tol, int64_t max_it
   for (int64_t j = 0; j < count; ++j) {
     if (alpha[j] == 0) continue;
     const auto row = kernel.row(j % n);
-    for (int64_t t = 0; t < count; ++t) gradient[t] += y[t] * y[j] * alpha[j] * row[t % n];
+    for (int64_t begin = 0; begin < count; begin += n)
+      for (int64_t r = 0; r < n; ++r)
+        gradient[begin + r] += y[begin + r] * y[j] * alpha[j] * row[r];
   }
   const auto can_rise = [&](int64_t t) { return y[t] > 0 ? alpha[t] < c[t] : alpha[t] > 0; };
   const auto can_fall = [&](int64_t t) { return y[t] > 0 ? alpha[t] > 0 : alpha[t] < c[t]; };
@@ -143,17 +145,19 @@ SmoResult smo(KernelRows& kernel, SmoProblem problem, double tol, int64_t max_it
     const double of_i = kernel.diagonal(i % n);
     double least = kInfinity, best = kInfinity;
     int64_t j = -1;
-    for (int64_t t = 0; t < count; ++t) {
-      if (!can_fall(t)) continue;
-      const double v = -y[t] * gradient[t];
-      least = std::min(least, v);
-      const double gain = most - v;
-      if (gain <= 0) continue;
-      double curve = of_i + kernel.diagonal(t % n) - 2 * row_i[t % n];
-      if (curve <= 0) curve = kTiny;
-      const double object = -gain * gain / curve;
-      if (object <= best) best = object, j = t;
-    }
+    for (int64_t begin = 0; begin < count; begin += n)
+      for (int64_t r = 0; r < n; ++r) {
+        const int64_t t = begin + r;
+        if (!can_fall(t)) continue;
+        const double v = -y[t] * gradient[t];
+        least = std::min(least, v);
+        const double gain = most - v;
+        if (gain <= 0) continue;
+        double curve = of_i + kernel.diagonal(r) - 2 * row_i[r];
+        if (curve <= 0) curve = kTiny;
+        const double object = -gain * gain / curve;
+        if (object <= best) best = object, j = t;
+      }
     if (most - least < tol || j < 0) break;
     ++result.n_iter;
     const auto row_j = kernel.row(j % n);

@@ -28,11 +28,21 @@ Tensor rows_of(const Tensor& x, const Tensor& rows, const KernelOptions& o) {
   return o.kernel == SvmKernel::kPrecomputed ? take(some, rows, 1) : some;
 }
 
-// K of queries and support vectors.
-Tensor against(const Tensor& x, const Tensor& support, const Tensor& vectors,
-               const KernelOptions& o, double gamma) {
-  if (o.kernel == SvmKernel::kPrecomputed) return take(x, support, 1);
-  return kernel_matrix(x, vectors, o, gamma);
+// K of queries and support vectors, times coefficients (vectors, outputs) or (vectors), for so many
+// queries at once that the kernel stays small.
+Tensor kernel_times(const Tensor& x, const Tensor& support, const Tensor& vectors,
+                    const Tensor& coefficients, const KernelOptions& o, double gamma) {
+  constexpr int64_t kMost = 1 << 21;
+  const int64_t rows = std::max<int64_t>(1, kMost / std::max<int64_t>(support.numel(), 1));
+  std::vector<Tensor> parts;
+  for (const Tensor& some : split(x, std::min(rows, x.size(0)))) {
+    const Tensor kernel = o.kernel == SvmKernel::kPrecomputed
+                              ? take(some, support, 1)
+                              : kernel_matrix(some, vectors, o, gamma);
+    parts.push_back(matmul(kernel, coefficients));
+    eval(parts.back());
+  }
+  return concat(parts);
 }
 
 void check_positive(const char* name, const char* option, double value, Where where) {
@@ -183,9 +193,11 @@ SVC& SVC::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight, Whe
 
 Tensor SVC::pairwise(const Tensor& x, const char* op, Where where) const {
   const Tensor given = cast(check_x(op, x, n_features_in, where), kF64);
-  const Tensor kernel = against(given, support, support_vectors, options_, gamma);
+  const auto times = [&](const Tensor& coefficients) {
+    return kernel_times(given, support, support_vectors, coefficients, options_, gamma);
+  };
   const int64_t k = classes.size(0);
-  if (k == 2) return matmul(kernel, transpose(dual_coef)) + intercept;
+  if (k == 2) return times(transpose(dual_coef)) + intercept;
   std::vector<int64_t> begin{0};
   for (const int64_t c : n_support.to_vector<int64_t>()) begin.push_back(begin.back() + c);
   // The coefficients of each pair, zeros for vectors of other classes.
@@ -198,7 +210,7 @@ Tensor SVC::pairwise(const Tensor& x, const char* op, Where where) const {
         all.push_back(s >= begin[a] && s < begin[a + 1]   ? d[(b - 1) * v + s]
                       : s >= begin[b] && s < begin[b + 1] ? d[a * v + s]
                                                           : 0);
-  return matmul(kernel, transpose(from_vector(all, {k * (k - 1) / 2, v}))) + intercept;
+  return times(transpose(from_vector(all, {k * (k - 1) / 2, v}))) + intercept;
 }
 
 Tensor SVC::decision_function(const Tensor& x, Where where) const {
@@ -340,9 +352,9 @@ Tensor decision(const Machine& machine, const Tensor& x, const KernelOptions& op
                 const std::string& op, Where where) {
   const NoGrad no_grad;
   const Tensor given = cast(check_x(op, x, machine.n_features_in, where), kF64);
-  const Tensor kernel =
-      against(given, machine.support, machine.support_vectors, options, machine.gamma);
-  return matmul(kernel, machine.dual_coef) + machine.intercept;
+  return kernel_times(given, machine.support, machine.support_vectors, machine.dual_coef, options,
+                      machine.gamma) +
+         machine.intercept;
 }
 
 }  // namespace

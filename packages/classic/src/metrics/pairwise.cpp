@@ -9,6 +9,7 @@
 #include "glia/ops.h"
 #include "glia/parallel.h"
 #include "metrics/inputs.h"
+#include "simd.h"
 
 namespace glia::classic {
 namespace {
@@ -43,23 +44,11 @@ struct Pair {
   }
 };
 
+using simd::dot;
 double squared(const double* a, const double* b, int64_t d) {
-  double sum = 0;
-  for (int64_t f = 0; f < d; ++f) sum += (a[f] - b[f]) * (a[f] - b[f]);
-  return sum;
+  return simd::squared_distance(a, b, d);
 }
-
-double city(const double* a, const double* b, int64_t d) {
-  double sum = 0;
-  for (int64_t f = 0; f < d; ++f) sum += std::abs(a[f] - b[f]);
-  return sum;
-}
-
-double dot(const double* a, const double* b, int64_t d) {
-  double sum = 0;
-  for (int64_t f = 0; f < d; ++f) sum += a[f] * b[f];
-  return sum;
-}
+double city(const double* a, const double* b, int64_t d) { return simd::city_distance(a, b, d); }
 
 void scale_rows(Grid& g) {
   for (int64_t i = 0; i < g.rows; ++i) {

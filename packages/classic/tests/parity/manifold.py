@@ -181,7 +181,8 @@ def umap():
             n = len(x)
             graph = scipy.sparse.csr_matrix((ours["graph_values"], ours["graph_columns"],
                                              ours["graph_starts"]), shape=(n, n)).toarray()
-            near(f"{what}: graph", graph, theirs.graph_.toarray(), 2e-4)
+            graph[graph < graph.max() / 200] = 0  # umap-learn has lost those, which no epoch draws
+            near(f"{what}: graph", graph, theirs.graph_.toarray(), 1e-4)
             trust = manifold.trustworthiness(x, theirs.embedding_)
             print(f"{what}: trustworthiness {ours['trustworthiness']:.4f}, umap-learn {trust:.4f}")
             at_least(f"{what}: trustworthiness", ours["trustworthiness"], trust, 0.01)
