@@ -77,9 +77,7 @@ void train(Run& run, const VisualizeSettings& s) {
   write_places(run.file("places.csv"), places, samples);
 
   Results results;
-  const int64_t near = std::min<int64_t>(5, (n - 1) / 2);
-  if (near > 0)
-    results.push_back({"trustworthiness", classic::trustworthiness(samples.values, places, near)});
+  results.push_back({"trustworthiness", trust(samples.values, places)});
   if (samples.labels.defined() && n > 1)
     results.push_back({"nearest_of_same_class", same_class(places, samples.labels), true});
   if (const auto* tsne = dynamic_cast<const classic::TSNE*>(&pipeline.step("map")))
@@ -98,7 +96,11 @@ class Placer : public Predictor {
  public:
   Placer(const Saved& saved, const VisualizeSettings& s)
       : settings_(s), form_(SampleForm::of(saved, s.is_table())), pipeline_(s.pipeline()) {
-    pipeline_.load_state_dict(saved.weights);
+    try {
+      pipeline_.load_state_dict(saved.weights);
+    } catch (const Error& fault) {
+      throw IoError(saved.path + ": " + fault.what());
+    }
     if (form_.size() != pipeline_.n_features_in)
       throw IoError(saved.path + ": what it says of its features does not fit together");
   }
@@ -118,7 +120,7 @@ class Placer : public Predictor {
     const Samples samples =
         read_samples(what.data.empty() ? settings_.data : what.data, settings_.label, &form_);
     const Tensor places = pipeline_.transform(samples.values);
-    Results results = {{"trustworthiness", classic::trustworthiness(samples.values, places)}};
+    Results results = {{"trustworthiness", trust(samples.values, places)}};
     if (samples.labels.defined())
       results.push_back({"nearest_of_same_class", same_class(places, samples.labels), true});
     return results;

@@ -1,10 +1,20 @@
 #include "places.h"
 
-#include "glia/classic/neighbors.h"
+#include <algorithm>
+
+#include "glia/classic/manifold.h"
 #include "glia/ops.h"
 #include "glia/tables/read.h"
 
 namespace glia::recipes {
+
+double trust(const Tensor& samples, const Tensor& places) {
+  constexpr int64_t kMost = 4000;
+  const Slice spread{.step = (samples.size(0) + kMost - 1) / kMost};
+  const Tensor some = slice(samples, 0, spread);
+  const int64_t near = std::min<int64_t>(5, (some.size(0) - 1) / 2);
+  return near > 0 ? classic::trustworthiness(some, slice(places, 0, spread), near) : 1;
+}
 
 double same_class(const Tensor& places, const Tensor& labels) {
   classic::NearestNeighbors search({.n_neighbors = 1});

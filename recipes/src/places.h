@@ -7,6 +7,9 @@
 
 namespace glia::recipes {
 
+// classic::trustworthiness() of 5 neighbours, or as many as few samples have, of at most 4,000
+// samples that are spread evenly; 1 of one or two.
+double trust(const Tensor& samples, const Tensor& places);
 // The share of samples whose nearest one in the plane is of their class.
 double same_class(const Tensor& places, const Tensor& labels);
 // Points by class, if these are known; `equal`: a unit is as long on both axes.

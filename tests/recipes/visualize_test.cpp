@@ -38,8 +38,9 @@ TEST_F(VisualizeTest, EachMethodDrawsATable) {
     if (method == "t-sne") more.push_back({"param", "perplexity=10,max_iter=300"});
     if (method == "umap") more.push_back({"param", "n_epochs=100"});
     const Trained run = train(kName, job("run-" + method, more));
-    if (method != "lle" && method != "spectral")  // whose parts are one point each
+    if (method != "lle" && method != "spectral") {  // whose parts are one point each
       EXPECT_GT(value<double>(run.results, "nearest_of_same_class"), 0.95);
+    }
     EXPECT_GT(value<double>(run.results, "trustworthiness"), 0.5);
     EXPECT_EQ(value<int64_t>(run.results, "samples"), 60);
     EXPECT_NE(io::read_file(run.folder + "/report.html").find("k2"), std::string::npos);

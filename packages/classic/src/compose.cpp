@@ -31,8 +31,7 @@ void Pipeline::set_parts(NamedEstimators parts, Where where) {
   n_features_in = 0;
 }
 
-Pipeline& Pipeline::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
-                        Where where) {
+Tensor Pipeline::fit_steps(const Tensor& x, const Tensor& y, Where where, const Last& last) {
   require_parts("Pipeline.fit", !steps_.empty(), where);
   if (x.defined() && x.rank() != 2)
     throw ShapeError("Pipeline.fit: X is (samples, features), not " + x.shape().str(), where);
@@ -40,10 +39,30 @@ Pipeline& Pipeline::fit(const Tensor& x, const Tensor& y, const Tensor& sample_w
   Tensor now = x;
   for (size_t i = 0; i + 1 < fresh.size(); ++i)
     now = fresh[i].second->fit_transform(now, y, {}, where);
-  fresh.back().second->fit(now, y, sample_weight, where);
+  const Tensor result = last(*fresh.back().second, now);
   steps_ = std::move(fresh);
   n_features_in = x.size(1);
+  return result;
+}
+Pipeline& Pipeline::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
+                        Where where) {
+  fit_steps(x, y, where, [&](Estimator& step, const Tensor& now) {
+    step.fit(now, y, sample_weight, where);
+    return Tensor();
+  });
   return *this;
+}
+Tensor Pipeline::fit_transform(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
+                               Where where) {
+  return fit_steps(x, y, where, [&](Estimator& step, const Tensor& now) {
+    return step.fit_transform(now, y, sample_weight, where);
+  });
+}
+Tensor Pipeline::fit_predict(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
+                             Where where) {
+  return fit_steps(x, y, where, [&](Estimator& step, const Tensor& now) {
+    return step.fit_predict(now, y, sample_weight, where);
+  });
 }
 
 Tensor Pipeline::prepared(const Tensor& x, Where where) const {

@@ -212,15 +212,17 @@ class NeighborIndex::Screen {
     std::vector<Tensor> estimates, groups;
     std::vector<double> squares, bounds;
 
-    // f(least estimate, estimates, first sample) of each group of samples.
-    template <class F>
-    void each_group(int64_t row, F&& f) const {
+    std::vector<Tensor> least;  // of each tile, (rows)
+    // f(estimates, first sample) of each group of samples whose least estimate passes.
+    template <class P, class F>
+    void each_group(int64_t row, P&& passes, F&& f) const {
       constexpr int64_t kGroups = kTile / kGroup;
       for (size_t t = 0; t < estimates.size(); ++t) {
+        if (!passes(least[t].data<float>()[row])) continue;
         const float* of = estimates[t].data<float>().data() + row * kTile;
-        const float* least = groups[t].data<float>().data() + row * kGroups;
+        const float* group = groups[t].data<float>().data() + row * kGroups;
         for (int64_t g = 0; g < kGroups; ++g)
-          f(least[g], of + g * kGroup, static_cast<int64_t>(t) * kTile + g * kGroup);
+          if (passes(group[g])) f(of + g * kGroup, static_cast<int64_t>(t) * kTile + g * kGroup);
       }
     }
   };
@@ -234,7 +236,9 @@ class NeighborIndex::Screen {
       b.groups.push_back(min(reshape(b.estimates.back(), {q.size(0), -1, kGroup}), {2}));
     }
     std::vector<Tensor> all = b.estimates;
+    for (const Tensor& groups : b.groups) b.least.push_back(min(groups, {1}));
     all.insert(all.end(), b.groups.begin(), b.groups.end());
+    all.insert(all.end(), b.least.begin(), b.least.end());
     eval(all);
     b.squares = squares.to_vector<double>();
     for (const double s : b.squares) {
@@ -283,8 +287,10 @@ std::vector<Neighbor> NeighborIndex::nearest(const Tensor& given, int64_t k, boo
         parallel_for(rows, [&](int64_t r) {
           const int64_t i = begin + r, skip = self ? i : -1;
           std::vector<float> heap;
-          b.each_group(r, [&](float least, const float* estimates, int64_t first) {
-            if (static_cast<int64_t>(heap.size()) == k && !(least < heap.front())) return;
+          const auto may = [&](float least) {
+            return static_cast<int64_t>(heap.size()) < k || least < heap.front();
+          };
+          b.each_group(r, may, [&](const float* estimates, int64_t first) {
             for (int64_t j = first; j < std::min(first + kGroup, n_); ++j) {
               const float estimate = estimates[j - first];
               if (j == skip) continue;
@@ -300,8 +306,8 @@ std::vector<Neighbor> NeighborIndex::nearest(const Tensor& given, int64_t k, boo
           });
           const auto most = static_cast<float>(heap.front() + 2 * b.bounds[r]);
           std::vector<Neighbor> found;
-          b.each_group(r, [&](float least, const float* estimates, int64_t first) {
-            if (least > most) return;
+          const auto near = [&](float least) { return least <= most; };
+          b.each_group(r, near, [&](const float* estimates, int64_t first) {
             for (int64_t j = first; j < std::min(first + kGroup, n_); ++j)
               if (j != skip && estimates[j - first] <= most)
                 found.push_back({distance_.reduced(q + i * d_, values + j * d_, d_), j});
@@ -351,8 +357,8 @@ std::vector<std::vector<Neighbor>> NeighborIndex::within(const Tensor& given, do
         parallel_for(rows, [&](int64_t r) {
           const int64_t i = begin + r;
           const double limit = most - b.squares[r] + b.bounds[r];
-          b.each_group(r, [&](float least, const float* estimates, int64_t first) {
-            if (least > limit) return;
+          const auto near = [&](float least) { return least <= limit; };
+          b.each_group(r, near, [&](const float* estimates, int64_t first) {
             for (int64_t j = first; j < std::min(first + kGroup, n_); ++j) {
               if (estimates[j - first] > limit || (self && j == i)) continue;
               const double d = distance_.reduced(q + i * d_, values + j * d_, d_);

@@ -242,5 +242,19 @@ TEST(Preprocessing, EdgesOfEachTransformer) {
   expect_values(sum(SplineTransformer().fit_transform(x), {1}), {3}, {1, 1, 1}, 1e-15);
 }
 
+TEST(Pipeline, EndsWithWhatPlacesOnlyItsOwn) {
+  const test::Blobs b = test::blobs(60, 4, 2, 5);
+  NamedEstimators map, clusters;
+  for (NamedEstimators* steps : {&map, &clusters})
+    steps->emplace_back("scale", make_estimator("StandardScaler"));
+  map.emplace_back("map", make_estimator("ClassicalMDS"));
+  clusters.emplace_back("clusters", make_estimator("AgglomerativeClustering"));
+  Pipeline pipeline(std::move(map)), clustering(std::move(clusters));
+  EXPECT_EQ(pipeline.fit_transform(b.x).shape(), (Shape{60, 2}));
+  EXPECT_THROW(pipeline.transform(b.x), Error);
+  EXPECT_EQ(clustering.fit_predict(b.x).shape(), Shape{60});
+  EXPECT_THROW(clustering.predict(b.x), Error);
+}
+
 }  // namespace
 }  // namespace glia::classic

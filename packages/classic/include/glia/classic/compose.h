@@ -31,6 +31,11 @@ class Pipeline : public Estimator {
   // The weights are for the last step.
   Pipeline& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                 Where where = Where::current()) override;
+  // What the last step's own says: also of one that has no transform() or predict() for others.
+  Tensor fit_transform(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                       Where where = Where::current()) override;
+  Tensor fit_predict(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
+                     Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
   Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
   Tensor decision_function(const Tensor& x, Where where = Where::current()) const override;
@@ -48,6 +53,10 @@ class Pipeline : public Estimator {
   Tensor prepared(const Tensor& x, Where where = Where::current()) const;
 
  private:
+  using Last = std::function<Tensor(Estimator& step, const Tensor& x)>;
+  // Fits all steps, the last one as it says, or none.
+  Tensor fit_steps(const Tensor& x, const Tensor& y, Where where, const Last& last);
+
   NamedEstimators steps_;
 };
 
