@@ -190,7 +190,7 @@ TEST(GradientBoosting, EveryLossLearns) {
     EXPECT_EQ(model.oob_improvement.size(0), 100);
     EXPECT_NEAR(sum(model.feature_importances).item(), 1, 1e-12);
   }
-  const auto b = blobs(200, 3, 3, 0.7);
+  const auto b = blobs(200, 3, 3, 2);
   const Tensor three = from_vector(b.of, {200});
   EXPECT_GT(GradientBoostingClassifier({.n_estimators = 30}).fit(b.x, three).score(b.x, three),
             0.97);

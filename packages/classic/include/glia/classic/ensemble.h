@@ -114,7 +114,7 @@ class AdaBoostClassifier : public Classifier {
                           Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
   Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
-  // From -1 to 1: (samples) of two classes, else (samples, classes).
+  // (samples) from -2 to 2 of two classes, else (samples, classes) up to 1.
   Tensor decision_function(const Tensor& x, Where where = Where::current()) const override;
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
