@@ -61,7 +61,8 @@ class Bpe : public TokenModel {
     uint64_t rank = 0;
     for (const auto& [a, b] : merges) {
       const std::string rest = b.starts_with(prefix) ? b.substr(prefix.size()) : b;
-      pairs_.put(id_of(a), id_of(b), rank++ << 32 | static_cast<uint32_t>(id_of(a + rest)));
+      const int32_t left = id_of(a), right = id_of(b);
+      pairs_.put(left, right, rank++ << 32 | static_cast<uint32_t>(id_of(a + rest)));
     }
     if (!options_.unk_token.empty()) {
       const auto id = tokens_.find(options_.unk_token);

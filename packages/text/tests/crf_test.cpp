@@ -112,7 +112,7 @@ TEST(Crf, SaysWhatDoesNotFit) {
   EXPECT_THROW(crf_log_partition(zeros({2, 3}), c.lengths, {}), ShapeError);
   EXPECT_THROW(crf_log_partition(c.emissions, zeros({2}), {}), ShapeError);
   EXPECT_THROW(crf_log_partition(c.emissions, c.lengths, {zeros({2, 2}), {}, {}}), ShapeError);
-  EXPECT_THROW(crf_log_partition(c.emissions, tensor<int64_t>({0, 2}), {}).item(), ValueError);
+  EXPECT_THROW(sum(crf_log_partition(c.emissions, tensor<int64_t>({0, 2}), {})).item(), ValueError);
   EXPECT_THROW(crf_decode(c.emissions, tensor<int64_t>({5, 2}), {}), ValueError);
   EXPECT_THROW(Crf(0), ShapeError);
   EXPECT_TRUE(crf_decode(zeros({0, 4, 3}), zeros({0}, kI64), {}).empty());

@@ -99,6 +99,7 @@ TEST_F(Words, OfATopicComeTogether) {
     o.vector_size = 20;
     o.sample = 0;
     o.epochs = 5;
+    o.alpha = 0.1;  // few words
     double first = 0, last = 0;
     const WordVectors v = train_word2vec(
         topics(), o, [&](const VectorProgress& p) { (p.epoch == 1 ? first : last) = p.loss; });
