@@ -18,16 +18,18 @@ constexpr int64_t kRate = 16000;
 
 class Speech : public RecipeTest {
  protected:
-  // A word is a tone: "low", "mid" or "high".
+  // A word is a tone that comes and goes: "low", "mid" or "high".
   static std::vector<float> word(const std::string& name, int64_t variant, double seconds = 0.3) {
     const double hz = (name == "low"   ? 300
                        : name == "mid" ? 900
                                        : 2700) +
                       5.0 * static_cast<double>(variant);
     std::vector<float> x(static_cast<size_t>(kRate * seconds));
-    for (size_t t = 0; t < x.size(); ++t)
-      x[t] = static_cast<float>(
-          0.3 * std::sin(2 * std::numbers::pi * hz * static_cast<double>(t) / kRate));
+    for (size_t t = 0; t < x.size(); ++t) {
+      const double at = static_cast<double>(t), length = static_cast<double>(x.size());
+      const double loud = std::pow(std::sin(std::numbers::pi * (at + 0.5) / length), 2);
+      x[t] = static_cast<float>(0.3 * loud * std::sin(2 * std::numbers::pi * hz * at / kRate));
+    }
     return x;
   }
   static Tensor line(const std::vector<float>& x) {
@@ -107,13 +109,14 @@ TEST_F(Speech, WordsAreLearntToldAndHeard) {
 
 class SpeechStrings : public Speech, public testing::WithParamInterface<std::string> {};
 INSTANTIATE_TEST_SUITE_P(All, SpeechStrings,
-                         testing::Values("bilstm", "gru", "conformer", "transducer", "hybrid"));
+                         testing::Values("lstm", "conformer", "transducer", "hybrid"));
 
 TEST_P(SpeechStrings, AreLearnt) {
+  const bool slow = GetParam() == "transducer";
   const Trained run = train(kRecipe, {.given = small(GetParam(),
                                                      {{"strings", true},
                                                       {"tokens", "words"},
-                                                      {"epochs", int64_t{6}},
+                                                      {"epochs", int64_t{slow ? 14 : 6}},
                                                       {"count", int64_t{400}},
                                                       {"test-count", int64_t{10}},
                                                       {"layers", int64_t{1}},
