@@ -118,7 +118,7 @@ TEST(Transducer, LearnsStrings) {
                   .prediction = 8,
                   .joint = 16});
   optim::Adam optimizer(net.parameters(), {.lr = 0.02});
-  for (int64_t step = 0; step < 400; ++step) {
+  for (int64_t step = 0; step < 800; ++step) {
     const Strings s(step);
     const Encoded y = net(s.x, s.frames, s.labels);
     const Tensor loss = rnnt_loss(y.states, s.labels, y.lengths, s.counts, {.blank = 0});
