@@ -2,6 +2,7 @@
 // trained, predicted and evaluated.
 #include "glia/io.h"
 #include "glia/ops.h"
+#include "glia/random.h"
 #include "glia/vision/image.h"
 #include "glia/vision/networks.h"
 #include "tests/recipes/support.h"
