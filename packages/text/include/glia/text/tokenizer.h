@@ -109,6 +109,7 @@ class Tokenizer {
       const std::string& text) const;
 
   struct Parts;  // private: packages/text/src/tokenizer_parts.h
+  // Private to the library: made of its parts.
   explicit Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
 
  private:
