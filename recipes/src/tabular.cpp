@@ -11,6 +11,7 @@
 #include "glia/classic/encoders.h"
 #include "glia/classic/metrics.h"
 #include "glia/classic/plots.h"
+#include "glia/classic/tree.h"
 #include "glia/data.h"
 #include "glia/error.h"
 #include "glia/io.h"
@@ -217,6 +218,12 @@ namespace {
 // Whether the model takes missing values and categories as they are.
 bool takes_tables(const std::string& model) { return model.starts_with("HistGradientBoosting"); }
 
+// Whether splits alone count, for which columns may be of any scale; then rules have their units.
+bool is_of_trees(const std::string& model) {
+  return model.find("Tree") != std::string::npos || model.starts_with("RandomForest") ||
+         model.starts_with("GradientBoosting") || model.starts_with("AdaBoost");
+}
+
 // The columns that it is to take for categories; those of more than it has bins for are numbers.
 std::string category_columns(const classic::ColumnCodes& codes) {
   constexpr size_t kMostCategories = 254;  // besides those that were not seen
@@ -261,7 +268,7 @@ classic::Pipeline table_pipeline(const std::string& model, const TableForm& form
                                  const std::string& options) {
   classic::ColumnTransformer columns =
       takes_tables(model) ? classic::ColumnTransformer({}, classic::Remainder::kPassthrough)
-                          : classic::table_columns(form.codes);
+                          : classic::table_columns(form.codes, {.scale = !is_of_trees(model)});
   classic::NamedEstimators steps;
   steps.emplace_back("columns", std::make_unique<classic::ColumnTransformer>(std::move(columns)));
   steps.emplace_back("model", classic::make_estimator(model));
@@ -387,12 +394,65 @@ std::vector<report::Section> judged_sections(const classic::Estimator& model,
                                           .x = {"truth - prediction"}}}};
 }
 
+namespace {
+
+// A tree's leaves, those of most samples first: what leads to each, and what it says.
+report::Section rules_section(const classic::TreeArrays& tree,
+                              const std::vector<std::string>& names, const TableForm& form) {
+  constexpr size_t kMostRules = 50;
+  const auto left = tree.children_left.to_vector<int64_t>(),
+             right = tree.children_right.to_vector<int64_t>(),
+             feature = tree.feature.to_vector<int64_t>(),
+             samples = tree.n_node_samples.to_vector<int64_t>();
+  const auto threshold = numbers(tree.threshold), value = numbers(tree.value);
+  const auto width = static_cast<size_t>(tree.value.size(1));
+  std::vector<std::string> rules(left.size());
+  std::vector<size_t> leaves;
+  for (size_t i = 0; i < left.size(); ++i) {  // parents come first
+    if (left[i] < 0) {
+      leaves.push_back(i);
+      continue;
+    }
+    for (const bool is_left : {true, false})
+      rules[static_cast<size_t>(is_left ? left[i] : right[i])] =
+          fmt::format("{}{}{} {} {:.6g}", rules[i], rules[i].empty() ? "" : ", ",
+                      names[static_cast<size_t>(feature[i])], is_left ? "<=" : ">", threshold[i]);
+  }
+  std::stable_sort(leaves.begin(), leaves.end(),
+                   [&](size_t a, size_t b) { return samples[a] > samples[b]; });
+  const bool classes = form.is_classes();
+  report::Table table{{{"rule"}, {"samples"}, {form.target}}, {}};
+  if (classes) table.columns.push_back({"share", true});
+  for (size_t k = 0; k < std::min(leaves.size(), kMostRules); ++k) {
+    const auto says = value.begin() + static_cast<std::ptrdiff_t>(leaves[k] * width);
+    std::vector<report::Table::Cell> row = {rules[leaves[k]], samples[leaves[k]]};
+    if (classes) {
+      const auto most = std::max_element(says, says + static_cast<std::ptrdiff_t>(width));
+      row.emplace_back(form.classes.at(static_cast<size_t>(most - says)));
+      row.emplace_back(*most);
+    } else {
+      row.emplace_back(*says);
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return {"Rules", table,
+          fmt::format("{} leaves{}.", leaves.size(),
+                      leaves.size() > kMostRules ? "; those of most samples" : "")};
+}
+
+}  // namespace
+
 std::vector<report::Section> weight_sections(const classic::Pipeline& model,
                                              const TableForm& form) {
   const auto* columns = dynamic_cast<const classic::ColumnTransformer*>(&model.step("columns"));
   if (!columns) return {};
   const std::vector<std::string> names = classic::feature_names(form.codes, *columns);
   std::vector<report::Section> out;
+  const classic::Estimator* last = &model.step("model");
+  if (const auto* tree = dynamic_cast<const classic::DecisionTreeClassifier*>(last))
+    out.push_back(rules_section(tree->tree(), names, form));
+  if (const auto* tree = dynamic_cast<const classic::DecisionTreeRegressor*>(last))
+    out.push_back(rules_section(tree->tree(), names, form));
   for (const auto& [name, value] : model.step("model").state_dict()) {
     const bool importance = name == "feature_importances";
     if ((name != "coef" && !importance) || !value.defined() || !is_float(value.dtype())) continue;
