@@ -204,6 +204,8 @@ class HybridModel : public SpeechModel {
 
 std::unique_ptr<SpeechModel> make_speech_model(const SpeechModelOptions& o,
                                                const SpeechTokens& tokens) {
+  if (o.kind == "cnn" && tokens.unit != "texts")
+    throw ValueError("a cnn knows whole texts: --tokens " + tokens.unit + " is for other models");
   if (o.kind == "cnn") return std::make_unique<WordModel>(o, tokens);
   if (o.kind == "transducer") return std::make_unique<TransducerModel>(o, tokens);
   if (o.kind == "hybrid") return std::make_unique<HybridModel>(o, tokens);

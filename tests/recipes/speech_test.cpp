@@ -156,6 +156,9 @@ TEST_F(Speech, BadSettingsAndDataAreNamed) {
   EXPECT_NE(fault_of(kRecipe, {.given = small("cnn", {{"held-out", "nobody"}})})
                 .find("no utterance is left for the test, of all but 'nobody'"),
             std::string::npos);
+  EXPECT_NE(
+      fault_of(kRecipe, {.given = small("cnn", {{"tokens", "words"}})}).find("--tokens words"),
+      std::string::npos);
   EXPECT_NE(fault_of(kRecipe, {.given = small("tdnn")}).find("tdnn"), std::string::npos);
   EXPECT_NE(fault_of(kRecipe, {.given = small("lstm", {{"stride", int64_t{3}}})}).find("stride"),
             std::string::npos);
