@@ -146,7 +146,7 @@ def covariances():
             # Both begin at random: of several beginnings the least determinant is the same.
             theirs = min((covariance.MinCovDet(random_state=seed, **options).fit(data) for seed in range(20)),
                          key=lambda m: np.linalg.slogdet(m.raw_covariance_)[1])
-            ours = min((glia("MinCovDet", dict(random_state=seed, **options), x=data) for seed in range(6)),
+            ours = min((glia("MinCovDet", dict(random_state=seed, **options), x=data) for seed in range(40)),
                        key=lambda m: np.linalg.slogdet(m["raw_covariance"])[1])
             what = f"MinCovDet {data.shape} {options}"
             least = [np.linalg.slogdet(c)[1] for c in (ours["raw_covariance"], theirs.raw_covariance_)]
