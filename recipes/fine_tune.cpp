@@ -18,7 +18,7 @@
 namespace glia::recipes {
 namespace {
 
-constexpr int64_t kEvaluations = 4, kTestBlocks = 32;
+constexpr int64_t kEvaluations = 4, kTestBlocks = 16;
 constexpr const char* kGguf = "model.gguf";
 
 struct FineTuneSettings : TrainingSettings {
@@ -97,7 +97,7 @@ void train(Run& run, const FineTuneSettings& s) {
   run.fit(trainer, "sequences");
 
   io::write_safetensors(run.file("adapter_model.safetensors"), adapters.state_dict());
-  const double after = test_loss();
+  const double after = training::value_of(trainer.history().back().values, "test_loss");
   const int64_t trained = adapters.parameter_count();
   llm::merge_lora(model);
   llm::write_gguf(run.file(kGguf), llm::to_gguf(model, llm::quant_named(s.weights), file));
