@@ -160,7 +160,7 @@ TEST_F(VisionRecipes, Denoising) {
                                                     {"batch", 4},
                                                     {"crop", 32},
                                                     {"lr", 3e-3},
-                                                    {"steps", 80}},
+                                                    {"steps", 250}},
                                           .out = "run"});
   EXPECT_GT(value<double>(run.results, "test_psnr"), value<double>(run.results, "noisy_psnr") + 2);
   EXPECT_NEAR(value<double>(run.results, "noisy_psnr"), 20.5, 1) << "255 / 25, and what is cut off";

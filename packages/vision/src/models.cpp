@@ -23,11 +23,13 @@ Classifier make_classifier(const std::string& name, int64_t size, int64_t channe
       make_network(name, {.classes = classes, .channels = channels, .image_size = size});
   try {  // records, and computes nothing
     const NoGrad no_grad;
+    net->eval();
     (*net)(zeros({1, size, size, channels}));
   } catch (const ShapeError& e) {
     throw Error(name + ": pictures of " + std::to_string(size) + " x " + std::to_string(size) +
                 " do not fit it: " + e.what());
   }
+  net->train();
   return classifier(net);
 }
 
