@@ -58,6 +58,8 @@ int main() {
     for (auto& [key, value] : state) value = weights_like(value, key, seed++);
     net->load_state_dict(state);
     net->eval();
+    // In f32, a ReLU whose input is 0 but for rounding may go either way.
+    if (gradients_too) net->to(kF64);
     Tensor x;
     for (const auto& [key, value] : io::read_npz(in)) x = value;
     io::NamedTensors results;
@@ -65,9 +67,9 @@ int main() {
       const NoGrad no_grad;
       results.emplace_back("logits", (*net)(x));
     } else {
-      const Tensor logits = (*net)(x);
+      const Tensor logits = (*net)(cast(x, kF64));
       results.emplace_back("logits", logits);
-      const Tensor weights = cos(cast(arange(logits.numel()), kF32));
+      const Tensor weights = cos(cast(arange(logits.numel()), kF64));
       const auto gradients =
           glia::gradients(sum(logits * reshape(weights, logits.shape())), net->parameters());
       const ParameterList parameters = net->parameters();
