@@ -62,8 +62,9 @@ TextClassifier::TextClassifier(const Tokenizer& words, std::vector<std::string> 
                      "' (known: bag, fasttext, cnn, lstm, transformer)");
   }
   out.emplace(width, count);
-  // Kim's vectors of words that are not known beforehand.
-  embedding.weight.set(uniform({words.size(), o.features}, -0.25, 0.25));
+  // As Kim has words that are not known beforehand; what fills up stays zero.
+  embedding.weight.set(uniform({words.size(), o.features}, -0.25, 0.25) *
+                       cast(unsqueeze(arange(words.size()) != kPad, 1), kF32));
 }
 
 int64_t TextClassifier::set_vectors(const WordVectors& vectors) {
@@ -125,8 +126,12 @@ Tensor TextClassifier::pooled(const data::Sample& batch) const {
   Tensor x = embedding(tokens);
   if (options.model == "cnn") {
     std::vector<Tensor> found;
-    for (const nn::Conv1d& convolution : convolutions)
-      found.push_back(max(relu(convolution(x)), {1}));
+    for (const nn::Conv1d& convolution : convolutions) {
+      // Windows that see a word: so many more than words.
+      const int64_t more = convolution.options.kernel - 1;
+      const Tensor seen = arange(tokens.size(1) + more) < unsqueeze(batch["lengths"] + more, 1);
+      found.push_back(max(where(unsqueeze(seen, 2), relu(convolution(x)), 0), {1}));
+    }
     return concat(found, 1);
   }
   if (options.model == "lstm") {
