@@ -7,46 +7,17 @@
 
 #include "boosting_loss.h"
 #include "glia/parallel.h"
+#include "hist_splits.h"
 
 namespace glia::classic {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kMinHessian = 1e-3;  // of a side
-constexpr double kMinCategory = 10;   // samples, for a category to be looked at
-constexpr int64_t kSmall = 1 << 15;   // bins to add up, below which threads do not pay
-constexpr int64_t kChunk = 1 << 13;   // samples that a thread parts at a time
-
-constexpr int64_t kAhead = 24;  // samples whose bins are fetched before they are added
+constexpr int64_t kSmall = 1 << 15;  // bins to add up, below which threads do not pay
+constexpr int64_t kChunk = 1 << 13;  // samples that a thread parts at a time
+constexpr int64_t kAhead = 24;       // samples whose bins are fetched before they are added
 
 using Pair = double __attribute__((vector_size(16)));
-
-// Sums of one node, feature after feature.
-struct Histogram {
-  std::vector<double> sums;      // (bins, 2): gradients, hessians
-  std::vector<uint32_t> counts;  // (bins)
-};
-
-struct HistSplit {
-  double gain = -1;
-  int32_t feature = 0, bin = 0;  // left: bins up to it
-  bool missing_left = false, categories = false;
-  double left_gradient = 0, left_hessian = 0, right_gradient = 0, right_hessian = 0;
-  int64_t left_count = 0;
-  double left_value = 0, right_value = 0;
-  std::array<uint64_t, 4> set = {};  // bins that are left
-};
-
-struct HistNode {
-  int64_t start = 0, end = 0, depth = 0;
-  double gradient = 0, hessian = 0, value = 0;
-  double low = -kInfinity, high = kInfinity;  // what its children may say
-  HistSplit split;
-  int64_t left = -1, right = -1;
-  std::unique_ptr<Histogram> histogram;
-
-  int64_t count() const { return end - start; }
-};
 
 }  // namespace
 
@@ -54,7 +25,8 @@ struct HistGrower::Work {
   const HistBins& bins;
   HistGrowth growth;
   data::Random random;
-  std::vector<size_t> offset;  // (features + 1): the first bin of each in histograms
+  SplitFinder finder;
+  const std::vector<size_t>& offset;  // the first bin of each feature in histograms
   std::vector<uint32_t> order, left_room, right_room;
   std::vector<float> room;  // gradients and hessians of a node's samples, side by side
   std::vector<HistNode> nodes;
@@ -62,9 +34,7 @@ struct HistGrower::Work {
   const float *gradients = nullptr, *hessians = nullptr;
 
   Work(const HistBins& b, HistGrowth g, uint64_t seed)
-      : bins(b), growth(std::move(g)), random(seed), offset(1, 0) {
-    for (const int32_t count : b.count)
-      offset.push_back(offset.back() + static_cast<size_t>(count) + 1);
+      : bins(b), growth(std::move(g)), random(seed), finder(b, growth), offset(finder.offsets()) {
     order.resize(static_cast<size_t>(b.n));
     left_room.resize(order.size());
     right_room.resize(order.size());
@@ -180,191 +150,6 @@ struct HistGrower::Work {
       parallel_for(bins.groups(), body);
   }
 
-  // ---- Splits ---------------------------------------------------------------------------------
-
-  double bounded(const HistNode& node, double gradient, double hessian) const {
-    const double value = -gradient / (hessian + growth.l2 + 1e-15);
-    return value < node.low ? node.low : value > node.high ? node.high : value;
-  }
-  int8_t monotonic(size_t f) const {
-    return growth.monotonic.empty() ? int8_t{0} : growth.monotonic[f];
-  }
-
-  double gain_of(const HistNode& node, size_t f, double lg, double lh) const {
-    const double rg = node.gradient - lg, rh = node.hessian - lh;
-    const double l = bounded(node, lg, lh), r = bounded(node, rg, rh);
-    const int8_t sign = monotonic(f);
-    if ((sign > 0 && l > r) || (sign < 0 && l < r)) return -1;
-    return node.gradient * node.value - lg * l - rg * r;
-  }
-  void settle(const HistNode& node, HistSplit& s, double lg, double lh, int64_t count) const {
-    s.left_gradient = lg;
-    s.left_hessian = lh;
-    s.right_gradient = node.gradient - lg;
-    s.right_hessian = node.hessian - lh;
-    s.left_count = count;
-    s.left_value = bounded(node, lg, lh);
-    s.right_value = bounded(node, s.right_gradient, s.right_hessian);
-  }
-
-  // Missing values go right.
-  void from_left(const HistNode& node, const Histogram& h, size_t f, HistSplit& s) const {
-    const double* sums = h.sums.data() + 2 * offset[f];
-    const uint32_t* counts = h.counts.data() + offset[f];
-    const int64_t end = bins.count[f] - 1 + bins.has_missing[f], n = node.count();
-    double lg[256], lh[256], gain[256];
-    int64_t count = 0, first = end, last = end;
-    double g = 0, hess = 0;
-    for (int64_t b = 0; b < end; ++b) {
-      count += counts[b];
-      g += sums[2 * b];
-      hess += sums[2 * b + 1];
-      lg[b] = g;
-      lh[b] = hess;
-      if (count < growth.min_samples_leaf) continue;
-      if (n - count < growth.min_samples_leaf) {
-        last = b;
-        break;
-      }
-      if (hess < kMinHessian) continue;
-      if (node.hessian - hess < kMinHessian) {
-        last = b;
-        break;
-      }
-      first = std::min(first, b);
-    }
-    if (growth.monotonic.empty()) {
-      const double loss = node.gradient * node.value, more = growth.l2;
-      for (int64_t b = first; b < last; ++b) {
-        const double rg = node.gradient - lg[b], rh = node.hessian - lh[b];
-        const double l = -lg[b] / (lh[b] + more + 1e-15), r = -rg / (rh + more + 1e-15);
-        gain[b] = loss - lg[b] * l - rg * r;
-      }
-    } else {
-      for (int64_t b = first; b < last; ++b) gain[b] = gain_of(node, f, lg[b], lh[b]);
-    }
-    int64_t best = -1;
-    double most = std::max(s.gain, 0.0);
-    for (int64_t b = first; b < last; ++b)
-      if (gain[b] > most) {
-        most = gain[b];
-        best = b;
-      }
-    if (best < 0) return;
-    int64_t left = 0;
-    for (int64_t b = 0; b <= best; ++b) left += counts[b];
-    s.gain = most;
-    s.feature = static_cast<int32_t>(f);
-    s.bin = static_cast<int32_t>(best);
-    s.missing_left = s.categories = false;
-    settle(node, s, lg[best], lh[best], left);
-  }
-
-  // Missing values go left.
-  void from_right(const HistNode& node, const Histogram& h, size_t f, HistSplit& s) const {
-    const double* sums = h.sums.data() + 2 * offset[f];
-    const uint32_t* counts = h.counts.data() + offset[f];
-    const int64_t n = node.count();
-    int64_t right = 0;
-    double g = 0, hess = 0;
-    for (int64_t b = bins.count[f] - 2; b >= 0; --b) {
-      right += counts[b + 1];
-      g += sums[2 * (b + 1)];
-      hess += sums[2 * (b + 1) + 1];
-      const double lg = node.gradient - g, lh = node.hessian - hess;
-      if (right < growth.min_samples_leaf || hess < kMinHessian) continue;
-      if (n - right < growth.min_samples_leaf || lh < kMinHessian) break;
-      const double l = bounded(node, lg, lh), r = bounded(node, g, hess);
-      const int8_t sign = monotonic(f);
-      if ((sign > 0 && l > r) || (sign < 0 && l < r)) continue;
-      const double gain = node.gradient * node.value - lg * l - g * r;
-      if (!(gain > s.gain && gain > 0)) continue;
-      s.gain = gain;
-      s.feature = static_cast<int32_t>(f);
-      s.bin = static_cast<int32_t>(b);
-      s.missing_left = true;
-      s.categories = false;
-      settle(node, s, lg, lh, n - right);
-    }
-  }
-
-  // Categories in the order of their means are like numbers (Fisher 1958); from either end up to
-  // the middle. Missing values are a category.
-  void of_categories(const HistNode& node, const Histogram& h, size_t f, HistSplit& s) const {
-    const double* sums = h.sums.data() + 2 * offset[f];
-    const uint32_t* counts = h.counts.data() + offset[f];
-    const int64_t n = node.count();
-    const double support = static_cast<double>(n) / node.hessian;
-    struct Category {
-      double mean;
-      int64_t bin;
-    };
-    std::vector<Category> used;
-    for (int64_t b = 0; b < bins.count[f] + (bins.has_missing[f] ? 1 : 0); ++b)
-      if (sums[2 * b + 1] * support >= kMinCategory)
-        used.push_back({sums[2 * b] / (sums[2 * b + 1] + kMinCategory), b});
-    if (used.size() <= 1) return;
-    std::stable_sort(used.begin(), used.end(),
-                     [](const Category& a, const Category& b) { return a.mean < b.mean; });
-    const auto all = static_cast<int64_t>(used.size());
-    int64_t best = -1;
-    bool upwards = true;
-    double best_g = 0, best_h = 0;
-    int64_t best_count = 0;
-    double most = std::max(s.gain, 0.0);
-    for (const bool up : {true, false}) {
-      const int64_t middle = (all + 1) / 2 - (up ? 0 : 1);
-      double g = 0, hess = 0;
-      int64_t count = 0;
-      for (int64_t i = 0; i < middle; ++i) {
-        const int64_t b = used[static_cast<size_t>(up ? i : all - 1 - i)].bin;
-        count += counts[b];
-        g += sums[2 * b];
-        hess += sums[2 * b + 1];
-        if (count < growth.min_samples_leaf || hess < kMinHessian) continue;
-        if (n - count < growth.min_samples_leaf || node.hessian - hess < kMinHessian) break;
-        const double gain = gain_of(node, f, g, hess);
-        if (!(gain > most)) continue;
-        most = gain;
-        best = i;
-        upwards = up;
-        best_g = g;
-        best_h = hess;
-        best_count = count;
-      }
-    }
-    if (best < 0) return;
-    s.gain = most;
-    s.feature = static_cast<int32_t>(f);
-    s.bin = 0;
-    s.categories = true;
-    s.set = {};
-    for (int64_t i = 0; i <= best; ++i) {
-      const auto b = static_cast<size_t>(used[static_cast<size_t>(upwards ? i : all - 1 - i)].bin);
-      s.set[b / 64] |= uint64_t{1} << (b % 64);
-    }
-    const auto missing = static_cast<size_t>(bins.count[f]);
-    s.missing_left = bins.has_missing[f] && (s.set[missing / 64] >> (missing % 64) & 1);
-    settle(node, s, best_g, best_h, best_count);
-  }
-
-  // The best of a group of four features.
-  HistSplit best_of(const HistNode& node, const Histogram& h, const std::vector<char>& allowed,
-                    int64_t group) const {
-    HistSplit s;
-    const int64_t end = std::min(bins.d, group * 4 + 4);
-    for (int64_t i = group * 4; i < end; ++i) {
-      const auto f = static_cast<size_t>(i);
-      if (!allowed.empty() && !allowed[f]) continue;
-      if (bins.categorical[f]) {
-        of_categories(node, h, f, s);
-      } else {
-        from_left(node, h, f, s);
-        if (bins.has_missing[f]) from_right(node, h, f, s);
-      }
-    }
-    return s;
-  }
   static void choose(HistNode& node, const std::vector<HistSplit>& of_groups) {
     node.split = of_groups[0];
     for (const HistSplit& s : of_groups)
@@ -457,7 +242,7 @@ struct HistGrower::Work {
     const std::vector<char> allowed = draw_features();
     std::vector<HistSplit> of_groups(static_cast<size_t>(bins.groups()));
     for_groups(kSmall, [&](int64_t i) {
-      of_groups[static_cast<size_t>(i)] = best_of(root, *root.histogram, allowed, i);
+      of_groups[static_cast<size_t>(i)] = finder.best_of(root, *root.histogram, allowed, i);
     });
     choose(root, of_groups);
   }
@@ -485,7 +270,7 @@ struct HistGrower::Work {
     right.value = s.right_value;
     left.low = right.low = node.low;
     left.high = right.high = node.high;
-    const int8_t sign = s.categories ? int8_t{0} : monotonic(static_cast<size_t>(s.feature));
+    const int8_t sign = s.categories ? int8_t{0} : finder.monotonic(static_cast<size_t>(s.feature));
     const double between = (left.value + right.value) / 2;
     if (sign > 0) left.high = right.low = between;
     if (sign < 0) left.low = right.high = between;
@@ -515,8 +300,9 @@ struct HistGrower::Work {
         for (size_t b = offset[from]; b < offset[to]; ++b)
           large.histogram->counts[b] -= small.histogram->counts[b];
         const auto at_group = static_cast<size_t>(g);
-        if (may_split(left)) of_left[at_group] = best_of(left, *left.histogram, for_left, g);
-        if (may_split(right)) of_right[at_group] = best_of(right, *right.histogram, for_right, g);
+        if (may_split(left)) of_left[at_group] = finder.best_of(left, *left.histogram, for_left, g);
+        if (may_split(right))
+          of_right[at_group] = finder.best_of(right, *right.histogram, for_right, g);
       };
       for_groups(small.count() + 512, body);
       if (may_split(left)) choose(left, of_left);
