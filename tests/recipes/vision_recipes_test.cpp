@@ -42,11 +42,11 @@ TEST_F(VisionRecipes, TransferFromAFile) {
                         {"weights", "net.safetensors"},
                         {"size", 32},
                         {"batch", 8}};
-  const Trained run = train("finetune", {.given = given, .out = "features"});
+  const Trained run = train("transfer", {.given = given, .out = "features"});
   EXPECT_GT(value<double>(run.results, "test_accuracy"), 0.7);
   Values thawed = given;
   thawed.insert(thawed.end(), {{"thaw", 3}, {"epochs", 2}, {"shots", 6}});
-  train("finetune", {.given = thawed, .out = "thawed"});
+  train("transfer", {.given = thawed, .out = "thawed"});
   // The first layers are as they were, the last ones are not.
   const auto after = io::read_safetensors("thawed/model.safetensors");
   for (const auto& [name, value] : after) {
@@ -65,14 +65,14 @@ TEST_F(VisionRecipes, TransferFromAFile) {
   EXPECT_TRUE(answer == "red" || answer == "blue");
   Values wrong = given;
   wrong[1].second = std::string("resnet18");
-  EXPECT_NE(fault_of("finetune", {.given = wrong, .out = "no"}).find("is not of resnet18"),
+  EXPECT_NE(fault_of("transfer", {.given = wrong, .out = "no"}).find("is not of resnet18"),
             std::string::npos);
   wrong[1].second = std::string("resnet");
-  EXPECT_NE(fault_of("finetune", {.given = wrong, .out = "no"}).find("unknown network 'resnet'"),
+  EXPECT_NE(fault_of("transfer", {.given = wrong, .out = "no"}).find("unknown network 'resnet'"),
             std::string::npos);
   wrong[2].second = std::string("known");
   wrong[1].second = std::string("squeezenet1_1");
-  EXPECT_NE(fault_of("finetune", {.given = wrong, .out = "no"}).find("no weights of squeezenet1_1"),
+  EXPECT_NE(fault_of("transfer", {.given = wrong, .out = "no"}).find("no weights of squeezenet1_1"),
             std::string::npos);
   EXPECT_FALSE(fs::exists("no"));
 }

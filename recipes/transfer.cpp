@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kTask = "image-classification";
 constexpr int64_t kGroups = 8;
 
-struct FinetuneSettings : TrainingSettings {
+struct TransferSettings : TrainingSettings {
   std::string data, model, weights;
   int64_t size = 0, shots = 0, test_shots = 0, thaw = 0, epochs = 0, batch = 0;
   double lr = 0, lr_decay = 0, test_share = 0;
@@ -57,7 +57,7 @@ struct Transferred {
   std::shared_ptr<vision::Network> net;
   int64_t size;
 
-  Transferred(const FinetuneSettings& s, const ImageForm& form)
+  Transferred(const TransferSettings& s, const ImageForm& form)
       : net(vision::make_network(
             s.model, {.classes = static_cast<int64_t>(form.classes.size()), .image_size = s.size})),
         size(s.size) {}
@@ -94,7 +94,7 @@ LabelledImages some(const LabelledImages& all, int64_t shots, uint64_t seed) {
 }
 
 // The pictures with the values that the weights expect.
-ImageSplits read(const FinetuneSettings& s) {
+ImageSplits read(const TransferSettings& s) {
   ImageSplits all = read_images(s.source(), is_known_set(s.data) ? 0 : s.size);
   const auto seed = static_cast<uint64_t>(s.seed);
   all.train = some(all.train, s.shots, seed);
@@ -114,7 +114,7 @@ double fit_last(const Transferred& model, const LabelledImages& set, const Image
   return vision::fit_last_layer(*model.net, concat(parts), set.labels);
 }
 
-void train(Run& run, const FinetuneSettings& s) {
+void train(Run& run, const TransferSettings& s) {
   const auto [images, unseen, form] = read(s);
   const Transferred model(s, form);
   const bool taken = s.weights != "none";
@@ -183,17 +183,17 @@ void train(Run& run, const FinetuneSettings& s) {
   run.finish(page, results);
 }
 
-std::unique_ptr<Predictor> load(const Saved& saved, const FinetuneSettings& s) {
+std::unique_ptr<Predictor> load(const Saved& saved, const TransferSettings& s) {
   const ImageForm form = ImageForm::of(saved);
   return std::make_unique<ImagePredictor>(saved, s.source(), form,
                                           Transferred(s, form).classifier());
 }
 
-const Register<FinetuneSettings> finetune({
-    .name = "finetune",
+const Register<TransferSettings> transfer({
+    .name = "transfer",
     .task = kTask,
     .description = "A network that was trained on other pictures, for yours.",
-    .run_name = [](const FinetuneSettings& s) { return s.source().name() + "-finetune"; },
+    .run_name = [](const TransferSettings& s) { return s.source().name() + "-transfer"; },
     .train = train,
     .load = load,
     .input_help = "PNG or JPEG pictures of any size and kind, or folders of such.",
