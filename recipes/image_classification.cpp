@@ -1,11 +1,14 @@
 // Images in classes: any set of the catalogue for that task, or a folder of the user's.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
 #include "glia/vision/models.h"
+#include "glia/vision/networks.h"
 #include "glia/vision/transforms.h"
 #include "recipes/src/classification.h"
 #include "recipes/src/image_predictor.h"
@@ -16,6 +19,12 @@ namespace {
 constexpr const char* kTask = "image-classification";
 constexpr int64_t kPrefetch = 4;
 constexpr double kLabelSmoothing = 0.05;
+
+std::vector<std::string> classifiers() {
+  std::vector<std::string> names = {"mlp", "cnn", "resnet20"};
+  std::ranges::copy(vision::network_names(), std::back_inserter(names));
+  return names;
+}
 
 struct ImageSettings : TrainingSettings {
   std::string data, model, augment;
@@ -31,7 +40,7 @@ struct ImageSettings : TrainingSettings {
     f(model, "model", "cnn",
       "A perceptron with layers of 256, 128 and 64, a small convolutional network, ResNet-20, or a "
       "network of `glia describe`, most of which want pictures of 64 and more.",
-      {{"mlp", "cnn", "resnet20"}, "NETWORK"});
+      Choices{classifiers()});
     f(size, "size", 0,
       "Side of the square that pictures become; 0: that of the data set, 32 for a folder.",
       {0, 1024});
