@@ -63,12 +63,10 @@ template <class T>
 void Grove::add_values(const T* x, int64_t rows, int64_t first, int64_t last, double factor,
                        double* out) const {
   for_rows(rows, [&](int64_t from, int64_t to) {
-    int32_t leaf_of[kRows];
     for (int64_t t = first; t < last; ++t) {
-      walk(t, x, from, to, leaf_of);
       const double* of = values.data() + begin[static_cast<size_t>(t)] * width;
       for (int64_t i = from; i < to; ++i) {
-        const double* value = of + leaf_of[i - from] * width;
+        const double* value = of + leaf(t, x + i * n_features) * width;
         double* sum = out + i * width;
         for (int64_t c = 0; c < width; ++c) sum[c] += factor * value[c];
       }

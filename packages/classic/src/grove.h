@@ -1,7 +1,6 @@
 // Fitted trees, one after the other in flat arrays: what every estimator of trees keeps.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -52,27 +51,6 @@ struct Grove {
     if (!node.categories) return value <= node.threshold;
     const auto code = static_cast<size_t>(value);
     return category_sets[static_cast<size_t>(node.threshold)][code / 64] >> (code % 64) & 1;
-  }
-  // The same for rows from .. to - 1 of x, several at a time, so that none waits for memory alone.
-  template <class T>
-  void walk(int64_t tree, const T* x, int64_t from, int64_t to, int32_t* out) const {
-    constexpr int64_t kTogether = 8;
-    const Node* first = nodes.data() + begin[static_cast<size_t>(tree)];
-    for (int64_t i = from; i < to; i += kTogether) {
-      const int64_t count = std::min(kTogether, to - i);
-      const Node* at[kTogether];
-      std::fill_n(at, count, first);
-      for (bool on_the_way = true; on_the_way;) {
-        on_the_way = false;
-        for (int64_t k = 0; k < count; ++k) {
-          if (at[k]->is_leaf()) continue;
-          const bool left = goes_left(*at[k], x + (i + k) * n_features);
-          at[k] = first + (left ? at[k]->left : at[k]->right);
-          on_the_way = true;
-        }
-      }
-      for (int64_t k = 0; k < count; ++k) out[i - from + k] = static_cast<int32_t>(at[k] - first);
-    }
   }
   // Adds `factor` times the values of trees first .. last - 1 to out (rows, width), row by row in
   // the order of the trees.

@@ -230,12 +230,11 @@ Tensor raw_predictions(const Grove& grove, const Tensor& baseline, const std::ve
   parallel_for((rows + kRows - 1) / kRows, [&](int64_t block) {
     const int64_t from = block * kRows, to = std::min(rows, from + kRows);
     for (int64_t i = from; i < to; ++i) std::copy_n(base.begin(), k, out.begin() + i * k);
-    int32_t leaf_of[kRows];
     for (int64_t t = 0; t < grove.n_trees(); ++t) {
-      grove.walk(t, x.data(), from, to, leaf_of);
       const double* values = grove.values.data() + grove.begin[static_cast<size_t>(t)];
       for (int64_t i = from; i < to; ++i)
-        out[static_cast<size_t>(i * k + t % k)] += values[leaf_of[i - from]];
+        out[static_cast<size_t>(i * k + t % k)] +=
+            values[grove.leaf(t, x.data() + i * grove.n_features)];
     }
   });
   return from_vector(out, {rows, k});
