@@ -4,7 +4,8 @@ the same weights in f32; logits and gradients by each parameter of one network o
 What torchvision has not (MobileNet V1, U-Net, LeNet, Tiny Darknet, EfficientNet-Lite0) is in
 reference/networks.py, as its paper says.
 
-Run by tests/parity/run.
+Run by tests/parity/run; numbers are those of a few small networks then. "all" behind the folder, or
+names, compares those of others too, which takes half an hour.
 """
 import pathlib
 import subprocess
@@ -35,6 +36,7 @@ WITH_GRADIENTS = {*OWN, "alexnet", "vgg11_bn", "resnet18", "resnet50", "resnext5
                   "densenet121", "squeezenet1_0", "squeezenet1_1", "mobilenet_v2",
                   "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0", "efficientnet_b5",
                   "convnext_tiny", "vit_b_32", "fcn_resnet50"}
+QUICK = {"lenet", "darknet_tiny", "resnet18", "squeezenet1_1", "mobilenet_v3_small", "efficientnet_lite0"}
 VIT = {"vit_b_16": 16, "vit_b_32": 32, "vit_l_16": 16, "vit_l_32": 32, "vit_h_14": 14}
 NAMES = sorted([*OWN, *VIT, "alexnet", *(f"vgg{n}{b}" for n in (11, 13, 16, 19) for b in ("", "_bn")),
                 *(f"resnet{n}" for n in (18, 34, 50, 101, 152)), "resnext50_32x4d",
@@ -100,11 +102,11 @@ with np.errstate(over="ignore"):
         compared += 1
         parameters += sum(p.numel() for p in net.parameters())
 
-    only = set(sys.argv[2:])
+    only = set(sys.argv[2:]) or QUICK
     program = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     worst_logits = worst_gradient = 0
     for name in NAMES:
-        if only and name not in only:
+        if "all" not in only and name not in only:
             continue
         size = {"lenet": 32, "vit_h_14": 28}.get(name, 64)
         train = name in WITH_GRADIENTS
