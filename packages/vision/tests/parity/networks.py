@@ -36,7 +36,7 @@ WITH_GRADIENTS = {*OWN, "alexnet", "vgg11_bn", "resnet18", "resnet50", "resnext5
                   "densenet121", "squeezenet1_0", "squeezenet1_1", "mobilenet_v2",
                   "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0", "efficientnet_b5",
                   "convnext_tiny", "vit_b_32", "fcn_resnet50"}
-QUICK = {"lenet", "darknet_tiny", "resnet18", "squeezenet1_1", "mobilenet_v3_small", "efficientnet_lite0"}
+QUICK = {"lenet", "darknet_tiny", "resnet18", "squeezenet1_1", "mobilenet_v2", "efficientnet_lite0"}
 VIT = {"vit_b_16": 16, "vit_b_32": 32, "vit_l_16": 16, "vit_l_32": 32, "vit_h_14": 14}
 NAMES = sorted([*OWN, *VIT, "alexnet", *(f"vgg{n}{b}" for n in (11, 13, 16, 19) for b in ("", "_bn")),
                 *(f"resnet{n}" for n in (18, 34, 50, 101, 152)), "resnext50_32x4d",
