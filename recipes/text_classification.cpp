@@ -219,7 +219,8 @@ const Register<TextSettings> text_classification({
                              std::filesystem::path(s.data).stem().string(), s.options.model);
         },
     .references = [](const TextSettings& s) -> std::vector<Reference> {
-      if (s.data == "sms-spam") return {{"f1", 0.97, "the mark, for messages that were not trained on"}};
+      if (s.data == "sms-spam")
+        return {{"f1", 0.97, "the mark, for messages that were not trained on"}};
       if (s.data == "mr" && s.vectors.empty())
         return {{"accuracy", 0.761, "CNN-rand, ten folds (Kim 2014)"}};
       return {};
