@@ -8,10 +8,13 @@
 namespace glia::optimize {
 namespace {
 
-// B = theta 1 - W M W^T, W = [Y, theta S] of the last pairs.
+// B = theta 1 - W M W^T, W = [Y, theta S] of the last pairs, whose products with each other are
+// kept.
 class Memory {
  public:
-  Memory(int64_t n, int64_t most) : n_(n), most_(most) {}
+  explicit Memory(int64_t most) : most_(most), ss_(most, most), sy_(most, most), yy_(most, most) {
+    clear();
+  }
 
   void clear() {
     pairs_.clear();
@@ -22,58 +25,109 @@ class Memory {
     const double sy = dot(s, y), yy = dot(y, y);
     if (!(sy > 0x1p-52 * yy)) return;
     theta_ = yy / sy;
+    if (count() == most_) {
+      pairs_.pop_front();
+      for (HostMatrix* m : {&ss_, &sy_, &yy_}) {
+        for (int64_t b = 0; b + 1 < most_; ++b) {
+          for (int64_t a = 0; a + 1 < most_; ++a) (*m)(a, b) = (*m)(a + 1, b + 1);
+        }
+      }
+    }
     pairs_.push_back({std::move(s), std::move(y)});
-    if (static_cast<int64_t>(pairs_.size()) > most_) pairs_.pop_front();
+    const int64_t last = count() - 1;
+    for (int64_t k = 0; k <= last; ++k) {
+      ss_(k, last) = ss_(last, k) = dot(pairs_[k].s, pairs_[last].s);
+      yy_(k, last) = yy_(last, k) = dot(pairs_[k].y, pairs_[last].y);
+      sy_(k, last) = dot(pairs_[k].s, pairs_[last].y);
+      sy_(last, k) = dot(pairs_[last].s, pairs_[k].y);
+    }
     if (!build()) clear();
   }
   bool empty() const { return pairs_.empty(); }
-  int64_t columns() const { return w_.cols; }
+  int64_t columns() const { return 2 * count(); }
   double theta() const { return theta_; }
-  const HostMatrix& w() const { return w_; }
   Vector row(int64_t i) const {  // of W
-    Vector out(static_cast<size_t>(w_.cols));
-    for (int64_t k = 0; k < w_.cols; ++k) out[k] = w_(i, k);
+    Vector out(static_cast<size_t>(columns()));
+    for (int64_t k = 0; k < count(); ++k) {
+      out[k] = pairs_[k].y[i];
+      out[count() + k] = theta_ * pairs_[k].s[i];
+    }
+    return out;
+  }
+  Vector w_times(const Vector& v, size_t n) const {
+    Vector out(n);
+    for (int64_t k = 0; k < count(); ++k) {
+      const double of_y = v[k], of_s = theta_ * v[count() + k];
+      const Pair& p = pairs_[k];
+      for (size_t i = 0; i < n; ++i) out[i] += of_y * p.y[i] + of_s * p.s[i];
+    }
+    return out;
+  }
+  Vector transposed_w_times(const Vector& x) const {
+    Vector out(static_cast<size_t>(columns()));
+    for (int64_t k = 0; k < count(); ++k) {
+      out[k] = dot(pairs_[k].y, x);
+      out[count() + k] = theta_ * dot(pairs_[k].s, x);
+    }
     return out;
   }
   Vector times_m(const Vector& v) const { return m_ ? m_->solve(v) : v; }
-  // The inverse of M, as it is made.
-  const HostMatrix& inverse_m() const { return inverse_m_; }
+  // M^-1 - W^T Z Z^T W / theta, where Z picks the numbers that are free.
+  HostMatrix inner(const std::vector<char>& is_free) const {
+    const int64_t k = columns(), pairs = count();
+    HostMatrix gram(k, k);
+    const auto n = static_cast<int64_t>(is_free.size());
+    const int64_t free = std::count(is_free.begin(), is_free.end(), 1);
+    const bool by_rest = free > n / 2;  // all less those that are not free
+    if (by_rest) {
+      for (int64_t b = 0; b < pairs; ++b) {
+        for (int64_t a = 0; a < pairs; ++a) {
+          gram(a, b) = yy_(a, b);
+          gram(pairs + a, b) = theta_ * sy_(a, b);
+          gram(a, pairs + b) = theta_ * sy_(b, a);
+          gram(pairs + a, pairs + b) = theta_ * theta_ * ss_(a, b);
+        }
+      }
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      if (static_cast<bool>(is_free[i]) == by_rest) continue;
+      const Vector w = row(i);
+      for (int64_t b = 0; b < k; ++b) {
+        const double by = by_rest ? -w[b] : w[b];
+        for (int64_t a = 0; a < k; ++a) gram(a, b) += by * w[a];
+      }
+    }
+    for (size_t i = 0; i < gram.at.size(); ++i) gram.at[i] = inverse_m_.at[i] - gram.at[i] / theta_;
+    return gram;
+  }
 
  private:
   struct Pair {
     Vector s, y;
   };
+  int64_t count() const { return static_cast<int64_t>(pairs_.size()); }
   // False where the pairs are dependent.
   bool build() {
-    const auto k = static_cast<int64_t>(pairs_.size());
-    w_ = HostMatrix(n_, 2 * k);
+    const int64_t k = count();
     inverse_m_ = HostMatrix(2 * k, 2 * k);
     m_.reset();
     if (k == 0) return true;
-    for (int64_t j = 0; j < k; ++j) {
-      for (int64_t i = 0; i < n_; ++i) {
-        w_(i, j) = pairs_[j].y[i];
-        w_(i, k + j) = theta_ * pairs_[j].s[i];
-      }
-    }
     for (int64_t i = 0; i < k; ++i) {
-      inverse_m_(i, i) = -dot(pairs_[i].s, pairs_[i].y);
+      inverse_m_(i, i) = -sy_(i, i);
       for (int64_t j = 0; j < k; ++j) {
-        inverse_m_(k + i, k + j) = theta_ * dot(pairs_[i].s, pairs_[j].s);
-        if (i > j) {
-          const double sy = dot(pairs_[i].s, pairs_[j].y);
-          inverse_m_(k + i, j) = inverse_m_(j, k + i) = sy;
-        }
+        inverse_m_(k + i, k + j) = theta_ * ss_(i, j);
+        if (i > j) inverse_m_(k + i, j) = inverse_m_(j, k + i) = sy_(i, j);
       }
     }
     m_.emplace(inverse_m_);
     return !m_->singular();
   }
 
-  int64_t n_, most_;
+  int64_t most_;
   double theta_ = 1;
   std::deque<Pair> pairs_;
-  HostMatrix w_, inverse_m_;
+  HostMatrix ss_, sy_, yy_;  // s[i] s[j], s[i] y[j], y[i] y[j]
+  HostMatrix inverse_m_;
   std::optional<LuFactors> m_;
 };
 
@@ -105,7 +159,7 @@ Cauchy cauchy_point(const Memory& memory, const Point& now, const Bounds& bounds
   std::sort(order.begin(), order.end(),
             [&](int64_t a, int64_t b) { return breaks[a] < breaks[b]; });
   const double theta = memory.theta();
-  Vector p = transposed_times(memory.w(), d);
+  Vector p = memory.transposed_w_times(d);
   double slope = -dot(d, d);
   if (slope == 0) return out;
   double curvature = -theta * slope - dot(p, memory.times_m(p));
@@ -145,29 +199,17 @@ Vector subspace_minimum(const Memory& memory, const Point& now, const Cauchy& ca
                         const Bounds& bounds) {
   const auto n = static_cast<int64_t>(now.x.size());
   const double theta = memory.theta();
-  const Vector wmc = memory.w() * memory.times_m(cauchy.c);
+  const Vector wmc = memory.w_times(memory.times_m(cauchy.c), now.x.size());
   Vector r(now.x.size());
   for (int64_t i = 0; i < n; ++i) {
     if (cauchy.is_free[i]) r[i] = now.gradient[i] + theta * (cauchy.x[i] - now.x[i]) - wmc[i];
   }
   Vector d = times(-1 / theta, r);
   if (!memory.empty()) {
-    const int64_t k = memory.columns();
-    // (M^-1 - W^T Z Z^T W / theta) v = W^T Z r.
-    HostMatrix inner = memory.inverse_m();
-    for (int64_t a = 0; a < k; ++a) {
-      for (int64_t b = 0; b <= a; ++b) {
-        double sum = 0;
-        for (int64_t i = 0; i < n; ++i) {
-          if (cauchy.is_free[i]) sum += memory.w()(i, a) * memory.w()(i, b);
-        }
-        inner(a, b) -= sum / theta;
-        if (a != b) inner(b, a) -= sum / theta;
-      }
-    }
-    const LuFactors factors(std::move(inner));
+    // inner v = W^T Z r.
+    const LuFactors factors(memory.inner(cauchy.is_free));
     if (factors.singular()) return cauchy.x;
-    const Vector v = memory.w() * factors.solve(transposed_times(memory.w(), r));
+    const Vector v = memory.w_times(factors.solve(memory.transposed_w_times(r)), now.x.size());
     for (int64_t i = 0; i < n; ++i) {
       if (cauchy.is_free[i]) d[i] -= v[i] / (theta * theta);
     }
@@ -193,8 +235,7 @@ OptimizeResult lbfgsb(Problem& problem) {
   Run run(problem,
           {.gtol = 1e-5, .ftol = 2.220446049250313e-09, .maxiter = 15000, .maxfev = 15000});
   const Bounds& bounds = problem.bounds();
-  Memory memory(problem.size(), o.maxcor);
-  memory.clear();
+  Memory memory(o.maxcor);
   Point now = problem.at(problem.start());
   bool stop = run.ends_at(now);
   while (!stop) {

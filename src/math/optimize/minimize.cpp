@@ -20,7 +20,7 @@ void require_options(const MinimizeOptions& o, Method method, const Where& where
   require(o.momentum >= 0 && o.momentum < 1, "momentum is not in [0, 1)");
   const double c2 = o.c2.value_or(method == Method::kCG ? 0.4 : 0.9);
   require(o.c1 > 0 && o.c1 < c2 && c2 < 1, "0 < c1 < c2 < 1 does not hold");
-  require(o.maxcor >= 1 && o.maxcor <= 10000, "maxcor is not in 1 .. 10000");
+  require(o.maxcor >= 1 && o.maxcor <= 1000, "maxcor is not in 1 .. 1000");
   require(o.initial_trust_radius > 0 && o.max_trust_radius >= o.initial_trust_radius &&
               o.eta >= 0 && o.eta < 0.25,
           "of the trust region 0 < initial <= max and 0 <= eta < 0.25 do not hold");
