@@ -87,6 +87,8 @@ function(glia_test source)
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} glia_options GTest::gtest
                                         GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE GLIA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  # Tests call what is optimised; they themselves are compiled in a quarter less time.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endfunction()
