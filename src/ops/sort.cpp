@@ -1,10 +1,12 @@
 // Orders and extreme positions along an axis. NaN counts as larger than every number; argmax and
 // argmin give the first one.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <utility>
 
+#include "core/node.h"
 #include "ops/private.h"
 
 namespace glia {
@@ -35,40 +37,104 @@ struct Item {
   }
 };
 
-// Sorts by the key, a digit of so many bits after the other from the lowest; equal keys keep their
-// order.
+// Sorts [items, items + size) by the key, a digit of so many bits after the other from the lowest;
+// equal keys keep their order. The result is there or, if it says so, in `other`, of equal size.
 template <int kBits, class U>
-void radix_sort(std::vector<Item<U>>* items) {
+bool radix_sort(Item<U>* items, Item<U>* other, size_t size) {
   constexpr int kDigits = (sizeof(U) * 8 + kBits - 1) / kBits;
   constexpr size_t kValues = size_t{1} << kBits;
-  std::vector<Item<U>> other(items->size());
-  std::vector<size_t> counts(kDigits * kValues);
-  for (const auto& item : *items) {
+  std::vector<uint32_t> counts(kDigits * kValues);
+  for (size_t i = 0; i < size; ++i) {
     for (int d = 0; d < kDigits; ++d)
-      ++counts[d * kValues + (item.key >> (d * kBits) & (kValues - 1))];
+      ++counts[d * kValues + (items[i].key >> (d * kBits) & (kValues - 1))];
   }
+  bool swapped = false;
   for (int d = 0; d < kDigits; ++d) {
-    size_t* const places = &counts[d * kValues];
+    uint32_t* const places = &counts[d * kValues];
     const auto digit = [d](const Item<U>& item) {
       return static_cast<size_t>(item.key >> (d * kBits) & (kValues - 1));
     };
-    if (places[digit(items->front())] == items->size()) continue;  // the same in all
-    size_t before = 0;
+    if (places[digit(*items)] == size) continue;  // the same in all
+    uint32_t before = 0;
     for (size_t v = 0; v < kValues; ++v) before += std::exchange(places[v], before);
-    for (const auto& item : *items) other[places[digit(item)]++] = item;
-    items->swap(other);
+    for (size_t i = 0; i < size; ++i) other[places[digit(items[i])]++] = items[i];
+    std::swap(items, other);
+    swapped = !swapped;
   }
+  return swapped;
 }
 
+// Fewer than 2^32 items; where they are then.
 template <class U>
-void sort_items(std::vector<Item<U>>* items) {
+const Item<U>* sort_items(Item<U>* items, Item<U>* other, size_t size) {
   constexpr size_t kRadixSize = 512, kLong = 1 << 14;
-  if (items->size() < kRadixSize)
-    std::sort(items->begin(), items->end());
-  else if (items->size() < kLong)
-    radix_sort<8>(items);
-  else
-    radix_sort<11>(items);
+  if (size < kRadixSize) {
+    std::sort(items, items + size);
+    return items;
+  }
+  const bool swapped =
+      size < kLong ? radix_sort<8>(items, other, size) : radix_sort<11>(items, other, size);
+  return swapped ? other : items;
+}
+
+// Uninitialised items for a line and its copy.
+template <class U>
+struct Room {
+  explicit Room(int64_t size)
+      : memory(allocate_memory(static_cast<size_t>(2 * size) * sizeof(Item<U>))),
+        items(static_cast<Item<U>*>(memory->data)),
+        other(items + size) {}
+  MemoryRef memory;
+  Item<U>*items, *other;
+};
+
+// The order of `size` > 0 items, made by item(i), which rise in index: calls place(begin, items,
+// count) for parts of it, side by side. A long line is first cut by the leading bits of its keys'
+// range into parts that stay in cache.
+template <class U, class F, class G>
+void sort_line(const Room<U>& room, int64_t size, F&& item, G&& place) {
+  constexpr int64_t kCut = 1 << 16, kChunk = 1 << 15;
+  constexpr int kBits = 10;
+  constexpr size_t kParts = 1 << kBits;
+  Item<U>*const items = room.items, *const other = room.other;
+  const int64_t chunks = size < kCut ? 1 : (size + kChunk - 1) / kChunk;
+  const auto begin_of = [&](int64_t chunk) { return size * chunk / chunks; };
+  std::vector<std::pair<U, U>> ranges(chunks, {static_cast<U>(-1), 0});
+  parallel_for(chunks, [&](int64_t c) {
+    auto [low, high] = ranges[c];
+    for (int64_t i = begin_of(c); i < begin_of(c + 1); ++i) {
+      items[i] = item(i);
+      low = std::min(low, items[i].key);
+      high = std::max(high, items[i].key);
+    }
+    ranges[c] = {low, high};
+  });
+  if (chunks == 1) return place(0, sort_items(items, other, size), size);
+
+  auto [low, high] = ranges[0];
+  for (const auto& [least, most] : ranges) low = std::min(low, least), high = std::max(high, most);
+  const int shift =
+      std::max(static_cast<int>(std::bit_width(static_cast<U>(high - low))) - kBits, 0);
+  const auto part = [&](const Item<U>& one) {
+    return static_cast<size_t>((one.key - low) >> shift);
+  };
+  // places[part][chunk] counts, then says where the next one goes.
+  std::vector<int64_t> places(kParts * chunks + 1);
+  parallel_for(chunks, [&](int64_t c) {
+    for (int64_t i = begin_of(c); i < begin_of(c + 1); ++i) ++places[part(items[i]) * chunks + c];
+  });
+  int64_t before = 0;
+  for (int64_t& at : places) before += std::exchange(at, before);
+  std::vector<int64_t> begins(kParts + 1);
+  for (size_t p = 0; p <= kParts; ++p) begins[p] = places[p * chunks];
+  parallel_for(chunks, [&](int64_t c) {
+    for (int64_t i = begin_of(c); i < begin_of(c + 1); ++i)
+      other[places[part(items[i]) * chunks + c]++] = items[i];
+  });
+  parallel_for(kParts, [&](int64_t p) {
+    const int64_t begin = begins[p], count = begins[p + 1] - begin;
+    if (count > 0) place(begin, sort_items(&other[begin], &items[begin], count), count);
+  });
 }
 
 // Leaves the first `count` in the order, but not in order.
@@ -79,22 +145,32 @@ void keep_first(std::vector<Item<U>>* items, int64_t count) {
   items->resize(count);
 }
 
+// How many values are compared with the last of those that are kept at once.
+constexpr int64_t kGroup = 32;
+
 // The first `count` > 0 of the items [begin, end), made by item(i), which rise in index. What comes
-// behind `count` others is not even kept.
-template <class U, class F>
-std::vector<Item<U>> first_of(int64_t begin, int64_t end, int64_t count, F item) {
+// behind `count` others is not even kept: skip(i, end, w) is at most the next position from i on
+// that may come before that of index w.
+template <class U, class F, class G>
+std::vector<Item<U>> first_of(int64_t begin, int64_t end, int64_t count, F&& item, G&& skip) {
   const auto room = static_cast<size_t>(std::min(end - begin, 2 * count + 64));
   std::vector<Item<U>> found;
   found.reserve(room);
   U worst = 0;
   bool full = false;  // there are `count` up to `worst`
+  int64_t looked_at = 0;
   for (int64_t i = begin; i < end; ++i) {
+    if (full && i >= looked_at) {
+      i = skip(i, end, found[count - 1].index);
+      looked_at = i + kGroup;
+      if (i == end) break;
+    }
     const Item<U> one = item(i);
     if (full && one.key >= worst) continue;
     found.push_back(one);
     if (found.size() < room || static_cast<int64_t>(room) <= count) continue;
     keep_first(&found, count);
-    worst = found.back().key;
+    worst = found[count - 1].key;
     full = true;
   }
   keep_first(&found, count);
@@ -120,11 +196,25 @@ void argsort_lines(const KernelCall& call) {
   if (kept == 0) return;
   const T* in = call.in[0].as<const T>();
   int64_t* out = call.out[0].as<int64_t>();
-  const auto first_of_line = [&](const auto& item) {
+  const auto first_of_line = [&](const T* line, const auto& item) {
+    // By groups whose comparison the compiler makes one of vectors. NaN is looked at.
+    const auto skip = [&](int64_t i, int64_t end, int64_t worst) {
+      if (x.inner > 1) return i;
+      const T least = line[worst];
+      for (; i + kGroup <= end; i += kGroup) {
+        int some = 0;
+        if (descending)
+          for (int64_t k = 0; k < kGroup; ++k) some |= !(line[i + k] <= least);
+        else
+          for (int64_t k = 0; k < kGroup; ++k) some |= !(line[i + k] >= least);
+        if (some) break;
+      }
+      return i;
+    };
     const int64_t parts = std::max<int64_t>(x.size / std::max(kPart, 4 * kept), 1);
     std::vector<std::vector<Item<U>>> found(parts);
     parallel_for(parts, [&](int64_t p) {
-      found[p] = first_of<U>(x.size * p / parts, x.size * (p + 1) / parts, kept, item);
+      found[p] = first_of<U>(x.size * p / parts, x.size * (p + 1) / parts, kept, item, skip);
     });
     for (int64_t p = 1; p < parts; ++p)
       found[0].insert(found[0].end(), found[p].begin(), found[p].end());
@@ -134,22 +224,21 @@ void argsort_lines(const KernelCall& call) {
   };
   parallel_pieces(x.outer * x.inner, 4096 / std::max<int64_t>(x.size, 1),
                   [&](int64_t begin, int64_t end) {
-                    std::vector<Item<U>> items;
+                    const Room<U> room(kept < x.size ? 0 : x.size);
                     for (int64_t line = begin; line < end; ++line) {
                       const int64_t o = line / x.inner, k = line % x.inner;
                       const auto item = [&](int64_t i) {
                         const U key = order_key(in[(o * x.size + i) * x.inner + k]);
                         return Item<U>{descending ? static_cast<U>(~key) : key, i};
                       };
-                      if (kept < x.size) {
-                        items = first_of_line(item);
-                      } else {
-                        items.resize(x.size);
-                        for (int64_t i = 0; i < x.size; ++i) items[i] = item(i);
-                        sort_items(&items);
-                      }
-                      for (int64_t i = 0; i < kept; ++i)
-                        out[(o * kept + i) * x.inner + k] = items[i].index;
+                      const auto place = [&](int64_t at, const Item<U>* items, int64_t count) {
+                        for (int64_t i = 0; i < count; ++i)
+                          out[(o * kept + at + i) * x.inner + k] = items[i].index;
+                      };
+                      if (kept < x.size)
+                        place(0, first_of_line(in + o * x.size, item).data(), kept);
+                      else
+                        sort_line(room, x.size, item, place);
                     }
                   });
 }

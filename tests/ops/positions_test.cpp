@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <random>
 
@@ -207,6 +209,44 @@ TEST(Positions, OrdersOfLongLinesAreThoseOfAStableSort) {
       }
     }
   }
+}
+
+TEST(Positions, OrdersOfLongLinesWithExtremesAndEqualNumbers) {
+  constexpr int64_t kSize = 200000;
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  std::vector<int64_t> extremes = random_numbers(kSize, INT64_MIN, INT64_MAX, 7);
+  extremes[5] = extremes[150000] = INT64_MIN;
+  extremes[6] = extremes[150001] = INT64_MAX;
+  const std::vector<int64_t> same(kSize, 3);
+  std::vector<double> floats(kSize);
+  std::mt19937_64 engine(8);
+  std::normal_distribution<double> normal;
+  for (double& x : floats) x = normal(engine);
+  for (size_t i = 0; i < 100; ++i) {
+    floats[i * 997] = i % 2 ? kInf : -kInf;
+    floats[i * 991] = std::nan("");
+    floats[i * 983] = i % 2 ? 0.0 : -0.0;
+  }
+  const auto check = [&](const Tensor& x, auto less) {
+    for (bool descending : {false, true}) {
+      std::vector<int64_t> order(kSize);
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(),
+                       [&](int64_t a, int64_t b) { return descending ? less(b, a) : less(a, b); });
+      EXPECT_TRUE(argsort(x, 0, descending).to_vector<int64_t>() == order) << descending;
+      if (descending) {
+        EXPECT_TRUE(topk(x, 300).second.to_vector<int64_t>() ==
+                    std::vector<int64_t>(order.begin(), order.begin() + 300));
+      }
+    }
+  };
+  check(from_vector(extremes, {kSize}),
+        [&](int64_t a, int64_t b) { return extremes[a] < extremes[b]; });
+  check(from_vector(same, {kSize}), [](int64_t, int64_t) { return false; });
+  const auto less = [&](int64_t a, int64_t b) {  // NaN is the largest
+    return std::isnan(floats[b]) ? !std::isnan(floats[a]) : floats[a] < floats[b];
+  };
+  check(from_vector(floats, {kSize}), less);
 }
 
 }  // namespace
