@@ -58,6 +58,46 @@ int wrapped_axis(const char* op, const Tensor& x, int axis, const Where& where) 
   return checked_axis(op, axis, x.rank(), where);
 }
 
+// ---- Windows along an axis, as a new last one ----
+
+struct WindowAttributes {
+  int64_t axis = 0, step = 1;
+  GLIA_ATTRIBUTES(axis, step)
+};
+
+bool view_windows(const Recorded& node, const Layout& in, Layout* out) {
+  const auto [axis, step] = node.attributes<WindowAttributes>();
+  const int last = in.shape.rank();
+  *out = in;
+  out->shape = node.shape();
+  out->strides[last] = in.strides[axis];
+  out->strides[axis] = in.strides[axis] * step;
+  return true;
+}
+void vjp_windows(Vjp& v) {
+  const auto [axis, step] = v.attributes<WindowAttributes>();
+  const Shape& shape = v.node().inputs[0]->shape;
+  const int i = static_cast<int>(axis);
+  const int64_t count = v.node().shape[i], size = v.node().shape.size(-1);
+  const Tensor at = reshape(unsqueeze(arange(count), 1) * step + arange(size), {count * size});
+  Shape parts = shape;
+  parts[i] = count * size;
+  const Tensor g = reshape(movedim(v.g(), {-1}, {i + 1}), parts);
+  v.set(0, index_add(zeros(shape, g.dtype()), at, g, i));
+}
+Tensor batch_windows(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
+                     int64_t) {
+  const auto [axis, step] = node.attributes<WindowAttributes>();
+  return unfold(inputs[0], static_cast<int>(axis) + 1, node.shape().size(-1), step, node.where());
+}
+const Op kWindows{.name = "windows",
+                  .kind = Kind::kView,
+                  .attributes = kAttributeFields<WindowAttributes>,
+                  .vjp = vjp_windows,
+                  .view = view_windows,
+                  .batch = batch_windows};
+const RegisterOp registered(kWindows);
+
 }  // namespace
 
 // ---- Axes ----
@@ -184,9 +224,11 @@ Tensor unfold(const Tensor& x, int axis, int64_t size, int64_t step, Where where
   if (step < 1) throw ValueError("unfold: the step is " + std::to_string(step), where);
   const int64_t count = (x.shape()[i] - size) / step + 1;
   if (x.rank() == kMaxRank) fail("unfold", "no axis is free in " + x.shape().str(), where);
-  const Tensor starts = unsqueeze(arange(count), 1) * step;
-  const Tensor windows = take(x, starts + arange(size), i, where);
-  return movedim(windows, {i + 1}, {-1}, where);
+  Shape to = x.shape();
+  to[i] = count;
+  to.push_back(size);
+  return record(kWindows, {x.node()}, to, x.dtype(), WindowAttributes{i, count > 1 ? step : 1},
+                where);
 }
 
 Tensor sliding_window_view(const Tensor& x, const Shape& window, const Axes& axes, Where where) {

@@ -8,6 +8,7 @@
 
 #include "glia/autodiff.h"
 #include "glia/ops.h"
+#include "glia/ops/arrange.h"
 #include "glia/random.h"
 #include "glia/runtime.h"
 #include "tests/support/host.h"
@@ -283,7 +284,7 @@ class Program {
     const Tensor t = from.tensor;
     const int rank = t.rank();
     const int axis = rank ? static_cast<int>(numbers_.integer(0, rank - 1)) : 0;
-    switch (numbers_.integer(0, 6)) {
+    switch (numbers_.integer(0, 7)) {
       case 0:
         return put("flatten", {reshape(t, {-1 * (t.numel() != 0)})}, {&from});
       case 1: {
@@ -305,7 +306,13 @@ class Program {
         if (rank < 4) wide.insert(0, numbers_.integer(1, 3));
         return put("expand", {expand(t, wide)}, {&from});
       }
-      case 5:
+      case 5: {
+        if (rank == 0 || rank > 4 || t.size(axis) == 0 || t.numel() > 20000)
+          return put("copy", {t}, {&from});
+        const int64_t size = numbers_.integer(1, t.size(axis)), step = numbers_.integer(1, 3);
+        return put("unfold", {unfold(t, axis, size, step)}, {&from});
+      }
+      case 6:
         return rank < 5 ? put("unsqueeze", {unsqueeze(t, axis)}, {&from})
                         : put("squeeze", {reshape(t, {t.numel()})}, {&from});
       default: {

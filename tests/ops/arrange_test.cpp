@@ -66,6 +66,9 @@ TEST(Arrange, Parts) {
   EXPECT_EQ(sliding_window_view(x, {2, 3}).shape().str(), "(1, 3, 2, 3)");
   expect_values(sliding_window_view(tensor<double>({1, 2, 3}), {2}), {2, 2}, {1, 2, 2, 3});
   check_derivatives([](In t) { return square(unfold(t[0], 1, 3, 2)); }, {numbers({2, 6})});
+  check_derivatives([](In t) { return square(unfold(t[0], 0, 2, 1)); }, {numbers({3, 2})});
+  const auto rows = [](const std::vector<Tensor>& t) { return unfold(t[0], 0, 2, 2); };
+  EXPECT_TRUE(vmap(rows)({x}).to_vector<double>() == unfold(x, 1, 2, 2).to_vector<double>());
   expect_fails([&] { narrow(x, 1, 4, 2); }, "2 elements from 4");
   expect_fails([&] { narrow(x, 1, 0, -1); }, "narrow");
   expect_fails([&] { narrow(x, 1, 1, INT64_MAX); }, "narrow");
