@@ -311,11 +311,28 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   out_size(xs[2], ws[2], &stride.second, padding.second, &dilation.second), ws[0]};
 
   const ProductOperands in("conv2d", x, weight, where);
-  const Tensor y =
-      in.finished(record(kConv2d, {in.x.node(), in.weight.node()}, out, in.x.dtype(),
+  // The same sums in a form whose rows are long: what is one pixel wide lies on its side, and a
+  // kernel as wide as the image sums over its columns as over channels.
+  Tensor image = in.x, kernel = in.weight;
+  Shape to = out;
+  if (xs[2] == 1 && ws[2] == 1 && padding.second == 0 && xs[1] > 1) {
+    image = reshape(image, {xs[0], 1, xs[1], xs[3]}, where);
+    kernel = reshape(kernel, {ws[0], 1, ws[1], ws[3]}, where);
+    to = {out[0], 1, out[1], out[3]};
+    for (auto* both : {&stride, &padding, &dilation}) std::swap(both->first, both->second);
+  }
+  if (const int64_t columns = kernel.size(2); groups == 1 && columns > 1 && padding.second == 0 &&
+                                              dilation.second == 1 && columns == image.size(2)) {
+    image = reshape(image, {xs[0], image.size(1), 1, columns * xs[3]}, where);
+    kernel = reshape(kernel, {ws[0], kernel.size(1), 1, columns * ws[3]}, where);
+    stride.second = 1;
+  }
+  const Tensor y = reshape(
+      in.finished(record(kConv2d, {image.node(), kernel.node()}, to, in.x.dtype(),
                          ConvAttributes{stride.first, stride.second, padding.first, padding.second,
                                         dilation.first, dilation.second, groups},
-                         where));
+                         where)),
+      out, where);
   return bias.defined() ? with_bias(y, bias, where) : y;
 }
 

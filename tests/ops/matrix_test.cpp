@@ -219,6 +219,32 @@ TEST(Conv2d, MatchesSlicesAndSums) {
   }
 }
 
+// Images and kernels that are one pixel wide, or kernels as wide (and high) as the image.
+TEST(Conv2d, FormsOfOtherSizes) {
+  struct {
+    Shape x, w;
+    Conv2dOptions options;
+  } const cases[] = {
+      {{2, 9, 1, 4}, {6, 3, 1, 4}, {.stride = {2, 3}, .padding = {1, 0}, .dilation = {2, 1}}},
+      {{2, 9, 1, 4}, {6, 3, 1, 2}, {.padding = {2, 0}, .groups = 2}},
+      {{2, 9, 1, 4}, {6, 9, 1, 4}, {}},
+      {{2, 5, 7, 4}, {6, 1, 7, 4}, {.stride = {1, 2}}},
+      {{2, 5, 7, 4}, {6, 3, 7, 4}, {.stride = {2, 1}, .padding = {1, 0}, .dilation = {2, 1}}},
+      {{2, 5, 7, 4}, {6, 5, 7, 4}, {}},
+      {{2, 5, 7, 4}, {6, 3, 7, 4}, {.padding = {0, 1}}},
+      {{2, 5, 7, 4}, {6, 3, 7, 2}, {.groups = 2}},
+      {{2, 5, 7, 4}, {6, 5, 4, 4}, {.dilation = {1, 2}}},
+  };
+  for (const auto& [x, w, o] : cases) {
+    SCOPED_TRACE(x.str() + " " + w.str());
+    const std::vector<Tensor> in{random_tensor(x, 1), random_tensor(w, 2)};
+    EXPECT_LE(difference(conv2d(in[0], in[1], {}, o), conv_spelled_out(in[0], in[1], o)), 1e-12);
+    EXPECT_EQ(
+        gradcheck([&o = o](const std::vector<Tensor>& t) { return conv2d(t[0], t[1], {}, o); }, in),
+        "");
+  }
+}
+
 TEST(Conv2d, Gradients) {
   for (const Conv2dOptions& o : kConvCases) {
     const std::vector<Tensor> in{random_tensor({2, 5, 4, 4}, 1),
