@@ -1,4 +1,7 @@
 // What programs make of several operations.
+#include "glia/ops/contract.h"
+#include "glia/ops/normalize.h"
+#include "glia/ops/select.h"
 #include "ops.h"
 
 namespace glia::bench {
@@ -21,25 +24,6 @@ Tensor rotated(In x) {
   return concat({a * c - b * s, a * s + b * c}, 3);
 }
 
-Tensor cosine(In x) {
-  const auto norm = [](const Tensor& v) { return maximum(sqrt(sum(square(v), {1})), 1e-8); };
-  return sum(x[0] * x[1], {1}) / (norm(x[0]) * norm(x[1]));
-}
-
-// Distances of each row of a to its ten nearest rows of b.
-Tensor nearest(In x) {
-  const auto squares = [](const Tensor& v) { return sum(square(v), {1}); };
-  const Tensor between =
-      unsqueeze(squares(x[0]), 1) + squares(x[1]) - 2.0 * matmul(x[0], transpose(x[1]));
-  return sqrt(maximum(-topk(-between, 10).first, 0));
-}
-
-// How many elements of x (n, 1) lie in each of 20 equal bins of [-3, 3].
-Tensor histogram(In x) {
-  const Tensor low = arange(20, kF32) * 0.3 - 3.0;
-  return cast(sum((x[0] >= low) & (x[0] < low + 0.3), {0}), kF32);
-}
-
 Tensor differences(In x) { return slice(x[0], 1, {.start = 1}) - slice(x[0], 1, {.stop = -1}); }
 
 }  // namespace
@@ -51,8 +35,10 @@ void compositions(Table& t) {
           [](In x) { return sum(square(x[0] - x[1]), {2}); });
   t.loss("pairwise distances bwd", {numbers({500, 1, 64}), numbers({1, 500, 64})},
          [](In x) { return sum(sqrt(sum(square(x[0] - x[1]), {2}) + 1e-6)); });
-  t.value("kNN topk 10 of 2000x2000x32", times(2, numbers({2000, 32})), nearest);
-  t.value("cosine similarity (100000,64)", times(2, numbers({100000, 64})), cosine);
+  t.value("kNN topk 10 of 2000x2000x32", times(2, numbers({2000, 32})),
+          [](In x) { return -topk(-cdist(x[0], x[1]), 10).first; });
+  t.value("cosine similarity (100000,64)", times(2, numbers({100000, 64})),
+          [](In x) { return cosine_similarity(x[0], x[1]); });
   t.value("horner 20 terms 4M", {numbers({4000000})}, [](In x) {
     Tensor y = x[0];
     for (int i = 0; i < 20; ++i) y = y * x[0] + 0.5;
@@ -60,7 +46,8 @@ void compositions(Table& t) {
   });
   t.value("gumbel argmax (4096,1000)", {numbers({4096, 1000})},
           [](In x) { return argmax(x[0] - log(-log(rand(x[0].shape()) + 1e-9)), 1); });
-  t.value("histogram by compare (1e6, 20 bins)", {numbers({1000000, 1})}, histogram);
+  t.value("histogram by compare (1e6, 20 bins)", {numbers({1000000, 1})},
+          [](In x) { return histc(x[0], 20, -3, 3); });
   t.value("box iou 1000x1000", {numbers({1000, 1, 4}), numbers({1, 1000, 4})}, intersections);
   t.value("rotary (4,8,512,64)", {numbers({4, 8, 512, 64}), numbers({512, 32})}, rotated);
 }

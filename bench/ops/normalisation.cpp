@@ -1,17 +1,13 @@
-// Softmax, layer and batch norm, and norms made of operations.
+// Softmax, layer and batch, group and instance norm.
+#include "glia/ops/normalize.h"
 #include "ops.h"
 
 namespace glia::bench {
 namespace {
 
-// x less its mean, by its standard deviation, over these axes.
-Tensor normalised(const Tensor& x, const Axes& axes, double eps) {
-  return (x - mean(x, axes, true)) * rsqrt(var(x, axes, true, 0) + eps);
-}
-
 Tensor layer(In x) { return layer_norm(x[0], x[1], x[2]); }
 Tensor batch(In x) { return batch_norm(x[0], x[1], x[2]).out; }
-Tensor rms(In x) { return x[0] * rsqrt(mean(square(x[0]), {-1}, true) + 1e-6) * x[1]; }
+Tensor rms(In x) { return rms_norm(x[0], x[1], 1, 1e-6); }
 
 // An input whose last axis has a weight and a bias.
 std::vector<Input> affine(const Shape& shape, DType dtype = kF32) {
@@ -52,13 +48,10 @@ void norms(Table& t) {
   const std::vector<Input> weighted{numbers({8192, 1024}), numbers({1024})};
   t.value("rms norm (8192,1024)", weighted, rms);
   t.grad("rms norm bwd", weighted, rms);
-  t.value("group norm (32,28,28,64) 8 groups", {numbers({32, 28, 28, 64})}, [](In x) {
-    const Tensor groups = reshape(x[0], {32, 28 * 28, 8, 8});
-    return reshape(normalised(groups, {1, 3}, 1e-5), {32, 28, 28, 64});
-  });
-  t.value("instance norm NHWC", {numbers({32, 28, 28, 64})}, [](In x) {
-    return normalised(x[0], {1, 2}, 1e-5);
-  });
+  t.value("group norm (32,28,28,64) 8 groups", {numbers({32, 28, 28, 64})},
+          [](In x) { return group_norm(x[0], 8); });
+  t.value("instance norm NHWC", {numbers({32, 28, 28, 64})},
+          [](In x) { return instance_norm(x[0]); });
   t.value("standardise columns (100000,64)", {numbers({100000, 64})},
           [](In x) { return (x[0] - mean(x[0], {0})) / sqrt(var(x[0], {0})); });
 }
