@@ -1,14 +1,11 @@
 // Images in classes: any set of the catalogue for that task, or a folder of the user's.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
 #include "glia/vision/models.h"
-#include "glia/vision/networks.h"
 #include "glia/vision/transforms.h"
 #include "recipes/src/classification.h"
 #include "recipes/src/image_predictor.h"
@@ -19,12 +16,6 @@ namespace {
 constexpr const char* kTask = "image-classification";
 constexpr int64_t kPrefetch = 4;
 constexpr double kLabelSmoothing = 0.05;
-
-std::vector<std::string> classifiers() {
-  std::vector<std::string> names = {"mlp", "cnn", "resnet20"};
-  std::ranges::copy(vision::network_names(), std::back_inserter(names));
-  return names;
-}
 
 struct ImageSettings : TrainingSettings {
   std::string data, model, augment;
@@ -40,7 +31,7 @@ struct ImageSettings : TrainingSettings {
     f(model, "model", "cnn",
       "A perceptron with layers of 256, 128 and 64, a small convolutional network, ResNet-20, or a "
       "network of `glia describe`, most of which want pictures of 64 and more.",
-      Choices{classifiers()});
+      Choices{vision::classifier_names()});
     f(size, "size", 0,
       "Side of the square that pictures become; 0: that of the data set, 32 for a folder.",
       {0, 1024});
@@ -80,19 +71,12 @@ vision::Classifier network(const ImageSettings& s, const ImageForm& form) {
                                  static_cast<int64_t>(form.classes.size()));
 }
 
-// What is done to a training image besides; empty: nothing.
-vision::Transform policy(const std::string& augment) {
-  if (augment == "erasing") return vision::RandomErasing{};
-  if (augment == "randaugment") return vision::RandAugment{};
-  if (augment == "trivial") return vision::TrivialAugmentWide{};
-  return {};
-}
-
 void train(Run& run, const ImageSettings& s) {
   const auto [images, unseen, form] = read_images(s.source(), s.size);
   auto test = batches(unseen, form);
-  const auto augment = [&, &form = form, change = policy(s.augment)](
-                           data::Random& random, const Tensor& x, const Tensor& y) {
+  const vision::Transform change =
+      vision::named_transform(s.augment == "basic" ? "none" : s.augment);
+  const auto augment = [&, &form = form](data::Random& random, const Tensor& x, const Tensor& y) {
     const Tensor changed = change ? vision::transformed(random, x, change) : x;
     return std::array{form.augmented(random, changed, s.shift, s.mirror), y};
   };

@@ -14,6 +14,12 @@ Classifier classifier(std::shared_ptr<Net> net) {
 
 }  // namespace
 
+std::vector<std::string> classifier_names() {
+  std::vector<std::string> names = network_names();
+  names.insert(names.begin(), {"mlp", "cnn", "resnet20"});
+  return names;
+}
+
 Classifier make_classifier(const std::string& name, int64_t size, int64_t channels,
                            int64_t classes) {
   if (name == "mlp") return classifier(std::make_shared<Mlp>(size, channels, classes));

@@ -237,4 +237,12 @@ Annotated AutoAugment::operator()(data::Random& random, const Annotated& x) cons
   return out;
 }
 
+Transform named_transform(const std::string& name) {
+  if (name == "none") return {};
+  if (name == "erasing") return RandomErasing{};
+  if (name == "randaugment") return RandAugment{};
+  if (name == "trivial") return TrivialAugmentWide{};
+  throw Error("unknown transform '" + name + "' (known: none, erasing, randaugment, trivial)");
+}
+
 }  // namespace glia::vision

@@ -116,8 +116,9 @@ struct Classifier {
   std::shared_ptr<nn::Module> module;
   std::function<Tensor(const Tensor&)> logits;  // (N, size, size, channels) -> (N, classes)
 };
-// "mlp", "cnn" or "resnet20", or one of network_names(). Throws Error for another name, and for
-// pictures that are too small for the network.
+// "mlp", "cnn", "resnet20", and all of network_names().
+std::vector<std::string> classifier_names();
+// One of these. Throws Error for another name, and for pictures that are too small for the network.
 Classifier make_classifier(const std::string& name, int64_t size, int64_t channels,
                            int64_t classes);
 

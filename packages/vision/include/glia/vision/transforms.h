@@ -213,6 +213,10 @@ struct AutoAugment {
   Annotated operator()(data::Random& random, const Annotated& x) const;
 };
 
+// What changes images as that name says: "erasing" (RandomErasing), "randaugment", "trivial"
+// (TrivialAugmentWide), each with its defaults; empty for "none". Throws Error for another name.
+Transform named_transform(const std::string& name);
+
 // ---- Mixtures of samples ----------------------------------------------------------------------
 
 struct Mixed {
