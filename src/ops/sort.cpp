@@ -28,6 +28,9 @@ auto order_key(T x) {
   }
 }
 
+// How many values are compared with the best or worst so far at once.
+constexpr int64_t kGroup = 32;
+
 template <class U>
 struct Item {
   U key;
@@ -145,9 +148,6 @@ void keep_first(std::vector<Item<U>>* items, int64_t count) {
   items->resize(count);
 }
 
-// How many values are compared with the last of those that are kept at once.
-constexpr int64_t kGroup = 32;
-
 // The first `count` > 0 of the items [begin, end), made by item(i), which rise in index. What comes
 // behind `count` others is not even kept: skip(i, end, w) is at most the next position from i on
 // that may come before that of index w.
@@ -199,7 +199,7 @@ void argsort_lines(const KernelCall& call) {
   const auto first_of_line = [&](const T* line, const auto& item) {
     // By groups whose comparison the compiler makes one of vectors. NaN is looked at.
     const auto skip = [&](int64_t i, int64_t end, int64_t worst) {
-      if (x.inner > 1) return i;
+      if (x.inner > 1 || !std::is_arithmetic_v<T>) return i;
       const T least = line[worst];
       for (; i + kGroup <= end; i += kGroup) {
         int some = 0;
@@ -315,8 +315,18 @@ void run_arg(const KernelCall& call) {
         U best = rank(*first);
         int64_t at = 0;
         for (int64_t i = 1; i < x.size && best != last; ++i) {
-          const U key = rank(first[i]);
-          if (key > best) best = key, at = i;
+          // Groups without a better one, by a comparison that the compiler makes one of vectors.
+          for (; std::is_arithmetic_v<T> && i + kGroup <= x.size; i += kGroup) {
+            int some = 0;
+            for (int64_t k = 0; k < kGroup; ++k)
+              some |= kLargest ? !(first[i + k] <= first[at]) : !(first[i + k] >= first[at]);
+            if (some) break;
+          }
+          for (const int64_t end = std::min(i + kGroup, x.size); i < end; ++i) {
+            const U key = rank(first[i]);
+            if (key > best) best = key, at = i;
+          }
+          --i;
         }
         out[line] = at;
       }

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <random>
 
 #include "glia/autodiff.h"
 #include "glia/ops/arrange.h"
@@ -303,6 +306,51 @@ TEST(Reduce, IsTheSameForExamplesTogether) {
     SCOPED_TRACE(f);
     expect_same(vmap(functions[f])({x}), stack(each), 1e-14);
   }
+}
+
+// Of rows, columns and arrays of every length around those of vectors, against a loop.
+template <class T>
+void check_integer_extremes() {
+  std::mt19937_64 engine(3);
+  for (const int64_t rows : {1, 3, 8, 17}) {
+    for (const int64_t cols : {1, 2, 15, 16, 31, 33, 64, 127, 128, 129, 200, 257}) {
+      std::vector<T> values(static_cast<size_t>(rows * cols));
+      for (T& value : values) value = static_cast<T>(engine());
+      values[engine() % values.size()] = std::numeric_limits<T>::max();
+      values[engine() % values.size()] = std::numeric_limits<T>::lowest();
+      const Tensor x = from_vector(values, {rows, cols});
+      for (const bool largest : {true, false}) {
+        const auto better = [&](T a, T b) { return largest ? std::max(a, b) : std::min(a, b); };
+        std::vector<T> of_rows, of_cols;
+        for (int64_t r = 0; r < rows; ++r)
+          of_rows.push_back(std::reduce(&values[r * cols + 1], values.data() + (r + 1) * cols,
+                                        values[r * cols], better));
+        of_cols.assign(values.begin(), values.begin() + cols);
+        for (int64_t i = cols; i < rows * cols; ++i)
+          of_cols[i % cols] = better(of_cols[i % cols], values[i]);
+        SCOPED_TRACE(x.shape().str());
+        const auto f = [&](const Axes& axes) {
+          return (largest ? max(x, axes) : min(x, axes)).template to_vector<T>();
+        };
+        EXPECT_TRUE(f({1}) == of_rows);
+        EXPECT_TRUE(f({0}) == of_cols);
+        EXPECT_TRUE(f({}) == std::vector<T>{std::reduce(of_rows.begin() + 1, of_rows.end(),
+                                                        of_rows[0], better)});
+        const Tensor at = largest ? argmax(x, 1) : argmin(x, 1);
+        for (int64_t r = 0; r < rows; ++r) {
+          const auto first = values.begin() + r * cols;
+          const auto place = largest ? std::max_element(first, first + cols)
+                                     : std::min_element(first, first + cols);
+          EXPECT_EQ(index(at, {r}).item<int64_t>(), place - first);
+        }
+      }
+    }
+  }
+}
+TEST(Reduce, ExtremesOfIntegers) {
+  check_integer_extremes<uint8_t>();
+  check_integer_extremes<int32_t>();
+  check_integer_extremes<int64_t>();
 }
 
 TEST(Reduce, SaysWhatIsNotDefined) {

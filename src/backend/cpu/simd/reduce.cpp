@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "backend/cpu/simd/functions.h"
 #include "backend/cpu/simd/lane-inl.h"
@@ -130,6 +131,64 @@ HWY_INLINE auto reduce_in_order(const Stored<T>* x, int64_t n) {
   return sum.v;
 }
 
+// The extreme one of n integers.
+template <ReduceCode code, class T>
+HWY_INLINE T extreme_of(const T* x, int64_t n) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  T out = identity<T>(code);
+  const auto better = [](auto a, auto b) HWY_ATTR {
+    if constexpr (code == ReduceCode::kMax) return hn::Max(a, b);
+    return hn::Min(a, b);
+  };
+  if (n >= 2 * lanes) {  // two at a time, the last two over others if need be
+    auto a = hn::LoadU(d, x), b = hn::LoadU(d, x + lanes);
+    for (int64_t i = 2 * lanes; i < n; i += 2 * lanes) {
+      const int64_t at = std::min(i, n - 2 * lanes);
+      a = better(a, hn::LoadU(d, x + at));
+      b = better(b, hn::LoadU(d, x + at + lanes));
+    }
+    HWY_ALIGN T all[HWY_MAX_BYTES / sizeof(T)];
+    hn::Store(better(a, b), d, all);
+    for (int64_t i = 0; i < lanes; ++i)
+      out = code == ReduceCode::kMax ? std::max(out, all[i]) : std::min(out, all[i]);
+    return out;
+  }
+  for (int64_t i = 0; i < n; ++i)
+    out = code == ReduceCode::kMax ? std::max(out, x[i]) : std::min(out, x[i]);
+  return out;
+}
+
+// y[c] = the extreme one of it and of kRows rows of x, of integers.
+template <ReduceCode code, int64_t kRows, class T>
+HWY_INLINE void extreme_rows(T* y, const T* x, int64_t cols) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t c = 0;
+  for (; c + lanes <= cols; c += lanes) {
+    auto best = hn::LoadU(d, y + c);
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < kRows; ++r) {
+      const auto other = hn::LoadU(d, x + r * cols + c);
+      if constexpr (code == ReduceCode::kMax)
+        best = hn::Max(best, other);
+      else
+        best = hn::Min(best, other);
+    }
+    hn::StoreU(best, d, y + c);
+  }
+  for (; c < cols; ++c) {
+    for (int64_t r = 0; r < kRows; ++r) {
+      const T other = x[r * cols + c];
+      y[c] = code == ReduceCode::kMax ? std::max(y[c], other) : std::min(y[c], other);
+    }
+  }
+}
+
+template <ReduceCode code, class T>
+constexpr bool kIntegerExtreme =
+    (code == ReduceCode::kMax || code == ReduceCode::kMin) && std::is_integral_v<T>;
+
 // y[r] = reduce_row(row r).
 template <class A, class T, class F>
 HWY_INLINE void for_each_row(A* y, const T* x, int64_t rows, int64_t cols, F reduce_row) {
@@ -145,7 +204,10 @@ __attribute__((flatten)) void reduce_rows(void* out, const void* x, int64_t rows
     if (cols >= kWide) return for_each_row(y, p, rows, cols, reduce_row<code, T, kWide>);
     if (cols >= kShort) return for_each_row(y, p, rows, cols, reduce_row<code, T, kNarrow>);
   }
-  for_each_row(y, p, rows, cols, reduce_in_order<code, T>);
+  if constexpr (kIntegerExtreme<code, T>)
+    for_each_row(y, p, rows, cols, extreme_of<code, Stored<T>>);
+  else
+    for_each_row(y, p, rows, cols, reduce_in_order<code, T>);
 }
 
 // The reduction of rows [0, kRows), each read by `row`, pairwise.
@@ -189,9 +251,16 @@ __attribute__((flatten)) void reduce_columns(void* acc, const void* x, int64_t r
   constexpr int64_t kRows = 8;  // for one load and store of acc
   auto* y = static_cast<Stored<Accumulated<code, T>>*>(acc);
   const auto* p = static_cast<const Stored<T>*>(x);
+  const auto add = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t r)
+                       HWY_ATTR {
+                         if constexpr (kIntegerExtreme<code, T>)
+                           extreme_rows<code, kCount>(y, p + r * cols, cols);
+                         else
+                           add_rows<code, T, kCount>(y, p + r * cols, cols);
+                       };
   int64_t r = 0;
-  for (; r + kRows <= rows; r += kRows) add_rows<code, T, kRows>(y, p + r * cols, cols);
-  for (; r < rows; ++r) add_rows<code, T, 1>(y, p + r * cols, cols);
+  for (; r + kRows <= rows; r += kRows) add(std::integral_constant<int64_t, kRows>(), r);
+  for (; r < rows; ++r) add(std::integral_constant<int64_t, 1>(), r);
 }
 
 struct Reduction {
