@@ -178,7 +178,6 @@ GLIA_EXPORT(copy_functions);
 
 constexpr int64_t kPieceBytes = 1 << 16;
 constexpr int64_t kShortRow = 64;  // bytes that are not worth it
-constexpr int64_t kNear = 4096;    // bytes
 constexpr int64_t kFewLines = 8;   // of a block to transpose
 
 class Copy final : public FusedKernel {
@@ -197,8 +196,6 @@ class Copy final : public FusedKernel {
     const int64_t stride = strides_[last];
     if (stride == 1 || stride == -1 || stride == 2) return sizes_[last] * size_ >= kShortRow;
     if (stride == 0 || sizes_[last] < kFewLines) return false;
-    // Large elements that lie near are as well gathered, into what goes past the caches.
-    if (size_ >= 4 && std::abs(stride) * size_ < kNear) return false;
     for (int axis = 0; axis < last; ++axis) {
       if (strides_[axis] == 1 && sizes_[axis] >= kFewLines) dense_ = axis;
     }
