@@ -2,6 +2,7 @@
 scratch folder as argument and the build in GLIA_BUILD.
 """
 import contextlib
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -26,8 +27,10 @@ def compiled(source, *others):
     """The program made of a source beside the script, which uses the script's package, and those
     other ones of which it calls something itself."""
     package = source.resolve().relative_to(ROOT / "packages").parts[0]
-    subprocess.run([ROOT / "scripts/build", f"glia_{package}"], check=True,
-                   stdout=subprocess.DEVNULL, env={**os.environ, "GLIA_BUILD": str(BUILD)})
+    with open(BUILD / "parity.lock", "w") as lock:  # two builds at once would spoil each other's notes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([ROOT / "scripts/build", f"glia_{package}"], check=True,
+                       stdout=subprocess.DEVNULL, env={**os.environ, "GLIA_BUILD": str(BUILD)})
     program = WORK / f"{package}_{source.stem}"
     subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", f"-I{ROOT}/include",
                     *(f"-I{p}" for p in (ROOT / "packages").glob("*/include")), source,
