@@ -1,16 +1,18 @@
 # Packages: folders of packages/, each a library of one field (docs/adding-a-package.md).
 
-# glia_package(NAME [MATH] [PACKAGES name...] [LIBRARIES target...]), called by
-# packages/NAME/CMakeLists.txt and its only line. MATH: it uses glia_math. PACKAGES are those that it
-# may include; LIBRARIES are its own dependencies:
+# glia_package(NAME [MATH] [UNITY] [PACKAGES name...] [LIBRARIES target...]), called by
+# packages/NAME/CMakeLists.txt and its only line. MATH: it uses glia_math. UNITY: its sources are
+# compiled in groups, in little more than half the time, so that names that a source keeps to itself
+# must differ from those of other sources. PACKAGES are those that it may include; LIBRARIES are its
+# own dependencies:
 # JPEG::JPEG is looked for with find_package(JPEG), PkgConfig::sndfile with pkg-config. A package
 # whose dependencies are not all there is left out.
 function(glia_package name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "MATH" "" "PACKAGES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "MATH;UNITY" "" "PACKAGES;LIBRARIES")
   get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
   if(NOT name STREQUAL folder OR NOT name MATCHES "^[a-z][a-z0-9_]*$" OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "packages/${folder}: glia_package(${ARGV}) is not "
-                        "glia_package(${folder} [MATH] [PACKAGES name...] [LIBRARIES target...])")
+                        "glia_package(${folder} [MATH] [UNITY] [PACKAGES name...] [LIBRARIES target...])")
   endif()
   set(math)
   if(arg_MATH)
@@ -38,6 +40,15 @@ function(glia_package name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS src/*.cpp)
   glia_library(${name} DESCRIPTION "Glia's package ${name}" SOURCES ${sources}
                HEADERS include NEEDS train ${math} ${arg_PACKAGES} LIBRARIES ${arg_LIBRARIES})
+  if(arg_UNITY)
+    set_target_properties(glia_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    foreach(source ${sources})  # those that are compiled for several instruction sets stay alone
+      file(STRINGS ${source} several REGEX "HWY_TARGET_INCLUDE" LIMIT_COUNT 1)
+      if(several)
+        set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+      endif()
+    endforeach()
+  endif()
   if(GLIA_TESTS)
     file(GLOB_RECURSE tests CONFIGURE_DEPENDS tests/*_test.cpp)
     foreach(test ${tests})
