@@ -32,7 +32,7 @@ bool is_integer(GgufType t) {
 }
 
 // In one line, whatever is in it.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   for (const char c : text.substr(0, 80)) out += c < ' ' || c == '\x7f' ? '?' : c;
   return out + (text.size() > 80 ? "...'" : "'");
@@ -143,7 +143,7 @@ struct Place {
 
 Place read_place(Reader& in) {
   Place place{.name = in.text(kLongestName, "tensor's name")};
-  const std::string label = "tensor " + quoted(place.name);
+  const std::string label = "tensor " + in_quotes(place.name);
   const auto axes = in.number<uint32_t>();
   if (axes < 1 || axes > kMostAxes)
     in.fail(fmt::format("{} claims {} axes, not 1 to {}", label, axes, kMostAxes));
@@ -182,7 +182,7 @@ void check_places(const Reader& in, const std::vector<Place>& places, uint64_t r
   std::ranges::sort(order, {}, [](const Place* p) { return std::pair(p->begin, p->bytes); });
   uint64_t end = 0;
   for (const Place* place : order) {
-    const std::string label = "tensor " + quoted(place->name);
+    const std::string label = "tensor " + in_quotes(place->name);
     if (place->begin % alignment != 0)
       in.fail(fmt::format("{} begins at byte {} of the weights, no multiple of {}", label,
                           place->begin, alignment));
@@ -344,7 +344,7 @@ Gguf read_gguf(const std::string& path) {
   std::set<std::string> names;
   for (uint64_t i = 0; i < settings; ++i) {
     std::string key = in.text(kLongestName, "setting's name");
-    if (!names.insert(key).second) in.fail("has the setting " + quoted(key) + " twice");
+    if (!names.insert(key).second) in.fail("has the setting " + in_quotes(key) + " twice");
     out.metadata.emplace_back(std::move(key), read_setting(in));
   }
   if (tensors > in.left() / kLeastTensor) in.fail(fmt::format("claims {} tensors", tensors));
@@ -353,7 +353,7 @@ Gguf read_gguf(const std::string& path) {
   for (uint64_t i = 0; i < tensors; ++i) {
     places.push_back(read_place(in));
     if (!names.insert(places.back().name).second)
-      in.fail("has the tensor " + quoted(places.back().name) + " twice");
+      in.fail("has the tensor " + in_quotes(places.back().name) + " twice");
   }
   int64_t alignment = kAlignment;
   if (out.has(kAlignmentKey)) {
@@ -391,9 +391,9 @@ void write_gguf(const std::string& path, const Gguf& content) {
   std::set<std::string> names;
   for (const auto& [key, value] : content.metadata) {
     const size_t count = count_of(value);
-    if (!names.insert(key).second) fail("the setting " + quoted(key) + " is given twice");
+    if (!names.insert(key).second) fail("the setting " + in_quotes(key) + " is given twice");
     if (value.type == GgufType::kArray || (!value.is_array && count != 1))
-      fail("the setting " + quoted(key) + " has " + std::to_string(count) + " values");
+      fail("the setting " + in_quotes(key) + " has " + std::to_string(count) + " values");
     put_text(out, key);
     if (value.is_array) put_code(out, GgufType::kArray);
     put_code(out, value.type);
@@ -405,7 +405,7 @@ void write_gguf(const std::string& path, const Gguf& content) {
   for (const auto& [name, tensor] : content.tensors) {
     const auto [block, bytes] = block_of(tensor.type);
     const Shape& shape = tensor.shape;
-    const std::string label = "the tensor " + quoted(name);
+    const std::string label = "the tensor " + in_quotes(name);
     if (!names.insert(name).second) fail(label + " is given twice");
     if (shape.rank() < 1 || shape.rank() > static_cast<int>(kMostAxes) ||
         shape[shape.rank() - 1] % block != 0 || !tensor.bytes.defined() ||

@@ -12,7 +12,7 @@
 namespace glia::vision {
 namespace {
 
-constexpr int kLevels = 256;
+constexpr int kByteValues = 256;
 
 void check_factor(const char* op, double factor, Where where) {
   if (!(factor >= 0) || !std::isfinite(factor))
@@ -34,7 +34,7 @@ float luma(const uint8_t* rgb) {
 template <class F>
 Tensor by_table(const Tensor& image, F&& f) {
   std::vector<uint8_t> table;
-  for (int v = 0; v < kLevels; ++v) table.push_back(f(v));
+  for (int v = 0; v < kByteValues; ++v) table.push_back(f(v));
   return looked_up(image, table);
 }
 
@@ -84,9 +84,9 @@ Rgb to_rgb(const Rgb& hsv) {
 uint8_t byte_of(float v) { return cut(v * 255.999f); }
 
 // How often each value of channel c is there.
-std::array<int64_t, kLevels> histogram(std::span<const uint8_t> values, int64_t c,
+std::array<int64_t, kByteValues> histogram(std::span<const uint8_t> values, int64_t c,
                                        int64_t channels) {
-  std::array<int64_t, kLevels> counts{};
+  std::array<int64_t, kByteValues> counts{};
   for (size_t i = c; i < values.size(); i += channels) ++counts[values[i]];
   return counts;
 }
@@ -256,13 +256,13 @@ Tensor autocontrast(const Tensor& image, Where where) {
   std::vector<uint8_t> tables;
   for (int64_t c = 0; c < channels; ++c) {
     const auto counts = histogram(values, c, channels);
-    int low = 0, high = kLevels - 1;
+    int low = 0, high = kByteValues - 1;
     while (counts[low] == 0) ++low;
     while (counts[high] == 0) --high;
     const float scale =
         high == low ? 1 : static_cast<float>(high - low) * static_cast<float>(1.0 / 255);
     const int start = high == low ? 0 : low;
-    for (int v = 0; v < kLevels; ++v) tables.push_back(cut(static_cast<float>(v - start) / scale));
+    for (int v = 0; v < kByteValues; ++v) tables.push_back(cut(static_cast<float>(v - start) / scale));
   }
   return looked_up(image, tables);
 }
@@ -274,11 +274,11 @@ Tensor equalize(const Tensor& image, Where where) {
   std::vector<uint8_t> tables;
   for (int64_t c = 0; c < channels; ++c) {
     const auto counts = histogram(values, c, channels);
-    int high = kLevels - 1;
+    int high = kByteValues - 1;
     while (counts[high] == 0) --high;
     const int64_t step = (pixels - counts[high]) / 255;
     int64_t below = 0;  // pixels of lower values
-    for (int v = 0; v < kLevels; ++v) {
+    for (int v = 0; v < kByteValues; ++v) {
       const int64_t level = step == 0 ? v : v == 0 ? 0 : (below + step / 2) / step;
       tables.push_back(static_cast<uint8_t>(std::min<int64_t>(255, level)));
       below += counts[v];

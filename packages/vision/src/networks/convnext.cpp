@@ -11,7 +11,7 @@ struct ConvNeXtSpec {
   std::array<int64_t, 4> channels, blocks;
   double stochastic_depth;
 };
-constexpr ConvNeXtSpec kSpecs[] = {
+constexpr ConvNeXtSpec kConvNeXts[] = {
     {"convnext_tiny", {96, 192, 384, 768}, {3, 3, 9, 3}, 0.1},
     {"convnext_small", {96, 192, 384, 768}, {3, 3, 27, 3}, 0.4},
     {"convnext_base", {128, 256, 512, 1024}, {3, 3, 27, 3}, 0.5},
@@ -106,6 +106,6 @@ struct ConvNeXt : Network {
 
 }  // namespace
 
-Makers convnexts() { return makers_of<ConvNeXt>(kSpecs); }
+Makers convnexts() { return makers_of<ConvNeXt>(kConvNeXts); }
 
 }  // namespace glia::vision

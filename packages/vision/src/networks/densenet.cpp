@@ -11,7 +11,7 @@ struct DenseNetSpec {
   std::array<int64_t, 4> blocks;
   int64_t start;
 };
-constexpr DenseNetSpec kSpecs[] = {
+constexpr DenseNetSpec kDenseNets[] = {
     {"densenet121", 32, {6, 12, 24, 16}, 64},
     {"densenet161", 48, {6, 12, 36, 24}, 96},
     {"densenet169", 32, {6, 12, 32, 32}, 64},
@@ -104,6 +104,6 @@ struct DenseNet : Network {
 
 }  // namespace
 
-Makers densenets() { return makers_of<DenseNet>(kSpecs); }
+Makers densenets() { return makers_of<DenseNet>(kDenseNets); }
 
 }  // namespace glia::vision

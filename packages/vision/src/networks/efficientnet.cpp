@@ -14,7 +14,7 @@ struct EfficientNetSpec {
   // No squeeze and excitation, ReLU6, TensorFlow's padding, first and last layer not widened.
   bool lite = false;
 };
-constexpr EfficientNetSpec kSpecs[] = {
+constexpr EfficientNetSpec kEfficientNets[] = {
     {"efficientnet_b0", 1, 1, 0.2},
     {"efficientnet_b1", 1, 1.1, 0.2},
     {"efficientnet_b2", 1.1, 1.2, 0.3},
@@ -118,6 +118,6 @@ struct EfficientNet : Network {
 
 }  // namespace
 
-Makers efficientnets() { return makers_of<EfficientNet>(kSpecs); }
+Makers efficientnets() { return makers_of<EfficientNet>(kEfficientNets); }
 
 }  // namespace glia::vision

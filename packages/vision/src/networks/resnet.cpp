@@ -3,7 +3,7 @@
 namespace glia::vision {
 namespace {
 
-constexpr ResNetSpec kSpecs[] = {
+constexpr ResNetSpec kResNets[] = {
     {"resnet18", false, {2, 2, 2, 2}},
     {"resnet34", false, {3, 4, 6, 3}},
     {"resnet50", true, {3, 4, 6, 3}},
@@ -100,6 +100,6 @@ Tensor ResNetTrunk::operator()(const Tensor& x) const {
   return h;
 }
 
-Makers resnets() { return makers_of<ResNet>(kSpecs); }
+Makers resnets() { return makers_of<ResNet>(kResNets); }
 
 }  // namespace glia::vision

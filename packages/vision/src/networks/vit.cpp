@@ -11,7 +11,7 @@ struct VitSpec {
   const char* name;
   int64_t patch, layers, heads, width, mlp;
 };
-constexpr VitSpec kSpecs[] = {
+constexpr VitSpec kTransformers[] = {
     {"vit_b_16", 16, 12, 12, 768, 3072},  {"vit_b_32", 32, 12, 12, 768, 3072},
     {"vit_l_16", 16, 24, 16, 1024, 4096}, {"vit_l_32", 32, 24, 16, 1024, 4096},
     {"vit_h_14", 14, 32, 16, 1280, 5120},
@@ -115,6 +115,6 @@ struct VisionTransformer : Network {
 
 }  // namespace
 
-Makers transformers() { return makers_of<VisionTransformer>(kSpecs); }
+Makers transformers() { return makers_of<VisionTransformer>(kTransformers); }
 
 }  // namespace glia::vision
