@@ -5,6 +5,7 @@
 
 #include "boosting_loss.h"
 #include "columns.h"
+#include "copies.h"
 #include "glia/classic/ensemble.h"
 #include "glia/classic/tree.h"
 #include "glia/ops.h"
@@ -66,7 +67,7 @@ StateDict boosts_state(const Model& model, Where where) {
   StateDict state = {{"n_features_in", tensor(model.n_features_in)},
                      {"estimator_weights", model.estimator_weights},
                      {"estimator_errors", model.estimator_errors}};
-  append_states(state, model.estimators(), where);
+  append_copies(state, model.estimators());
   return state;
 }
 
@@ -84,7 +85,7 @@ BoostState read_boosts(StateReader& read, const StateDict& state, const Estimato
   read.finish();
   if (out.n_features_in < 1)
     throw Error(std::string(name) + ".load_state_dict: n_features_in is 0", where);
-  out.estimators = load_states(state, base, out.weights.size(0), where);
+  out.estimators = loaded_copies(base, state, out.weights.size(0), where);
   return out;
 }
 
@@ -104,19 +105,12 @@ AdaBoostClassifier::AdaBoostClassifier(const AdaBoostClassifierOptions& options)
     : AdaBoostClassifier(DecisionTreeClassifier({.max_depth = 1}), options) {}
 AdaBoostClassifier::AdaBoostClassifier(const Estimator& estimator,
                                        const AdaBoostClassifierOptions& options)
-    : options_(options), estimator_(estimator.clone()) {}
+    : MetaEstimator(estimator), options_(options) {}
 
-std::vector<Param> AdaBoostClassifier::params() {
-  return with_part_params({{"n_estimators", &options_.n_estimators},
-                           {"learning_rate", &options_.learning_rate},
-                           {"random_state", &options_.random_state}},
-                          *estimator_);
-}
-std::vector<std::pair<std::string, const Estimator*>> AdaBoostClassifier::parts() const {
-  return {{kEstimatorPart, &*estimator_}};
-}
-void AdaBoostClassifier::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = only_part(name(), std::move(parts), where);
+std::vector<Param> AdaBoostClassifier::own_params() {
+  return {{"n_estimators", &options_.n_estimators},
+          {"learning_rate", &options_.learning_rate},
+          {"random_state", &options_.random_state}};
 }
 
 AdaBoostClassifier& AdaBoostClassifier::fit(const Tensor& x, const Tensor& y,
@@ -204,7 +198,7 @@ StateDict AdaBoostClassifier::state_dict(Where where) const {
 }
 
 void AdaBoostClassifier::load_state_dict(const StateDict& state, Where where) {
-  StateReader read(name(), without_states(state), where);
+  StateReader read(name(), own_state(state), where);
   const Tensor labels = read.take("classes", kI64, {-1});
   BoostState s = read_boosts(read, state, *estimator_, name(), where);
   if (labels.size(0) < 2)
@@ -222,20 +216,13 @@ AdaBoostRegressor::AdaBoostRegressor(const AdaBoostRegressorOptions& options)
     : AdaBoostRegressor(DecisionTreeRegressor({.max_depth = 3}), options) {}
 AdaBoostRegressor::AdaBoostRegressor(const Estimator& estimator,
                                      const AdaBoostRegressorOptions& options)
-    : options_(options), estimator_(estimator.clone()) {}
+    : MetaEstimator(estimator), options_(options) {}
 
-std::vector<Param> AdaBoostRegressor::params() {
-  return with_part_params({{"n_estimators", &options_.n_estimators},
-                           {"learning_rate", &options_.learning_rate},
-                           {"loss", &options_.loss, {"linear", "square", "exponential"}},
-                           {"random_state", &options_.random_state}},
-                          *estimator_);
-}
-std::vector<std::pair<std::string, const Estimator*>> AdaBoostRegressor::parts() const {
-  return {{kEstimatorPart, &*estimator_}};
-}
-void AdaBoostRegressor::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = only_part(name(), std::move(parts), where);
+std::vector<Param> AdaBoostRegressor::own_params() {
+  return {{"n_estimators", &options_.n_estimators},
+          {"learning_rate", &options_.learning_rate},
+          {"loss", &options_.loss, {"linear", "square", "exponential"}},
+          {"random_state", &options_.random_state}};
 }
 
 AdaBoostRegressor& AdaBoostRegressor::fit(const Tensor& x, const Tensor& y,
@@ -313,7 +300,7 @@ Tensor AdaBoostRegressor::predict(const Tensor& x, Where where) const {
 StateDict AdaBoostRegressor::state_dict(Where where) const { return boosts_state(*this, where); }
 
 void AdaBoostRegressor::load_state_dict(const StateDict& state, Where where) {
-  StateReader read(name(), without_states(state), where);
+  StateReader read(name(), own_state(state), where);
   BoostState s = read_boosts(read, state, *estimator_, name(), where);
   estimators_ = std::move(s.estimators);
   estimator_weights = s.weights;

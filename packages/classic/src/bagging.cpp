@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "columns.h"
+#include "copies.h"
 #include "glia/classic/ensemble.h"
 #include "glia/classic/metrics.h"
 #include "glia/classic/tree.h"
@@ -123,7 +124,7 @@ StateDict bagging_state(const FittedEstimators& estimators,
       {"n_features_in", tensor(n_features_in)},
       {"oob_score", tensor(oob)},
       {"estimators_features", from_vector(all, {count, static_cast<int64_t>(all.size()) / count})}};
-  append_states(state, estimators, where);
+  append_copies(state, estimators);
   return state;
 }
 
@@ -146,7 +147,7 @@ BagState read_bags(StateReader& read, const StateDict& state, const Estimator& b
   for (int64_t i = 0; i < features.size(0); ++i)
     out.features.emplace_back(all.begin() + i * features.size(1),
                               all.begin() + (i + 1) * features.size(1));
-  out.estimators = load_states(state, base, features.size(0), where);
+  out.estimators = loaded_copies(base, state, features.size(0), where);
   return out;
 }
 
@@ -157,17 +158,9 @@ BagState read_bags(StateReader& read, const StateDict& state, const Estimator& b
 BaggingClassifier::BaggingClassifier(const BaggingOptions& options)
     : BaggingClassifier(DecisionTreeClassifier(), options) {}
 BaggingClassifier::BaggingClassifier(const Estimator& estimator, const BaggingOptions& options)
-    : options_(options), estimator_(estimator.clone()) {}
+    : MetaEstimator(estimator), options_(options) {}
 
-std::vector<Param> BaggingClassifier::params() {
-  return with_part_params(bagging_params(options_), *estimator_);
-}
-std::vector<std::pair<std::string, const Estimator*>> BaggingClassifier::parts() const {
-  return {{kEstimatorPart, &*estimator_}};
-}
-void BaggingClassifier::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = only_part(name(), std::move(parts), where);
-}
+std::vector<Param> BaggingClassifier::own_params() { return bagging_params(options_); }
 
 BaggingClassifier& BaggingClassifier::fit(const Tensor& x, const Tensor& y,
                                           const Tensor& sample_weight, Where where) {
@@ -215,7 +208,7 @@ StateDict BaggingClassifier::state_dict(Where where) const {
 }
 
 void BaggingClassifier::load_state_dict(const StateDict& state, Where where) {
-  StateReader read(name(), without_states(state), where);
+  StateReader read(name(), own_state(state), where);
   const Tensor labels = read.take("classes", kI64, {-1});
   BagState s = read_bags(read, state, *estimator_, name(), where);
   classes = labels;
@@ -230,17 +223,9 @@ void BaggingClassifier::load_state_dict(const StateDict& state, Where where) {
 BaggingRegressor::BaggingRegressor(const BaggingOptions& options)
     : BaggingRegressor(DecisionTreeRegressor(), options) {}
 BaggingRegressor::BaggingRegressor(const Estimator& estimator, const BaggingOptions& options)
-    : options_(options), estimator_(estimator.clone()) {}
+    : MetaEstimator(estimator), options_(options) {}
 
-std::vector<Param> BaggingRegressor::params() {
-  return with_part_params(bagging_params(options_), *estimator_);
-}
-std::vector<std::pair<std::string, const Estimator*>> BaggingRegressor::parts() const {
-  return {{kEstimatorPart, &*estimator_}};
-}
-void BaggingRegressor::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = only_part(name(), std::move(parts), where);
-}
+std::vector<Param> BaggingRegressor::own_params() { return bagging_params(options_); }
 
 BaggingRegressor& BaggingRegressor::fit(const Tensor& x, const Tensor& y,
                                         const Tensor& sample_weight, Where where) {
@@ -283,7 +268,7 @@ StateDict BaggingRegressor::state_dict(Where where) const {
 }
 
 void BaggingRegressor::load_state_dict(const StateDict& state, Where where) {
-  StateReader read(name(), without_states(state), where);
+  StateReader read(name(), own_state(state), where);
   BagState s = read_bags(read, state, *estimator_, name(), where);
   estimators_ = std::move(s.estimators);
   estimators_features = std::move(s.features);

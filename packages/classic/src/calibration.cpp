@@ -154,23 +154,13 @@ CalibratedClassifierCV::CalibratedClassifierCV()
 
 CalibratedClassifierCV::CalibratedClassifierCV(const Estimator& estimator,
                                                const CalibratedClassifierOptions& options, Where)
-    : estimator_(estimator), options_(options) {}
+    : MetaEstimator(estimator), options_(options) {}
 
-std::vector<Param> CalibratedClassifierCV::params() {
-  return with_part_params({{"method", &options_.method, {"sigmoid", "isotonic", "temperature"}},
-                           cv_param(&options_.cv),
-                           {"ensemble", &options_.ensemble},
-                           {"prefit", &options_.prefit}},
-                          estimator_);
-}
-
-std::vector<std::pair<std::string, const Estimator*>> CalibratedClassifierCV::parts() const {
-  return one_part(estimator_);
-}
-
-void CalibratedClassifierCV::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = taken_part(name(), std::move(parts), where);
-  n_features_in = 0;
+std::vector<Param> CalibratedClassifierCV::own_params() {
+  return {{"method", &options_.method, {"sigmoid", "isotonic", "temperature"}},
+          cv_param(&options_.cv),
+          {"ensemble", &options_.ensemble},
+          {"prefit", &options_.prefit}};
 }
 
 // Which class each score is of; of two classes the second.

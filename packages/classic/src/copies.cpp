@@ -15,15 +15,27 @@ std::vector<Param> with_part_params(std::vector<Param> own, const AnyEstimator& 
   return own;
 }
 
-std::vector<std::pair<std::string, const Estimator*>> one_part(const AnyEstimator& estimator) {
-  return {{kPart, &*estimator}};
+template <class Base>
+std::vector<Param> MetaEstimator<Base>::params() {
+  return with_part_params(own_params(), estimator_);
 }
 
-AnyEstimator taken_part(std::string_view name, NamedEstimators parts, Where where) {
-  if (parts.size() != 1 || parts[0].first != kPart || !parts[0].second.defined())
-    throw Error(std::string(name) + ": its one part is called estimator", where);
-  return std::move(parts[0].second);
+template <class Base>
+std::vector<std::pair<std::string, const Estimator*>> MetaEstimator<Base>::parts() const {
+  return {{kPart, &*estimator_}};
 }
+
+template <class Base>
+void MetaEstimator<Base>::set_parts(NamedEstimators parts, Where where) {
+  if (parts.size() != 1 || parts[0].first != kPart || !parts[0].second.defined())
+    throw Error(std::string(this->name()) + ": its one part is called estimator", where);
+  estimator_ = std::move(parts[0].second);
+  this->n_features_in = 0;
+}
+
+template class MetaEstimator<Estimator>;
+template class MetaEstimator<Classifier>;
+template class MetaEstimator<Regressor>;
 
 void require_kind(std::string_view op, const Estimator& estimator, EstimatorKind kind,
                   Where where) {
@@ -46,15 +58,15 @@ Param cv_param(CV* at) {
           }};
 }
 
-void append_copies(StateDict& state, const Copies& copies) {
+void append_copies(StateDict& state, const FittedEstimators& copies) {
   for (size_t i = 0; i < copies.size(); ++i)
     if (copies[i])
       io::append(state, "estimators." + std::to_string(i) + ".", copies[i]->state_dict());
 }
 
-Copies loaded_copies(const Estimator& part, const StateDict& state, int64_t count, Where where,
-                     const std::vector<bool>& absent) {
-  Copies copies;
+FittedEstimators loaded_copies(const Estimator& part, const StateDict& state, int64_t count,
+                               Where where, const std::vector<bool>& absent) {
+  FittedEstimators copies;
   size_t seen = 0;
   for (int64_t i = 0; i < count; ++i) {
     if (!absent.empty() && absent[static_cast<size_t>(i)]) {

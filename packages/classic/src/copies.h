@@ -6,18 +6,13 @@
 #include <vector>
 
 #include "checks.h"
+#include "glia/classic/meta.h"
 #include "glia/classic/search.h"
 
 namespace glia::classic {
 
-// Fitted copies, which are never changed.
-using Copies = std::vector<std::shared_ptr<const Estimator>>;
-
 // "estimator__OPTION" of its options, behind `own`.
 std::vector<Param> with_part_params(std::vector<Param> own, const AnyEstimator& estimator);
-// The one part, "estimator". Throws Error for others.
-std::vector<std::pair<std::string, const Estimator*>> one_part(const AnyEstimator& estimator);
-AnyEstimator taken_part(std::string_view name, NamedEstimators parts, Where where);
 
 // Throws ValueError unless the estimator is a classifier, or a regressor.
 void require_kind(std::string_view op, const Estimator& estimator, EstimatorKind kind, Where where);
@@ -27,9 +22,9 @@ Param cv_param(CV* at);
 
 // States as "estimators.0.NAME", ..., and back into copies of `part`; those that are `absent` are
 // none.
-void append_copies(StateDict& state, const Copies& copies);
-Copies loaded_copies(const Estimator& part, const StateDict& state, int64_t count, Where where,
-                     const std::vector<bool>& absent = {});
+void append_copies(StateDict& state, const FittedEstimators& copies);
+FittedEstimators loaded_copies(const Estimator& part, const StateDict& state, int64_t count,
+                               Where where, const std::vector<bool>& absent = {});
 // What a state has besides those, without what begins with `prefix`.
 StateDict own_state(const StateDict& state, const std::string& prefix = "estimators.");
 

@@ -2,7 +2,6 @@
 
 #include "checks.h"
 #include "columns.h"
-#include "glia/io.h"
 #include "glia/ops.h"
 
 namespace glia::classic {
@@ -52,51 +51,6 @@ Tensor shares_of(const Estimator& estimator, const Tensor& x, int64_t count, Whe
       out[static_cast<size_t>(i * count + codes[c])] =
           given[static_cast<size_t>(i) * codes.size() + c];
   return from_vector(out, {n, count});
-}
-
-std::vector<Param> with_part_params(std::vector<Param> own, Estimator& part) {
-  for (const Param& p : part.params()) own.push_back(p.of(kEstimatorPart));
-  return own;
-}
-
-AnyEstimator only_part(std::string_view name, NamedEstimators parts, Where where) {
-  if (parts.size() != 1 || parts[0].first != kEstimatorPart || !parts[0].second.defined())
-    throw Error(std::string(name) + ": its one part is called estimator", where);
-  return AnyEstimator(std::move(parts[0].second));
-}
-
-namespace {
-
-std::string prefix(size_t i) { return "estimators." + std::to_string(i) + "."; }
-
-}  // namespace
-
-void append_states(StateDict& state, const FittedEstimators& estimators, Where where) {
-  for (size_t i = 0; i < estimators.size(); ++i)
-    io::append(state, prefix(i), estimators[i]->state_dict(where));
-}
-
-FittedEstimators load_states(const StateDict& state, const Estimator& estimator, int64_t count,
-                             Where where) {
-  FittedEstimators out;
-  for (int64_t i = 0; i < count; ++i) {
-    StateDict own = io::with_prefix(state, prefix(static_cast<size_t>(i)));
-    if (own.empty())
-      throw Error(
-          "load_state_dict: no estimator " + std::to_string(i) + " of " + std::to_string(count),
-          where);
-    std::shared_ptr<Estimator> one = estimator.clone();
-    one->load_state_dict(own, where);
-    out.push_back(std::move(one));
-  }
-  return out;
-}
-
-StateDict without_states(const StateDict& state) {
-  StateDict own;
-  for (const auto& entry : state)
-    if (!entry.first.starts_with("estimators.")) own.push_back(entry);
-  return own;
 }
 
 }  // namespace glia::classic

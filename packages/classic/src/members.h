@@ -11,8 +11,6 @@
 
 namespace glia::classic {
 
-constexpr const char* kEstimatorPart = "estimator";
-
 // Draws the seeds of an estimator and its parts, in the order of their names.
 inline void seed_estimator(Estimator& estimator, Twister& random) {
   std::vector<Param> seeds;
@@ -46,13 +44,5 @@ bool has_method(Tensor& out, Call&& call) {
 // (samples, count) f64: probabilities of classes 0 .. count - 1 by one that was fitted to them, or
 // 1 for the class that it says.
 Tensor shares_of(const Estimator& estimator, const Tensor& x, int64_t count, Where where);
-
-std::vector<Param> with_part_params(std::vector<Param> own, Estimator& part);
-AnyEstimator only_part(std::string_view name, NamedEstimators parts, Where where);
-// "estimators.0.", "estimators.1." ...
-void append_states(StateDict& state, const FittedEstimators& estimators, Where where);
-FittedEstimators load_states(const StateDict& state, const Estimator& estimator, int64_t count,
-                             Where where);
-StateDict without_states(const StateDict& state);
 
 }  // namespace glia::classic

@@ -33,15 +33,6 @@ Tensor second_column(const Tensor& p) { return index(p, {Slice{}, 1}); }
 
 OneVsRestClassifier::OneVsRestClassifier() : OneVsRestClassifier(LogisticRegression()) {}
 
-std::vector<Param> OneVsRestClassifier::params() { return with_part_params({}, estimator_); }
-std::vector<std::pair<std::string, const Estimator*>> OneVsRestClassifier::parts() const {
-  return one_part(estimator_);
-}
-void OneVsRestClassifier::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = taken_part(name(), std::move(parts), where);
-  n_features_in = 0;
-}
-
 OneVsRestClassifier& OneVsRestClassifier::fit(const Tensor& x, const Tensor& y,
                                               const Tensor& sample_weight, Where where) {
   const std::string op = "OneVsRestClassifier.fit";
@@ -64,7 +55,7 @@ OneVsRestClassifier& OneVsRestClassifier::fit(const Tensor& x, const Tensor& y,
     flags = cast(unsqueeze(targets.codes, 1) == arange(0, all.size(0), 1, kI64), kI64);
   }
   const int64_t k = all.size(0);
-  Copies fitted_ones;
+  FittedEstimators fitted_ones;
   std::vector<int64_t> constant;
   for (int64_t c = !labels && k == 2 ? 1 : 0; c < k; ++c) {
     const Tensor is = index(flags, {Slice{}, c});
@@ -175,15 +166,6 @@ void OneVsRestClassifier::load_state_dict(const StateDict& state, Where where) {
 
 OneVsOneClassifier::OneVsOneClassifier() : OneVsOneClassifier(LogisticRegression()) {}
 
-std::vector<Param> OneVsOneClassifier::params() { return with_part_params({}, estimator_); }
-std::vector<std::pair<std::string, const Estimator*>> OneVsOneClassifier::parts() const {
-  return one_part(estimator_);
-}
-void OneVsOneClassifier::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = taken_part(name(), std::move(parts), where);
-  n_features_in = 0;
-}
-
 OneVsOneClassifier& OneVsOneClassifier::fit(const Tensor& x, const Tensor& y,
                                             const Tensor& sample_weight, Where where) {
   const std::string op = "OneVsOneClassifier.fit";
@@ -193,7 +175,7 @@ OneVsOneClassifier& OneVsOneClassifier::fit(const Tensor& x, const Tensor& y,
   const ClassTargets targets = check_classes(op, y, size.samples, where);
   const int64_t k = targets.classes.size(0);
   if (k < 2) throw ValueError(op + ": y has one class, where at least two are needed", where);
-  Copies all;
+  FittedEstimators all;
   for (int64_t a = 0; a < k; ++a)
     for (int64_t b = a + 1; b < k; ++b) {
       const Tensor some = reshape(nonzero((targets.codes == a) | (targets.codes == b)), {-1});

@@ -36,9 +36,9 @@ Outputs outputs_of(const std::string& op, const Tensor& y, int64_t samples, bool
 Tensor column(const Tensor& t) { return unsqueeze(t, 1); }
 
 // Each output by its own copy.
-Copies fitted_each(const Estimator& estimator, const Tensor& x, const Outputs& y,
-                   const Tensor& weight, Where where) {
-  Copies all;
+FittedEstimators fitted_each(const Estimator& estimator, const Tensor& x, const Outputs& y,
+                             const Tensor& weight, Where where) {
+  FittedEstimators all;
   for (const Tensor& own : y.columns) {
     std::shared_ptr<Estimator> copy = estimator.clone();
     copy->fit(x, own, weight, where);
@@ -78,10 +78,10 @@ std::vector<int64_t> order_of(const std::string& op, const ChainOptions& options
   return options.order;
 }
 
-Copies fitted_chain(const Estimator& estimator, const ChainOptions& options,
-                    const std::vector<int64_t>& order, const Tensor& x, const Outputs& y,
-                    const Tensor& weight, Where where) {
-  Copies all;
+FittedEstimators fitted_chain(const Estimator& estimator, const ChainOptions& options,
+                              const std::vector<int64_t>& order, const Tensor& x, const Outputs& y,
+                              const Tensor& weight, Where where) {
+  FittedEstimators all;
   Tensor seen = cast(x, kF64);
   for (size_t i = 0; i < order.size(); ++i) {
     const Tensor& own = y.columns[order[i]];
@@ -98,22 +98,110 @@ Copies fitted_chain(const Estimator& estimator, const ChainOptions& options,
   return all;
 }
 
-// What each link says, in the order of the outputs; `of` may say something else than what the next
-// link sees, which is predict().
-using Says = std::function<Tensor(const Estimator&, const Tensor&)>;
-std::vector<Tensor> along_chain(const Copies& estimators, const std::vector<int64_t>& order,
-                                const Tensor& x, const Says& of, Where where) {
+}  // namespace
+
+// ---- What all share
+// -------------------------------------------------------------------------------
+
+MultiOutputEstimator& MultiOutputEstimator::fit(const Tensor& x, const Tensor& y,
+                                                const Tensor& sample_weight, Where where) {
+  const std::string op = std::string(name()) + ".fit";
+  const NoGrad no_grad;
+  require_kind(op, *estimator_, kind(), where);
+  const Extent size = extent_of(op, x, where);
+  const Outputs outputs =
+      outputs_of(op, y, size.samples, kind() == EstimatorKind::kClassifier, where);
+  const ChainOptions none, *links = chain();
+  const auto order =
+      order_of(op, links ? *links : none, static_cast<int64_t>(outputs.columns.size()), where);
+  estimators = links ? fitted_chain(*estimator_, *links, order, x, outputs, sample_weight, where)
+                     : fitted_each(*estimator_, x, outputs, sample_weight, where);
+  order_ = order;
+  flat_ = outputs.flat;
+  n_features_in = size.features;
+  return *this;
+}
+
+std::vector<Tensor> MultiOutputEstimator::each(const Tensor& x, const Says& says,
+                                               Where where) const {
   std::vector<Tensor> out(estimators.size());
-  Tensor seen = cast(x, kF64);
+  Tensor seen = chain() ? cast(x, kF64) : x;
   for (size_t i = 0; i < estimators.size(); ++i) {
-    const Tensor guess = estimators[i]->predict(seen, where);
-    out[order[i]] = of ? of(*estimators[i], seen) : guess;
-    if (i + 1 < estimators.size()) seen = concat({seen, column(cast(guess, kF64))}, 1);
+    const bool passed_on = chain() && i + 1 < estimators.size();
+    const Tensor guess = passed_on || !says ? estimators[i]->predict(seen, where) : Tensor();
+    out[order_[i]] = says ? says(*estimators[i], seen) : guess;
+    if (passed_on) seen = concat({seen, column(cast(guess, kF64))}, 1);
   }
   return out;
 }
 
-std::vector<Param> chain_params(ChainOptions& o) {
+Tensor MultiOutputEstimator::predict(const Tensor& x, Where where) const {
+  const NoGrad no_grad;
+  require_fitted(std::string(name()) + ".predict", fitted(), where);
+  return joined(each(x, {}, where), flat_ != 0);
+}
+
+double MultiOutputEstimator::score(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
+                                   Where where) const {
+  const Tensor guess = predict(x, where);
+  return kind() == EstimatorKind::kClassifier
+             ? all_right(std::string(name()) + ".score", y, guess, sample_weight, where)
+             : r2_score(y, guess, sample_weight, where);
+}
+
+StateDict MultiOutputEstimator::state_dict(Where where) const {
+  Tensor order = vector_of(order_);
+  int64_t flat = flat_;
+  StateDict state = fitted_state(*this, {{"order", &order, {}}, {"flat", &flat, {}}}, where);
+  append_copies(state, estimators);
+  return state;
+}
+
+void MultiOutputEstimator::load_state_dict(const StateDict& state, Where where) {
+  const auto fresh = clone();
+  Tensor order;
+  int64_t flat = 0;
+  load_fitted_state(*fresh, {{"order", &order, {-1}, kI64}, {"flat", &flat, {}}}, own_state(state),
+                    where);
+  FittedEstimators copies = loaded_copies(*estimator_, state, order.size(0), where);
+  std::vector<int64_t> sorted = order.to_vector<int64_t>();
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = 0; i < sorted.size(); ++i)
+    if (sorted[i] != static_cast<int64_t>(i))
+      throw Error(std::string(name()) + ".load_state_dict: order is no permutation", where);
+  if (flat != 0 && sorted.size() != 1)
+    throw Error(std::string(name()) + ".load_state_dict: flat, of several outputs", where);
+  estimators = std::move(copies);
+  order_ = order.to_vector<int64_t>();
+  flat_ = flat;
+  n_features_in = fresh->n_features_in;
+}
+
+// ---- Outputs that do not know of each other -----------------------------------------------------
+
+MultiOutputClassifier::MultiOutputClassifier() : MultiOutputClassifier(LogisticRegression()) {}
+
+std::vector<Tensor> MultiOutputClassifier::predict_probas(const Tensor& x, Where where) const {
+  const NoGrad no_grad;
+  require_fitted("MultiOutputClassifier.predict_probas", fitted(), where);
+  return each(
+      x, [&](const Estimator& own, const Tensor& seen) { return own.predict_proba(seen, where); },
+      where);
+}
+
+Tensor MultiOutputClassifier::predict_proba(const Tensor& x, Where where) const {
+  if (fitted() && estimators.size() > 1)
+    throw Error("MultiOutputClassifier has no predict_proba of several outputs; see predict_probas",
+                where);
+  return predict_probas(x, where).front();
+}
+
+MultiOutputRegressor::MultiOutputRegressor() : MultiOutputRegressor(Ridge()) {}
+
+// ---- Chains -------------------------------------------------------------------------------------
+
+std::vector<Param> ChainEstimator::own_params() {
+  ChainOptions& o = options_;
   return {{"order",
            [&o] {
              std::string text;
@@ -134,198 +222,21 @@ std::vector<Param> chain_params(ChainOptions& o) {
           {"cv", &o.cv}};
 }
 
-}  // namespace
-
-// ---- What all share
-// -------------------------------------------------------------------------------
-
-std::vector<std::pair<std::string, const Estimator*>> MultiOutputEstimator::parts() const {
-  return one_part(estimator_);
-}
-void MultiOutputEstimator::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = taken_part(name(), std::move(parts), where);
-  n_features_in = 0;
-}
-std::vector<Param> MultiOutputEstimator::params() {
-  return with_part_params(own_params(), estimator_);
-}
-
-StateDict MultiOutputEstimator::state_dict(Where where) const {
-  Tensor order = vector_of(order_);
-  int64_t flat = flat_;
-  StateDict state = fitted_state(*this, {{"order", &order, {}}, {"flat", &flat, {}}}, where);
-  append_copies(state, estimators);
-  return state;
-}
-
-void MultiOutputEstimator::load_state_dict(const StateDict& state, Where where) {
-  const auto fresh = clone();
-  Tensor order;
-  int64_t flat = 0;
-  load_fitted_state(*fresh, {{"order", &order, {-1}, kI64}, {"flat", &flat, {}}}, own_state(state),
-                    where);
-  Copies copies = loaded_copies(*estimator_, state, order.size(0), where);
-  std::vector<int64_t> sorted = order.to_vector<int64_t>();
-  std::sort(sorted.begin(), sorted.end());
-  for (size_t i = 0; i < sorted.size(); ++i)
-    if (sorted[i] != static_cast<int64_t>(i))
-      throw Error(std::string(name()) + ".load_state_dict: order is no permutation", where);
-  if (flat != 0 && sorted.size() != 1)
-    throw Error(std::string(name()) + ".load_state_dict: flat, of several outputs", where);
-  estimators = std::move(copies);
-  order_ = order.to_vector<int64_t>();
-  flat_ = flat;
-  n_features_in = fresh->n_features_in;
-}
-
-// ---- MultiOutputClassifier, MultiOutputRegressor
-// --------------------------------------------------
-
-MultiOutputClassifier::MultiOutputClassifier() : MultiOutputClassifier(LogisticRegression()) {}
-
-MultiOutputClassifier& MultiOutputClassifier::fit(const Tensor& x, const Tensor& y,
-                                                  const Tensor& sample_weight, Where where) {
-  const std::string op = "MultiOutputClassifier.fit";
-  const NoGrad no_grad;
-  require_kind(op, *estimator_, EstimatorKind::kClassifier, where);
-  const Extent size = extent_of(op, x, where);
-  const Outputs outputs = outputs_of(op, y, size.samples, true, where);
-  estimators = fitted_each(*estimator_, x, outputs, sample_weight, where);
-  order_ = order_of(op, {}, static_cast<int64_t>(estimators.size()), where);
-  flat_ = outputs.flat;
-  n_features_in = size.features;
-  return *this;
-}
-
-Tensor MultiOutputClassifier::predict(const Tensor& x, Where where) const {
-  const NoGrad no_grad;
-  require_fitted("MultiOutputClassifier.predict", fitted(), where);
-  std::vector<Tensor> columns;
-  for (const auto& own : estimators) columns.push_back(own->predict(x, where));
-  return joined(columns, flat_ != 0);
-}
-
-std::vector<Tensor> MultiOutputClassifier::predict_probas(const Tensor& x, Where where) const {
-  const NoGrad no_grad;
-  require_fitted("MultiOutputClassifier.predict_probas", fitted(), where);
-  std::vector<Tensor> all;
-  for (const auto& own : estimators) all.push_back(own->predict_proba(x, where));
-  return all;
-}
-
-Tensor MultiOutputClassifier::predict_proba(const Tensor& x, Where where) const {
-  if (fitted() && estimators.size() > 1)
-    throw Error("MultiOutputClassifier has no predict_proba of several outputs; see predict_probas",
-                where);
-  return predict_probas(x, where).front();
-}
-
-double MultiOutputClassifier::score(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
-                                    Where where) const {
-  return all_right("MultiOutputClassifier.score", y, predict(x, where), sample_weight, where);
-}
-
-MultiOutputRegressor::MultiOutputRegressor() : MultiOutputRegressor(Ridge()) {}
-
-MultiOutputRegressor& MultiOutputRegressor::fit(const Tensor& x, const Tensor& y,
-                                                const Tensor& sample_weight, Where where) {
-  const std::string op = "MultiOutputRegressor.fit";
-  const NoGrad no_grad;
-  require_kind(op, *estimator_, EstimatorKind::kRegressor, where);
-  const Extent size = extent_of(op, x, where);
-  const Outputs outputs = outputs_of(op, y, size.samples, false, where);
-  estimators = fitted_each(*estimator_, x, outputs, sample_weight, where);
-  order_ = order_of(op, {}, static_cast<int64_t>(estimators.size()), where);
-  flat_ = outputs.flat;
-  n_features_in = size.features;
-  return *this;
-}
-
-Tensor MultiOutputRegressor::predict(const Tensor& x, Where where) const {
-  const NoGrad no_grad;
-  require_fitted("MultiOutputRegressor.predict", fitted(), where);
-  std::vector<Tensor> columns;
-  for (const auto& own : estimators) columns.push_back(own->predict(x, where));
-  return joined(columns, flat_ != 0);
-}
-
-double MultiOutputRegressor::score(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
-                                   Where where) const {
-  return r2_score(y, predict(x, where), sample_weight, where);
-}
-
-// ---- Chains
-// -----------------------------------------------------------------------------------------
-
 ClassifierChain::ClassifierChain() : ClassifierChain(LogisticRegression()) {}
-std::vector<Param> ClassifierChain::own_params() { return chain_params(options_); }
-
-ClassifierChain& ClassifierChain::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
-                                      Where where) {
-  const std::string op = "ClassifierChain.fit";
-  const NoGrad no_grad;
-  require_kind(op, *estimator_, EstimatorKind::kClassifier, where);
-  const Extent size = extent_of(op, x, where);
-  const Outputs outputs = outputs_of(op, y, size.samples, true, where);
-  const auto order = order_of(op, options_, static_cast<int64_t>(outputs.columns.size()), where);
-  estimators = fitted_chain(*estimator_, options_, order, x, outputs, sample_weight, where);
-  order_ = order;
-  flat_ = outputs.flat;
-  n_features_in = size.features;
-  return *this;
-}
-
-Tensor ClassifierChain::predict(const Tensor& x, Where where) const {
-  const NoGrad no_grad;
-  require_fitted("ClassifierChain.predict", fitted(), where);
-  return joined(along_chain(estimators, order_, x, {}, where), flat_ != 0);
-}
 
 Tensor ClassifierChain::predict_proba(const Tensor& x, Where where) const {
   const NoGrad no_grad;
   require_fitted("ClassifierChain.predict_proba", fitted(), where);
-  const auto of = [&](const Estimator& own, const Tensor& seen) {
+  const auto says = [&](const Estimator& own, const Tensor& seen) {
     const Tensor p = own.predict_proba(seen, where);
     if (flat_ != 0) return p;
     if (p.size(1) != 2)
       throw Error("ClassifierChain.predict_proba: an output has more than two classes", where);
     return index(p, {Slice{}, 1});
   };
-  return joined(along_chain(estimators, order_, x, of, where), flat_ != 0);
-}
-
-double ClassifierChain::score(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
-                              Where where) const {
-  return all_right("ClassifierChain.score", y, predict(x, where), sample_weight, where);
+  return joined(each(x, says, where), flat_ != 0);
 }
 
 RegressorChain::RegressorChain() : RegressorChain(Ridge()) {}
-std::vector<Param> RegressorChain::own_params() { return chain_params(options_); }
-
-RegressorChain& RegressorChain::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
-                                    Where where) {
-  const std::string op = "RegressorChain.fit";
-  const NoGrad no_grad;
-  require_kind(op, *estimator_, EstimatorKind::kRegressor, where);
-  const Extent size = extent_of(op, x, where);
-  const Outputs outputs = outputs_of(op, y, size.samples, false, where);
-  const auto order = order_of(op, options_, static_cast<int64_t>(outputs.columns.size()), where);
-  estimators = fitted_chain(*estimator_, options_, order, x, outputs, sample_weight, where);
-  order_ = order;
-  flat_ = outputs.flat;
-  n_features_in = size.features;
-  return *this;
-}
-
-Tensor RegressorChain::predict(const Tensor& x, Where where) const {
-  const NoGrad no_grad;
-  require_fitted("RegressorChain.predict", fitted(), where);
-  return joined(along_chain(estimators, order_, x, {}, where), flat_ != 0);
-}
-
-double RegressorChain::score(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
-                             Where where) const {
-  return r2_score(y, predict(x, where), sample_weight, where);
-}
 
 }  // namespace glia::classic

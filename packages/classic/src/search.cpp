@@ -90,7 +90,7 @@ const SearchScores& SearchResults::of(std::string_view scorer, Where where) cons
 
 SearchCV::SearchCV(const Estimator& estimator, SearchSpace space, const SearchOptions& options,
                    Where where)
-    : estimator_(estimator), space_(std::move(space)), search_(options) {
+    : MetaEstimator(estimator), space_(std::move(space)), search_(options) {
   parse_space(to_text(space_, where), where);
 }
 
@@ -146,14 +146,6 @@ std::vector<Param> SearchCV::params() {
   params.emplace_back("return_train_score", &search_.return_train_score);
   params.emplace_back("n_jobs", &search_.n_jobs);
   return with_part_params(std::move(params), estimator_);
-}
-
-std::vector<std::pair<std::string, const Estimator*>> SearchCV::parts() const {
-  return one_part(estimator_);
-}
-
-void SearchCV::set_parts(NamedEstimators parts, Where where) {
-  estimator_ = taken_part(name(), std::move(parts), where);
 }
 
 std::vector<NamedScorer> SearchCV::scorers(Where where) const {

@@ -1,8 +1,10 @@
 #include "glia/classic/voting.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "columns.h"
+#include "fitted.h"
 #include "glia/classic/forest.h"
 #include "glia/classic/hist_boosting.h"
 #include "glia/classic/linear_model.h"
@@ -30,16 +32,6 @@ NamedEstimators number_parts(bool linear) {
   out.emplace_back("forest", std::make_unique<RandomForestRegressor>());
   out.emplace_back("boosting", std::make_unique<HistGradientBoostingRegressor>());
   return out;
-}
-
-void check_parts(std::string_view name, const NamedEstimators& parts, EstimatorKind kind,
-                 Where where) {
-  check_names(std::string(name).c_str(), parts, where);
-  for (const auto& [part_name, part] : parts)
-    if (part->kind() != kind)
-      throw ValueError(std::string(name) + ": " + part_name + " is no " +
-                           (kind == EstimatorKind::kClassifier ? "classifier" : "regressor"),
-                       where);
 }
 
 std::vector<double> part_weights(const std::string& op, const std::vector<double>& given,
@@ -71,50 +63,72 @@ void check_query(const Estimator& model, const char* method, const Tensor& x, Wh
   if (x.size(1) != model.n_features_in) check_x(op, x, model.n_features_in, where);  // says so
 }
 
-// What is read of a classifier of parts.
-struct Loaded {
-  NamedEstimators parts;
-  Tensor classes;
-  int64_t width = 0;
-};
-Loaded load_classifier(std::string_view name, const NamedEstimators& parts, const StateDict& state,
-                       Where where) {
-  Loaded out;
-  StateDict own;
-  out.parts = loaded_parts(parts, state, own, where);
-  StateReader read(name, own, where);
-  out.classes = read.take("classes", kI64, {-1});
-  out.width = read.count("n_features_in");
-  read.finish();
-  if (out.width < 1) throw Error(std::string(name) + ".load_state_dict: n_features_in is 0", where);
-  return out;
+}  // namespace
+
+// ---- What all share ---------------------------------------------------------------------------
+
+template <class Base>
+std::vector<Param> NamedEnsemble<Base>::params() {
+  std::vector<Param> all = own_params();
+  for (Param& p : params_of(estimators_)) all.push_back(std::move(p));
+  return all;
 }
 
-}  // namespace
+template <class Base>
+std::vector<std::pair<std::string, const Estimator*>> NamedEnsemble<Base>::parts() const {
+  return seen(estimators_);
+}
+
+template <class Base>
+void NamedEnsemble<Base>::check_parts(const NamedEstimators& parts, Where where) const {
+  const std::string own(this->name());
+  check_names(own.c_str(), parts, where);
+  for (const auto& [name, part] : parts)
+    if (part->kind() != this->kind())
+      throw ValueError(
+          own + ": " + name + " is no " +
+              (this->kind() == EstimatorKind::kClassifier ? "classifier" : "regressor"),
+          where);
+}
+
+template <class Base>
+void NamedEnsemble<Base>::set_parts(NamedEstimators parts, Where where) {
+  check_parts(parts, where);
+  estimators_ = std::move(parts);
+  this->n_features_in = 0;
+}
+
+template <class Base>
+StateDict NamedEnsemble<Base>::state_dict(Where where) const {
+  require_fitted(std::string(this->name()) + ".state_dict", this->fitted(), where);
+  StateDict state = states_of(estimators_, this->n_features_in);
+  if constexpr (std::is_same_v<Base, Classifier>) state.emplace_back("classes", this->classes);
+  return state;
+}
+
+template <class Base>
+void NamedEnsemble<Base>::load_state_dict(const StateDict& state, Where where) {
+  StateDict own;
+  NamedEstimators parts = loaded_parts(estimators_, state, own, where);
+  load_fitted_state(*this, {}, own, where);
+  estimators_ = std::move(parts);
+}
+
+template class NamedEnsemble<Classifier>;
+template class NamedEnsemble<Regressor>;
 
 // ---- Votes of classes -------------------------------------------------------------------------
 
 VotingClassifier::VotingClassifier(const VotingClassifierOptions& options)
-    : options_(options), estimators_(class_parts(true)) {}
+    : NamedEnsemble(class_parts(true)), options_(options) {}
 VotingClassifier::VotingClassifier(NamedEstimators estimators,
                                    const VotingClassifierOptions& options, Where where)
-    : options_(options) {
+    : NamedEnsemble(NamedEstimators{}), options_(options) {
   set_parts(std::move(estimators), where);
 }
 
-std::vector<Param> VotingClassifier::params() {
-  std::vector<Param> all = params_of(estimators_);
-  all.insert(all.begin(), {{"voting", &options_.voting, {"hard", "soft"}},
-                           list_param("weights", &options_.weights)});
-  return all;
-}
-std::vector<std::pair<std::string, const Estimator*>> VotingClassifier::parts() const {
-  return seen(estimators_);
-}
-void VotingClassifier::set_parts(NamedEstimators parts, Where where) {
-  check_parts(name(), parts, EstimatorKind::kClassifier, where);
-  estimators_ = std::move(parts);
-  n_features_in = 0;
+std::vector<Param> VotingClassifier::own_params() {
+  return {{"voting", &options_.voting, {"hard", "soft"}}, list_param("weights", &options_.weights)};
 }
 
 VotingClassifier& VotingClassifier::fit(const Tensor& x, const Tensor& y,
@@ -163,41 +177,18 @@ Tensor VotingClassifier::predict(const Tensor& x, Where where) const {
   return take(classes, argmax(from_vector(votes, {n, k}), 1));
 }
 
-StateDict VotingClassifier::state_dict(Where where) const {
-  require_fitted("VotingClassifier.state_dict", fitted(), where);
-  StateDict state = states_of(estimators_, n_features_in);
-  state.emplace_back("classes", classes);
-  return state;
-}
-void VotingClassifier::load_state_dict(const StateDict& state, Where where) {
-  Loaded read = load_classifier(name(), estimators_, state, where);
-  estimators_ = std::move(read.parts);
-  classes = read.classes;
-  n_features_in = read.width;
-}
-
 // ---- Means of numbers -------------------------------------------------------------------------
 
 VotingRegressor::VotingRegressor(const VotingRegressorOptions& options)
-    : options_(options), estimators_(number_parts(true)) {}
+    : NamedEnsemble(number_parts(true)), options_(options) {}
 VotingRegressor::VotingRegressor(NamedEstimators estimators, const VotingRegressorOptions& options,
                                  Where where)
-    : options_(options) {
+    : NamedEnsemble(NamedEstimators{}), options_(options) {
   set_parts(std::move(estimators), where);
 }
 
-std::vector<Param> VotingRegressor::params() {
-  std::vector<Param> all = params_of(estimators_);
-  all.insert(all.begin(), list_param("weights", &options_.weights));
-  return all;
-}
-std::vector<std::pair<std::string, const Estimator*>> VotingRegressor::parts() const {
-  return seen(estimators_);
-}
-void VotingRegressor::set_parts(NamedEstimators parts, Where where) {
-  check_parts(name(), parts, EstimatorKind::kRegressor, where);
-  estimators_ = std::move(parts);
-  n_features_in = 0;
+std::vector<Param> VotingRegressor::own_params() {
+  return {list_param("weights", &options_.weights)};
 }
 
 VotingRegressor& VotingRegressor::fit(const Tensor& x, const Tensor& y, const Tensor& sample_weight,
@@ -227,16 +218,6 @@ Tensor VotingRegressor::predict(const Tensor& x, Where where) const {
   return sum / all;
 }
 
-StateDict VotingRegressor::state_dict(Where where) const {
-  require_fitted("VotingRegressor.state_dict", fitted(), where);
-  return states_of(estimators_, n_features_in);
-}
-void VotingRegressor::load_state_dict(const StateDict& state, Where where) {
-  int64_t width = 0;
-  estimators_ = loaded("VotingRegressor", estimators_, state, width, where);
-  n_features_in = width;
-}
-
 // ---- Stacking ---------------------------------------------------------------------------------
 
 namespace {
@@ -246,9 +227,7 @@ NamedEstimators with_final(NamedEstimators estimators, std::unique_ptr<Estimator
   return estimators;
 }
 
-void check_stack(std::string_view name, const NamedEstimators& parts, EstimatorKind kind,
-                 Where where) {
-  check_parts(name, parts, kind, where);
+void check_stack(std::string_view name, const NamedEstimators& parts, Where where) {
   if (parts.size() < 2 || parts.back().first != kFinal)
     throw ValueError(std::string(name) + ": its last part is final_estimator, after one or more",
                      where);
@@ -304,26 +283,21 @@ NamedEstimators fit_stack(const std::string& op, const StackingOptions& o,
 }  // namespace
 
 StackingClassifier::StackingClassifier(const StackingOptions& options)
-    : options_(options),
-      estimators_(with_final(class_parts(false), std::make_unique<LogisticRegression>())) {}
+    : NamedEnsemble(with_final(class_parts(false), std::make_unique<LogisticRegression>())),
+      options_(options) {}
 StackingClassifier::StackingClassifier(NamedEstimators estimators, const Estimator& final_estimator,
                                        const StackingOptions& options, Where where)
-    : options_(options) {
+    : NamedEnsemble(NamedEstimators{}), options_(options) {
   set_parts(with_final(std::move(estimators), final_estimator.clone()), where);
 }
 
-std::vector<Param> StackingClassifier::params() {
-  std::vector<Param> all = params_of(estimators_);
-  all.insert(all.begin(), {{"cv", &options_.cv}, {"passthrough", &options_.passthrough}});
-  return all;
+std::vector<Param> StackingClassifier::own_params() {
+  return {{"cv", &options_.cv}, {"passthrough", &options_.passthrough}};
 }
-std::vector<std::pair<std::string, const Estimator*>> StackingClassifier::parts() const {
-  return seen(estimators_);
-}
-void StackingClassifier::set_parts(NamedEstimators parts, Where where) {
-  check_stack(name(), parts, EstimatorKind::kClassifier, where);
-  estimators_ = std::move(parts);
-  n_features_in = 0;
+
+void StackingClassifier::check_parts(const NamedEstimators& parts, Where where) const {
+  NamedEnsemble::check_parts(parts, where);
+  check_stack(name(), parts, where);
 }
 
 StackingClassifier& StackingClassifier::fit(const Tensor& x, const Tensor& y,
@@ -355,40 +329,22 @@ Tensor StackingClassifier::predict_proba(const Tensor& x, Where where) const {
   return estimators_.back().second->predict_proba(transform(x, where), where);
 }
 
-StateDict StackingClassifier::state_dict(Where where) const {
-  require_fitted("StackingClassifier.state_dict", fitted(), where);
-  StateDict state = states_of(estimators_, n_features_in);
-  state.emplace_back("classes", classes);
-  return state;
-}
-void StackingClassifier::load_state_dict(const StateDict& state, Where where) {
-  Loaded read = load_classifier(name(), estimators_, state, where);
-  estimators_ = std::move(read.parts);
-  classes = read.classes;
-  n_features_in = read.width;
-}
-
 StackingRegressor::StackingRegressor(const StackingOptions& options)
-    : options_(options),
-      estimators_(with_final(number_parts(false), std::make_unique<RidgeCV>())) {}
+    : NamedEnsemble(with_final(number_parts(false), std::make_unique<RidgeCV>())),
+      options_(options) {}
 StackingRegressor::StackingRegressor(NamedEstimators estimators, const Estimator& final_estimator,
                                      const StackingOptions& options, Where where)
-    : options_(options) {
+    : NamedEnsemble(NamedEstimators{}), options_(options) {
   set_parts(with_final(std::move(estimators), final_estimator.clone()), where);
 }
 
-std::vector<Param> StackingRegressor::params() {
-  std::vector<Param> all = params_of(estimators_);
-  all.insert(all.begin(), {{"cv", &options_.cv}, {"passthrough", &options_.passthrough}});
-  return all;
+std::vector<Param> StackingRegressor::own_params() {
+  return {{"cv", &options_.cv}, {"passthrough", &options_.passthrough}};
 }
-std::vector<std::pair<std::string, const Estimator*>> StackingRegressor::parts() const {
-  return seen(estimators_);
-}
-void StackingRegressor::set_parts(NamedEstimators parts, Where where) {
-  check_stack(name(), parts, EstimatorKind::kRegressor, where);
-  estimators_ = std::move(parts);
-  n_features_in = 0;
+
+void StackingRegressor::check_parts(const NamedEstimators& parts, Where where) const {
+  NamedEnsemble::check_parts(parts, where);
+  check_stack(name(), parts, where);
 }
 
 StackingRegressor& StackingRegressor::fit(const Tensor& x, const Tensor& y,
@@ -415,16 +371,6 @@ Tensor StackingRegressor::transform(const Tensor& x, Where where) const {
 Tensor StackingRegressor::predict(const Tensor& x, Where where) const {
   const NoGrad no_grad;
   return estimators_.back().second->predict(transform(x, where), where);
-}
-
-StateDict StackingRegressor::state_dict(Where where) const {
-  require_fitted("StackingRegressor.state_dict", fitted(), where);
-  return states_of(estimators_, n_features_in);
-}
-void StackingRegressor::load_state_dict(const StateDict& state, Where where) {
-  int64_t width = 0;
-  estimators_ = loaded("StackingRegressor", estimators_, state, width, where);
-  n_features_in = width;
 }
 
 }  // namespace glia::classic

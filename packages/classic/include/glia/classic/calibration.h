@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "glia/classic/isotonic.h"
@@ -50,7 +49,7 @@ struct CalibratedClassifierOptions {
 // The scores of a classifier, its decision_function() or else its predict_proba(), as
 // probabilities. Of more than two classes each is calibrated against the rest, and what comes out
 // is scaled to 1.
-class CalibratedClassifierCV : public Classifier {
+class CalibratedClassifierCV : public MetaEstimator<Classifier> {
  public:
   // Of a linear SVC, until another estimator is given: see set_parts().
   CalibratedClassifierCV();
@@ -62,9 +61,6 @@ class CalibratedClassifierCV : public Classifier {
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<CalibratedClassifierCV>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   // Weights are for the estimator and for the calibration.
   CalibratedClassifierCV& fit(const Tensor& x, const Tensor& y = {},
                               const Tensor& sample_weight = {},
@@ -72,15 +68,17 @@ class CalibratedClassifierCV : public Classifier {
   Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
-  const Estimator& estimator() const { return *estimator_; }
   const CalibratedClassifierOptions& options() const { return options_; }
 
   // One estimator for each split, or one alone, and how its scores become probabilities.
-  std::vector<std::shared_ptr<const Estimator>> estimators;
+  FittedEstimators estimators;
   // Of kSigmoid (estimators, scores) both: P = 1 / (1 + exp(a f + b)).
   Tensor a, b;
   Tensor beta;                                          // of kTemperature: 1 / T, (estimators)
   std::vector<std::vector<IsotonicRegression>> curves;  // of kIsotonic, by estimator and score
+
+ protected:
+  std::vector<Param> own_params() override;
 
  private:
   struct Scored;
@@ -88,7 +86,6 @@ class CalibratedClassifierCV : public Classifier {
   void learn(const std::vector<Scored>& all, Where where);
   Tensor probabilities(size_t split, const Tensor& x, Where where) const;
 
-  AnyEstimator estimator_;
   CalibratedClassifierOptions options_;
 };
 

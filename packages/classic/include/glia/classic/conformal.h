@@ -11,9 +11,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "glia/classic/meta.h"
 #include "glia/classic/search.h"
 
 namespace glia::classic {
@@ -66,84 +66,61 @@ struct CrossConformalOptions {
   uint64_t random_state = 0;
 };
 
-// The sets of a classifier with probabilities, by samples that it was not fitted to (Papadopoulos
-// et al. 2002). predict() and predict_proba() are the classifier's.
-class SplitConformalClassifier : public Classifier {
+// A model, and how badly it fits samples that it was not fitted to (Papadopoulos et al. 2002):
+// predict() and predict_proba() are the model's.
+template <class Base>
+class SplitConformal : public MetaEstimator<Base> {
+ public:
+  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
+  StateDict state_dict(Where where = Where::current()) const override;
+  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
+  const SplitConformalOptions& options() const { return options_; }
+
+  std::shared_ptr<const Estimator> fitted_estimator;
+  Tensor scores;  // (samples kept)
+
+ protected:
+  SplitConformal(const Estimator& estimator, const SplitConformalOptions& options)
+      : MetaEstimator<Base>(estimator), options_(options) {}
+  std::vector<Param> own_params() override;
+  // fit(), by conformalize() of what is kept.
+  void learn(const Tensor& x, const Tensor& y, const Tensor& sample_weight, Where where);
+  virtual void set_scores(const Tensor& x, const Tensor& y, Where where) = 0;
+
+  SplitConformalOptions options_;
+};
+extern template class SplitConformal<Classifier>;
+extern template class SplitConformal<Regressor>;
+
+// The sets of a classifier with probabilities.
+class SplitConformalClassifier : public SplitConformal<Classifier> {
  public:
   // Of LogisticRegression, until another estimator is given: see set_parts().
   SplitConformalClassifier();
   explicit SplitConformalClassifier(const Estimator& estimator,
                                     const SplitConformalOptions& options = {},
                                     ConformityScore conformity_score = ConformityScore::kLac)
-      : estimator_(estimator), options_(options), score_(conformity_score) {}
+      : SplitConformal(estimator, options), score_(conformity_score) {}
 
   std::string_view name() const override { return "SplitConformalClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<SplitConformalClassifier>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   SplitConformalClassifier& fit(const Tensor& x, const Tensor& y = {},
                                 const Tensor& sample_weight = {},
                                 Where where = Where::current()) override;
   // Scores of other samples, instead of those that fit() kept.
   SplitConformalClassifier& conformalize(const Tensor& x, const Tensor& y,
                                          Where where = Where::current());
-  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
   Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
   // bool (samples, classes).
   Tensor predict_set(const Tensor& x, Where where = Where::current()) const;
-  StateDict state_dict(Where where = Where::current()) const override;
-  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
-  const Estimator& estimator() const { return *estimator_; }
-  const SplitConformalOptions& options() const { return options_; }
 
-  std::shared_ptr<const Estimator> fitted_estimator;
-  Tensor scores;  // (samples kept)
+ protected:
+  std::vector<Param> own_params() override;
+  void set_scores(const Tensor& x, const Tensor& y, Where where) override;
 
  private:
-  AnyEstimator estimator_;
-  SplitConformalOptions options_;
-  ConformityScore score_;
-};
-
-// The same of all samples by cross-validation (Romano, Sesia & Candes 2020, CV+): a class is in the
-// set unless too many samples fit better than it does, each by the estimator that has not seen it.
-// Coverage is at least 2 confidence_level - 1, and about confidence_level. predict_proba() is the
-// mean of the folds.
-class CrossConformalClassifier : public Classifier {
- public:
-  CrossConformalClassifier();
-  explicit CrossConformalClassifier(const Estimator& estimator,
-                                    const CrossConformalOptions& options = {},
-                                    ConformityScore conformity_score = ConformityScore::kLac)
-      : estimator_(estimator), options_(options), score_(conformity_score) {}
-
-  std::string_view name() const override { return "CrossConformalClassifier"; }
-  std::unique_ptr<Estimator> clone() const override {
-    return std::make_unique<CrossConformalClassifier>(*this);
-  }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
-  CrossConformalClassifier& fit(const Tensor& x, const Tensor& y = {},
-                                const Tensor& sample_weight = {},
-                                Where where = Where::current()) override;
-  Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
-  Tensor predict_set(const Tensor& x, Where where = Where::current()) const;
-  StateDict state_dict(Where where = Where::current()) const override;
-  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
-  const Estimator& estimator() const { return *estimator_; }
-  const CrossConformalOptions& options() const { return options_; }
-
-  std::vector<std::shared_ptr<const Estimator>> estimators;  // of each fold
-  Tensor scores;  // (samples), by the folds that have not seen them
-  Tensor fold;    // (samples) i64: which fold that is
-
- private:
-  AnyEstimator estimator_;
-  CrossConformalOptions options_;
   ConformityScore score_;
 };
 
@@ -152,78 +129,100 @@ struct PredictionInterval {
   Tensor prediction, lower, upper;
 };
 
-// Intervals of one width, by the absolute errors of samples that the regressor was not fitted to
-// (Lei et al. 2018).
-class SplitConformalRegressor : public Regressor {
+// Intervals of one width, by the absolute errors (Lei et al. 2018).
+class SplitConformalRegressor : public SplitConformal<Regressor> {
  public:
   // Of LinearRegression, until another estimator is given: see set_parts().
   SplitConformalRegressor();
   explicit SplitConformalRegressor(const Estimator& estimator,
                                    const SplitConformalOptions& options = {})
-      : estimator_(estimator), options_(options) {}
+      : SplitConformal(estimator, options) {}
 
   std::string_view name() const override { return "SplitConformalRegressor"; }
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<SplitConformalRegressor>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   SplitConformalRegressor& fit(const Tensor& x, const Tensor& y = {},
                                const Tensor& sample_weight = {},
                                Where where = Where::current()) override;
   SplitConformalRegressor& conformalize(const Tensor& x, const Tensor& y,
                                         Where where = Where::current());
-  Tensor predict(const Tensor& x, Where where = Where::current()) const override;
   PredictionInterval predict_interval(const Tensor& x, Where where = Where::current()) const;
+
+ protected:
+  void set_scores(const Tensor& x, const Tensor& y, Where where) override;
+};
+
+// The same of all samples by cross-validation: each sample's score is that of the fold's estimator
+// that has not seen it.
+template <class Base>
+class CrossConformal : public MetaEstimator<Base> {
+ public:
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
-  const Estimator& estimator() const { return *estimator_; }
-  const SplitConformalOptions& options() const { return options_; }
+  const CrossConformalOptions& options() const { return options_; }
 
-  std::shared_ptr<const Estimator> fitted_estimator;
-  Tensor scores;  // (samples kept)
+  FittedEstimators estimators;  // of each fold; of a regressor one of all samples besides, last
+  Tensor scores;                // (samples)
+  Tensor fold;                  // (samples) i64: in which fold's test each is
+
+ protected:
+  CrossConformal(const Estimator& estimator, const CrossConformalOptions& options)
+      : MetaEstimator<Base>(estimator), options_(options) {}
+  std::vector<Param> own_params() override;
+
+  CrossConformalOptions options_;
+};
+extern template class CrossConformal<Classifier>;
+extern template class CrossConformal<Regressor>;
+
+// CV+ (Romano, Sesia & Candes 2020): a class is in the set unless too many samples fit better than
+// it does. Coverage is at least 2 confidence_level - 1, and about confidence_level. predict_proba()
+// is the mean of the folds.
+class CrossConformalClassifier : public CrossConformal<Classifier> {
+ public:
+  CrossConformalClassifier();
+  explicit CrossConformalClassifier(const Estimator& estimator,
+                                    const CrossConformalOptions& options = {},
+                                    ConformityScore conformity_score = ConformityScore::kLac)
+      : CrossConformal(estimator, options), score_(conformity_score) {}
+
+  std::string_view name() const override { return "CrossConformalClassifier"; }
+  std::unique_ptr<Estimator> clone() const override {
+    return std::make_unique<CrossConformalClassifier>(*this);
+  }
+  CrossConformalClassifier& fit(const Tensor& x, const Tensor& y = {},
+                                const Tensor& sample_weight = {},
+                                Where where = Where::current()) override;
+  Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
+  Tensor predict_set(const Tensor& x, Where where = Where::current()) const;
+
+ protected:
+  std::vector<Param> own_params() override;
 
  private:
-  AnyEstimator estimator_;
-  SplitConformalOptions options_;
+  ConformityScore score_;
 };
 
 // CV+ (Barber, Candes, Ramdas & Tibshirani 2021), or jackknife+ with LeaveOneOut: quantiles of what
-// each fold says, less and more the errors of its test. predict() is the estimator fitted to all
-// samples.
-class CrossConformalRegressor : public Regressor {
+// each fold says, less and more the absolute errors of its test. predict() is the estimator fitted
+// to all samples.
+class CrossConformalRegressor : public CrossConformal<Regressor> {
  public:
   CrossConformalRegressor();
   explicit CrossConformalRegressor(const Estimator& estimator,
                                    const CrossConformalOptions& options = {})
-      : estimator_(estimator), options_(options) {}
+      : CrossConformal(estimator, options) {}
 
   std::string_view name() const override { return "CrossConformalRegressor"; }
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<CrossConformalRegressor>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   CrossConformalRegressor& fit(const Tensor& x, const Tensor& y = {},
                                const Tensor& sample_weight = {},
                                Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
   PredictionInterval predict_interval(const Tensor& x, Where where = Where::current()) const;
-  StateDict state_dict(Where where = Where::current()) const override;
-  void load_state_dict(const StateDict& state, Where where = Where::current()) override;
-  const Estimator& estimator() const { return *estimator_; }
-  const CrossConformalOptions& options() const { return options_; }
-
-  std::vector<std::shared_ptr<const Estimator>>
-      estimators;  // of each fold, and of all samples last
-  Tensor scores;   // (samples) absolute errors
-  Tensor fold;     // (samples) i64
-
- private:
-  AnyEstimator estimator_;
-  CrossConformalOptions options_;
 };
 
 struct QuantileConformalOptions : SplitConformalOptions {
@@ -234,21 +233,18 @@ struct QuantileConformalOptions : SplitConformalOptions {
 };
 // Intervals between two quantiles, as wide as they are apart, moved until they hold as often as
 // they should (Romano, Patterson & Candes 2019). predict() is the median.
-class ConformalizedQuantileRegressor : public Regressor {
+class ConformalizedQuantileRegressor : public MetaEstimator<Regressor> {
  public:
   // Of QuantileRegressor, until another estimator is given: see set_parts().
   ConformalizedQuantileRegressor();
   explicit ConformalizedQuantileRegressor(const Estimator& estimator,
                                           const QuantileConformalOptions& options = {})
-      : estimator_(estimator), options_(options) {}
+      : MetaEstimator(estimator), options_(options) {}
 
   std::string_view name() const override { return "ConformalizedQuantileRegressor"; }
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<ConformalizedQuantileRegressor>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   ConformalizedQuantileRegressor& fit(const Tensor& x, const Tensor& y = {},
                                       const Tensor& sample_weight = {},
                                       Where where = Where::current()) override;
@@ -258,14 +254,15 @@ class ConformalizedQuantileRegressor : public Regressor {
   PredictionInterval predict_interval(const Tensor& x, Where where = Where::current()) const;
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
-  const Estimator& estimator() const { return *estimator_; }
   const QuantileConformalOptions& options() const { return options_; }
 
-  std::vector<std::shared_ptr<const Estimator>> estimators;  // lower, upper, median
+  FittedEstimators estimators;        // lower, upper, median
   Tensor lower_scores, upper_scores;  // (samples kept): lower - y and y - upper
 
+ protected:
+  std::vector<Param> own_params() override;
+
  private:
-  AnyEstimator estimator_;
   QuantileConformalOptions options_;
 };
 

@@ -6,14 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "glia/classic/estimator.h"
+#include "glia/classic/meta.h"
 
 namespace glia::classic {
-
-using FittedEstimators = std::vector<std::shared_ptr<const Estimator>>;
 
 // ---- Bagging ----------------------------------------------------------------------------------
 
@@ -29,7 +26,7 @@ struct BaggingOptions {
 
 // The mean of an estimator's answers, each fitted to samples and features of its own (Breiman 1996;
 // Ho 1998). Without another one it is of decision trees.
-class BaggingClassifier : public Classifier {
+class BaggingClassifier : public MetaEstimator<Classifier> {
  public:
   explicit BaggingClassifier(const BaggingOptions& options = {});
   explicit BaggingClassifier(const Estimator& estimator, const BaggingOptions& options = {});
@@ -38,9 +35,6 @@ class BaggingClassifier : public Classifier {
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<BaggingClassifier>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   BaggingClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                          Where where = Where::current()) override;
   Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
@@ -52,13 +46,15 @@ class BaggingClassifier : public Classifier {
   double oob_score = 0;                                   // of options().oob_score: accuracy
   std::vector<std::vector<int64_t>> estimators_features;  // of each estimator
 
+ protected:
+  std::vector<Param> own_params() override;
+
  private:
   BaggingOptions options_;
-  AnyEstimator estimator_;
   FittedEstimators estimators_;
 };
 
-class BaggingRegressor : public Regressor {
+class BaggingRegressor : public MetaEstimator<Regressor> {
  public:
   explicit BaggingRegressor(const BaggingOptions& options = {});
   explicit BaggingRegressor(const Estimator& estimator, const BaggingOptions& options = {});
@@ -67,9 +63,6 @@ class BaggingRegressor : public Regressor {
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<BaggingRegressor>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   BaggingRegressor& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                         Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -81,9 +74,11 @@ class BaggingRegressor : public Regressor {
   double oob_score = 0;  // of options().oob_score: R^2
   std::vector<std::vector<int64_t>> estimators_features;
 
+ protected:
+  std::vector<Param> own_params() override;
+
  private:
   BaggingOptions options_;
-  AnyEstimator estimator_;
   FittedEstimators estimators_;
 };
 
@@ -97,7 +92,7 @@ struct AdaBoostClassifierOptions {
 // Estimators that take weights, each fitted to what those before had wrong (Freund & Schapire
 // 1997), of more than two classes by SAMME (Zhu, Zou, Rosset & Hastie 2009). Without another one
 // it is of trees of one split.
-class AdaBoostClassifier : public Classifier {
+class AdaBoostClassifier : public MetaEstimator<Classifier> {
  public:
   explicit AdaBoostClassifier(const AdaBoostClassifierOptions& options = {});
   explicit AdaBoostClassifier(const Estimator& estimator,
@@ -107,9 +102,6 @@ class AdaBoostClassifier : public Classifier {
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<AdaBoostClassifier>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   AdaBoostClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                           Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -123,9 +115,11 @@ class AdaBoostClassifier : public Classifier {
 
   Tensor estimator_weights, estimator_errors;  // (estimators) f64
 
+ protected:
+  std::vector<Param> own_params() override;
+
  private:
   AdaBoostClassifierOptions options_;
-  AnyEstimator estimator_;
   FittedEstimators estimators_;
 };
 
@@ -138,7 +132,7 @@ struct AdaBoostRegressorOptions {
 };
 // AdaBoost.R2 (Drucker 1997): each estimator gets samples drawn by weight, and the answer is their
 // weighted median. Without another one it is of trees of depth 3.
-class AdaBoostRegressor : public Regressor {
+class AdaBoostRegressor : public MetaEstimator<Regressor> {
  public:
   explicit AdaBoostRegressor(const AdaBoostRegressorOptions& options = {});
   explicit AdaBoostRegressor(const Estimator& estimator,
@@ -148,9 +142,6 @@ class AdaBoostRegressor : public Regressor {
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<AdaBoostRegressor>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   AdaBoostRegressor& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                          Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -161,9 +152,11 @@ class AdaBoostRegressor : public Regressor {
 
   Tensor estimator_weights, estimator_errors;  // (estimators) f64
 
+ protected:
+  std::vector<Param> own_params() override;
+
  private:
   AdaBoostRegressorOptions options_;
-  AnyEstimator estimator_;
   FittedEstimators estimators_;
 };
 

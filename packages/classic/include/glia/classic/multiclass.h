@@ -3,30 +3,25 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <utility>
 #include <vector>
 
-#include "glia/classic/search.h"
+#include "glia/classic/meta.h"
 
 namespace glia::classic {
 
 // Each class against the rest: the class is that of the largest decision_function() or, of
 // estimators without one, probability. y may also be (samples, labels) of 0 and 1, of which each
 // sample has any: predict() gives the same then, and `classes` are the labels' numbers.
-class OneVsRestClassifier : public Classifier {
+class OneVsRestClassifier : public MetaEstimator<Classifier> {
  public:
   // Of LogisticRegression, until another estimator is given: see set_parts().
   OneVsRestClassifier();
-  explicit OneVsRestClassifier(const Estimator& estimator) : estimator_(estimator) {}
+  explicit OneVsRestClassifier(const Estimator& estimator) : MetaEstimator(estimator) {}
 
   std::string_view name() const override { return "OneVsRestClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<OneVsRestClassifier>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   OneVsRestClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                            Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -38,33 +33,27 @@ class OneVsRestClassifier : public Classifier {
                Where where = Where::current()) const override;
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
-  const Estimator& estimator() const { return *estimator_; }
 
   // Of each class, or of two the second alone; none for a label that is constant.
-  std::vector<std::shared_ptr<const Estimator>> estimators;
+  FittedEstimators estimators;
   Tensor constants;        // (estimators) i64: the value of a constant label, else -1
   int64_t multilabel = 0;  // 1: y was (samples, labels)
 
  private:
   Tensor scores(const Tensor& x, bool probabilities, double* threshold, Where where) const;
-
-  AnyEstimator estimator_;
 };
 
 // Each two classes against each other (Hastie & Tibshirani 1998): the class of most votes, and
 // between equal ones the surer one.
-class OneVsOneClassifier : public Classifier {
+class OneVsOneClassifier : public MetaEstimator<Classifier> {
  public:
   OneVsOneClassifier();
-  explicit OneVsOneClassifier(const Estimator& estimator) : estimator_(estimator) {}
+  explicit OneVsOneClassifier(const Estimator& estimator) : MetaEstimator(estimator) {}
 
   std::string_view name() const override { return "OneVsOneClassifier"; }
   std::unique_ptr<Estimator> clone() const override {
     return std::make_unique<OneVsOneClassifier>(*this);
   }
-  std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   OneVsOneClassifier& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                           Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -72,12 +61,8 @@ class OneVsOneClassifier : public Classifier {
   Tensor decision_function(const Tensor& x, Where where = Where::current()) const override;
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
-  const Estimator& estimator() const { return *estimator_; }
 
-  std::vector<std::shared_ptr<const Estimator>> estimators;  // of (0, 1), (0, 2), ..., (1, 2), ...
-
- private:
-  AnyEstimator estimator_;
+  FittedEstimators estimators;  // of (0, 1), (0, 2), ..., (1, 2), ...
 };
 
 }  // namespace glia::classic

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "glia/classic/meta.h"
 #include "glia/classic/model_selection.h"
 #include "glia/classic/search_space.h"
 
@@ -53,7 +54,7 @@ struct SearchResults {
 // What all searches have in common. Predictions, transforms and scores are those of the best
 // estimator; without refit there is none, and they throw Error. A state dict keeps it along with
 // the candidates, their means, deviations and ranks.
-class SearchCV : public Estimator {
+class SearchCV : public MetaEstimator<Estimator> {
  public:
   SearchResults cv_results;
   int64_t best_index = -1;
@@ -64,8 +65,6 @@ class SearchCV : public Estimator {
 
   EstimatorKind kind() const override { return estimator_->kind(); }
   std::vector<Param> params() override;
-  std::vector<std::pair<std::string, const Estimator*>> parts() const override;
-  void set_parts(NamedEstimators parts, Where where = Where::current()) override;
   SearchCV& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                 Where where = Where::current()) override;
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
@@ -81,7 +80,6 @@ class SearchCV : public Estimator {
 
   // Throws Error before fit(), and without refit.
   const Estimator& best_estimator(Where where = Where::current()) const;
-  const Estimator& estimator() const { return *estimator_; }
   const SearchSpace& space() const { return space_; }
   const SearchOptions& options() const { return search_; }
 
@@ -101,13 +99,12 @@ class SearchCV : public Estimator {
   SearchCV(const Estimator& estimator, SearchSpace space, const SearchOptions& options,
            Where where);
 
-  virtual std::vector<Param> own_params() = 0;
+  std::vector<Param> own_params() override = 0;
   virtual void run(const Data& data, const Judge& judge, Where where) = 0;
   virtual void keep() {}  // what run() found: nothing can fail any more
   virtual uint64_t seed() const { return 0; }
   virtual bool last_iter_decides() const { return false; }
 
-  AnyEstimator estimator_;
   SearchSpace space_;
   SearchOptions search_;
 
