@@ -1,101 +1,84 @@
 #include "simd.h"
 
 #include <cmath>
+#include <string>
+
+#include "glia/runtime.h"
 
 namespace glia::classic::simd {
+namespace {
 
 typedef float Half __attribute__((vector_size(32)));
 
-GLIA_CLONES double squared_distance(const double* a, const double* b, int64_t n) {
-  F64 lanes = {};
+// Numbers of either type as f64.
+GLIA_INLINE void widen(F64& v, const double* from) { load(v, from); }
+GLIA_INLINE void widen(F64& v, const float* from) {
+  Half half;
+  load(half, from);
+  v = __builtin_convertvector(half, F64);
+}
+
+struct Square {
+  GLIA_INLINE static void of(F64& v) { v *= v; }
+  GLIA_INLINE static double of(double x) { return x * x; }
+};
+struct Magnitude {
+  GLIA_INLINE static void of(F64& v) { v = v < 0 ? -v : v; }
+  GLIA_INLINE static double of(double x) { return std::abs(x); }
+};
+// The sum of what is made of each difference.
+template <class Made, class T>
+GLIA_INLINE double distance(const T* a, const T* b, int64_t n) {
+  F64 lanes = {}, x, y;
   int64_t i = 0;
   for (; i + kF64 <= n; i += kF64) {
-    F64 x, y;
-    load(x, a + i);
-    load(y, b + i);
+    widen(x, a + i);
+    widen(y, b + i);
     x -= y;
-    lanes += x * x;
+    Made::of(x);
+    lanes += x;
   }
   double sum = total(lanes);
-  for (; i < n; ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  for (; i < n; ++i) sum += Made::of(double{a[i]} - double{b[i]});
   return sum;
 }
 
-GLIA_CLONES double squared_distance(const float* a, const float* b, int64_t n) {
-  F64 sum = {};
+GLIA_INLINE void add_floats(double* to, double factor, const float* x, int64_t n) {
+  F64 t, v;
   int64_t i = 0;
   for (; i + kF64 <= n; i += kF64) {
-    Half x, y;
-    load(x, a + i);
-    load(y, b + i);
-    const F64 apart = __builtin_convertvector(x, F64) - __builtin_convertvector(y, F64);
-    sum += apart * apart;
-  }
-  double all = total(sum);
-  for (; i < n; ++i) {
-    const double apart = static_cast<double>(a[i]) - static_cast<double>(b[i]);
-    all += apart * apart;
-  }
-  return all;
-}
-
-GLIA_CLONES double city_distance(const double* a, const double* b, int64_t n) {
-  F64 lanes = {};
-  int64_t i = 0;
-  for (; i + kF64 <= n; i += kF64) {
-    F64 x, y;
-    load(x, a + i);
-    load(y, b + i);
-    x -= y;
-    lanes += x < 0 ? -x : x;
-  }
-  double sum = total(lanes);
-  for (; i < n; ++i) sum += std::abs(a[i] - b[i]);
-  return sum;
-}
-
-GLIA_CLONES double dot(const double* a, const double* b, int64_t n) {
-  F64 sums[4] = {};
-  int64_t i = 0;
-  for (; i + 4 * kF64 <= n; i += 4 * kF64)
-    for (int k = 0; k < 4; ++k) {
-      F64 x, y;
-      load(x, a + i + k * kF64);
-      load(y, b + i + k * kF64);
-      sums[k] += x * y;
-    }
-  for (; i + kF64 <= n; i += kF64) {
-    F64 x, y;
-    load(x, a + i);
-    load(y, b + i);
-    sums[0] += x * y;
-  }
-  double sum = total((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  for (; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-GLIA_CLONES void add(double* to, double factor, const double* x, int64_t n) {
-  int64_t i = 0;
-  for (; i + kF64 <= n; i += kF64) {
-    F64 t, v;
     load(t, to + i);
-    load(v, x + i);
+    widen(v, x + i);
     store(t + factor * v, to + i);
   }
-  for (; i < n; ++i) to[i] += factor * x[i];
+  for (; i < n; ++i) to[i] += factor * double{x[i]};
 }
 
-GLIA_CLONES void add(double* to, double factor, const float* x, int64_t n) {
-  int64_t i = 0;
-  for (; i + kF64 <= n; i += kF64) {
-    F64 t;
-    Half v;
-    load(t, to + i);
-    load(v, x + i);
-    store(t + factor * __builtin_convertvector(v, F64), to + i);
-  }
-  for (; i < n; ++i) to[i] += factor * static_cast<double>(x[i]);
+}  // namespace
+
+Level level() {
+  static const Level at = [] {
+    const std::string name = cpu_level();
+    return name == "avx512" ? Level::kAvx512 : name == "avx2" ? Level::kAvx2 : Level::kBaseline;
+  }();
+  return at;
+}
+
+double dot(const double* a, const double* b, int64_t n) { return at_level<dot_of>(a, b, n); }
+void add(double* to, double factor, const double* x, int64_t n) {
+  at_level<add_to>(to, factor, x, n);
+}
+void add(double* to, double factor, const float* x, int64_t n) {
+  at_level<add_floats>(to, factor, x, n);
+}
+double squared_distance(const double* a, const double* b, int64_t n) {
+  return at_level<distance<Square, double>>(a, b, n);
+}
+double squared_distance(const float* a, const float* b, int64_t n) {
+  return at_level<distance<Square, float>>(a, b, n);
+}
+double city_distance(const double* a, const double* b, int64_t n) {
+  return at_level<distance<Magnitude, double>>(a, b, n);
 }
 
 }  // namespace glia::classic::simd

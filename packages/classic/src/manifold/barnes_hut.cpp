@@ -137,21 +137,6 @@ GLIA_INLINE void attraction_of(const float* own, const float* y, const int32_t* 
   for (int c = 0; c < D; ++c) force[c] = simd::total(sums[c]);
 }
 
-#define GLIA_FORCES(D)                                                                      \
-  GLIA_CLONES double repulsion##D(const Cells<D>::Cell* cells, int32_t count,               \
-                                  const float* const* points, int64_t first, int64_t lanes, \
-                                  float angle, float* forces) {                             \
-    return repulsion_of<D>(cells, count, points, first, lanes, angle, forces);              \
-  }                                                                                         \
-  GLIA_CLONES void attraction##D(const float* own, const float* y, const int32_t* to,       \
-                                 const float* p, int64_t count, double* force) {            \
-    attraction_of<D>(own, y, to, p, count, force);                                          \
-  }
-GLIA_FORCES(1)
-GLIA_FORCES(2)
-GLIA_FORCES(3)
-#undef GLIA_FORCES
-
 template <int D>
 class BarnesHut : public Forces {
  public:
@@ -223,21 +208,12 @@ class BarnesHut : public Forces {
 
   double repel(int32_t cells, const float* const* points, int64_t first, int64_t count,
                float* forces) const {
-    if constexpr (D == 1)
-      return repulsion1(tree_.cells.data(), cells, points, first, count, angle_, forces);
-    else if constexpr (D == 2)
-      return repulsion2(tree_.cells.data(), cells, points, first, count, angle_, forces);
-    else
-      return repulsion3(tree_.cells.data(), cells, points, first, count, angle_, forces);
+    return simd::at_level<repulsion_of<D>>(tree_.cells.data(), cells, points, first, count, angle_,
+                                           forces);
   }
   void attract(const float* own, const int32_t* to, const float* p, int64_t count,
                double* force) const {
-    if constexpr (D == 1)
-      attraction1(own, places_.data(), to, p, count, force);
-    else if constexpr (D == 2)
-      attraction2(own, places_.data(), to, p, count, force);
-    else
-      attraction3(own, places_.data(), to, p, count, force);
+    simd::at_level<attraction_of<D>>(own, places_.data(), to, p, count, force);
   }
 
   // Sorts the points by where they lie (Morton 1966), and makes the cells.

@@ -13,7 +13,7 @@ using simd::F64;
 constexpr int64_t kLanes = simd::kF64;
 
 // Of point i against all: y is (d, padded), p a row of `padded` numbers, room has 2 d kLanes.
-GLIA_CLONES double forces_on(int64_t i, const double* y, const double* p, int64_t n, int64_t padded,
+GLIA_INLINE double forces_on(int64_t i, const double* y, const double* p, int64_t n, int64_t padded,
                              int64_t d, double* room, double* pull, double* push) {
   const double freedom = static_cast<double>(std::max<int64_t>(d - 1, 1));
   F64 total = {};
@@ -76,8 +76,9 @@ class ExactForces : public Forces {
     parallel_for((n_ + kRows - 1) / kRows, [&](int64_t block) {
       std::vector<double> room(static_cast<size_t>(2 * d_ * kLanes));
       for (int64_t i = block * kRows; i < std::min(n_, (block + 1) * kRows); ++i)
-        totals[i] = forces_on(i, across.data(), &p_[i * padded_], n_, padded_, d_, room.data(),
-                              &attraction[i * d_], &repulsion[i * d_]);
+        totals[i] = simd::at_level<forces_on>(
+            i, std::as_const(across).data(), std::as_const(p_).data() + i * padded_, n_, padded_,
+            d_, room.data(), &attraction[i * d_], &repulsion[i * d_]);
     });
     double total = 0;
     for (const double one : totals) total += one;
