@@ -31,6 +31,11 @@ struct TriangularOptions {
 Tensor solve_triangular(const Tensor& a, const Tensor& b, const TriangularOptions& options = {},
                         Where where = Where::current());
 
+// As solve(), for systems that lose digits: residuals are summed in twice the precision, and the
+// solution is corrected by them until that is of no more use (Wilkinson 1963; Ogita, Rump & Oishi
+// 2005). It is right to the last digits unless A is singular to working precision.
+Tensor solve_refined(const Tensor& a, const Tensor& b, Where where = Where::current());
+
 Tensor inv(const Tensor& a, Where where = Where::current());
 // (..., N, N) -> (...). The gradient is that of the cofactors, right for singular matrices too.
 Tensor det(const Tensor& a, Where where = Where::current());
@@ -104,6 +109,23 @@ struct EigResult {
 EigResult eig(const Tensor& a, Where where = Where::current());
 Complex eigvals(const Tensor& a, Where where = Where::current());
 
+// Of pairs, with scipy.linalg's arguments: A v = w B v. eigh(): A symmetric, B symmetric and
+// positive definite, of which one triangle each is read, by B's Cholesky factor; v^T B v = 1.
+EighResult eigh(const Tensor& a, const Tensor& b, bool upper = false,
+                Where where = Where::current());
+Tensor eigvalsh(const Tensor& a, const Tensor& b, bool upper = false,
+                Where where = Where::current());
+// Any square A, and B with an inverse; vectors have length 1.
+EigResult eig(const Tensor& a, const Tensor& b, Where where = Where::current());
+Complex eigvals(const Tensor& a, const Tensor& b, Where where = Where::current());
+
+// An orthonormal basis of what a matrix (M, N) maps to zero, (N, N - rank), and of what it maps to,
+// (M, rank): scipy.linalg's. Singular values up to rcond times the largest count as zeros; unset:
+// eps * max(M, N). A basis is one of many, and has no derivative.
+Tensor null_space(const Tensor& a, std::optional<double> rcond = {},
+                  Where where = Where::current());
+Tensor orth(const Tensor& a, std::optional<double> rcond = {}, Where where = Where::current());
+
 // ---- Least squares ----------------------------------------------------------------------------
 
 enum class LstsqDriver { kGelsy, kGelsd };  // pivoted QR, SVD
@@ -163,6 +185,15 @@ Tensor multi_dot(const std::vector<Tensor>& tensors, Where where = Where::curren
 Tensor matrix_power(const Tensor& a, int64_t n, Where where = Where::current());
 // exp(A) (Higham 2005).
 Tensor matrix_exp(const Tensor& a, Where where = Where::current());
+// The principal square root and logarithm: X with X X = A, or exp(X) = A, whose eigenvalues are to
+// the right of 0, or less than pi from the real line (Bjorck & Hammarling 1983; Cheng, Higham,
+// Kenney & Laub 2001). ValueError where an eigenvalue is below 0, so that it is not real, and where
+// there is none.
+Tensor sqrtm(const Tensor& a, Where where = Where::current());
+Tensor logm(const Tensor& a, Where where = Where::current());
+// A^T A (..., N, N) of a (..., M, N): exactly symmetric, with little more than half the work of the
+// product.
+Tensor gram(const Tensor& a, Where where = Where::current());
 // Of vectors with three numbers along `axis`; broadcasts.
 Tensor cross(const Tensor& a, const Tensor& b, int axis = -1, Where where = Where::current());
 // The inverse of a as a mapping to its first `ind` axes from the others.

@@ -2,9 +2,11 @@
 // calls: lapack.cpp sees to that.
 #pragma once
 
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <vector>
 
 // A routine for both types, in which T stands for the number's.
 #define GLIA_LAPACK(name, ...)              \
@@ -63,3 +65,28 @@ GLIA_LAPACK(gelsd, Int m, Int n, Int k, T* a, Int lda, T* b, Int ldb, T* s, cons
 }  // namespace glia::lapack
 
 #undef GLIA_LAPACK
+
+namespace glia::lapack {
+
+extern "C" void zgees_(Flag vectors, Flag sort, void* select, Int n, std::complex<double>* a,
+                       Int lda, int* selected, std::complex<double>* values,
+                       std::complex<double>* q, Int ldq, std::complex<double>* work, Int lwork,
+                       double* reals, int* flags, int* info, size_t, size_t);
+
+// A = Q T Q^H (n, n) column-major: T, upper triangular, takes A's place. Not 0 where it does not
+// converge.
+inline int schur(int64_t order, std::complex<double>* a, std::complex<double>* q) {
+  const int n = static_cast<int>(order), query = -1;
+  int selected = 0, info = 0;
+  std::vector<std::complex<double>> values(static_cast<size_t>(order)), work(1);
+  std::vector<double> reals(static_cast<size_t>(order));
+  zgees_("V", "N", nullptr, &n, a, &n, &selected, values.data(), q, &n, work.data(), &query,
+         reals.data(), nullptr, &info, size_t{1}, size_t{1});
+  const int lwork = static_cast<int>(work[0].real());
+  work.resize(static_cast<size_t>(lwork));
+  zgees_("V", "N", nullptr, &n, a, &n, &selected, values.data(), q, &n, work.data(), &lwork,
+         reals.data(), nullptr, &info, size_t{1}, size_t{1});
+  return info;
+}
+
+}  // namespace glia::lapack

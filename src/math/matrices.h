@@ -82,6 +82,13 @@ Tensor permute_rows(const Tensor& x, const Tensor& positions);
 // a + b, of which either may be undefined.
 Tensor added(const Tensor& a, const Tensor& b);
 
+// b as matrices that fit a, and whether the result is a vector as b was.
+struct RightSide {
+  Tensor b;
+  bool vector = false;
+};
+RightSide right_side(const char* op, const Tensor& a, const Tensor& b, bool left,
+                     const Where& where);
 // op(a)^-1 b as an operation on matrices of one batch.
 Tensor divide_triangular(const Tensor& a, const Tensor& b, const dense::Triangle& kind,
                          const Where& where);

@@ -77,6 +77,27 @@ Tensor multi_dot(const std::vector<Tensor>& tensors, Where where) {
   return row ? squeeze(y, 0) : y;
 }
 
+namespace {
+
+// By halves, of which the one beside the diagonal is computed once.
+Tensor gram_of(const Tensor& a, const Where& where) {
+  constexpr int64_t kWhole = 128;
+  const int64_t n = a.size(-1), half = (n / 2 + 15) / 16 * 16;
+  if (n <= kWhole) return matmul(t(a), a, where);
+  const Tensor left = cols_of(a, 0, half), right = cols_of(a, half, n);
+  const Tensor beside = matmul(t(left), right, where);
+  return concat(
+      {concat({gram_of(left, where), beside}, -1), concat({t(beside), gram_of(right, where)}, -1)},
+      -2);
+}
+
+}  // namespace
+
+Tensor gram(const Tensor& a, Where where) {
+  require_matrix("linalg.gram", a, where);
+  return gram_of(a, where);
+}
+
 Tensor matrix_power(const Tensor& a, int64_t n, Where where) {
   constexpr const char* kName = "linalg.matrix_power";
   require_square(kName, a, where);

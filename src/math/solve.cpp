@@ -432,11 +432,8 @@ LUResult unpacked(const Tensor& lu, const Tensor& perm) {
           upper_part(rows_of(lu, 0, k))};
 }
 
-// b as matrices that fit a, and how to give the result b's form.
-struct RightSide {
-  Tensor b;
-  bool vector = false;
-};
+}  // namespace
+
 RightSide right_side(const char* op, const Tensor& a, const Tensor& b, bool left,
                      const Where& where) {
   require_defined(op, b, where);
@@ -452,8 +449,6 @@ RightSide right_side(const char* op, const Tensor& a, const Tensor& b, bool left
     fail(op, fmt::format("sizes differ: {} and {}", a.shape().str(), b.shape().str()), where);
   return {columns, vector};
 }
-
-}  // namespace
 
 Factors factorise(const Tensor& a, const Where& where) {
   const NoGrad off;

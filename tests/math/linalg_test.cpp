@@ -212,6 +212,109 @@ TEST(Linalg, DeterminantsAndFunctions) {
   expect_same(sum(q * x, {2, 3}), rhs, 1e-9);
 }
 
+TEST(Linalg, RootsAndLogarithmsOfMatrices) {
+  manual_seed(5);
+  for (DType dtype : {kF32, kF64}) {
+    const Tensor positive = definite(randn({3, 6, 6}, dtype)) * 0.3;
+    const Tensor turned = randn({3, 6, 6}, dtype) * 0.5 + eye(6, dtype) * 4.0;
+    for (const Tensor& x : {positive, turned}) {
+      const Tensor root = sqrtm(x), log = logm(x);
+      EXPECT_LT(ratio(matmul(root, root) - x, x), kRatio);
+      EXPECT_LT(max(abs(matrix_exp(log) - x) / max(abs(x))).item(), 300 * eps_of(dtype));
+    }
+  }
+  // A quarter turn is the square of an eighth; its logarithm is a quarter of pi.
+  const double h = std::sqrt(0.5), quarter = std::acos(-1.0) / 2;
+  const Tensor turn = tensor({{0.0, -1.0}, {1.0, 0.0}});
+  const Tensor exact = cast(turn, kF64);
+  expect_values(sqrtm(exact), {2, 2}, {h, -h, h, h}, 1e-15);
+  expect_values(logm(exact), {2, 2}, {0, -quarter, quarter, 0}, 1e-15);
+  expect_values(sqrtm(zeros({2, 2}, kF64)), {2, 2}, {0, 0, 0, 0});
+  expect_values(logm(eye(3, kF64)), {3, 3}, {0, 0, 0, 0, 0, 0, 0, 0, 0});
+  expect_values(logm(tensor<double>({{1e10, 0}, {0, 1e-10}})), {2, 2},
+                {10 * std::log(10.0), 0, 0, -10 * std::log(10.0)}, 1e-14);
+  const auto fails = [](const char* part, const auto& body) {
+    const std::string message = message_of<ValueError>(body);
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  };
+  fails("linalg.sqrtm: the matrix has an eigenvalue below 0", [] { eval({sqrtm(-eye(2, kF64))}); });
+  fails("linalg.sqrtm: the matrix is singular", [] {
+    eval({sqrtm(tensor<double>({{0, 1}, {0, 0}}))});
+  });
+  fails("linalg.logm: the matrix has an eigenvalue below 0", [] {
+    eval({logm(diag(tensor<double>({1, -2})))});
+  });
+  fails("linalg.logm: the matrix is singular", [] { eval({logm(zeros({2, 2}, kF64))}); });
+  fails("not finite", [] { eval({logm(full({2, 2}, NAN, kF64))}); });
+}
+
+TEST(Linalg, PairsBasesAndProducts) {
+  manual_seed(6);
+  for (int64_t n : {1, 5, 40}) {
+    const Tensor a = symmetric(randn({2, n, n}, kF64)), b = definite(randn({2, n, n}, kF64));
+    for (bool upper : {false, true}) {
+      const auto [w, v] = eigh(a, b, upper);
+      EXPECT_LT(ratio(matmul(a, v) - matmul(b, v) * unsqueeze(w, -2), b), kRatio);
+      EXPECT_LT(max(abs(matmul(t(v), matmul(b, v)) - eye(n, kF64))).item(), 1e-12);
+      expect_same(eigvalsh(a, b, upper), w, 1e-12);
+    }
+    const Tensor any = randn({n, n}, kF64), good = randn({n, n}, kF64) + eye(n, kF64) * 9.0;
+    const auto [w, v] = eig(any, good);
+    const Complex left = matmul(Complex{any, zeros_like(any)}, v),
+                  right = matmul(Complex{good, zeros_like(any)}, v) *
+                          Complex{unsqueeze(w.re, -2), unsqueeze(w.im, -2)};
+    EXPECT_LT(max(abs(left.re - right.re) + abs(left.im - right.im)).item(), 1e-11);
+  }
+  // Only one triangle of each is read.
+  const Tensor a = symmetric(randn({4, 4}, kF64)), b = definite(randn({4, 4}, kF64));
+  const Tensor noise = randn({4, 4}, kF64), above = triu(noise, 1), below = tril(noise, -1);
+  expect_same(eigvalsh(a + above, b + above), eigvalsh(a, b), 1e-13);
+  expect_same(eigvalsh(a + below, b + below, true), eigvalsh(a, b), 1e-12);
+
+  const Tensor low = matmul(randn({7, 3}, kF64), randn({3, 5}, kF64));
+  const Tensor none = null_space(low), range = orth(low);
+  EXPECT_EQ(none.shape(), (Shape{5, 2}));
+  EXPECT_EQ(range.shape(), (Shape{7, 3}));
+  EXPECT_LT(max(abs(matmul(low, none))).item(), 1e-14 * 50);
+  EXPECT_LT(orthogonality(none), kRatio);
+  EXPECT_LT(orthogonality(range), kRatio);
+  EXPECT_LT(max(abs(low - matmul(range, matmul(t(range), low)))).item(), 1e-13);
+  EXPECT_EQ(null_space(zeros({2, 3}, kF64)).shape(), (Shape{3, 3}));
+  EXPECT_EQ(null_space(eye(3, kF64)).shape(), (Shape{3, 0}));
+  EXPECT_EQ(orth(eye(3, kF64), 2.0).shape(), (Shape{3, 0}));
+
+  for (int64_t n : {3, 100, 300, 301}) {
+    const Tensor x = randn({50, n}, kF64), g = gram(x);
+    expect_same(g, matmul(t(x), x), 1e-12);
+    expect_same(g, t(g));
+  }
+  EXPECT_THROW(eigh(a, eye(3, kF64)), ShapeError);
+  EXPECT_THROW(eig(a, cast(b, kF32)), ShapeError);
+  EXPECT_THROW(eval({eigvalsh(a, -b)}), ValueError);
+  EXPECT_THROW(eval({eigvals(a, zeros({4, 4}, kF64)).re}), ValueError);
+  EXPECT_THROW(null_space(ones({2, 3, 3}, kF64)), ShapeError);
+  EXPECT_THROW(orth(a, -1.0), ValueError);
+}
+
+TEST(Linalg, RefinedSolutionsHaveAllDigits) {
+  // Hilbert's matrix of order 8, times 360360 so that its numbers are whole: the condition is 1e10.
+  const int64_t n = 8;
+  std::vector<double> values, truth;
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) values.push_back(360360.0 / static_cast<double>(i + j + 1));
+  for (int64_t i = 0; i < n; ++i) truth.push_back(static_cast<double>(i % 3) - 1);
+  const Tensor a = from_vector(values, {n, n}), x = from_vector(truth, {n});
+  const Tensor b = squeeze(matmul(a, unsqueeze(x, 1)), 1);
+  EXPECT_GT(max(abs(solve(a, b) - x)).item(), 1e-12);
+  EXPECT_LT(max(abs(solve_refined(a, b) - x)).item(), 4e-16);
+  const Tensor many = randn({3, 6, 6}, kF32), sides = randn({3, 6, 2}, kF32);
+  expect_same(solve_refined(many, sides), solve(many, sides), 1e-3);
+  expect_same(cast(solve_refined(many, sides), kF64), solve(cast(many, kF64), cast(sides, kF64)),
+              1e-6);
+  EXPECT_THROW(eval({solve_refined(zeros({3, 3}, kF64), ones({3}, kF64))}), ValueError);
+  EXPECT_THROW(eval({solve_refined(eye(3, kF64), full({3}, NAN, kF64))}), ValueError);
+}
+
 TEST(Linalg, Norms) {
   const Tensor x = tensor({3.0, -4.0, 0.0});
   for (const auto& [ord, y] : {std::pair{2.0, 5.0},
@@ -311,6 +414,22 @@ TEST(Linalg, DerivativesAreThoseOfDifferences) {
         },
         {a});
   check("matrix_exp", [](const In& x) { return matrix_exp(x[0]); }, {a});
+  check("sqrtm", [](const In& x) { return sqrtm(definite(x[0])); }, {a});
+  check("logm", [](const In& x) { return logm(definite(x[0])); }, {a});
+  check("solve_refined", [](const In& x) { return solve_refined(x[0], x[1]); }, {a, b});
+  check("gram", [](const In& x) { return gram(x[0]); }, {wide});
+  check("eigh of a pair",
+        [](const In& x) {
+          const auto [w, v] = eigh(symmetric(x[0]), definite(x[1]));
+          return sum(w * w * w, {-1}) + sum(square(v) * tensor({1.0, 2.0, 5.0}), {-2, -1});
+        },
+        {a, randn({2, 3, 3}, kF64)});
+  check("eigvals of a pair",
+        [](const In& x) {
+          const Complex w = eigvals(x[0], definite(x[1]));
+          return square(w.re) + square(w.im);
+        },
+        {a, randn({2, 3, 3}, kF64)});
   check("householder", [](const In& x) { return householder_product(x[0], x[1]); },
         {tall, randn({2}, kF64)});
   check("lu_solve",

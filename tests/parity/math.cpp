@@ -81,6 +81,33 @@ const std::map<std::string, Function>& functions() {
       {"pinv", [](const In& x) { return pinv(x[0]); }},
       {"lstsq", [](const In& x) { return lstsq(x[0], x[1]).solution; }},
       {"matrix_exp", [](const In& x) { return matrix_exp(x[0]); }},
+      {"sqrtm", [](const In& x) { return sqrtm(definite(x[0])); }},
+      {"sqrtm_turned", [](const In& x) { return sqrtm(x[0]); }},
+      {"logm", [](const In& x) { return logm(definite(x[0])); }},
+      {"logm_turned", [](const In& x) { return logm(x[0]); }},
+      {"eigvalsh_pair", [](const In& x) { return eigvalsh(symmetric(x[0]), definite(x[1])); }},
+      {"eigh_pair",
+       [](const In& x) { return square(eigh(symmetric(x[0]), definite(x[1])).eigenvectors); }},
+      {"eigvals_pair",
+       [](const In& x) {
+         const Complex w = eigvals(x[0], definite(x[1]));
+         return flat({sum(w.re * w.re * w.re), sum(square(w.im))});
+       }},
+      {"eig_pair",
+       [](const In& x) {
+         const Complex v = eig(x[0], definite(x[1])).eigenvectors;
+         return sum(square(square(v.re) + square(v.im)), {-2, -1});
+       }},
+      {"null_space",
+       [](const In& x) {
+         const Tensor z = null_space(x[0]);
+         return matmul(z, t(z));
+       }},
+      {"orth",
+       [](const In& x) {
+         const Tensor q = orth(matmul(x[0], x[1]));
+         return matmul(q, t(q));
+       }},
       {"householder_product", [](const In& x) { return householder_product(x[0], x[1]); }},
       {"matrix_power", [](const In& x) { return linalg::matrix_power(x[0], 5); }},
       {"matrix_rank", [](const In& x) { return cast(matrix_rank(x[0]), kF64); }},

@@ -60,6 +60,23 @@ def istft(a, b, w):
     return torch.istft(C(a, b), 16, 4, window=w)
 
 
+def by_scipy(function):
+    """A function of arrays in f64, without derivatives."""
+    def run(*tensors):
+        made = [t.detach().double().numpy() for t in tensors]
+        return torch.from_numpy(np.ascontiguousarray(function(*made))).to(tensors[0].dtype)
+    return run
+
+
+def spd(a):
+    return a @ a.T + np.eye(len(a)) * len(a)
+
+
+def powers(w):
+    return np.array([(w.real ** 3).sum(), (w.imag ** 2).sum()])
+
+
+L = scipy.linalg
 C = torch.complex
 SQUARE, BATCH, TALL, WIDE = (6, 6), (3, 4, 4), (7, 4), (4, 7)
 CASES = {
@@ -82,6 +99,16 @@ CASES = {
     "pinv": (T.pinv, [(SQUARE,), (BATCH,), (TALL,), (WIDE,)]),
     "lstsq": (lambda a, b: T.lstsq(a, b).solution, [(TALL, (7, 2)), (WIDE, (4, 2)), (SQUARE, (6, 1))]),
     "matrix_exp": (torch.matrix_exp, [(SQUARE,), (BATCH,)]),
+    "sqrtm": (by_scipy(lambda a: L.sqrtm(spd(a))), [(SQUARE,), ((30, 30),)]),
+    "sqrtm_turned": (by_scipy(L.sqrtm), [(SQUARE,), ((30, 30),)]),
+    "logm": (by_scipy(lambda a: L.logm(spd(a))), [(SQUARE,), ((30, 30),)]),
+    "logm_turned": (by_scipy(L.logm), [(SQUARE,), ((30, 30),)]),
+    "eigvalsh_pair": (by_scipy(lambda a, b: L.eigh((a + a.T) / 2, spd(b), eigvals_only=True)), [(SQUARE, SQUARE)]),
+    "eigh_pair": (by_scipy(lambda a, b: L.eigh((a + a.T) / 2, spd(b))[1] ** 2), [(SQUARE, SQUARE)]),
+    "eigvals_pair": (by_scipy(lambda a, b: powers(L.eigvals(a, spd(b)))), [(SQUARE, SQUARE)]),
+    "eig_pair": (by_scipy(lambda a, b: (np.abs(L.eig(a, spd(b))[1]) ** 4).sum()), [(SQUARE, SQUARE)]),
+    "null_space": (by_scipy(lambda a: (lambda z: z @ z.T)(L.null_space(a))), [(WIDE,), (TALL,)]),
+    "orth": (by_scipy(lambda a, b: (lambda q: q @ q.T)(L.orth(a @ b))), [((6, 3), (3, 5))]),
     "householder_product": (T.householder_product, [((6, 4), (3,)), ((2, 5, 3), (2, 3))]),
     "matrix_power": (lambda a: T.matrix_power(a, 5), [(BATCH,)]),
     "matrix_rank": (lambda a: T.matrix_rank(a).double(), [(TALL,)]),
@@ -130,6 +157,8 @@ def compare(program, folder):
                     made[-1] = made[-1].abs() + 0.5
                 if name in ("solve", "inv", "solve_triangular", "solve_right", "matrix_power", "cond", "cond_1"):
                     made[0] = made[0] + 3 * torch.eye(*made[0].shape[-2:], dtype=torch.float64)
+                if name.endswith("_turned"):
+                    made[0] = made[0] + 2 * made[0].shape[-1] * torch.eye(made[0].shape[-1], dtype=torch.float64)
                 made = [m.to(dtype).requires_grad_() for m in made]
                 if name == "windows" and dtype != torch.float64:
                     continue
