@@ -112,6 +112,13 @@ struct MinimizeOptions {
 };
 OptimizeResult minimize(const Function& fun, const Tensor& x0, const MinimizeOptions& options = {},
                         Where where = Where::current());
+// The same of a function of host numbers, which gives its value and sets the gradient, of x's size;
+// infinity where it is not defined. Second derivatives are differences of gradients. All methods
+// but kAugmentedLagrangian; options.jac, hess and derivatives are for functions of tensors.
+using ValueAndGradient =
+    std::function<double(const std::vector<double>& x, std::vector<double>& gradient)>;
+OptimizeResult minimize_host(const ValueAndGradient& fun, const std::vector<double>& x0,
+                             const MinimizeOptions& options = {}, Where where = Where::current());
 
 struct LineSearchOptions {
   LineSearch method = LineSearch::kStrongWolfe;

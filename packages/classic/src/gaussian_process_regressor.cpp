@@ -8,9 +8,9 @@
 #include "gaussian_process.h"
 #include "glia/data.h"
 #include "glia/linalg.h"
+#include "glia/math/optimize.h"
 #include "glia/ops.h"
 #include "glia/ops/arrange.h"
-#include "lbfgs.h"
 #include "linear.h"
 #include "randomized.h"
 
@@ -40,8 +40,8 @@ Fitted likeliest(const std::string& op, const Kernel& kernel, KernelOptimizer op
   const std::vector<double> begin = kernel.theta();
   if (optimizer == KernelOptimizer::kNone || begin.empty())
     return {begin, likelihood(kernel).value};
-  const Bounds bounds = kernel.bounds();
-  const Objective objective = [&](const std::vector<double>& theta, std::vector<double>& gradient) {
+  const auto bounds = kernel.bounds();
+  const optimize::ValueAndGradient objective = [&](const std::vector<double>& theta, std::vector<double>& gradient) {
     const MarginalLikelihood at = likelihood(kernel.with_theta(theta));
     for (size_t i = 0; i < gradient.size(); ++i) gradient[i] = -at.gradient[i];
     return -at.value;
@@ -53,9 +53,9 @@ Fitted likeliest(const std::string& op, const Kernel& kernel, KernelOptimizer op
     if (run > 0)
       for (size_t i = 0; i < theta.size(); ++i)
         theta[i] = bounds[i].first + random.uniform() * (bounds[i].second - bounds[i].first);
-    const LbfgsResult found =
-        minimise_within(objective, theta, bounds, {.max_iter = 1000, .gtol = 1e-6, .ftol = 1e-13});
-    if (-found.value > best.value) best = {theta, -found.value};
+    const optimize::OptimizeResult found = optimize::minimize_host(
+        objective, theta, {.bounds = bounds, .gtol = 1e-6, .ftol = 1e-13, .maxiter = 1000});
+    if (-found.fun > best.value) best = {found.x.to_vector<double>(), -found.fun};
   }
   if (!std::isfinite(best.value))
     throw ValueError(op + ": the covariance is not positive definite where the kernel begins; a "

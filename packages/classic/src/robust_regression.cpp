@@ -5,8 +5,8 @@
 #include "checks.h"
 #include "glia/classic/linear_robust.h"
 #include "glia/linalg.h"
+#include "glia/math/optimize.h"
 #include "glia/ops.h"
-#include "lbfgs.h"
 #include "linear.h"
 
 namespace glia::classic {
@@ -150,7 +150,7 @@ HuberRegressor& HuberRegressor::fit(const Tensor& x, const Tensor& y, const Tens
   const double epsilon = options_.epsilon, alpha = options_.alpha;
 
   // Parameters: weights, the intercept, and the logarithm of the scale, which keeps it positive.
-  const Objective objective = [&](const std::vector<double>& p, std::vector<double>& g) {
+  const optimize::ValueAndGradient objective = [&](const std::vector<double>& p, std::vector<double>& g) {
     const double s = std::exp(p[d + 1]);
     std::fill(g.begin(), g.end(), 0);
     double value = total * s, slope = total;
@@ -185,8 +185,13 @@ HuberRegressor& HuberRegressor::fit(const Tensor& x, const Tensor& y, const Tens
     p.push_back(intercept.item());
     p.push_back(std::log(scale));
   }
-  const LbfgsResult result =
-      minimise(objective, p, {.max_iter = options_.max_iter, .gtol = options_.tol, .ftol = 0});
+  const optimize::OptimizeResult result =
+      optimize::minimize_host(objective, p,
+                              {.method = optimize::Method::kLBFGSB,
+                               .gtol = options_.tol,
+                               .ftol = 0.0,
+                               .maxiter = options_.max_iter});
+  p = result.x.to_vector<double>();
   const double found = std::max(std::exp(p[d + 1]), 10 * std::numeric_limits<double>::epsilon());
   std::vector<bool> far;
   for (int64_t i = 0; i < n; ++i) {
@@ -198,7 +203,7 @@ HuberRegressor& HuberRegressor::fit(const Tensor& x, const Tensor& y, const Tens
              tensor({p[d]}), true, d, where);
   scale = found;
   outliers = from_vector(far, {n});
-  n_iter = result.n_iter;
+  n_iter = result.nit;
   return *this;
 }
 

@@ -39,18 +39,16 @@ void require_options(const MinimizeOptions& o, Method method, const Where& where
   require(o.momentum == 0 || fixed, "momentum is for a fixed step");
 }
 
-}  // namespace
-
-OptimizeResult minimize(const Function& fun, const Tensor& x0, const MinimizeOptions& options,
-                        Where where) {
+Method method_of(const MinimizeOptions& options, const Where& where) {
   const Method method =
       options.method.value_or(!options.constraints.empty() ? Method::kAugmentedLagrangian
                               : !options.bounds.empty()    ? Method::kLBFGSB
                                                            : Method::kBFGS);
   require_options(options, method, where);
-  if (!fun) fail("minimize", "the function is not given", where);
-  if (method == Method::kAugmentedLagrangian) return augmented_lagrangian(fun, x0, options, where);
-  Problem problem("minimize", fun, x0, options, where);
+  return method;
+}
+
+OptimizeResult run(Problem& problem, Method method) {
   switch (method) {
     case Method::kNelderMead:
       return nelder_mead(problem);
@@ -73,6 +71,27 @@ OptimizeResult minimize(const Function& fun, const Tensor& x0, const MinimizeOpt
     default:
       return bfgs(problem);
   }
+}
+
+}  // namespace
+
+OptimizeResult minimize(const Function& fun, const Tensor& x0, const MinimizeOptions& options,
+                        Where where) {
+  const Method method = method_of(options, where);
+  if (!fun) fail("minimize", "the function is not given", where);
+  if (method == Method::kAugmentedLagrangian) return augmented_lagrangian(fun, x0, options, where);
+  Problem problem("minimize", fun, x0, options, where);
+  return run(problem, method);
+}
+
+OptimizeResult minimize_host(const ValueAndGradient& fun, const std::vector<double>& x0,
+                             const MinimizeOptions& options, Where where) {
+  const Method method = method_of(options, where);
+  if (method == Method::kAugmentedLagrangian)
+    throw ValueError("minimize_host: kAugmentedLagrangian is for functions of tensors", where);
+  Problem problem("minimize_host", fun, from_vector(x0, {static_cast<int64_t>(x0.size())}), options,
+                  where);
+  return run(problem, method);
 }
 
 Tensor rosen(const Tensor& x, Where where) {

@@ -83,10 +83,33 @@ std::vector<std::pair<double, double>> checked_bounds(
 
 // ---- Problem ----
 
+namespace {
+
+const Function kNoFunction;
+
+}  // namespace
+
 Problem::Problem(const char* name, const Function& fun, const Tensor& x0,
                  const MinimizeOptions& options, const Where& where)
-    : name_(name), fun_(fun), options_(options), sign_(options.maximize ? -1 : 1), where_(where) {
-  if (!fun) fail(name, "the function is not given", where);
+    : Problem(name, fun, nullptr, x0, options, where) {}
+
+Problem::Problem(const char* name, const ValueAndGradient& fun, const Tensor& x0,
+                 const MinimizeOptions& options, const Where& where)
+    : Problem(name, kNoFunction, &fun, x0, options, where) {
+  if (options.jac || options.hess || options.derivatives != Derivatives::kAutodiff)
+    throw ValueError(fmt::format("{}: jac, hess and derivatives are for functions of tensors", name),
+                     where);
+}
+
+Problem::Problem(const char* name, const Function& fun, const ValueAndGradient* host,
+                 const Tensor& x0, const MinimizeOptions& options, const Where& where)
+    : name_(name),
+      fun_(fun),
+      host_(host),
+      options_(options),
+      sign_(options.maximize ? -1 : 1),
+      where_(where) {
+  if (host ? !*host : !fun) fail(name, "the function is not given", where);
   const Tensor x = checked_start(name, x0, where);
   shape_ = x.shape();
   start_ = host_values(x);
@@ -131,6 +154,7 @@ Vector Problem::checked_gradient(const Tensor& g) const {
 }
 
 double Problem::value(const Vector& x) {
+  if (host_) return at(x).value;
   ++nfev;
   NoGrad none;
   return number(fun_(tensor(x)));
@@ -151,6 +175,16 @@ Vector Problem::gradient_of(const Vector& x, double fx) {
 Point Problem::at(const Vector& x) {
   Point p;
   p.x = x;
+  if (host_) {
+    ++nfev, ++njev;
+    p.gradient.resize(x.size());
+    p.value = sign_ * (*host_)(x, p.gradient);
+    if (p.gradient.size() != x.size())
+      fail(name_, fmt::format("{} numbers of a gradient of {}", p.gradient.size(), x.size()),
+           where_);
+    if (sign_ < 0) p.gradient = times(-1, p.gradient);
+    return p;
+  }
   if (options_.jac || options_.derivatives != Derivatives::kAutodiff) {
     p.value = value(x);
     p.gradient = gradient_of(x, p.value);
@@ -173,7 +207,7 @@ Tensor Problem::slope_of(const Tensor& t) const {
 }
 // A gradient that is given may be computed elsewhere: its differences are then the Hessian.
 bool Problem::differentiable_twice(const Vector& x) const {
-  if (options_.derivatives != Derivatives::kAutodiff) return false;
+  if (host_ || options_.derivatives != Derivatives::kAutodiff) return false;
   return !options_.jac || options_.jac(trainable(tensor(x))).requires_grad();
 }
 

@@ -40,6 +40,8 @@ class Problem {
  public:
   Problem(const char* name, const Function& fun, const Tensor& x0, const MinimizeOptions& options,
           const Where& where);
+  Problem(const char* name, const ValueAndGradient& fun, const Tensor& x0,
+          const MinimizeOptions& options, const Where& where);
 
   const char* name() const { return name_; }
   const MinimizeOptions& options() const { return options_; }
@@ -59,6 +61,8 @@ class Problem {
   int64_t nfev = 0, njev = 0, nhev = 0;
 
  private:
+  Problem(const char* name, const Function& fun, const ValueAndGradient* host, const Tensor& x0,
+          const MinimizeOptions& options, const Where& where);
   Vector gradient_of(const Vector& x, double value);
   Tensor slope_of(const Tensor& t) const;
   bool differentiable_twice(const Vector& x) const;
@@ -67,6 +71,7 @@ class Problem {
 
   const char* name_;
   const Function& fun_;
+  const ValueAndGradient* host_;  // instead, of host numbers
   const MinimizeOptions& options_;
   Shape shape_;
   Vector start_;
