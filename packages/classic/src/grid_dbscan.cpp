@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <numeric>
-#include <unordered_map>
 
 #include "glia/parallel.h"
 #include "merge_tree.h"
@@ -14,9 +13,13 @@ namespace {
 
 constexpr int64_t kMostFeatures = 4;
 
+struct Range {
+  int64_t begin, end;
+};
 struct Cell {
-  int64_t begin, end;         // of the samples in the grid's order
-  std::vector<int64_t> near;  // other cells that may hold samples within eps
+  int64_t begin, end;  // of the samples in the grid's order
+  // Cells that may hold samples within eps, itself among them: rows of cells that lie side by side.
+  std::vector<Range> near;
 };
 
 class Grid {
@@ -45,24 +48,33 @@ class Grid {
     std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
       return keys[a] < keys[b] || (keys[a] == keys[b] && a < b);
     });
-    std::unordered_map<uint64_t, int64_t> at;
+    std::vector<uint64_t> key_of;  // of cells
     for (int64_t k = 0; k < n; ++k) {
       const int64_t i = order[k];
       points_.insert(points_.end(), x + i * d, x + (i + 1) * d);
       if (k == 0 || keys[i] != keys[order[k - 1]]) {
-        at.emplace(keys[i], static_cast<int64_t>(cells.size()));
+        key_of.push_back(keys[i]);
         cells.push_back({k, k, {}});
       }
       cells.back().end = k + 1;
     }
-    const std::vector<int64_t> steps = offsets(bits);
-    parallel_for((static_cast<int64_t>(cells.size()) + 63) / 64, [&](int64_t block) {
-      const auto last = std::min<int64_t>(static_cast<int64_t>(cells.size()), (block + 1) * 64);
-      for (int64_t c = block * 64; c < last; ++c)
-        for (const int64_t step : steps) {
-          const auto found = at.find(keys[order[cells[c].begin]] + static_cast<uint64_t>(step));
-          if (found != at.end()) cells[c].near.push_back(found->second);
+    // Keys rise from cell to cell, and so do those of all neighbours: each row is found by going
+    // on.
+    const auto count = static_cast<int64_t>(cells.size());
+    const std::vector<Row> rows = rows_near(bits);
+    parallel_for((count + kBlock - 1) / kBlock, [&](int64_t block) {
+      const int64_t first = block * kBlock, last = std::min(count, first + kBlock);
+      for (const Row& row : rows) {
+        int64_t begin = std::lower_bound(key_of.begin(), key_of.end(), key_of[first] + row.from) -
+                        key_of.begin();
+        int64_t end = begin;
+        for (int64_t c = first; c < last; ++c) {
+          while (begin < count && key_of[begin] < key_of[c] + row.from) ++begin;
+          end = std::max(end, begin);
+          while (end < count && key_of[end] <= key_of[c] + row.to) ++end;
+          if (begin < end) cells[c].near.push_back({begin, end});
         }
+      }
     });
   }
 
@@ -80,23 +92,33 @@ class Grid {
   std::vector<Cell> cells;
 
  private:
-  // Differences of keys of cells that are less than eps apart.
-  std::vector<int64_t> offsets(int bits) const {
+  static constexpr int64_t kBlock = 256;  // cells of one task
+  // Differences of keys: all cells from the one to the other are neighbours along the last feature.
+  struct Row {
+    uint64_t from, to;  // modulo 2^64
+  };
+  // Those that are less than eps apart.
+  std::vector<Row> rows_near(int bits) const {
     const auto reach = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(d_)) + 1e-6));
-    std::vector<int64_t> steps;
+    std::vector<Row> rows;
     std::array<int64_t, kMostFeatures> step{};
     step.fill(-reach);
     while (true) {
       int64_t key = 0, gap = 0;
-      for (int64_t f = 0; f < d_; ++f) {
+      for (int64_t f = 0; f + 1 < d_; ++f) {
         key = key * (int64_t{1} << bits) + step[f];
         const int64_t between = std::max<int64_t>(std::abs(step[f]) - 1, 0);
         gap += between * between;
       }
-      if (key != 0 && gap <= d_) steps.push_back(key);
+      if (gap <= d_) {
+        int64_t along = reach;
+        while (gap + (along - 1) * (along - 1) > d_) --along;
+        key *= int64_t{1} << bits;
+        rows.push_back({static_cast<uint64_t>(key - along), static_cast<uint64_t>(key + along)});
+      }
       int64_t f = 0;
-      while (f < d_ && step[f] == reach) step[f++] = -reach;
-      if (f == d_) return steps;
+      while (f + 1 < d_ && step[f] == reach) step[f++] = -reach;
+      if (f + 1 >= d_) return rows;
       ++step[f];
     }
   }
@@ -128,13 +150,15 @@ std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, 
     const Cell& cell = cells[c];
     double own = 0;
     for (int64_t k = cell.begin; k < cell.end; ++k) own += mass(k);
+    if (own >= min_samples) {
+      std::fill(core.begin() + cell.begin, core.begin() + cell.end, 1);
+      return;
+    }
     for (int64_t k = cell.begin; k < cell.end; ++k) {
-      double sum = own;
-      for (size_t o = 0; o < cell.near.size() && sum < min_samples; ++o) {
-        const Cell& other = cells[cell.near[o]];
-        for (int64_t j = other.begin; j < other.end && sum < min_samples; ++j)
+      double sum = 0;
+      for (size_t r = 0; r < cell.near.size() && sum < min_samples; ++r)
+        for (int64_t j = cells[cell.near[r].begin].begin; j < cells[cell.near[r].end - 1].end; ++j)
           if (grid.within(k, j)) sum += mass(j);
-      }
       core[k] = sum >= min_samples;
     }
   });
@@ -148,9 +172,10 @@ std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, 
     return false;
   };
   for (int64_t c = 0; c < count; ++c)
-    for (const int64_t o : cells[c].near)
-      if (o < c && sets.find(o) != sets.find(c) && linked(cells[c], cells[o]))
-        sets.join(sets.find(c), sets.find(o));
+    for (const Range& row : cells[c].near)
+      for (int64_t o = row.begin; o < std::min(row.end, c); ++o)
+        if (sets.find(o) != sets.find(c) && linked(cells[c], cells[o]))
+          sets.join(sets.find(c), sets.find(o));
 
   // Clusters are numbered by their first core sample.
   std::vector<int64_t> cell_of(static_cast<size_t>(n)), position(static_cast<size_t>(n));
@@ -188,8 +213,8 @@ std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, 
         const int64_t of = number[roots[o]];
         if (of != -1 && (label == -1 || of < label) && reached(k, cells[o])) label = of;
       };
-      offer(c);
-      for (const int64_t o : cell.near) offer(o);
+      for (const Range& row : cell.near)
+        for (int64_t o = row.begin; o < row.end; ++o) offer(o);
     }
   });
   return result;
