@@ -11,13 +11,12 @@
 namespace glia::classic {
 namespace {
 
-constexpr int64_t kRows = 256;  // of a thread at a time
-
-// body(from, to) for blocks of rows.
+// body(from, to) for blocks of rows: large ones, so that a tree is read from memory seldom.
 template <class F>
 void for_rows(int64_t rows, F&& body) {
-  parallel_for((rows + kRows - 1) / kRows,
-               [&](int64_t block) { body(block * kRows, std::min(rows, (block + 1) * kRows)); });
+  const int64_t size = std::clamp<int64_t>(rows / 32, 128, 4096);
+  parallel_for((rows + size - 1) / size,
+               [&](int64_t block) { body(block * size, std::min(rows, (block + 1) * size)); });
 }
 
 }  // namespace
@@ -63,13 +62,19 @@ template <class T>
 void Grove::add_values(const T* x, int64_t rows, int64_t first, int64_t last, double factor,
                        double* out) const {
   for_rows(rows, [&](int64_t from, int64_t to) {
+    int32_t at[kTogether];
     for (int64_t t = first; t < last; ++t) {
       const double* of = values.data() + begin[static_cast<size_t>(t)] * width;
-      for (int64_t i = from; i < to; ++i) {
-        const double* value = of + leaf(t, x + i * n_features) * width;
-        double* sum = out + i * width;
-        for (int64_t c = 0; c < width; ++c) sum[c] += factor * value[c];
+      const auto add = [&](int64_t row, int64_t node) {
+        double* sum = out + row * width;
+        for (int64_t c = 0; c < width; ++c) sum[c] += factor * of[node * width + c];
+      };
+      int64_t i = from;
+      for (; i + kTogether <= to; i += kTogether) {
+        leaves_of(t, x + i * n_features, at);
+        for (int64_t r = 0; r < kTogether; ++r) add(i + r, at[r]);
       }
+      for (; i < to; ++i) add(i, leaf(t, x + i * n_features));
     }
   });
 }

@@ -52,6 +52,30 @@ struct Grove {
     const auto code = static_cast<size_t>(value);
     return category_sets[static_cast<size_t>(node.threshold)][code / 64] >> (code % 64) & 1;
   }
+  // The leaves of kTogether rows (kTogether, features): while one waits for memory, others go on.
+  static constexpr int64_t kTogether = 8;
+  template <class T>
+  void leaves_of(int64_t tree, const T* rows, int32_t* at) const {
+    const Node* first = nodes.data() + begin[static_cast<size_t>(tree)];
+    if (!category_sets.empty()) {
+      for (int64_t r = 0; r < kTogether; ++r)
+        at[r] = static_cast<int32_t>(leaf(tree, rows + r * n_features));
+      return;
+    }
+    for (int64_t r = 0; r < kTogether; ++r) at[r] = 0;
+    for (bool more = true; more;) {
+      more = false;
+      for (int64_t r = 0; r < kTogether; ++r) {  // without branches, which would be guesses
+        const Node& node = first[at[r]];
+        const bool stays = node.is_leaf();
+        const T value = rows[r * n_features + (stays ? 0 : node.feature)];
+        const bool goes = (value <= node.threshold) | ((value != value) & node.missing_left);
+        const int32_t next = goes ? node.left : node.right;
+        at[r] = stays ? at[r] : next;
+        more |= !stays;
+      }
+    }
+  }
   // Adds `factor` times the values of trees first .. last - 1 to out (rows, width), row by row in
   // the order of the trees.
   template <class T>
