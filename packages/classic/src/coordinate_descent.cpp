@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "glia/data.h"
+#include "glia/linalg.h"
 #include "glia/ops.h"
 #include "glia/ops/arrange.h"
 #include "simd.h"
@@ -23,7 +24,9 @@ CoordinateDescent::CoordinateDescent(const Tensor& x, const Tensor& y, bool prec
   squares_ = dot(y_.data(), y_.data(), n_);
   moments_ = matmul(across, reshape(y, {-1, 1})).to_vector<double>();
   if (precompute) {
-    gram_ = matmul(across, x).to_vector<double>();
+    products_ = linalg::gram(x);
+    eval(products_);
+    gram_ = products_.data<double>().data();
     for (int64_t j = 0; j < d_; ++j) norms_.push_back(gram_[j * d_ + j]);
   } else {
     columns_ = across.to_vector<double>();
@@ -50,9 +53,46 @@ class CoordinateDescent::State {
   // What w[j] growing by `by` does.
   void move(int64_t j, double by) {
     if (by_gram())
-      add(rest_.data(), by, &p_.gram_[j * p_.d_], p_.d_);
+      add(rest_.data(), by, p_.gram_ + j * p_.d_, p_.d_);
     else
       add(rest_.data(), -by, &p_.columns_[j * p_.n_], p_.n_);
+  }
+
+  // The best w[j] for the others as they are.
+  double best(int64_t j) const { return soft(j, moment(j) + w_[j] * p_.norms_[j]); }
+
+  // Passes over the features that are not zero alone, by their part of X^T X, until they are at
+  // rest (Friedman, Hastie & Tibshirani 2010, 2.6). How many passes.
+  int64_t settle(int64_t most_passes) {
+    if (!by_gram()) return 0;
+    used_.clear();
+    for (int64_t j = 0; j < p_.d_; ++j)
+      if (w_[j] != 0) used_.push_back(j);
+    const auto k = static_cast<int64_t>(used_.size());
+    if (k == 0 || 2 * k > p_.d_) return 0;  // what is gathered would be all again
+    part_.resize(static_cast<size_t>(k * k));
+    of_used_.resize(static_cast<size_t>(k));
+    const std::vector<double> before = w_;
+    for (int64_t a = 0; a < k; ++a) {
+      const double* row = p_.gram_ + used_[a] * p_.d_;
+      for (int64_t b = 0; b < k; ++b) part_[a * k + b] = row[used_[b]];
+      of_used_[a] = rest_[used_[a]];
+    }
+    int64_t passes = 0;
+    for (double most = 0, change = 1; passes < most_passes && change > o_.tol * most; ++passes) {
+      most = change = 0;
+      for (int64_t a = 0; a < k; ++a) {
+        const int64_t j = used_[a];
+        const double was = w_[j];
+        w_[j] = soft(j, p_.moments_[j] - of_used_[a] + was * p_.norms_[j]);
+        if (w_[j] != was) add(of_used_.data(), w_[j] - was, &part_[a * k], k);
+        change = std::max(change, std::abs(w_[j] - was));
+        most = std::max(most, std::abs(w_[j]));
+      }
+    }
+    for (const int64_t j : used_)
+      if (w_[j] != before[j]) move(j, w_[j] - before[j]);
+    return passes;
   }
 
   // The duality gap: by a dual point that is feasible where there is an L1 penalty, else by the
@@ -101,12 +141,18 @@ class CoordinateDescent::State {
   }
 
  private:
-  bool by_gram() const { return !p_.gram_.empty(); }
+  bool by_gram() const { return p_.gram_ != nullptr; }
+  double soft(int64_t j, double moment) const {
+    if (o_.positive && moment < 0) return 0;
+    return std::copysign(std::max(std::abs(moment) - o_.l1, 0.0), moment) / (p_.norms_[j] + o_.l2);
+  }
 
   const CoordinateDescent& p_;
   const Options& o_;
   std::vector<double>& w_;
   std::vector<double> rest_, along_;
+  std::vector<int64_t> used_;
+  std::vector<double> part_, of_used_;
   double norm_ = 0;
 };
 
@@ -125,11 +171,8 @@ CoordinateDescent::Result CoordinateDescent::run(const Options& o, std::vector<d
     for (size_t i = 0; i < active.size(); ++i) {
       const int64_t j = active[o.random ? random.below(static_cast<int64_t>(active.size())) : i];
       if (norms_[j] == 0) continue;
-      const double before = w[j], moment = state.moment(j) + before * norms_[j];
-      w[j] =
-          o.positive && moment < 0
-              ? 0
-              : std::copysign(std::max(std::abs(moment) - o.l1, 0.0), moment) / (norms_[j] + o.l2);
+      const double before = w[j];
+      w[j] = state.best(j);
       if (w[j] != before) state.move(j, w[j] - before);
       change = std::max(change, std::abs(w[j] - before));
       most = std::max(most, std::abs(w[j]));
@@ -138,6 +181,8 @@ CoordinateDescent::Result CoordinateDescent::run(const Options& o, std::vector<d
       result.gap = state.gap();
       if (result.gap <= tol) break;
       if (o.l1 > 0) state.screen(result.gap, active);
+    } else if (!o.random && o.l1 > 0) {
+      result.n_iter += state.settle(o.max_iter - result.n_iter - 1);
     }
   }
   return result;

@@ -37,7 +37,8 @@ class CoordinateDescent {
 
   int64_t n_, d_;
   std::vector<double> columns_;  // (features, samples); empty if precomputed
-  std::vector<double> gram_;     // (features, features) if precomputed
+  Tensor products_;              // (features, features) if precomputed
+  const double* gram_ = nullptr;
   std::vector<double> y_, moments_, norms_;
   double squares_ = 0;  // |y|^2
 };

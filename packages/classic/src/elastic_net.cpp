@@ -147,7 +147,7 @@ PathResult enet_path(const Tensor& x, const Tensor& y, const PathOptions& option
   const Regression r = check_regression(op, x, y, {}, where);
   if (!r.flat) throw ShapeError(std::string(op) + ": y is (samples)", where);
   const double n = static_cast<double>(r.x.size(0));
-  const CoordinateDescent descent(r.x, r.y, options.precompute);
+  const CoordinateDescent descent(r.x, r.y, options.precompute.value_or(r.x.size(0) > r.x.size(1)));
   std::vector<double> alphas = options.alphas;
   if (alphas.empty())
     alphas = alpha_grid(descent.moments(), n, options.l1_ratio, options.eps, options.n_alphas,

@@ -8,11 +8,12 @@
 #include "checks.h"
 #include "glia/data.h"
 #include "glia/linalg.h"
+#include "glia/math/optimize.h"
 #include "glia/ops.h"
 #include "glia/ops/arrange.h"
 #include "glia/parallel.h"
-#include "lbfgs.h"
 #include "linear.h"
+#include "simd.h"
 
 namespace glia::classic {
 namespace {
@@ -23,8 +24,7 @@ constexpr int64_t kBlockRows = 512;
 // The mean loss over samples and its penalty; parameters are (rows, d + 1), the last of a row its
 // intercept. One row of two classes: code 1 is the second.
 struct Problem {
-  Tensor x;     // (n, d) f64
-  Vector data;  // its numbers
+  Tensor x;  // (n, d) f64, computed
   int64_t n, d, rows;
   std::vector<int64_t> code;  // (n)
   Vector weight;              // (n), adding up to 1
@@ -32,6 +32,7 @@ struct Problem {
   bool intercept = true;
 
   int64_t size() const { return rows * (d + 1); }
+  const double* row(int64_t i) const { return x.data<double>().data() + i * d; }
 };
 
 double softplus(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))); }
@@ -55,25 +56,51 @@ double loss_of(const Problem& p, int64_t code, double* z) {
   return most + std::log(sum) - own;
 }
 
-void logits(const Problem& p, const Vector& w, int64_t i, double* z) {
-  const double* x = p.data.data() + i * p.d;
-  for (int64_t k = 0; k < p.rows; ++k) {
-    const double* row = w.data() + k * (p.d + 1);
-    double s[4] = {row[p.d]};
-    int64_t j = 0;
-    for (; j + 4 <= p.d; j += 4)
-      for (int u = 0; u < 4; ++u) s[u] += x[j + u] * row[j + u];
-    for (; j < p.d; ++j) s[0] += x[j] * row[j];
-    z[k] = (s[0] + s[1]) + (s[2] + s[3]);
-  }
+// z (count, rows) of samples x (count, d).
+GLIA_INLINE void logits_of(const double* x, int64_t count, int64_t d, const double* w, int64_t rows,
+                           double* z) {
+  for (int64_t i = 0; i < count; ++i, x += d)
+    for (int64_t k = 0; k < rows; ++k)
+      *z++ = w[k * (d + 1) + d] + simd::dot_of(x, w + k * (d + 1), d);
+}
+void logits(const Problem& p, const Vector& w, int64_t from, int64_t count, double* z) {
+  simd::at_level<logits_of>(p.row(from), count, p.d, w.data(), p.rows, z);
 }
 
+// Adds slope^T [x 1] of slopes (count, rows) to g, four samples at once.
+GLIA_INLINE void add_slopes(const double* x, int64_t count, int64_t d, const double* slope,
+                            int64_t rows, bool intercept, double* g) {
+  using simd::F64;
+  for (int64_t k = 0; k < rows; ++k) {
+    double* own = g + k * (d + 1);
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      const double s[4] = {slope[i * rows + k], slope[(i + 1) * rows + k],
+                           slope[(i + 2) * rows + k], slope[(i + 3) * rows + k]};
+      const double* from = x + i * d;
+      int64_t j = 0;
+      for (; j + simd::kF64 <= d; j += simd::kF64) {
+        F64 sum, v;
+        simd::load(sum, own + j);
+        for (int u = 0; u < 4; ++u) {
+          simd::load(v, from + u * d + j);
+          sum += s[u] * v;
+        }
+        simd::store(sum, own + j);
+      }
+      for (; j < d; ++j)
+        for (int u = 0; u < 4; ++u) own[j] += s[u] * from[u * d + j];
+    }
+    for (; i < count; ++i) simd::add_to(own, slope[i * rows + k], x + i * d, d);
+    if (!intercept) continue;
+    for (i = 0; i < count; ++i) own[d] += slope[i * rows + k];
+  }
+}
 void add_row(const Problem& p, int64_t i, const double* slope, double factor, double* g) {
-  const double* x = p.data.data() + i * p.d;
+  const double* x = p.row(i);
   for (int64_t k = 0; k < p.rows; ++k, g += p.d + 1) {
-    const double by = factor * slope[k];
-    for (int64_t j = 0; j < p.d; ++j) g[j] += by * x[j];
-    if (p.intercept) g[p.d] += by;
+    simd::add(g, factor * slope[k], x, p.d);
+    if (p.intercept) g[p.d] += factor * slope[k];
   }
 }
 
@@ -83,13 +110,17 @@ double mean_loss(const Problem& p, const Vector& w, Vector& g) {
   std::vector<Vector> parts(static_cast<size_t>(blocks));
   Vector losses(parts.size());
   parallel_for(blocks, [&](int64_t b) {
-    Vector part(static_cast<size_t>(p.size())), z(static_cast<size_t>(p.rows));
+    const int64_t from = b * kBlockRows, count = std::min(p.n - from, kBlockRows);
+    Vector part(static_cast<size_t>(p.size())), z(static_cast<size_t>(count * p.rows));
+    logits(p, w, from, count, z.data());
     double loss = 0;
-    for (int64_t i = b * kBlockRows; i < std::min(p.n, (b + 1) * kBlockRows); ++i) {
-      logits(p, w, i, z.data());
-      loss += p.weight[i] * loss_of(p, p.code[i], z.data());
-      add_row(p, i, z.data(), p.weight[i], part.data());
+    for (int64_t i = 0; i < count; ++i) {
+      double* own = z.data() + i * p.rows;
+      loss += p.weight[from + i] * loss_of(p, p.code[from + i], own);
+      for (int64_t k = 0; k < p.rows; ++k) own[k] *= p.weight[from + i];
     }
+    simd::at_level<add_slopes>(p.row(from), count, p.d, std::as_const(z).data(), p.rows,
+                               p.intercept, part.data());
     losses[b] = loss;
     parts[b] = std::move(part);
   });
@@ -110,6 +141,17 @@ double objective(const Problem& p, const Vector& w, Vector& g) {
   return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
 }
 
+int64_t lbfgs(const Problem& p, Vector& w, int64_t max_iter, double tol) {
+  const auto found =
+      optimize::minimize_host([&](const Vector& at, Vector& g) { return objective(p, at, g); }, w,
+                              {.method = optimize::Method::kLBFGSB,
+                               .gtol = tol,
+                               .ftol = 64 * std::numeric_limits<double>::epsilon(),
+                               .maxiter = max_iter});
+  w = found.x.to_vector<double>();
+  return found.nit;
+}
+
 // ---- Newton ------------------------------------------------------------------------------------
 
 // The second derivatives, (size, size).
@@ -119,7 +161,7 @@ Tensor hessian(const Problem& p, const Vector& w) {
   parallel_for((p.n + kBlockRows - 1) / kBlockRows, [&](int64_t b) {
     Vector z(static_cast<size_t>(p.rows));
     for (int64_t i = b * kBlockRows; i < std::min(p.n, (b + 1) * kBlockRows); ++i) {
-      logits(p, w, i, z.data());
+      logits(p, w, i, 1, z.data());
       loss_of(p, p.code[i], z.data());
       z[p.rows == 1 ? 0 : p.code[i]] += p.rows == 1 ? static_cast<double>(p.code[i]) : 1;
       for (int64_t k = 0; k < p.rows; ++k) probability[k * p.n + i] = z[k];
@@ -209,7 +251,7 @@ int64_t ascend(Problem p, Vector& w, const LogisticRegressionOptions& o) {
     const Tensor deviation = sqrt(sum(square(p.x - middle) * weight, {0}));
     const Tensor divisor = glia::where(deviation > 0, deviation, 1);
     p.x = (p.x - middle) / divisor;
-    p.data = p.x.to_vector<double>();
+    eval(p.x);
     mean = middle.to_vector<double>();
     scale = divisor.to_vector<double>();
     for (int64_t k = 0; k < p.rows; ++k)
@@ -242,7 +284,7 @@ int64_t saga(const Problem& p, Vector& w, const LogisticRegressionOptions& o) {
   double most = 0, heaviest = 0;
   for (int64_t i = 0; i < p.n; ++i) {
     double squares = p.intercept ? 1 : 0;
-    for (int64_t j = 0; j < p.d; ++j) squares += p.data[i * p.d + j] * p.data[i * p.d + j];
+    squares += simd::dot(p.row(i), p.row(i), p.d);
     most = std::max(most, squares * p.weight[i] * n);
     heaviest = std::max(heaviest, p.weight[i] * n);
   }
@@ -263,7 +305,7 @@ int64_t saga(const Problem& p, Vector& w, const LogisticRegressionOptions& o) {
         seen[i] = true;
         count += 1;
       }
-      logits(p, w, i, z.data());
+      logits(p, w, i, 1, z.data());
       loss_of(p, p.code[i], z.data());
       for (int64_t k = 0; k < p.rows; ++k) {
         z[k] *= p.weight[i] * n;
@@ -339,8 +381,8 @@ LogisticRegression& LogisticRegression::fit(const Tensor& x, const Tensor& y,
       class_sample_weights(op, targets, sample_weight, n, o.balanced, o.class_weight, where);
   const double total = std::accumulate(weight.begin(), weight.end(), 0.0);
 
+  eval(given);
   Problem p{.x = given,
-            .data = given.to_vector<double>(),
             .n = n,
             .d = d,
             .rows = k == 2 || o.multi_class == MultiClass::kOvr ? 1 : k,
@@ -373,9 +415,7 @@ LogisticRegression& LogisticRegression::fit(const Tensor& x, const Tensor& y,
     int64_t steps = 0;
     switch (o.solver) {
       case LogisticSolver::kLbfgs:
-        steps = minimise([&](const Vector& at, Vector& slope) { return objective(p, at, slope); },
-                         w, {.max_iter = o.max_iter, .gtol = o.tol})
-                    .n_iter;
+        steps = lbfgs(p, w, o.max_iter, o.tol);
         break;
       case LogisticSolver::kNewtonCholesky:
         steps = newton(p, w, o.max_iter, o.tol);

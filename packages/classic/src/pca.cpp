@@ -61,13 +61,16 @@ PCA& PCA::fit(const Tensor& x, const Tensor& /*y*/, const Tensor& sample_weight,
   const Tensor samples = cast(given, kF64), center = glia::mean(samples, {0});
   const Tensor rest = samples - center;
   const double degrees = static_cast<double>(n - 1);
-  const double total = (sum(square(rest)) / degrees).item();
+  const SvdSolver solver = chosen(options_, n, d);
+  Tensor covariance;
+  if (solver == SvdSolver::kCovarianceEigh) covariance = linalg::gram(rest) / degrees;
+  const double total =
+      (covariance.defined() ? sum(diag(covariance)) : sum(square(rest)) / degrees).item();
   if (!std::isfinite(total)) throw ValueError("PCA.fit: the covariance is beyond f64", where);
 
   Tensor axes, variance;  // (K, d), (K)
-  const SvdSolver solver = chosen(options_, n, d);
   if (solver == SvdSolver::kCovarianceEigh) {
-    const auto eigen = linalg::eigh(matmul(transpose(rest), rest) / degrees);
+    const auto eigen = linalg::eigh(covariance);
     axes = flip(transpose(eigen.eigenvectors), {0});
     variance = slice(maximum(flip(eigen.eigenvalues, {0}), 0.0), 0, Slice{0, most});
   } else if (solver == SvdSolver::kFull) {

@@ -123,8 +123,8 @@ struct PathOptions {
   double l1_ratio = 0.5;
   double eps = 1e-3;  // the least alpha over the largest, at which all coefficients are 0
   int64_t n_alphas = 100;
-  std::vector<double> alphas = {};  // instead
-  bool precompute = false;
+  std::vector<double> alphas = {};      // instead
+  std::optional<bool> precompute = {};  // X^T X first; unset: for more samples than features
   int64_t max_iter = 1000;
   double tol = 1e-4;
   bool positive = false;
