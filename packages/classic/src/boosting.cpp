@@ -130,7 +130,8 @@ void boost_trees(std::string_view op, const Options& o, const Tensor& given, std
   }
   Loss loss(s.kind, s.outputs, s.alpha);
   const bool median = s.kind == BoostLoss::kHuber;
-  s.init = median ? std::vector<double>{quantile_of(y, weight, 0.5)} : loss.constant(y, weight);
+  if (s.init.empty())
+    s.init = median ? std::vector<double>{quantile_of(y, weight, 0.5)} : loss.constant(y, weight);
   const size_t n = y.size(), k = static_cast<size_t>(s.outputs);
   if (weight.empty()) weight.assign(n, 1);
   const auto raws = [&](size_t count) {
@@ -147,12 +148,20 @@ void boost_trees(std::string_view op, const Options& o, const Tensor& given, std
   const double fraction = o.min_weight_fraction_leaf;
   TreeGrowth growth = growth_of(op, TreeView<Options>(o), samples.n, samples.d, total, where);
   s.grove->n_features = samples.d;
+  const float* rows = x.data<float>().data();
+  const auto begun = static_cast<int64_t>(s.train_score.size());
+  for (int64_t t = 0; t < s.grove->n_trees(); ++t) {
+    const auto c = static_cast<size_t>(t) % k;
+    s.grove->add_values(rows, samples.n, t, t + 1, o.learning_rate, raw.data() + c * n);
+    if (!held_y.empty())
+      s.grove->add_values(held_x.data<float>().data(), held_x.size(0), t, t + 1, o.learning_rate,
+                          held_raw.data() + c * held_y.size());
+  }
   Twister random(o.random_state);
   const auto bagged =
       std::max<int64_t>(1, static_cast<int64_t>(o.subsample * static_cast<double>(n)));
   const double factor =
       s.kind == BoostLoss::kSquaredError || s.kind == BoostLoss::kBinomial ? 2 : 1;
-  const float* rows = x.data<float>().data();
   std::vector<double> history;
   double before = 0;
   for (int64_t stage = 0; stage < o.n_estimators; ++stage) {
@@ -175,6 +184,11 @@ void boost_trees(std::string_view op, const Options& o, const Tensor& given, std
       return factor * loss.mean(only(y, in_bag, which), only(raw, in_bag, which, s.outputs),
                                 only(weight, in_bag, which));
     };
+    if (stage < begun) {  // draws what this stage has drawn
+      for (size_t c = 0; c < k; ++c) random.below(INT32_MAX);
+      if (o.subsample < 1 && stage + 1 == begun) before = loss_of(false);
+      continue;
+    }
     if (s.kind == BoostLoss::kHuber) {
       std::vector<double> off(n);
       for (size_t i = 0; i < n; ++i) off[i] = std::abs(y[i] - raw[i]);
@@ -267,6 +281,23 @@ std::vector<double> raw_after(const Grove& grove, const Tensor& init, double rat
   return raw;
 }
 
+// What warm_start goes on with.
+template <class Model>
+void begin_stages(const std::string& op, const Model& model, const Grove* grove, int64_t features,
+                  bool same, Stages& s, Where where) {
+  const auto& o = model.options();
+  const bool fits =
+      same && grove && grove->n_features == features && model.init.size(0) == s.outputs;
+  if (!goes_on(op, o.warm_start, grove ? model.train_score.size(0) : 0, "n_estimators",
+               o.n_estimators, fits, where))
+    return;
+  *s.grove = *grove;
+  s.init = model.init.template to_vector<double>();
+  s.train_score = model.train_score.template to_vector<double>();
+  if (model.oob_improvement.defined())
+    s.oob_improvement = model.oob_improvement.template to_vector<double>();
+}
+
 template <class Model>
 void keep_stages(Model& model, Stages& s, std::shared_ptr<const Grove>& grove) {
   model.init = vector_of(s.init);
@@ -325,7 +356,8 @@ std::vector<Param> boosting_params(Options& o) {
           {"n_iter_no_change", &o.n_iter_no_change},
           {"validation_fraction", &o.validation_fraction},
           {"tol", &o.tol},
-          {"ccp_alpha", &o.ccp_alpha}};
+          {"ccp_alpha", &o.ccp_alpha},
+          {"warm_start", &o.warm_start}};
 }
 
 }  // namespace
@@ -356,6 +388,8 @@ GradientBoostingClassifier& GradientBoostingClassifier::fit(const Tensor& x, con
                                                                     : BoostLoss::kMultinomial,
            .outputs = k == 2 ? 1 : k,
            .classes = true};
+  begin_stages(op, *this, grove_.get(), given.size(1),
+               !fitted() || same_numbers(classes, targets.classes), s, where);
   boost_trees(op, options_, given, targets.codes.to_vector<double>(),
               own.defined() ? own.to_vector<double>() : std::vector<double>(), s, where);
   keep_stages(*this, s, grove_);
@@ -436,6 +470,7 @@ GradientBoostingRegressor& GradientBoostingRegressor::fit(const Tensor& x, const
   constexpr BoostLoss kKinds[] = {BoostLoss::kSquaredError, BoostLoss::kAbsoluteError,
                                   BoostLoss::kHuber, BoostLoss::kQuantile};
   Stages s{.kind = kKinds[static_cast<size_t>(options_.loss)], .alpha = options_.alpha};
+  begin_stages(op, *this, grove_.get(), given.size(1), true, s, where);
   boost_trees(op, options_, given, targets.to_vector<double>(),
               own.defined() ? own.to_vector<double>() : std::vector<double>(), s, where);
   keep_stages(*this, s, grove_);

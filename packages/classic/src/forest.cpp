@@ -54,13 +54,15 @@ Draws draws_of(std::string_view op, const Options& o, int64_t n, double total,
   return out;
 }
 
-// The trees in their order; weights(times, tree) are what a tree takes its samples for.
+// The trees in their order, behind those that there are; weights(times, tree) are what a tree takes
+// its samples for.
 template <class Weights>
 Grove grow_forest(const TreeSamples& samples, const TreeGrowth& growth, const Draws& draws,
-                  Weights&& weights) {
+                  const Grove* begun, Weights&& weights) {
   std::vector<Grove> trees(draws.seeds.size());
-  parallel_for(static_cast<int64_t>(trees.size()), [&](int64_t t) {
-    const auto at = static_cast<size_t>(t);
+  const int64_t first = begun ? begun->n_trees() : 0;
+  parallel_for(static_cast<int64_t>(trees.size()) - first, [&](int64_t t) {
+    const auto at = static_cast<size_t>(first + t);
     const auto seed = static_cast<uint32_t>(Twister(draws.seeds[at]).below(INT32_MAX));
     TreeGrowth own = growth;
     std::vector<double> weight;
@@ -72,18 +74,30 @@ Grove grow_forest(const TreeSamples& samples, const TreeGrowth& growth, const Dr
     }
     trees[at] = grow_tree(samples, own, draws.count > 0 ? weight : *draws.weight, seed);
   });
-  Grove out;
+  Grove out = begun ? *begun : Grove();
   out.n_features = samples.d;
   out.width = samples.width();
-  size_t nodes = 0;
+  size_t nodes = out.nodes.size();
   for (const Grove& tree : trees) nodes += tree.nodes.size();
   out.nodes.reserve(nodes);
   out.values.reserve(nodes * static_cast<size_t>(out.width));
-  for (Grove& tree : trees) {
-    out.append(tree);
-    tree = {};
+  for (size_t t = static_cast<size_t>(first); t < trees.size(); ++t) {
+    out.append(trees[t]);
+    trees[t] = {};
   }
   return out;
+}
+
+// What warm_start goes on with; null where it begins.
+template <class Options>
+const Grove* begun_forest(const std::string& op, const Options& o, const Grove* grove,
+                          const TreeSamples& samples, bool same, Where where) {
+  const bool fits =
+      same && grove && grove->n_features == samples.d && grove->width == samples.width();
+  return goes_on(op, o.warm_start, grove ? grove->n_trees() : 0, "n_estimators", o.n_estimators,
+                 fits, where)
+             ? grove
+             : nullptr;
 }
 
 // For each sample the mean of the trees that did not see it; zeros where all did.
@@ -128,6 +142,7 @@ std::vector<Param> forest_params(Options& o, const std::vector<std::string>& cri
   all.emplace_back("bootstrap", &o.bootstrap);
   all.emplace_back("oob_score", &o.oob_score);
   all.emplace_back("max_samples", &o.max_samples);
+  all.emplace_back("warm_start", &o.warm_start);
   return all;
 }
 
@@ -161,8 +176,11 @@ ForestClassifier& ForestClassifier::fit(const Tensor& x, const Tensor& y,
   growth.random = random_splits();
   for (int8_t& sign : growth.monotonic) sign = static_cast<int8_t>(-sign);  // of the first class
   if (s.classes < 2) growth.monotonic.clear();
+  const Grove* begun =
+      begun_forest(op, o, grove_.get(), s,
+                   !o.warm_start || !fitted() || same_numbers(classes, data.classes), where);
   auto grove =
-      std::make_shared<Grove>(grow_forest(s, growth, draws, [&](std::vector<double> times) {
+      std::make_shared<Grove>(grow_forest(s, growth, draws, begun, [&](std::vector<double> times) {
         if (!each) return times;
         std::vector<double> count(static_cast<size_t>(s.classes));
         double all = 0, present = 0;
@@ -224,8 +242,9 @@ ForestRegressor& ForestRegressor::fit(const Tensor& x, const Tensor& y, const Te
   const Draws draws = draws_of(op, o, s.n, data.total, data.weight, where);
   TreeGrowth growth = growth_of(op, o, s.n, s.d, draws.count > 0 ? 1 : data.total, where);
   growth.random = random_splits();
+  const Grove* begun = begun_forest(op, o, grove_.get(), s, true, where);
   auto grove = std::make_shared<Grove>(
-      grow_forest(s, growth, draws, [](std::vector<double> times) { return times; }));
+      grow_forest(s, growth, draws, begun, [](std::vector<double> times) { return times; }));
   if (o.oob_score) {
     const Tensor means = unseen_means(*grove, draws, tree_x(op, x, -1, where));
     oob_prediction = data.flat ? reshape(means, {-1}) : means;

@@ -60,13 +60,13 @@ void Grove::append(const Grove& other) {
 
 template <class T>
 void Grove::add_values(const T* x, int64_t rows, int64_t first, int64_t last, double factor,
-                       double* out) const {
+                       double* out, int64_t turns) const {
   for_rows(rows, [&](int64_t from, int64_t to) {
     int32_t at[kTogether];
     for (int64_t t = first; t < last; ++t) {
       const double* of = values.data() + begin[static_cast<size_t>(t)] * width;
       const auto add = [&](int64_t row, int64_t node) {
-        double* sum = out + row * width;
+        double* sum = out + (row * turns + t % turns) * width;
         for (int64_t c = 0; c < width; ++c) sum[c] += factor * of[node * width + c];
       };
       int64_t i = from;
@@ -78,8 +78,10 @@ void Grove::add_values(const T* x, int64_t rows, int64_t first, int64_t last, do
     }
   });
 }
-template void Grove::add_values(const float*, int64_t, int64_t, int64_t, double, double*) const;
-template void Grove::add_values(const double*, int64_t, int64_t, int64_t, double, double*) const;
+template void Grove::add_values(const float*, int64_t, int64_t, int64_t, double, double*,
+                                int64_t) const;
+template void Grove::add_values(const double*, int64_t, int64_t, int64_t, double, double*,
+                                int64_t) const;
 
 Tensor Grove::leaves(const Tensor& x) const {
   const int64_t rows = x.size(0), trees = n_trees();

@@ -76,11 +76,11 @@ struct Grove {
       }
     }
   }
-  // Adds `factor` times the values of trees first .. last - 1 to out (rows, width), row by row in
-  // the order of the trees.
+  // Adds `factor` times the values of trees first .. last - 1 to out (rows, turns, width), in the
+  // order of the trees, which take turns in the outputs.
   template <class T>
-  void add_values(const T* x, int64_t rows, int64_t first, int64_t last, double factor,
-                  double* out) const;
+  void add_values(const T* x, int64_t rows, int64_t first, int64_t last, double factor, double* out,
+                  int64_t turns = 1) const;
   Tensor leaves(const Tensor& x) const;              // (samples, trees) i64
   Tensor path(const Tensor& x, int64_t tree) const;  // (samples, nodes) bool
   // Of the trees that have splits the mean of their shares, in shares again.

@@ -135,7 +135,8 @@ bool no_better(const std::vector<double>& scores, int64_t n_iter_no_change, doub
 
 template <class Options>
 Boosted boost(const Options& o, const HistGrowth& growth, const Loss& loss, Part all, int64_t d,
-              const std::vector<int64_t>& categories, bool classes, Where where) {
+              const std::vector<int64_t>& categories, bool classes, const Boosted* begun,
+              Where where) {
   const bool stops = o.early_stopping == EarlyStopping::kTrue ||
                      (o.early_stopping == EarlyStopping::kAuto && all.n() > 10000);
   Twister random(o.random_state);
@@ -154,21 +155,24 @@ Boosted boost(const Options& o, const HistGrowth& growth, const Loss& loss, Part
   const HistBins bins =
       hist_bins(all.x.data(), all.n(), d, o.max_bins, categories, all.weight, seed);
   HistGrower grower(bins, growth, seed);
-  Boosted out;
+  Boosted out = begun ? *begun : Boosted();
   out.grove->n_features = d;
-  out.baseline = loss.constant(all.y, all.weight);
+  if (!begun) out.baseline = loss.constant(all.y, all.weight);
   const auto k = static_cast<size_t>(loss.outputs());
   for (Part* part : {&all, &held}) {
     const auto n = part->y.size();
     part->raw.resize(k * n);
     for (size_t c = 0; c < k; ++c) std::fill_n(part->raw.begin() + c * n, n, out.baseline[c]);
+    for (int64_t t = 0; t < out.grove->n_trees(); ++t)
+      out.grove->add_values(part->x.data(), part->n(), t, t + 1, 1,
+                            part->raw.data() + static_cast<size_t>(t) % k * n);
   }
   const auto score = [&] {
     if (!stops) return;
     out.train_score.push_back(-loss.mean(all.y, all.raw, all.weight));
     if (held.n() > 0) out.validation_score.push_back(-loss.mean(held.y, held.raw, held.weight));
   };
-  score();
+  if (!begun) score();
   const size_t n = all.y.size();
   const bool second = !loss.constant_hessian() || !all.weight.empty();
   std::vector<float> gradients(k * n), hessians(second ? k * n : 0);
@@ -226,17 +230,8 @@ Tensor raw_predictions(const Grove& grove, const Tensor& baseline, const std::ve
   const auto base = baseline.to_vector<double>();
   const auto k = static_cast<int64_t>(base.size());
   std::vector<double> out(static_cast<size_t>(rows * k));
-  constexpr int64_t kRows = 256;
-  parallel_for((rows + kRows - 1) / kRows, [&](int64_t block) {
-    const int64_t from = block * kRows, to = std::min(rows, from + kRows);
-    for (int64_t i = from; i < to; ++i) std::copy_n(base.begin(), k, out.begin() + i * k);
-    for (int64_t t = 0; t < grove.n_trees(); ++t) {
-      const double* values = grove.values.data() + grove.begin[static_cast<size_t>(t)];
-      for (int64_t i = from; i < to; ++i)
-        out[static_cast<size_t>(i * k + t % k)] +=
-            values[grove.leaf(t, x.data() + i * grove.n_features)];
-    }
-  });
+  for (int64_t i = 0; i < rows; ++i) std::copy_n(base.begin(), k, out.begin() + i * k);
+  grove.add_values(x.data(), rows, 0, grove.n_trees(), 1, out.data(), k);
   return from_vector(out, {rows, k});
 }
 
@@ -325,7 +320,7 @@ void take_state(Model& model, HistState& s, std::shared_ptr<const Grove>& grove,
 // Fits a model to y, as codes or numbers.
 template <class Model>
 void fit_hist(Model& model, const Features& given, std::vector<double> y,
-              std::vector<double> weight, const Loss& loss, bool classes,
+              std::vector<double> weight, const Loss& loss, bool classes, bool same,
               std::shared_ptr<const Grove>& grove, std::vector<Tensor>& categories, Where where) {
   const std::string op = std::string(model.name()) + ".fit";
   const auto& o = model.options();
@@ -339,7 +334,20 @@ void fit_hist(Model& model, const Features& given, std::vector<double> y,
            .y = std::move(y),
            .weight = std::move(weight),
            .raw = {}};
-  const Boosted b = boost(o, growth, loss, std::move(all), given.columns, counts, classes, where);
+  std::optional<Boosted> begun;
+  const bool fits = same && grove && grove->n_features == given.columns &&
+                    model.baseline.size(0) == loss.outputs() &&
+                    std::equal(s.categories.begin(), s.categories.end(), categories.begin(),
+                               categories.end(), same_numbers);
+  if (goes_on(op, o.warm_start, model.n_iter, "max_iter", o.max_iter, fits, where)) {
+    const auto numbers = [](const Tensor& t) {
+      return t.defined() ? t.to_vector<double>() : std::vector<double>();
+    };
+    begun = Boosted{std::make_shared<Grove>(*grove), numbers(model.baseline),
+                    numbers(model.train_score), numbers(model.validation_score), model.n_iter};
+  }
+  const Boosted b = boost(o, growth, loss, std::move(all), given.columns, counts, classes,
+                          begun ? &*begun : nullptr, where);
   s.grove = b.grove;
   s.baseline = vector_of(b.baseline);
   s.importances = gain_shares(*b.grove);
@@ -365,6 +373,7 @@ std::vector<Param> hist_params(Options& o) {
           {"validation_fraction", &o.validation_fraction},
           {"n_iter_no_change", &o.n_iter_no_change},
           {"tol", &o.tol},
+          {"warm_start", &o.warm_start},
           {"random_state", &o.random_state}};
 }
 
@@ -394,8 +403,8 @@ HistGradientBoostingClassifier& HistGradientBoostingClassifier::fit(const Tensor
     weight = class_sample_weights(op, targets, sample_weight, given.rows, options_.balanced,
                                   options_.class_weight, where);
   const Loss loss(k == 2 ? BoostLoss::kBinomial : BoostLoss::kMultinomial, k == 2 ? 1 : k);
-  fit_hist(*this, given, targets.codes.to_vector<double>(), std::move(weight), loss, true, grove_,
-           categories_, where);
+  fit_hist(*this, given, targets.codes.to_vector<double>(), std::move(weight), loss, true,
+           !fitted() || same_numbers(classes, targets.classes), grove_, categories_, where);
   classes = targets.classes;
   return *this;
 }
@@ -467,7 +476,7 @@ HistGradientBoostingRegressor& HistGradientBoostingRegressor::fit(const Tensor& 
     throw ValueError(op + ": loss poisson is of y of at least 0, not all 0", where);
   fit_hist(*this, given, targets.to_vector<double>(),
            own.defined() ? own.to_vector<double>() : std::vector<double>(),
-           Loss(kKinds[static_cast<size_t>(kind)], 1, q), false, grove_, categories_, where);
+           Loss(kKinds[static_cast<size_t>(kind)], 1, q), false, true, grove_, categories_, where);
   return *this;
 }
 

@@ -12,6 +12,24 @@ namespace glia::classic {
 
 // ---- Options ----------------------------------------------------------------------------------
 
+bool goes_on(std::string_view op, bool warm_start, int64_t begun, std::string_view option,
+             int64_t wanted, bool same, Where where) {
+  if (!warm_start || begun == 0) return false;
+  if (!same)
+    throw ValueError(
+        std::string(op) + ": warm_start goes on with the features, outputs and classes of before",
+        where);
+  if (wanted < begun)
+    throw ValueError(std::string(op) + ": " + std::string(option) + " = " + std::to_string(wanted) +
+                         " is less than the " + std::to_string(begun) + " of warm_start",
+                     where);
+  return true;
+}
+
+bool same_numbers(const Tensor& known, const Tensor& given) {
+  return known.shape() == given.shape() && all(known == given).item<bool>();
+}
+
 Param max_features_param(std::string* at) {
   return {"max_features", [at] { return ParamValue(*at); },
           [at](const ParamValue& value) {

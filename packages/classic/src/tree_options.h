@@ -22,6 +22,12 @@ int64_t samples_of(std::string_view op, std::string_view option, double value, i
 std::vector<int8_t> monotonic_of(std::string_view op, const std::vector<double>& given,
                                  int64_t features, Where where);
 
+// Whether fit() goes on with what there is, `begun` of it, up to the option's value. Throws
+// ValueError where that is less, or where features, outputs or classes are not the same.
+bool goes_on(std::string_view op, bool warm_start, int64_t begun, std::string_view option,
+             int64_t wanted, bool same, Where where);
+bool same_numbers(const Tensor& known, const Tensor& given);
+
 inline const std::vector<std::string> kClassCriteria{"gini", "entropy", "log_loss"};
 inline const std::vector<std::string> kRegressionCriteria{"squared_error", "absolute_error",
                                                           "poisson"};

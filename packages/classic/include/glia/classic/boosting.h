@@ -32,6 +32,7 @@ struct GradientBoostingClassifierOptions {
   double validation_fraction = 0.1;
   double tol = 1e-4;
   double ccp_alpha = 0;
+  bool warm_start = false;  // fit() adds stages to those that there are, up to n_estimators
 };
 
 // Stage after stage a tree of the gradient, whose leaves take a step of their own (Friedman 2001).
@@ -86,6 +87,7 @@ struct GradientBoostingRegressorOptions {
   double validation_fraction = 0.1;
   double tol = 1e-4;
   double ccp_alpha = 0;
+  bool warm_start = false;
 };
 class GradientBoostingRegressor : public Regressor {
  public:

@@ -29,6 +29,7 @@ struct ForestClassifierOptions {
   double ccp_alpha = 0;
   std::optional<double> max_samples{};  // that are drawn: a share up to 1, else how many
   std::vector<double> monotonic_cst = {};
+  bool warm_start = false;  // fit() adds trees to those that there are, up to n_estimators
 };
 
 // What both forests of classes do. Weights of samples are how likely they are drawn, or, without
@@ -98,6 +99,7 @@ struct ForestRegressorOptions {
   double ccp_alpha = 0;
   std::optional<double> max_samples{};
   std::vector<double> monotonic_cst = {};
+  bool warm_start = false;
 };
 
 class ForestRegressor : public TreesRegressor {

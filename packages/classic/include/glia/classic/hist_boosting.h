@@ -32,6 +32,7 @@ struct HistGradientBoostingClassifierOptions {
   uint64_t random_state = 0;
   bool balanced = false;
   std::vector<double> class_weight = {};
+  bool warm_start = false;  // fit() adds iterations to those that there are, up to max_iter
 };
 
 // Of log loss, with scikit-learn's bins, gains and second-order leaves (Friedman 2001, Chen &
@@ -93,6 +94,7 @@ struct HistGradientBoostingRegressorOptions {
   int64_t n_iter_no_change = 10;
   double tol = 1e-7;
   uint64_t random_state = 0;
+  bool warm_start = false;
 };
 class HistGradientBoostingRegressor : public Regressor {
  public:
