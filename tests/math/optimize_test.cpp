@@ -477,5 +477,41 @@ TEST(Minimize, HimmelblausFourMinima) {
   }
 }
 
+TEST(Minimize, FunctionsOfHostNumbers) {
+  int calls = 0;
+  const ValueAndGradient f = [&](const std::vector<double>& x, std::vector<double>& g) {
+    ++calls;
+    const double a = x[1] - x[0] * x[0], b = 1 - x[0];
+    g = {-400 * a * x[0] - 2 * b, 200 * a};
+    return 100 * a * a + b * b;
+  };
+  for (const Method m :
+       {Method::kNelderMead, Method::kGradientDescent, Method::kCG, Method::kBFGS, Method::kLBFGSB,
+        Method::kNewton, Method::kNewtonCG, Method::kTrustNCG, Method::kTrustExact}) {
+    SCOPED_TRACE(static_cast<int>(m));
+    calls = 0;
+    const OptimizeResult r =
+        minimize_host(f, {-1.2, 1}, {.method = m, .tol = 1e-9, .maxiter = 100000});
+    expect_values(r.x, {2}, {1, 1}, 1e-6);
+    EXPECT_EQ(calls, r.nfev);
+  }
+  const OptimizeResult bounded = minimize_host(f, {-1.2, 1}, {.bounds = {{-2, 0.5}, {-2, 2}}});
+  expect_values(bounded.x, {2}, {0.5, 0.25}, 1e-6);
+  const OptimizeResult most = minimize_host(
+      [](const std::vector<double>& x, std::vector<double>& g) {
+        g[0] = -2 * (x[0] - 3);
+        return 7 - (x[0] - 3) * (x[0] - 3);
+      },
+      {0}, {.maximize = true});
+  EXPECT_NEAR(most.x.item(), 3, 1e-6);
+  EXPECT_NEAR(most.fun, 7, 1e-9);
+  EXPECT_THROW(minimize_host({}, {1}), ShapeError);
+  EXPECT_THROW(minimize_host(f, {}), ValueError);
+  EXPECT_THROW(minimize_host(f, {1, 1}, {.derivatives = Derivatives::k2Point}), ValueError);
+  EXPECT_THROW(
+      minimize_host([](const auto&, std::vector<double>& g) { return g.clear(), 0.0; }, {1, 1}),
+      ShapeError);
+}
+
 }  // namespace
 }  // namespace glia::optimize

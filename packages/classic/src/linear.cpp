@@ -12,6 +12,21 @@
 
 namespace glia::classic {
 
+Csr check_x(std::string_view op, const Csr& x, int64_t n_features_in, Where where) {
+  if (n_features_in >= 0) require_fitted(op, n_features_in > 0, where);
+  const Shape& shape = x.shape();
+  if (shape[0] == 0 || shape[1] == 0 || (n_features_in >= 0 && shape[1] != n_features_in))
+    throw ShapeError(
+        std::string(op) + ": X is " + shape.str() +
+            (n_features_in >= 0 ? ", but fit saw " + std::to_string(n_features_in) + " features"
+                                : ", which has no numbers"),
+        where);
+  const Tensor values = cast(stop_gradient(x.values()), kF64);
+  if (!all(isfinite(values)).item<bool>())
+    throw ValueError(std::string(op) + ": X contains a number that is not finite", where);
+  return x.with_values(values);
+}
+
 Regression check_regression(std::string_view op, const Tensor& x, const Tensor& y,
                             const Tensor& sample_weight, Where where) {
   const Tensor samples = cast(check_x(op, x, where), kF64);
@@ -240,11 +255,30 @@ Tensor LinearClassifier::decision_function(const Tensor& x, Where where) const {
   return coef.size(0) == 1 ? reshape(scores, {-1}) : scores;
 }
 
+Tensor LinearClassifier::decision_function(const Csr& x, Where where) const {
+  const NoGrad no_grad;
+  const Csr given = check_x(std::string(name()) + ".decision_function", x, n_features_in, where);
+  const Tensor scores = spmm(given, transpose(coef), where) + intercept;
+  return coef.size(0) == 1 ? reshape(scores, {-1}) : scores;
+}
+
+namespace {
+
+Tensor most_likely(const Tensor& classes, const Tensor& scores) {
+  return take(classes, scores.rank() == 1 ? cast(scores > 0, kI64) : argmax(scores, 1));
+}
+
+}  // namespace
+
 Tensor LinearClassifier::predict(const Tensor& x, Where where) const {
   const NoGrad no_grad;
   const Tensor given = check_x(std::string(name()) + ".predict", x, n_features_in, where);
-  const Tensor scores = decision_function(given, where);
-  return take(classes, scores.rank() == 1 ? cast(scores > 0, kI64) : argmax(scores, 1));
+  return most_likely(classes, decision_function(given, where));
+}
+
+Tensor LinearClassifier::predict(const Csr& x, Where where) const {
+  const NoGrad no_grad;
+  return most_likely(classes, decision_function(x, where));
 }
 
 StateDict LinearClassifier::state_dict(Where where) const {

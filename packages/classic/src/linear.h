@@ -10,6 +10,10 @@
 
 namespace glia::classic {
 
+// Sparse X in f64; n_features_in is what fit() saw, or -1. Throws ShapeError and ValueError as for
+// dense ones.
+Csr check_x(std::string_view op, const Csr& x, int64_t n_features_in, Where where);
+
 // The arguments of a regressor's fit(), checked, in f64.
 struct Regression {
   Tensor x;       // (samples, features)

@@ -24,7 +24,9 @@ constexpr int64_t kBlockRows = 512;
 // The mean loss over samples and its penalty; parameters are (rows, d + 1), the last of a row its
 // intercept. One row of two classes: code 1 is the second.
 struct Problem {
-  Tensor x;  // (n, d) f64, computed
+  Tensor x;  // (n, d) f64, computed; or rows of a sparse one
+  const int32_t *row_ptr = nullptr, *cols = nullptr;
+  const double* values = nullptr;
   int64_t n, d, rows;
   std::vector<int64_t> code;  // (n)
   Vector weight;              // (n), adding up to 1
@@ -33,6 +35,9 @@ struct Problem {
 
   int64_t size() const { return rows * (d + 1); }
   const double* row(int64_t i) const { return x.data<double>().data() + i * d; }
+  bool sparse() const { return row_ptr != nullptr; }
+  // Of one task. The gradient of a part has all features: of sparse samples there are few parts.
+  int64_t block_rows() const { return sparse() ? std::max(kBlockRows, (n + 15) / 16) : kBlockRows; }
 };
 
 double softplus(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))); }
@@ -64,12 +69,23 @@ GLIA_INLINE void logits_of(const double* x, int64_t count, int64_t d, const doub
       *z++ = w[k * (d + 1) + d] + simd::dot_of(x, w + k * (d + 1), d);
 }
 void logits(const Problem& p, const Vector& w, int64_t from, int64_t count, double* z) {
+  if (p.sparse()) {
+    for (int64_t i = from; i < from + count; ++i)
+      for (int64_t k = 0; k < p.rows; ++k) {
+        const double* row = w.data() + k * (p.d + 1);
+        double sum = row[p.d];
+        for (int32_t e = p.row_ptr[i]; e < p.row_ptr[i + 1]; ++e)
+          sum += p.values[e] * row[p.cols[e]];
+        *z++ = sum;
+      }
+    return;
+  }
   simd::at_level<logits_of>(p.row(from), count, p.d, w.data(), p.rows, z);
 }
 
 // Adds slope^T [x 1] of slopes (count, rows) to g, four samples at once.
-GLIA_INLINE void add_slopes(const double* x, int64_t count, int64_t d, const double* slope,
-                            int64_t rows, bool intercept, double* g) {
+GLIA_INLINE void add_slopes_of(const double* x, int64_t count, int64_t d, const double* slope,
+                               int64_t rows, bool intercept, double* g) {
   using simd::F64;
   for (int64_t k = 0; k < rows; ++k) {
     double* own = g + k * (d + 1);
@@ -96,6 +112,19 @@ GLIA_INLINE void add_slopes(const double* x, int64_t count, int64_t d, const dou
     for (i = 0; i < count; ++i) own[d] += slope[i * rows + k];
   }
 }
+void add_slopes(const Problem& p, int64_t from, int64_t count, const double* slope, double* g) {
+  if (!p.sparse()) {
+    simd::at_level<add_slopes_of>(p.row(from), count, p.d, slope, p.rows, p.intercept, g);
+    return;
+  }
+  for (int64_t i = from; i < from + count; ++i)
+    for (int64_t k = 0; k < p.rows; ++k, ++slope) {
+      double* own = g + k * (p.d + 1);
+      for (int32_t e = p.row_ptr[i]; e < p.row_ptr[i + 1]; ++e)
+        own[p.cols[e]] += *slope * p.values[e];
+      if (p.intercept) own[p.d] += *slope;
+    }
+}
 void add_row(const Problem& p, int64_t i, const double* slope, double factor, double* g) {
   const double* x = p.row(i);
   for (int64_t k = 0; k < p.rows; ++k, g += p.d + 1) {
@@ -106,11 +135,11 @@ void add_row(const Problem& p, int64_t i, const double* slope, double factor, do
 
 // The mean loss without a penalty, and its gradient. Blocks are added in their order.
 double mean_loss(const Problem& p, const Vector& w, Vector& g) {
-  const int64_t blocks = (p.n + kBlockRows - 1) / kBlockRows;
+  const int64_t size = p.block_rows(), blocks = (p.n + size - 1) / size;
   std::vector<Vector> parts(static_cast<size_t>(blocks));
   Vector losses(parts.size());
   parallel_for(blocks, [&](int64_t b) {
-    const int64_t from = b * kBlockRows, count = std::min(p.n - from, kBlockRows);
+    const int64_t from = b * size, count = std::min(p.n - from, size);
     Vector part(static_cast<size_t>(p.size())), z(static_cast<size_t>(count * p.rows));
     logits(p, w, from, count, z.data());
     double loss = 0;
@@ -119,8 +148,7 @@ double mean_loss(const Problem& p, const Vector& w, Vector& g) {
       loss += p.weight[from + i] * loss_of(p, p.code[from + i], own);
       for (int64_t k = 0; k < p.rows; ++k) own[k] *= p.weight[from + i];
     }
-    simd::at_level<add_slopes>(p.row(from), count, p.d, std::as_const(z).data(), p.rows,
-                               p.intercept, part.data());
+    add_slopes(p, from, count, z.data(), part.data());
     losses[b] = loss;
     parts[b] = std::move(part);
   });
@@ -358,10 +386,31 @@ std::vector<FittedAttribute> LogisticRegression::attributes() {
   return {{"n_iter", &n_iter, {}}, {"log_likelihood", &log_likelihood, {}}};
 }
 
+struct LogisticRegression::Samples {
+  Tensor dense;
+  std::optional<Csr> sparse;
+};
+
 LogisticRegression& LogisticRegression::fit(const Tensor& x, const Tensor& y,
                                             const Tensor& sample_weight, Where where) {
-  const char* op = "LogisticRegression.fit";
   const NoGrad no_grad;
+  learn({cast(check_x("LogisticRegression.fit", x, where), kF64), {}}, y, sample_weight, where);
+  return *this;
+}
+
+LogisticRegression& LogisticRegression::fit(const Csr& x, const Tensor& y,
+                                            const Tensor& sample_weight, Where where) {
+  const NoGrad no_grad;
+  const char* op = "LogisticRegression.fit";
+  if (options_.solver != LogisticSolver::kLbfgs)
+    throw ValueError(std::string(op) + ": only solver lbfgs takes sparse X", where);
+  learn({{}, check_x(op, x, -1, where)}, y, sample_weight, where);
+  return *this;
+}
+
+void LogisticRegression::learn(const Samples& samples, const Tensor& y, const Tensor& sample_weight,
+                               Where where) {
+  const char* op = "LogisticRegression.fit";
   const LogisticRegressionOptions& o = options_;
   require_option(o.C > 0, op, "C", o.C, where);
   require_option(o.l1_ratio >= 0 && o.l1_ratio <= 1, op, "l1_ratio", o.l1_ratio, where);
@@ -372,8 +421,8 @@ LogisticRegression& LogisticRegression::fit(const Tensor& x, const Tensor& y,
   if ((o.penalty == Penalty::kL1 || o.penalty == Penalty::kElasticNet) &&
       o.solver != LogisticSolver::kSaga)
     throw ValueError(std::string(op) + ": only solver saga takes an l1 penalty", where);
-  const Tensor given = cast(check_x(op, x, where), kF64);
-  const int64_t n = given.size(0), d = given.size(1);
+  const Shape shape = samples.sparse ? samples.sparse->shape() : samples.dense.shape();
+  const int64_t n = shape[0], d = shape[1];
   const ClassTargets targets = check_classes(op, y, n, where);
   const int64_t k = targets.classes.size(0);
   if (k < 2) throw ValueError(std::string(op) + ": y has one class only", where);
@@ -381,12 +430,20 @@ LogisticRegression& LogisticRegression::fit(const Tensor& x, const Tensor& y,
       class_sample_weights(op, targets, sample_weight, n, o.balanced, o.class_weight, where);
   const double total = std::accumulate(weight.begin(), weight.end(), 0.0);
 
-  eval(given);
-  Problem p{.x = given,
-            .n = n,
+  Problem p{.n = n,
             .d = d,
             .rows = k == 2 || o.multi_class == MultiClass::kOvr ? 1 : k,
             .intercept = o.fit_intercept};
+  if (samples.sparse) {
+    const Csr& x = *samples.sparse;
+    eval({x.row_ptr(), x.cols(), x.values()}, where);
+    p.row_ptr = x.row_ptr().data<int32_t>().data();
+    p.cols = x.cols().data<int32_t>().data();
+    p.values = x.values().data<double>().data();
+  } else {
+    p.x = samples.dense;
+    eval(p.x, where);
+  }
   for (const double w : weight) p.weight.push_back(w / total);
   const double strength = 1 / (o.C * total);
   if (o.penalty == Penalty::kL2) p.l2 = strength;
@@ -444,17 +501,24 @@ LogisticRegression& LogisticRegression::fit(const Tensor& x, const Tensor& y,
   n_features_in = d;
   n_iter = iterations;
   log_likelihood = likelihood;
-  return *this;
 }
 
-Tensor LogisticRegression::predict_proba(const Tensor& x, Where where) const {
-  const NoGrad no_grad;
-  const Tensor z = decision_function(
-      check_x("LogisticRegression.predict_proba", x, n_features_in, where), where);
+Tensor LogisticRegression::probabilities(const Tensor& z) const {
   if (z.rank() == 1) return stack({sigmoid(-z), sigmoid(z)}, 1);
   if (options_.multi_class == MultiClass::kMultinomial) return softmax(z, 1);
   const Tensor p = sigmoid(z), whole = sum(p, {1}, true);
   return glia::where(whole > 0, p / whole, 1 / static_cast<double>(z.size(1)));
+}
+
+Tensor LogisticRegression::predict_proba(const Tensor& x, Where where) const {
+  const NoGrad no_grad;
+  return probabilities(decision_function(
+      check_x("LogisticRegression.predict_proba", x, n_features_in, where), where));
+}
+
+Tensor LogisticRegression::predict_proba(const Csr& x, Where where) const {
+  const NoGrad no_grad;
+  return probabilities(decision_function(x, where));
 }
 
 }  // namespace glia::classic

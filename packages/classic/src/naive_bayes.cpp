@@ -22,13 +22,17 @@ Tensor not_negative(std::string_view op, const Tensor& x, Where where) {
   return x;
 }
 
-// X W^T where 0 times an infinite weight is 0.
-Tensor weighed(const Tensor& x, const Tensor& weight) {
-  const Tensor finite = nan_to_num(weight, 0, 0, 0), across = transpose(weight);
-  const Tensor sum = matmul(x, transpose(finite));
+// X W^T where 0 times an infinite weight is 0; times(V, present) is X V, or that of 1 where X is
+// above 0.
+template <class Times>
+Tensor weighed(const Tensor& weight, Times&& times) {
+  const Tensor across = transpose(weight), sum = times(nan_to_num(across, 0, 0, 0), false);
   if (all(isfinite(weight)).item<bool>()) return sum;
-  const Tensor never = matmul(cast(x > 0, kF64), cast(isfinite(across) == false, kF64));
+  const Tensor never = times(cast(isfinite(across) == false, kF64), true);
   return glia::where(never > 0, -kInfinity, sum);
+}
+Tensor product(const Tensor& x, const Tensor& weights, bool present) {
+  return matmul(present ? cast(x > 0, kF64) : x, weights);
 }
 
 Tensor column(const Tensor& t) { return unsqueeze(t, 1); }
@@ -55,7 +59,17 @@ void NaiveBayes::learn(std::string_view op, const Tensor& x, const Tensor& y,
     throw;
   }
   n_features_in = width;
-  const int64_t n = samples.size(0), d = samples.size(1);
+  eval(samples, where);
+  learn(op,
+        {samples.size(0), samples.size(1), [&](const Tensor& weight) { count(samples, weight); }},
+        y, all, sample_weight, anew, where);
+}
+
+void NaiveBayes::learn(std::string_view op, const Samples& x, const Tensor& y,
+                       const std::vector<int64_t>& all, const Tensor& sample_weight, bool anew,
+                       Where where) {
+  const NoGrad no_grad;
+  const int64_t n = x.samples, d = x.features;
   const ClassTargets targets = check_classes(op, y, n, where);
   const Tensor given = check_sample_weight(op, sample_weight, n, kF64, where);
   std::vector<int64_t> known;
@@ -80,13 +94,13 @@ void NaiveBayes::learn(std::string_view op, const Tensor& x, const Tensor& y,
   const Tensor codes = take(vector_of(place), targets.codes);
   Tensor weight = cast(reshape(codes, {1, n}) == reshape(arange(0, k, 1, kI64), {k, 1}), kF64);
   if (given.defined()) weight = weight * given;
-  eval({samples, weight}, where);
+  eval(weight, where);
   if (anew || !fitted()) {
     begin(k, d);
     class_count = zeros({k}, kF64);
     classes = vector_of(known);
   }
-  count(samples, weight);
+  x.count(weight);
   n_features_in = d;
 }
 
@@ -103,17 +117,30 @@ NaiveBayes& NaiveBayes::partial_fit(const Tensor& x, const Tensor& y,
   return *this;
 }
 
+Tensor NaiveBayes::checked(const Tensor& joint, Where where) const {
+  if (!all(joint < kInfinity).item<bool>())  // NaN is not less
+    throw ValueError(
+        std::string(name()) +
+            ".predict: a class has a variance or a count of 0; var_smoothing or alpha above 0, "
+            "and features that are not constant, avoid that",
+        where);
+  return joint;
+}
+
+Tensor NaiveBayes::normalised(const Tensor& joint, Where where) const {
+  if (any(max(joint, {1}) == -kInfinity).item<bool>())
+    throw ValueError(std::string(name()) +
+                         ".predict_proba: a sample has probability 0 in every class; alpha above "
+                         "0 gives it one",
+                     where);
+  return joint - logsumexp(joint, {1}, true);
+}
+
 Tensor NaiveBayes::predict_joint_log_proba(const Tensor& x, Where where) const {
   const NoGrad no_grad;
   const std::string op = std::string(name()) + ".predict";
   require_fitted(op, fitted(), where);
-  Tensor log_proba = joint(prepared(op, x, where));
-  if (!all(log_proba < kInfinity).item<bool>())  // NaN is not less
-    throw ValueError(
-        op + ": a class has a variance or a count of 0; var_smoothing or alpha above 0, "
-             "and features that are not constant, avoid that",
-        where);
-  return log_proba;
+  return checked(joint(prepared(op, x, where)), where);
 }
 
 Tensor NaiveBayes::predict(const Tensor& x, Where where) const {
@@ -121,13 +148,7 @@ Tensor NaiveBayes::predict(const Tensor& x, Where where) const {
 }
 
 Tensor NaiveBayes::predict_log_proba(const Tensor& x, Where where) const {
-  const Tensor log_proba = predict_joint_log_proba(x, where);
-  if (any(max(log_proba, {1}) == -kInfinity).item<bool>())
-    throw ValueError(std::string(name()) +
-                         ".predict_proba: a sample has probability 0 in every class; alpha above "
-                         "0 gives it one",
-                     where);
-  return log_proba - logsumexp(log_proba, {1}, true);
+  return normalised(predict_joint_log_proba(x, where), where);
 }
 
 Tensor NaiveBayes::predict_proba(const Tensor& x, Where where) const {
@@ -220,52 +241,118 @@ Tensor log_shares(const Tensor& count) {
 
 }  // namespace
 
-void DiscreteNB::check_discrete(std::string_view op, const DiscreteNBOptions& options, int64_t k,
-                                Where where) const {
-  require_option(options.alpha >= 0 && std::isfinite(options.alpha), op, "alpha", options.alpha,
-                 where);
-  check_priors(op, "class_prior", options.class_prior, k, where);
+void DiscreteNB::check_options(std::string_view op, int64_t k, int64_t, Where where) const {
+  const DiscreteNBOptions& o = discrete();
+  require_option(o.alpha >= 0 && std::isfinite(o.alpha), op, "alpha", o.alpha, where);
+  check_priors(op, "class_prior", o.class_prior, k, where);
 }
 
-void DiscreteNB::set_prior(const DiscreteNBOptions& options) {
+void DiscreteNB::set_prior() {
+  const DiscreteNBOptions& o = discrete();
   const int64_t k = class_count.size(0);
-  if (!options.class_prior.empty())
-    class_log_prior = log(vector_of(options.class_prior));
-  else if (options.fit_prior)
+  if (!o.class_prior.empty())
+    class_log_prior = log(vector_of(o.class_prior));
+  else if (o.fit_prior)
     class_log_prior = log(class_count) - log(sum(class_count));
   else
     class_log_prior = full({k}, -std::log(static_cast<double>(k)), kF64);
 }
 
-std::vector<Param> MultinomialNB::params() { return discrete_params(options_); }
+std::vector<FittedAttribute> DiscreteNB::attributes() {
+  return {{"class_count", &class_count, {-3}},
+          {"class_log_prior", &class_log_prior, {-3}, kF64, false, true},
+          {"feature_log_prob", &feature_log_prob, {-3, -1}, kF64, false, true}};
+}
 
-Tensor MultinomialNB::prepared(std::string_view op, const Tensor& x, Where where) const {
+// ---- CountNB ------------------------------------------------------------------------------------
+
+Tensor CountNB::prepared(std::string_view op, const Tensor& x, Where where) const {
   return not_negative(op, NaiveBayes::prepared(op, x, where), where);
 }
 
-void MultinomialNB::check_options(std::string_view op, int64_t k, int64_t, Where where) const {
-  check_discrete(op, options_, k, where);
+Csr CountNB::checked_samples(std::string_view op, const Csr& x, bool known, Where where) const {
+  const Csr given = check_x(op, x, known ? n_features_in : -1, where);
+  return given.with_values(not_negative(op, given.values(), where));
 }
 
-void MultinomialNB::begin(int64_t k, int64_t d) { feature_count = zeros({k, d}, kF64); }
+void CountNB::begin(int64_t k, int64_t d) { feature_count = zeros({k, d}, kF64); }
 
-void MultinomialNB::count(const Tensor& x, const Tensor& weight) {
-  feature_count = feature_count + matmul(weight, x);
+void CountNB::tally(const Tensor& products, const Tensor& weight) {
+  feature_count = feature_count + products;
   class_count = class_count + sum(weight, {1});
-  feature_log_prob = log_shares(feature_count + smoothing(options_));
-  set_prior(options_);
+  set_log_prob();
+  set_prior();
   eval({feature_count, class_count, feature_log_prob, class_log_prior});
 }
 
-Tensor MultinomialNB::joint(const Tensor& x) const {
-  return weighed(x, feature_log_prob) + class_log_prior;
+void CountNB::count(const Tensor& x, const Tensor& weight) { tally(matmul(weight, x), weight); }
+
+CountNB::Samples CountNB::counted(const Csr& x) {
+  return {x.shape()[0], x.shape()[1], [this, x](const Tensor& weight) {
+            tally(transpose(spmm(x.transpose(), transpose(weight))), weight);
+          }};
 }
 
-std::vector<FittedAttribute> MultinomialNB::attributes() {
-  return {{"class_count", &class_count, {-3}},
-          {"class_log_prior", &class_log_prior, {-3}, kF64, false, true},
-          {"feature_count", &feature_count, {-3, -2}},
-          {"feature_log_prob", &feature_log_prob, {-3, -2}, kF64, false, true}};
+CountNB& CountNB::fit(const Csr& x, const Tensor& y, const Tensor& sample_weight, Where where) {
+  const NoGrad no_grad;
+  const std::string op = std::string(name()) + ".fit";
+  learn(op, counted(checked_samples(op, x, false, where)), y, {}, sample_weight, true, where);
+  return *this;
+}
+
+CountNB& CountNB::partial_fit(const Csr& x, const Tensor& y, const std::vector<int64_t>& all,
+                              const Tensor& sample_weight, Where where) {
+  const NoGrad no_grad;
+  const std::string op = std::string(name()) + ".partial_fit";
+  learn(op, counted(checked_samples(op, x, fitted(), where)), y, all, sample_weight, false, where);
+  return *this;
+}
+
+Tensor CountNB::joint(const Tensor& x) const {
+  return joint_by([&](const Tensor& w, bool present) { return product(x, w, present); });
+}
+
+Tensor CountNB::predict_joint_log_proba(const Csr& x, Where where) const {
+  const NoGrad no_grad;
+  const std::string op = std::string(name()) + ".predict";
+  require_fitted(op, fitted(), where);
+  const Csr given = checked_samples(op, x, true, where);
+  return checked(joint_by([&](const Tensor& w, bool present) {
+                   return spmm(present ? given.with_values(cast(given.values() > 0, kF64)) : given,
+                               w);
+                 }),
+                 where);
+}
+
+Tensor CountNB::predict(const Csr& x, Where where) const {
+  return take(classes, argmax(predict_joint_log_proba(x, where), 1));
+}
+
+Tensor CountNB::predict_log_proba(const Csr& x, Where where) const {
+  return normalised(predict_joint_log_proba(x, where), where);
+}
+
+Tensor CountNB::predict_proba(const Csr& x, Where where) const {
+  return exp(predict_log_proba(x, where));
+}
+
+std::vector<FittedAttribute> CountNB::attributes() {
+  std::vector<FittedAttribute> all = DiscreteNB::attributes();
+  all.back().shape = {-3, -2};  // feature_log_prob
+  all.push_back({"feature_count", &feature_count, {-3, -2}});
+  return all;
+}
+
+// ---- MultinomialNB, ComplementNB ----------------------------------------------------------------
+
+std::vector<Param> MultinomialNB::params() { return discrete_params(options_); }
+
+void MultinomialNB::set_log_prob() {
+  feature_log_prob = log_shares(feature_count + smoothing(options_));
+}
+
+Tensor MultinomialNB::joint_by(const Product& times) const {
+  return weighed(feature_log_prob, times) + class_log_prior;
 }
 
 std::vector<Param> ComplementNB::params() {
@@ -274,39 +361,26 @@ std::vector<Param> ComplementNB::params() {
   return all;
 }
 
-Tensor ComplementNB::prepared(std::string_view op, const Tensor& x, Where where) const {
-  return not_negative(op, NaiveBayes::prepared(op, x, where), where);
-}
-
-void ComplementNB::check_options(std::string_view op, int64_t k, int64_t, Where where) const {
-  check_discrete(op, options_, k, where);
-}
-
-void ComplementNB::begin(int64_t k, int64_t d) { feature_count = zeros({k, d}, kF64); }
-
-void ComplementNB::count(const Tensor& x, const Tensor& weight) {
-  feature_count = feature_count + matmul(weight, x);
-  class_count = class_count + sum(weight, {1});
+void ComplementNB::set_log_prob() {
   feature_all = sum(feature_count, {0});
   const Tensor others = feature_all + smoothing(options_) - feature_count;
   const Tensor logged = log(others / sum(others, {1}, true));
   feature_log_prob = options_.norm ? logged / sum(logged, {1}, true) : -logged;
-  set_prior(options_);
-  eval({feature_count, class_count, feature_all, feature_log_prob, class_log_prior});
+  eval(feature_all);
 }
 
-Tensor ComplementNB::joint(const Tensor& x) const {
-  const Tensor sum = matmul(x, transpose(feature_log_prob));
+Tensor ComplementNB::joint_by(const Product& times) const {
+  const Tensor sum = times(transpose(feature_log_prob), false);
   return classes.size(0) == 1 ? sum + class_log_prior : sum;
 }
 
 std::vector<FittedAttribute> ComplementNB::attributes() {
-  return {{"class_count", &class_count, {-3}},
-          {"class_log_prior", &class_log_prior, {-3}, kF64, false, true},
-          {"feature_count", &feature_count, {-3, -2}},
-          {"feature_all", &feature_all, {-2}},
-          {"feature_log_prob", &feature_log_prob, {-3, -2}, kF64, false, true}};
+  std::vector<FittedAttribute> all = CountNB::attributes();
+  all.push_back({"feature_all", &feature_all, {-2}});
+  return all;
 }
+
+// ---- BernoulliNB --------------------------------------------------------------------------------
 
 std::vector<Param> BernoulliNB::params() {
   std::vector<Param> all = discrete_params(options_);
@@ -322,8 +396,8 @@ Tensor BernoulliNB::prepared(std::string_view op, const Tensor& x, Where where) 
   return given;
 }
 
-void BernoulliNB::check_options(std::string_view op, int64_t k, int64_t, Where where) const {
-  check_discrete(op, options_, k, where);
+void BernoulliNB::check_options(std::string_view op, int64_t k, int64_t d, Where where) const {
+  DiscreteNB::check_options(op, k, d, where);
   if (options_.binarize)
     require_option(std::isfinite(*options_.binarize), op, "binarize", *options_.binarize, where);
 }
@@ -337,21 +411,24 @@ void BernoulliNB::count(const Tensor& x, const Tensor& weight) {
   const Tensor smoothed = feature_count + alpha;
   feature_log_prob =
       glia::where(smoothed > 0, log(smoothed) - column(log(class_count + 2 * alpha)), -kInfinity);
-  set_prior(options_);
+  set_prior();
   eval({feature_count, class_count, feature_log_prob, class_log_prior});
 }
 
 Tensor BernoulliNB::joint(const Tensor& x) const {
   // What is not there has probability 0 where a feature was always there.
   const Tensor absent = log(1 - exp(feature_log_prob));
-  return weighed(x, feature_log_prob) + weighed(1 - x, absent) + class_log_prior;
+  const auto by = [](const Tensor& of) {
+    return [of](const Tensor& w, bool present) { return product(of, w, present); };
+  };
+  return weighed(feature_log_prob, by(x)) + weighed(absent, by(1 - x)) + class_log_prior;
 }
 
 std::vector<FittedAttribute> BernoulliNB::attributes() {
-  return {{"class_count", &class_count, {-3}},
-          {"class_log_prior", &class_log_prior, {-3}, kF64, false, true},
-          {"feature_count", &feature_count, {-3, -2}},
-          {"feature_log_prob", &feature_log_prob, {-3, -2}, kF64, false, true}};
+  std::vector<FittedAttribute> all = DiscreteNB::attributes();
+  all.back().shape = {-3, -2};  // feature_log_prob
+  all.push_back({"feature_count", &feature_count, {-3, -2}});
+  return all;
 }
 
 // ---- CategoricalNB ------------------------------------------------------------------------------
@@ -409,7 +486,7 @@ Tensor CategoricalNB::prepared(std::string_view op, const Tensor& x, Where where
 }
 
 void CategoricalNB::check_options(std::string_view op, int64_t k, int64_t d, Where where) const {
-  check_discrete(op, options_, k, where);
+  DiscreteNB::check_options(op, k, d, where);
   const auto given = static_cast<int64_t>(options_.min_categories.size());
   if (given > 1 && given != d)
     throw ValueError(std::string(op) + ": min_categories has " + std::to_string(given) +
@@ -457,7 +534,7 @@ void CategoricalNB::count(const Tensor& x, const Tensor& weight) {
     logs.push_back(
         log_shares(slice(category_count, 1, {.start = begin[j], .stop = begin[j + 1]}) + alpha));
   feature_log_prob = concat(logs, 1);
-  set_prior(options_);
+  set_prior();
   eval({n_categories, class_count, feature_log_prob, class_log_prior});
 }
 
@@ -476,11 +553,10 @@ Tensor CategoricalNB::joint(const Tensor& x) const {
 }
 
 std::vector<FittedAttribute> CategoricalNB::attributes() {
-  return {{"class_count", &class_count, {-3}},
-          {"class_log_prior", &class_log_prior, {-3}, kF64, false, true},
-          {"n_categories", &n_categories, {-2}, kI64},
-          {"category_count", &category_count, {-3, -1}},
-          {"feature_log_prob", &feature_log_prob, {-3, -1}, kF64, false, true}};
+  std::vector<FittedAttribute> all = DiscreteNB::attributes();
+  all.push_back({"n_categories", &n_categories, {-2}, kI64});
+  all.push_back({"category_count", &category_count, {-3, -1}});
+  return all;
 }
 
 void CategoricalNB::load_state_dict(const StateDict& state, Where where) {

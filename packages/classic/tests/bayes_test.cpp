@@ -15,6 +15,7 @@
 #include "glia/classic/multioutput.h"
 #include "glia/classic/naive_bayes.h"
 #include "glia/ops.h"
+#include "glia/sparse.h"
 #include "tests/support/values.h"
 
 namespace glia::classic {
@@ -98,6 +99,44 @@ TEST(NaiveBayes, WeightsAreRepetitions) {
     more->fit(take(x, repeated), take(y, repeated));
     expect_same(weighted->predict_proba(x), more->predict_proba(x), 1e-10);
   }
+}
+
+template <class Model>
+void expect_sparse(Model dense) {
+  SCOPED_TRACE(dense.name());
+  data::Random random(4);
+  std::vector<double> counts, weight;
+  std::vector<int64_t> of;
+  for (int64_t i = 0; i < 60; ++i) {
+    of.push_back(random.below(3) * 3);
+    weight.push_back(random.uniform());
+    for (int64_t j = 0; j < 9; ++j)
+      counts.push_back(j / 3 * 3 == of.back() ? static_cast<double>(random.below(5)) : 0);
+  }
+  const Tensor x = from_vector(counts, {60, 9}), y = from_vector(of, {60}),
+               w = from_vector(weight, {60});
+  const Csr sparse = Csr::from_dense(x);
+  Model model = dense, parts = dense;
+  dense.fit(x, y, w);
+  model.fit(sparse, y, w);
+  expect_same(model.feature_log_prob, dense.feature_log_prob, 1e-14);
+  expect_same(model.predict_joint_log_proba(sparse), dense.predict_joint_log_proba(x), 1e-13);
+  expect_same(model.predict(sparse), dense.predict(x));
+  expect_same(model.predict_proba(sparse), dense.predict_proba(x), 1e-13);
+  const auto rows = [&](int64_t from, int64_t to) { return slice(x, 0, {from, to}); };
+  parts.partial_fit(Csr::from_dense(rows(0, 20)), slice(y, 0, {0, 20}), {0, 3, 6});
+  parts.partial_fit(Csr::from_dense(rows(20, 60)), slice(y, 0, {20, 60}));
+  Model whole = dense;
+  whole.fit(x, y);
+  expect_same(parts.feature_count, whole.feature_count, 1e-13);
+  EXPECT_THROW(model.fit(sparse.with_values(-sparse.values()), y), ValueError);
+  EXPECT_THROW(model.predict(Csr::from_dense(ones({2, 3}, kF64))), ShapeError);
+}
+
+TEST(NaiveBayes, SparseSamplesSayTheSame) {
+  expect_sparse(MultinomialNB());
+  expect_sparse(MultinomialNB({.alpha = 0}));
+  expect_sparse(ComplementNB());
 }
 
 TEST(NaiveBayes, WithoutSmoothingWhatNeverWasIsImpossible) {

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "classic_data.h"
+#include "glia/classic/forest.h"
 #include "glia/classic/hist_boosting.h"
 #include "glia/classic/metrics.h"
 #include "glia/ops.h"
@@ -201,6 +202,65 @@ TEST(GradientBoosting, EveryLossLearns) {
   GradientBoostingRegressor stops({.n_estimators = 1000, .n_iter_no_change = 5});
   stops.fit(w.x, w.y);
   EXPECT_LT(stops.train_score.size(0), 300);
+}
+
+// Of an estimator whose option counts what it adds: the same as if it had never stopped.
+template <class Model>
+void expect_warm_start(Model model, const char* option, const Tensor& x, const Tensor& y) {
+  SCOPED_TRACE(model.name());
+  Model whole = model;
+  set_params(whole, {{option, int64_t{9}}});
+  whole.fit(x, y);
+  set_params(model, {{option, int64_t{4}}, {"warm_start", true}});
+  model.fit(x, y);
+  EXPECT_FALSE(all(model.predict(x) == whole.predict(x)).template item<bool>());
+  set_params(model, {{option, int64_t{9}}});
+  model.fit(x, y);
+  expect_same(model.predict(x), whole.predict(x));
+  EXPECT_EQ(model.state_dict().size(), whole.state_dict().size());
+  for (const auto& [name, value] : whole.state_dict()) {
+    SCOPED_TRACE(name);
+    for (const auto& [other, own] : model.state_dict())
+      if (other == name) expect_same(own, value, 1e-12);
+  }
+  set_params(model, {{option, int64_t{3}}});
+  EXPECT_NE(message_of<ValueError>([&] { model.fit(x, y); }).find("is less than the 9 of warm_st"),
+            std::string::npos);
+  set_params(model, {{option, int64_t{12}}});
+  EXPECT_NE(message_of<ValueError>([&] {
+              model.fit(concat({x, x}, 1), y);
+            }).find("of before"),
+            std::string::npos);
+  expect_same(model.predict(x), whole.predict(x));
+}
+
+TEST(WarmStart, GoesOnAsIfItHadNeverStopped) {
+  const Wave w = wave(150);
+  const auto b = blobs(150, 4, 3, 1);
+  const Tensor labels = from_vector(b.of, {150}) * 2;
+  expect_warm_start(RandomForestRegressor({.oob_score = true}), "n_estimators", w.x, w.y);
+  expect_warm_start(ExtraTreesRegressor(), "n_estimators", w.x, w.y);
+  expect_warm_start(GradientBoostingRegressor({.subsample = 0.5}), "n_estimators", w.x, w.y);
+  expect_warm_start(GradientBoostingRegressor({.loss = BoostingRegressionLoss::kHuber}),
+                    "n_estimators", w.x, w.y);
+  expect_warm_start(HistGradientBoostingRegressor({.early_stopping = EarlyStopping::kTrue}),
+                    "max_iter", w.x, w.y);
+  // Classes say the same of most samples; what is kept tells the fits apart.
+  RandomForestClassifier forest({.n_estimators = 4, .warm_start = true});
+  forest.fit(b.x, labels);
+  set_params(forest, {{"n_estimators", int64_t{7}}});
+  forest.fit(b.x, labels);
+  expect_same(forest.predict_proba(b.x),
+              RandomForestClassifier({.n_estimators = 7}).fit(b.x, labels).predict_proba(b.x));
+  EXPECT_THROW(forest.fit(b.x, labels + 1), ValueError);
+  HistGradientBoostingClassifier boost({.max_iter = 3, .warm_start = true});
+  boost.fit(b.x, labels);
+  set_params(boost, {{"max_iter", int64_t{8}}});
+  boost.fit(b.x, labels);
+  EXPECT_EQ(boost.n_iter, 8);
+  expect_same(boost.predict_proba(b.x),
+              HistGradientBoostingClassifier({.max_iter = 8}).fit(b.x, labels).predict_proba(b.x));
+  EXPECT_THROW(boost.fit(b.x, labels + 1), ValueError);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // k-means: what it finds, what its parts agree on, and what it refuses.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -12,6 +13,7 @@
 #include "glia/io.h"
 #include "glia/ops.h"
 #include "glia/runtime.h"
+#include "simd.h"
 #include "tests/support/scratch.h"
 #include "tests/support/values.h"
 
@@ -360,6 +362,33 @@ TEST_F(KMeansFile, IsSavedAndLoaded) {
   state[0].second = full({4, 3}, INFINITY);
   EXPECT_NE(message(state).find("finite"), std::string::npos);
   EXPECT_TRUE(same_bits<float>(loaded.cluster_centers, kmeans.cluster_centers));
+}
+
+TEST(VectorLoops, AreThoseOfTheLevelInUse) {
+  const char* names[] = {"baseline", "avx2", "avx512"};
+  EXPECT_EQ(names[static_cast<int>(simd::level())], cpu_level());
+  data::Random random(3);
+  for (int64_t n = 0; n < 50; ++n) {
+    std::vector<double> a, b, sum;
+    std::vector<float> c, d;
+    double product = 0, squares = 0, city = 0, of_floats = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      a.push_back(random.uniform() - 0.5), b.push_back(random.uniform());
+      c.push_back(static_cast<float>(a.back())), d.push_back(static_cast<float>(b.back()));
+      product += a.back() * b.back();
+      squares += (a.back() - b.back()) * (a.back() - b.back());
+      city += std::abs(a.back() - b.back());
+      of_floats += std::pow(double{c.back()} - double{d.back()}, 2);
+    }
+    EXPECT_NEAR(simd::dot(a.data(), b.data(), n), product, 1e-13);
+    EXPECT_NEAR(simd::squared_distance(a.data(), b.data(), n), squares, 1e-13);
+    EXPECT_NEAR(simd::squared_distance(c.data(), d.data(), n), of_floats, 1e-13);
+    EXPECT_NEAR(simd::city_distance(a.data(), b.data(), n), city, 1e-13);
+    sum = b;
+    simd::add(sum.data(), 2, a.data(), n);
+    simd::add(sum.data(), -1, d.data(), n);
+    for (int64_t i = 0; i < n; ++i) EXPECT_NEAR(sum[i], 2 * a[i] + b[i] - double{d[i]}, 1e-15);
+  }
 }
 
 }  // namespace

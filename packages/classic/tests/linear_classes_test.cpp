@@ -8,6 +8,7 @@
 #include "glia/classic/linear_model.h"
 #include "glia/ops.h"
 #include "glia/ops/arrange.h"
+#include "glia/sparse.h"
 #include "tests/support/values.h"
 
 namespace glia::classic {
@@ -103,6 +104,40 @@ TEST(LogisticRegression, ExtremesWarmStartsAndPenalties) {
 }
 
 // ---- Generalised models -----------------------------------------------------------------------
+
+TEST(LogisticRegression, SparseSamplesSayTheSame) {
+  data::Random random(2);
+  const int64_t n = 700, d = 40;
+  for (int64_t k : {2, 4}) {
+    std::vector<double> values;
+    std::vector<int64_t> of;
+    for (int64_t i = 0; i < n; ++i) {
+      of.push_back(random.below(k) * 2 + 1);
+      for (int64_t j = 0; j < d; ++j)
+        values.push_back(random.uniform() < 0.1 || j == of.back() ? random.uniform() * 2 : 0);
+    }
+    const Tensor x = from_vector(values, {n, d}), y = from_vector(of, {n});
+    const Csr sparse = Csr::from_dense(x);
+    for (const MultiClass way : {MultiClass::kMultinomial, MultiClass::kOvr}) {
+      LogisticRegression dense({.multi_class = way, .max_iter = 1000, .tol = 1e-8});
+      LogisticRegression model = dense;
+      dense.fit(x, y);
+      model.fit(sparse, y);
+      expect_same(model.coef, dense.coef, 1e-5);
+      expect_same(model.intercept, dense.intercept, 1e-5);
+      expect_same(model.predict_proba(sparse), model.predict_proba(x), 1e-13);
+      expect_same(model.predict(sparse), model.predict(x));
+    }
+  }
+  const Csr some = Csr::from_dense(eye(4, kF64));
+  const Tensor y = tensor({0, 1, 0, 1});
+  LogisticRegression model;
+  EXPECT_THROW(model.predict(some), Error);
+  EXPECT_THROW(LogisticRegression({.solver = LogisticSolver::kSaga}).fit(some, y), ValueError);
+  EXPECT_THROW(model.fit(some.with_values(full({4}, NAN, kF64)), y), ValueError);
+  model.fit(some, y);
+  EXPECT_THROW(model.predict(Csr::from_dense(eye(3, kF64))), ShapeError);
+}
 
 TEST(Glm, FamiliesWhereTheAnswerIsKnown) {
   // A constant alone gives the mean, whatever the family; ones as a feature are dependent on it.

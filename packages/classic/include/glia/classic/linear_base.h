@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "glia/classic/estimator.h"
+#include "glia/sparse.h"
 
 namespace glia::classic {
 
@@ -43,6 +44,9 @@ class LinearClassifier : public Classifier {
 
   Tensor predict(const Tensor& x, Where where = Where::current()) const override;
   Tensor decision_function(const Tensor& x, Where where = Where::current()) const override;
+  // The same of sparse samples.
+  Tensor predict(const Csr& x, Where where = Where::current()) const;
+  Tensor decision_function(const Csr& x, Where where = Where::current()) const;
   StateDict state_dict(Where where = Where::current()) const override;
   void load_state_dict(const StateDict& state, Where where = Where::current()) override;
 

@@ -49,6 +49,10 @@ class LogisticRegression : public LinearClassifier {
   LogisticRegression& fit(const Tensor& x, const Tensor& y = {}, const Tensor& sample_weight = {},
                           Where where = Where::current()) override;
   Tensor predict_proba(const Tensor& x, Where where = Where::current()) const override;
+  // The same of sparse samples, which are not made dense: by solver kLbfgs.
+  LogisticRegression& fit(const Csr& x, const Tensor& y, const Tensor& sample_weight = {},
+                          Where where = Where::current());
+  Tensor predict_proba(const Csr& x, Where where = Where::current()) const;
   const LogisticRegressionOptions& options() const { return options_; }
 
   int64_t n_iter = 0;         // the most of all classes
@@ -58,6 +62,10 @@ class LogisticRegression : public LinearClassifier {
   std::vector<FittedAttribute> attributes() override;
 
  private:
+  struct Samples;  // dense or sparse
+  void learn(const Samples& samples, const Tensor& y, const Tensor& sample_weight, Where where);
+  Tensor probabilities(const Tensor& decision) const;
+
   LogisticRegressionOptions options_;
 };
 

@@ -7,11 +7,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "glia/classic/linear_base.h"
+#include "glia/sparse.h"
 
 namespace glia::classic {
 
@@ -47,6 +49,18 @@ class NaiveBayes : public Classifier {
   virtual void count(const Tensor& x, const Tensor& weight) = 0;
   virtual Tensor joint(const Tensor& x) const = 0;
   virtual std::vector<FittedAttribute> attributes() = 0;
+
+  // Samples whatever they are: `count` takes their weights.
+  struct Samples {
+    int64_t samples = 0, features = 0;
+    std::function<void(const Tensor& weight)> count;
+  };
+  void learn(std::string_view op, const Samples& x, const Tensor& y,
+             const std::vector<int64_t>& classes, const Tensor& sample_weight, bool anew,
+             Where where);
+  // log P(y) + log P(x | y) as they are, checked; and log P(y | x).
+  Tensor checked(const Tensor& joint, Where where) const;
+  Tensor normalised(const Tensor& joint, Where where) const;
 
  private:
   void learn(std::string_view op, const Tensor& x, const Tensor& y,
@@ -95,17 +109,58 @@ struct DiscreteNBOptions {
 // What naive Bayes of counts has in common.
 class DiscreteNB : public NaiveBayes {
  public:
-  Tensor class_log_prior;  // (classes); minus infinity of a class that was not seen
+  Tensor class_log_prior;   // (classes); minus infinity of a class that was not seen
+  Tensor feature_log_prob;  // (classes, features) logarithms of P(x_j | y), or weights
 
  protected:
-  void check_discrete(std::string_view op, const DiscreteNBOptions& options, int64_t classes,
-                      Where where) const;
-  void set_prior(const DiscreteNBOptions& options);
+  virtual const DiscreteNBOptions& discrete() const = 0;
+  void check_options(std::string_view op, int64_t classes, int64_t features,
+                     Where where) const override;
+  void set_prior();
+  std::vector<FittedAttribute> attributes() override;
 };
 
-// Counts of features, such as words: P(j | y) = (N_yj + alpha) / (N_y + alpha d). No number is
-// below 0.
-class MultinomialNB : public DiscreteNB {
+// Of counts that are not below 0. Samples may be sparse, and are then not made dense.
+class CountNB : public DiscreteNB {
+ public:
+  using NaiveBayes::fit;
+  using NaiveBayes::partial_fit;
+  using NaiveBayes::predict;
+  using NaiveBayes::predict_joint_log_proba;
+  using NaiveBayes::predict_log_proba;
+  using NaiveBayes::predict_proba;
+  CountNB& fit(const Csr& x, const Tensor& y, const Tensor& sample_weight = {},
+               Where where = Where::current());
+  CountNB& partial_fit(const Csr& x, const Tensor& y, const std::vector<int64_t>& classes = {},
+                       const Tensor& sample_weight = {}, Where where = Where::current());
+  Tensor predict(const Csr& x, Where where = Where::current()) const;
+  Tensor predict_proba(const Csr& x, Where where = Where::current()) const;
+  Tensor predict_log_proba(const Csr& x, Where where = Where::current()) const;
+  Tensor predict_joint_log_proba(const Csr& x, Where where = Where::current()) const;
+
+  Tensor feature_count;  // (classes, features)
+
+ protected:
+  Tensor prepared(std::string_view op, const Tensor& x, Where where) const override;
+  void begin(int64_t classes, int64_t features) override;
+  void count(const Tensor& x, const Tensor& weight) override;
+  Tensor joint(const Tensor& x) const override;
+  std::vector<FittedAttribute> attributes() override;
+
+  // What follows from feature_count.
+  virtual void set_log_prob() = 0;
+  // log P(y) + log P(x | y) by products of x, or of 1 where x is above 0, with (features, classes).
+  using Product = std::function<Tensor(const Tensor& weights, bool present)>;
+  virtual Tensor joint_by(const Product& times) const = 0;
+
+ private:
+  Csr checked_samples(std::string_view op, const Csr& x, bool known, Where where) const;
+  Samples counted(const Csr& x);
+  void tally(const Tensor& products, const Tensor& weight);
+};
+
+// Counts of features, such as words: P(j | y) = (N_yj + alpha) / (N_y + alpha d).
+class MultinomialNB : public CountNB {
  public:
   explicit MultinomialNB(const DiscreteNBOptions& options = {}) : options_(options) {}
 
@@ -116,17 +171,10 @@ class MultinomialNB : public DiscreteNB {
   std::vector<Param> params() override;
   const DiscreteNBOptions& options() const { return options_; }
 
-  Tensor feature_count;     // (classes, features)
-  Tensor feature_log_prob;  // (classes, features)
-
  protected:
-  Tensor prepared(std::string_view op, const Tensor& x, Where where) const override;
-  void check_options(std::string_view op, int64_t classes, int64_t features,
-                     Where where) const override;
-  void begin(int64_t classes, int64_t features) override;
-  void count(const Tensor& x, const Tensor& weight) override;
-  Tensor joint(const Tensor& x) const override;
-  std::vector<FittedAttribute> attributes() override;
+  const DiscreteNBOptions& discrete() const override { return options_; }
+  void set_log_prob() override;
+  Tensor joint_by(const Product& times) const override;
 
  private:
   DiscreteNBOptions options_;
@@ -137,7 +185,7 @@ struct ComplementNBOptions : DiscreteNBOptions {
 };
 // The same by what the other classes have (Rennie et al. 2003), which suits classes of very
 // different sizes.
-class ComplementNB : public DiscreteNB {
+class ComplementNB : public CountNB {
  public:
   explicit ComplementNB(const ComplementNBOptions& options = {}) : options_(options) {}
 
@@ -148,17 +196,12 @@ class ComplementNB : public DiscreteNB {
   std::vector<Param> params() override;
   const ComplementNBOptions& options() const { return options_; }
 
-  Tensor feature_count;     // (classes, features)
-  Tensor feature_all;       // (features)
-  Tensor feature_log_prob;  // (classes, features): weights
+  Tensor feature_all;  // (features)
 
  protected:
-  Tensor prepared(std::string_view op, const Tensor& x, Where where) const override;
-  void check_options(std::string_view op, int64_t classes, int64_t features,
-                     Where where) const override;
-  void begin(int64_t classes, int64_t features) override;
-  void count(const Tensor& x, const Tensor& weight) override;
-  Tensor joint(const Tensor& x) const override;
+  const DiscreteNBOptions& discrete() const override { return options_; }
+  void set_log_prob() override;
+  Tensor joint_by(const Product& times) const override;
   std::vector<FittedAttribute> attributes() override;
 
  private:
@@ -178,10 +221,10 @@ class BernoulliNB : public DiscreteNB {
   std::vector<Param> params() override;
   const BernoulliNBOptions& options() const { return options_; }
 
-  Tensor feature_count;     // (classes, features)
-  Tensor feature_log_prob;  // (classes, features): log P(x_j = 1 | y)
+  Tensor feature_count;  // (classes, features)
 
  protected:
+  const DiscreteNBOptions& discrete() const override { return options_; }
   Tensor prepared(std::string_view op, const Tensor& x, Where where) const override;
   void check_options(std::string_view op, int64_t classes, int64_t features,
                      Where where) const override;
@@ -212,11 +255,11 @@ class CategoricalNB : public DiscreteNB {
   const CategoricalNBOptions& options() const { return options_; }
 
   Tensor n_categories;  // (features) i64
-  // The categories of all features beside each other: (classes, sum of n_categories).
+  // (classes, sum of n_categories): those of all features beside each other, as feature_log_prob.
   Tensor category_count;
-  Tensor feature_log_prob;
 
  protected:
+  const DiscreteNBOptions& discrete() const override { return options_; }
   Tensor prepared(std::string_view op, const Tensor& x, Where where) const override;
   void check_options(std::string_view op, int64_t classes, int64_t features,
                      Where where) const override;
