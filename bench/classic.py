@@ -41,6 +41,9 @@ def data(name):
         x = rng.normal(size=(50_000 if name == "logistic" else 10_000, 50))
         logits = x @ rng.normal(size=(50, 2 if name == "logistic" else 10))
         return dict(x=x, y=(logits + rng.gumbel(size=logits.shape)).argmax(1))
+    if name == "forest":
+        x = rng.normal(size=(100_000, 20)).astype(np.float32)
+        return dict(x=x, y=(np.sin(x[:, 0]) + x[:, 1] * x[:, 2] + 0.3 * rng.normal(size=len(x)) > 0) * 1)
     if name == "neighbors":
         return dict(x=blobs(20_000, 64, 50, 1.0))
     if name == "svm":
@@ -57,6 +60,7 @@ WORKLOADS = {
     "lasso path": ("lasso path of 100, 2,000 x 1,000", 3, 2e-3),
     "logistic": ("logistic regression, 50,000 x 50", 5, 1e-3),
     "softmax": ("softmax regression of 10 classes, 10,000 x 50", 3, 1e-3),
+    "forest": ("forest of 100 trees asked, 100,000 x 20", 5, 2e-2),
     "neighbors": ("5 nearest of all, 20,000 x 64", 3, 1e-8),
     "svm": ("SVM, 10,000 x 20", 1, 1e-2),
     "t-sne": ("t-SNE, 10,000 x 50, with trustworthiness", 1, 3e-2),
@@ -64,7 +68,7 @@ WORKLOADS = {
 
 
 def scikit_learn(name, d):
-    from sklearn import cluster, decomposition, linear_model, manifold, neighbors, svm
+    from sklearn import cluster, decomposition, ensemble, linear_model, manifold, neighbors, svm
     x, y = d["x"], d.get("y")
     if name == "kmeans":
         m = cluster.KMeans(100, init=d["init"], n_init=1, max_iter=20, tol=0).fit(x)
@@ -84,6 +88,11 @@ def scikit_learn(name, d):
         return np.abs(m.coef_).sum(), m.score(x, y)
     if name == "softmax":
         return (linear_model.LogisticRegression().fit(x, y).score(x, y),)
+    if name == "forest":
+        if "model" not in d:
+            d["model"] = ensemble.RandomForestClassifier(random_state=0, n_jobs=2).fit(x[:5000], y[:5000])
+        p = d["model"].predict_proba(x)
+        return ((p ** 2).sum() / len(p),)
     if name == "neighbors":
         distances, indices = neighbors.NearestNeighbors(n_jobs=2).fit(x).kneighbors(x)
         return distances.sum(), indices.sum()

@@ -6,6 +6,7 @@
 #include "glia/classic/decomposition.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
+#include "glia/ops/arrange.h"
 #include "randomized.h"
 
 namespace glia::classic {
