@@ -19,8 +19,15 @@ Tensor deviations(const Tensor& variance) { return where(variance > 0, sqrt(vari
 Tensor to_components(const Tensor& x, const Tensor& mean, const Tensor& components,
                      const Tensor& variance) {
   const Autocast full_precision(kF32);
-  const Tensor y = matmul(x - mean, transpose(components));
-  return variance.defined() ? y / deviations(variance) : y;
+  const Tensor across =
+      transpose(variance.defined() ? components / unsqueeze(deviations(variance), 1) : components);
+  if (x.requires_grad() || components.requires_grad()) return matmul(x - mean, across);
+  std::vector<Tensor> parts;
+  for_row_blocks(x, [&](const Tensor& rows) {
+    parts.push_back(matmul(rows - mean, across));
+    eval(parts.back());
+  });
+  return parts.size() == 1 ? parts[0] : concat(parts, 0);
 }
 
 Tensor from_components(std::string_view op, const Tensor& y, const Tensor& mean,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "glia/parallel.h"
 #include "merge_tree.h"
@@ -19,7 +20,7 @@ struct Range {
 struct Cell {
   int64_t begin, end;  // of the samples in the grid's order
   // Cells that may hold samples within eps, itself among them: rows of cells that lie side by side.
-  std::vector<Range> near;
+  std::span<const Range> near;
 };
 
 class Grid {
@@ -62,8 +63,12 @@ class Grid {
     // on.
     const auto count = static_cast<int64_t>(cells.size());
     const std::vector<Row> rows = rows_near(bits);
-    parallel_for((count + kBlock - 1) / kBlock, [&](int64_t block) {
+    const auto most = static_cast<int64_t>(rows.size());
+    near_.resize(static_cast<size_t>((count + kBlock - 1) / kBlock));
+    parallel_for(static_cast<int64_t>(near_.size()), [&](int64_t block) {
       const int64_t first = block * kBlock, last = std::min(count, first + kBlock);
+      std::vector<Range> found(static_cast<size_t>((last - first) * most));
+      int64_t used[kBlock] = {}, total = 0;
       for (const Row& row : rows) {
         int64_t begin = std::lower_bound(key_of.begin(), key_of.end(), key_of[first] + row.from) -
                         key_of.begin();
@@ -72,8 +77,17 @@ class Grid {
           while (begin < count && key_of[begin] < key_of[c] + row.from) ++begin;
           end = std::max(end, begin);
           while (end < count && key_of[end] <= key_of[c] + row.to) ++end;
-          if (begin < end) cells[c].near.push_back({begin, end});
+          if (begin < end) found[(c - first) * most + used[c - first]++] = {begin, end};
         }
+      }
+      for (int64_t c = first; c < last; ++c) total += used[c - first];
+      std::vector<Range>& kept = near_[block];
+      kept.reserve(static_cast<size_t>(total));
+      for (int64_t c = first; c < last; ++c) {
+        const auto from = found.begin() + (c - first) * most;
+        kept.insert(kept.end(), from, from + used[c - first]);
+        cells[c].near = {kept.data() + kept.size() - used[c - first],
+                         static_cast<size_t>(used[c - first])};
       }
     });
   }
@@ -127,6 +141,7 @@ class Grid {
   double most_;
   bool fits_ = true;
   std::vector<double> points_;
+  std::vector<std::vector<Range>> near_;  // of blocks of cells
 };
 
 }  // namespace
@@ -171,10 +186,14 @@ std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, 
         if (core[j] && grid.within(k, j)) return true;
     return false;
   };
+  std::vector<char> has_core(static_cast<size_t>(count));
   for (int64_t c = 0; c < count; ++c)
-    for (const Range& row : cells[c].near)
+    has_core[c] = std::any_of(core.begin() + cells[c].begin, core.begin() + cells[c].end,
+                              [](char is) { return is != 0; });
+  for (int64_t c = 0; c < count; ++c)
+    for (const Range& row : has_core[c] ? cells[c].near : std::span<const Range>())
       for (int64_t o = row.begin; o < std::min(row.end, c); ++o)
-        if (sets.find(o) != sets.find(c) && linked(cells[c], cells[o]))
+        if (has_core[o] && sets.find(o) != sets.find(c) && linked(cells[c], cells[o]))
           sets.join(sets.find(c), sets.find(o));
 
   // Clusters are numbered by their first core sample.
@@ -206,16 +225,15 @@ std::optional<DensityLabels> grid_dbscan(const double* x, int64_t n, int64_t d, 
         if (core[j] && grid.within(k, j)) return true;
       return false;
     };
-    for (int64_t k = cell.begin; k < cell.end; ++k) {
-      if (core[k]) continue;
-      int64_t& label = result.labels[grid.order[k]];
-      const auto offer = [&](int64_t o) {
+    for (const Range& row : cell.near)
+      for (int64_t o = row.begin; o < row.end; ++o) {
+        if (!has_core[o]) continue;
         const int64_t of = number[roots[o]];
-        if (of != -1 && (label == -1 || of < label) && reached(k, cells[o])) label = of;
-      };
-      for (const Range& row : cell.near)
-        for (int64_t o = row.begin; o < row.end; ++o) offer(o);
-    }
+        for (int64_t k = cell.begin; k < cell.end; ++k) {
+          int64_t& label = result.labels[grid.order[k]];
+          if (!core[k] && (label == -1 || of < label) && reached(k, cells[o])) label = of;
+        }
+      }
   });
   return result;
 }

@@ -40,18 +40,12 @@ struct Problem {
   int64_t block_rows() const { return sparse() ? std::max(kBlockRows, (n + 15) / 16) : kBlockRows; }
 };
 
-double softplus(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))); }
-double sigmoid(double z) {
-  const double e = std::exp(-std::abs(z));
-  return (z >= 0 ? 1 : e) / (1 + e);
-}
-
 // The loss of logits (rows) whose place its derivatives take.
 double loss_of(const Problem& p, int64_t code, double* z) {
   if (p.rows == 1) {
-    const double loss = softplus(code == 1 ? -*z : *z);
-    *z = sigmoid(*z) - static_cast<double>(code);
-    return loss;
+    const double e = std::exp(-std::abs(*z)), side = code == 1 ? -*z : *z;
+    *z = (*z >= 0 ? 1 : e) / (1 + e) - static_cast<double>(code);
+    return std::max(side, 0.0) + std::log1p(e);
   }
   const double most = *std::max_element(z, z + p.rows), own = z[code];
   double sum = 0;

@@ -60,11 +60,19 @@ PCA& PCA::fit(const Tensor& x, const Tensor& /*y*/, const Tensor& sample_weight,
         "PCA.fit: n_components = " + to_text(ParamValue(wanted)) + " of X " + given.shape().str(),
         where);
   const Tensor samples = cast(given, kF64), center = glia::mean(samples, {0});
-  const Tensor rest = samples - center;
   const double degrees = static_cast<double>(n - 1);
   const SvdSolver solver = chosen(options_, n, d);
-  Tensor covariance;
-  if (solver == SvdSolver::kCovarianceEigh) covariance = linalg::gram(rest) / degrees;
+  Tensor covariance, rest;
+  if (solver == SvdSolver::kCovarianceEigh) {
+    eval(center, where);
+    for_row_blocks(samples, [&](const Tensor& rows) {
+      const Tensor part = linalg::gram(rows - center) / degrees;
+      covariance = covariance.defined() ? covariance + part : part;
+      eval(covariance, where);
+    });
+  } else {
+    rest = samples - center;
+  }
   const double total =
       (covariance.defined() ? sum(diag(covariance)) : sum(square(rest)) / degrees).item();
   if (!std::isfinite(total)) throw ValueError("PCA.fit: the covariance is beyond f64", where);

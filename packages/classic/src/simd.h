@@ -26,12 +26,17 @@ GLIA_INLINE void store(const V& v, T* to) {
 // Lanes by halves, so that the order of the sum is fixed.
 template <class V>
 GLIA_INLINE auto total(const V& v) {
-  constexpr int kLanes = sizeof(V) / sizeof(v[0]);
-  std::remove_cvref_t<decltype(v[0])> lanes[kLanes];
-  store(v, lanes);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  return lanes[0];
+  using T = std::remove_cvref_t<decltype(v[0])>;
+  if constexpr (sizeof(V) == 2 * sizeof(T)) {
+    return T(v[0] + v[1]);
+  } else {
+    typedef T Half __attribute__((vector_size(sizeof(V) / 2)));
+    Half low, high;
+    std::memcpy(&low, &v, sizeof(Half));
+    std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof(Half), sizeof(Half));
+    low += high;
+    return total(low);
+  }
 }
 
 // ---- Levels -------------------------------------------------------------------------------------
