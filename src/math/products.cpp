@@ -81,7 +81,7 @@ namespace {
 
 // By halves, of which the one beside the diagonal is computed once.
 Tensor gram_of(const Tensor& a, const Where& where) {
-  constexpr int64_t kWhole = 128;
+  constexpr int64_t kWhole = 64;
   const int64_t n = a.size(-1), half = (n / 2 + 15) / 16 * 16;
   if (n <= kWhole) return matmul(t(a), a, where);
   const Tensor left = cols_of(a, 0, half), right = cols_of(a, half, n);

@@ -1,6 +1,7 @@
 #include "checks.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "glia/ops.h"
 
@@ -22,7 +23,8 @@ Tensor check_x(std::string_view op, const Tensor& x, Where where) {
   const DType dtype = x.dtype();
   if (!is_float(dtype)) return cast(stop_gradient(x), kF64);
   const Tensor floats = cast(stop_gradient(x), dtype == kF64 ? kF64 : kF32);
-  if (!all(isfinite(floats)).item<bool>())
+  // A sum is not finite if a number is not; or if it overflows, where each is looked at.
+  if (!std::isfinite(sum(cast(floats, kF64)).item()) && !all(isfinite(floats)).item<bool>())
     throw ValueError(
         of(op) + "X contains " + (any(isnan(floats)).item<bool>() ? "NaN" : "an infinite number"),
         where);
