@@ -1,0 +1,477 @@
+#include "kernels.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+// Code for several instruction sets, the best of which the program takes when it starts.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define GLIA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define GLIA_CLONES
+#endif
+#define GLIA_INLINE inline __attribute__((always_inline))
+
+namespace glia::quantum {
+namespace {
+
+template <class T>
+struct VectorOf;
+template <>
+struct VectorOf<double> {
+  typedef double V __attribute__((vector_size(64)));
+  typedef int64_t I __attribute__((vector_size(64)));
+};
+template <>
+struct VectorOf<float> {
+  typedef float V __attribute__((vector_size(64)));
+  typedef int32_t I __attribute__((vector_size(64)));
+};
+template <class T>
+using V = typename VectorOf<T>::V;
+
+template <class T>
+GLIA_INLINE void load(V<T>& v, const T* from) {
+  std::memcpy(&v, from, sizeof(v));
+}
+template <class T>
+GLIA_INLINE void store(const V<T>& v, T* to) {
+  std::memcpy(to, &v, sizeof(v));
+}
+// Lane i gets what lane i ^ kX has.
+template <class T, int kX>
+GLIA_INLINE void exchanged(V<T>& out, const V<T>& v) {
+  if constexpr (kX == 0) {
+    out = v;
+  } else if constexpr (sizeof(T) == 8) {
+    constexpr typename VectorOf<T>::I mask = {0 ^ kX, 1 ^ kX, 2 ^ kX, 3 ^ kX,
+                                              4 ^ kX, 5 ^ kX, 6 ^ kX, 7 ^ kX};
+    out = __builtin_shuffle(v, mask);
+  } else {
+    constexpr typename VectorOf<T>::I mask = {
+        0 ^ kX, 1 ^ kX, 2 ^ kX,  3 ^ kX,  4 ^ kX,  5 ^ kX,  6 ^ kX,  7 ^ kX,
+        8 ^ kX, 9 ^ kX, 10 ^ kX, 11 ^ kX, 12 ^ kX, 13 ^ kX, 14 ^ kX, 15 ^ kX};
+    out = __builtin_shuffle(v, mask);
+  }
+}
+
+// j with a zero put in at each of these positions, ascending.
+GLIA_INLINE int64_t spread(int64_t j, const int* fixed, int count) {
+  for (int i = 0; i < count; ++i) {
+    const int64_t low = (int64_t{1} << fixed[i]) - 1;
+    j = ((j & ~low) << 1) | (j & low);
+  }
+  return j;
+}
+
+// f(number of a vector) for each where the fixed bits are as they should.
+template <class T, class F>
+GLIA_INLINE void each_vector(const Coefficients<T>& how, int k, F&& f) {
+  const int* fixed = how.fixed.data();
+  const int count = static_cast<int>(how.fixed.size());
+  const int free = k - kLaneBits<T> - count;
+  const int run = count ? std::min(fixed[0], free) : free;
+  for (int64_t outer = 0; outer < int64_t{1} << (free - run); ++outer) {
+    const int64_t base = spread(outer << run, fixed, count) | static_cast<int64_t>(how.value);
+    for (int64_t i = 0; i < int64_t{1} << run; ++i) f(base + i);
+  }
+}
+
+// The xor of lanes that number d of 2^kLow means.
+template <int kLow, int kB0, int kB1>
+constexpr int xor_of(int d) {
+  return (d & 1 ? 1 << kB0 : 0) | (kLow == 2 && d & 2 ? 1 << kB1 : 0);
+}
+
+template <class T, int kLow, int kB0, int kB1>
+GLIA_INLINE void exchanges(V<T>* out, const V<T>& v) {
+  out[0] = v;
+  if constexpr (kLow >= 1) exchanged<T, xor_of<kLow, kB0, kB1>(1)>(out[1], v);
+  if constexpr (kLow >= 2) {
+    exchanged<T, xor_of<kLow, kB0, kB1>(2)>(out[2], v);
+    exchanged<T, xor_of<kLow, kB0, kB1>(3)>(out[3], v);
+  }
+}
+
+template <class T, int kHigh, int kLow, int kB0, int kB1, bool kReal>
+GLIA_INLINE void apply_vectors(const Coefficients<T>& how, T* re, T* im, int k) {
+  constexpr int kIn = 1 << kHigh, kX = 1 << kLow, kAll = kIn * kIn * kX;
+  V<T> c_re[kAll], c_im[kReal ? 1 : kAll];
+  for (int i = 0; i < kAll; ++i) {
+    load<T>(c_re[i], how.numbers.data() + i * kLanes<T>);
+    if constexpr (!kReal) load<T>(c_im[i], how.numbers.data() + (kAll + i) * kLanes<T>);
+  }
+  each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
+    V<T> x[kIn * kX], y[kIn * kX];
+    for (int j = 0; j < kIn; ++j) {
+      const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
+      V<T> r, i;
+      load<T>(r, re + from);
+      load<T>(i, im + from);
+      exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
+      exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
+    }
+    for (int i = 0; i < kIn; ++i) {
+      V<T> r = {}, s = {};
+      for (int j = 0; j < kIn * kX; ++j) {
+        const int n = i * kIn * kX + j;
+        r += c_re[n] * x[j];
+        s += c_re[n] * y[j];
+        if constexpr (!kReal) {
+          r -= c_im[n] * y[j];
+          s += c_im[n] * x[j];
+        }
+      }
+      const int64_t to = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
+      store<T>(r, re + to);
+      store<T>(s, im + to);
+    }
+  });
+}
+
+template <class T, int kHigh, int kLow, int kB0, int kB1>
+GLIA_INLINE void cross_vectors(const Coefficients<T>& how, const T* a_re, const T* a_im,
+                               const T* b_re, const T* b_im, int k, T* sums) {
+  constexpr int kIn = 1 << kHigh, kX = 1 << kLow, kAll = kIn * kIn * kX;
+  V<T> s_re[kAll] = {}, s_im[kAll] = {};
+  each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
+    V<T> x[kIn * kX], y[kIn * kX];
+    for (int j = 0; j < kIn; ++j) {
+      const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
+      V<T> r, i;
+      load<T>(r, b_re + from);
+      load<T>(i, b_im + from);
+      exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
+      exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
+    }
+    for (int i = 0; i < kIn; ++i) {
+      const int64_t from = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
+      V<T> r, s;
+      load<T>(r, a_re + from);
+      load<T>(s, a_im + from);
+      for (int j = 0; j < kIn * kX; ++j) {
+        const int n = i * kIn * kX + j;
+        s_re[n] += r * x[j] + s * y[j];
+        s_im[n] += r * y[j] - s * x[j];
+      }
+    }
+  });
+  for (int n = 0; n < kAll; ++n) {
+    store<T>(s_re[n], sums + n * kLanes<T>);
+    store<T>(s_im[n], sums + (kAll + n) * kLanes<T>);
+  }
+}
+
+template <class T>
+GLIA_INLINE void apply_diagonal(const Coefficients<T>& how, T* re, T* im, int k) {
+  const int count = 1 << how.high;
+  for (int n = 0; n < count; ++n) {
+    if (how.ones[static_cast<size_t>(n)]) continue;
+    V<T> c, d;
+    load<T>(c, how.numbers.data() + n * kLanes<T>);
+    load<T>(d, how.numbers.data() + (count + n) * kLanes<T>);
+    const int64_t offset = how.offset[static_cast<size_t>(n)];
+    each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
+      T* const r = re + (at + offset) * kLanes<T>;
+      T* const i = im + (at + offset) * kLanes<T>;
+      V<T> x, y;
+      load<T>(x, r);
+      load<T>(y, i);
+      store<T>(c * x - d * y, r);
+      store<T>(c * y + d * x, i);
+    });
+  }
+}
+
+template <class T>
+GLIA_INLINE void apply_exchange(const Coefficients<T>& how, T* re, T* im, int k) {
+  const int64_t offset = how.offset[1] * kLanes<T>;
+  each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
+    for (T* p : {re + at * kLanes<T>, im + at * kLanes<T>}) {
+      V<T> x, y;
+      load<T>(x, p);
+      load<T>(y, p + offset);
+      store<T>(y, p);
+      store<T>(x, p + offset);
+    }
+  });
+}
+
+// f.template operator()<high, low, bit, bit>() for what is asked.
+template <class T, class F>
+GLIA_INLINE void by_form(const Coefficients<T>& how, F&& f) {
+  const int b0 = how.low_bits[0], b1 = how.low_bits[1];
+  if (how.high == 1 && how.low == 0) return f.template operator()<1, 0, 0, 0>();
+  if (how.high == 2) return f.template operator()<2, 0, 0, 0>();
+  if (how.high == 0 && how.low == 1) {
+    if (b0 == 0) return f.template operator()<0, 1, 0, 0>();
+    if (b0 == 1) return f.template operator()<0, 1, 1, 0>();
+    if (b0 == 2) return f.template operator()<0, 1, 2, 0>();
+    if constexpr (kLaneBits<T> > 3) return f.template operator()<0, 1, 3, 0>();
+  }
+  if (how.high == 1) {
+    if (b0 == 0) return f.template operator()<1, 1, 0, 0>();
+    if (b0 == 1) return f.template operator()<1, 1, 1, 0>();
+    if (b0 == 2) return f.template operator()<1, 1, 2, 0>();
+    if constexpr (kLaneBits<T> > 3) return f.template operator()<1, 1, 3, 0>();
+  }
+  if (b0 == 0 && b1 == 1) return f.template operator()<0, 2, 0, 1>();
+  if (b0 == 0 && b1 == 2) return f.template operator()<0, 2, 0, 2>();
+  if (b0 == 1 && b1 == 2) return f.template operator()<0, 2, 1, 2>();
+  if constexpr (kLaneBits<T> > 3) {
+    if (b0 == 0) return f.template operator()<0, 2, 0, 3>();
+    if (b0 == 1) return f.template operator()<0, 2, 1, 3>();
+    return f.template operator()<0, 2, 2, 3>();
+  }
+}
+
+template <class T>
+GLIA_INLINE void apply_any(const Coefficients<T>& how, T* re, T* im, int k) {
+  using Way = typename Coefficients<T>::Way;
+  if (how.way == Way::kDiagonal) return apply_diagonal<T>(how, re, im, k);
+  if (how.way == Way::kExchange) return apply_exchange<T>(how, re, im, k);
+  by_form(how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
+    if (kHigh + kLow == 1 && how.way == Way::kReal)
+      apply_vectors<T, kHigh, kLow, kB0, kB1, kHigh + kLow == 1>(how, re, im, k);
+    else
+      apply_vectors<T, kHigh, kLow, kB0, kB1, false>(how, re, im, k);
+  });
+}
+template <class T>
+GLIA_INLINE void cross_any(const Coefficients<T>& how, const T* a_re, const T* a_im, const T* b_re,
+                           const T* b_im, int k, T* sums) {
+  by_form(how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
+    cross_vectors<T, kHigh, kLow, kB0, kB1>(how, a_re, a_im, b_re, b_im, k, sums);
+  });
+}
+
+GLIA_CLONES void apply_f64(const Coefficients<double>& how, double* re, double* im, int k) {
+  apply_any<double>(how, re, im, k);
+}
+GLIA_CLONES void apply_f32(const Coefficients<float>& how, float* re, float* im, int k) {
+  apply_any<float>(how, re, im, k);
+}
+GLIA_CLONES void cross_f64(const Coefficients<double>& how, const double* a_re, const double* a_im,
+                           const double* b_re, const double* b_im, int k, double* sums) {
+  cross_any<double>(how, a_re, a_im, b_re, b_im, k, sums);
+}
+GLIA_CLONES void cross_f32(const Coefficients<float>& how, const float* a_re, const float* a_im,
+                           const float* b_re, const float* b_im, int k, float* sums) {
+  cross_any<float>(how, a_re, a_im, b_re, b_im, k, sums);
+}
+
+// ---- One number after the other: small vectors, and matrices of many targets ----
+
+// f(first position) for each place of the site; `offset` has the 2^targets positions behind it.
+template <class F>
+void each_place(const Site& site, int k, F&& f) {
+  std::vector<int> fixed = site.bits;
+  for (int bit = 0; bit < k; ++bit)
+    if (site.controls >> bit & 1) fixed.push_back(bit);
+  std::ranges::sort(fixed);
+  const int count = static_cast<int>(fixed.size());
+  for (int64_t j = 0; j < int64_t{1} << (k - count); ++j)
+    f(spread(j, fixed.data(), count) | static_cast<int64_t>(site.values));
+}
+std::vector<int64_t> offsets(const Site& site) {
+  const int targets = static_cast<int>(site.bits.size());
+  std::vector<int64_t> out(size_t{1} << targets);
+  for (size_t i = 0; i < out.size(); ++i)
+    for (int t = 0; t < targets; ++t)
+      if (i >> (targets - 1 - t) & 1) out[i] |= int64_t{1} << site.bits[static_cast<size_t>(t)];
+  return out;
+}
+
+template <class T>
+void apply_scalars(const Site& site, const Matrix& matrix, T* re, T* im, int k) {
+  const std::vector<int64_t> offset = offsets(site);
+  const int size = matrix.size();
+  std::vector<Cx> in(static_cast<size_t>(size));
+  each_place(site, k, [&](int64_t at) {
+    for (int i = 0; i < size; ++i) {
+      const int64_t from = at + offset[static_cast<size_t>(i)];
+      in[static_cast<size_t>(i)] = {re[from], im[from]};
+    }
+    for (int i = 0; i < size; ++i) {
+      double r = 0, s = 0;
+      const Cx* row = matrix.data() + i * size;
+      for (int j = 0; j < size; ++j) {
+        const Cx x = in[static_cast<size_t>(j)];
+        r += row[j].re * x.re - row[j].im * x.im;
+        s += row[j].re * x.im + row[j].im * x.re;
+      }
+      const int64_t to = at + offset[static_cast<size_t>(i)];
+      re[to] = static_cast<T>(r);
+      im[to] = static_cast<T>(s);
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k, bool apply) {
+  using Way = typename Coefficients<T>::Way;
+  out = {};
+  const int targets = static_cast<int>(site.bits.size());
+  if (targets > 2 || k < kLaneBits<T> + 2) return;
+  // Which of the targets are lanes apart (as places in the matrix's index), and which vectors.
+  std::vector<int> high, low;
+  for (int t = 0; t < targets; ++t)
+    (site.bits[static_cast<size_t>(t)] < kLaneBits<T> ? low : high).push_back(t);
+  std::ranges::sort(low, {}, [&](int t) { return site.bits[static_cast<size_t>(t)]; });
+  out.high = static_cast<int>(high.size());
+  out.low = static_cast<int>(low.size());
+  for (size_t i = 0; i < low.size(); ++i) out.low_bits[i] = site.bits[static_cast<size_t>(low[i])];
+  for (int t : high) out.fixed.push_back(site.bits[static_cast<size_t>(t)] - kLaneBits<T>);
+  for (int bit = kLaneBits<T>; bit < k; ++bit)
+    if (site.controls >> bit & 1) out.fixed.push_back(bit - kLaneBits<T>);
+  std::ranges::sort(out.fixed);
+  out.value = site.values >> kLaneBits<T>;
+  const int ins = 1 << out.high, xors = 1 << out.low;
+  out.offset.resize(static_cast<size_t>(ins));
+  for (int i = 0; i < ins; ++i)
+    for (int h = 0; h < out.high; ++h)
+      if (i >> h & 1)
+        out.offset[static_cast<size_t>(i)] |=
+            int64_t{1} << (site.bits[static_cast<size_t>(high[static_cast<size_t>(h)])] -
+                           kLaneBits<T>);
+  out.way = Way::kGeneral;
+  if (!apply) return;
+
+  // The matrix's index for number i of the vectors and these bits of the lane.
+  const auto place = [&](int i, int lane) {
+    int index = 0;
+    for (int h = 0; h < out.high; ++h)
+      if (i >> h & 1) index |= 1 << (targets - 1 - high[static_cast<size_t>(h)]);
+    for (int l = 0; l < out.low; ++l)
+      if (lane >> out.low_bits[l] & 1) index |= 1 << (targets - 1 - low[static_cast<size_t>(l)]);
+    return index;
+  };
+  const int lane_mask = kLanes<T> - 1;
+  const int controls = static_cast<int>(site.controls) & lane_mask,
+            values = static_cast<int>(site.values) & lane_mask;
+  bool diagonal = true, real = true;
+  for (int i = 0; i < matrix.size(); ++i)
+    for (int j = 0; j < matrix.size(); ++j) {
+      const Cx m = matrix(i, j);
+      diagonal &= i == j || (m.re == 0 && m.im == 0);
+      real &= m.im == 0;
+    }
+  if (diagonal) {
+    out.way = Way::kDiagonal;
+    out.numbers.resize(static_cast<size_t>(2 * ins * kLanes<T>));
+    for (int i = 0; i < ins; ++i) {
+      bool ones = true;
+      for (int lane = 0; lane < kLanes<T>; ++lane) {
+        const int row = place(i, lane);
+        const Cx m = (lane & controls) == values ? matrix(row, row) : Cx{1, 0};
+        out.numbers[static_cast<size_t>(i * kLanes<T> + lane)] = static_cast<T>(m.re);
+        out.numbers[static_cast<size_t>((ins + i) * kLanes<T> + lane)] = static_cast<T>(m.im);
+        ones &= m == Cx{1, 0};
+      }
+      out.ones.push_back(ones);
+    }
+    return;
+  }
+  const Cx zero{}, one{1, 0};
+  if (out.high == 1 && out.low == 0 && controls == 0 && matrix(0, 0) == zero &&
+      matrix(1, 1) == zero && matrix(0, 1) == one && matrix(1, 0) == one) {
+    out.way = Way::kExchange;
+    return;
+  }
+  if (real) out.way = Way::kReal;
+  const int all = ins * ins * xors;
+  out.numbers.resize(static_cast<size_t>(2 * all * kLanes<T>));
+  for (int i = 0; i < ins; ++i)
+    for (int j = 0; j < ins; ++j)
+      for (int x = 0; x < xors; ++x) {
+        int flip = 0;
+        for (int l = 0; l < out.low; ++l)
+          if (x >> l & 1) flip |= 1 << out.low_bits[l];
+        const int n = (i * ins + j) * xors + x;
+        for (int lane = 0; lane < kLanes<T>; ++lane) {
+          const bool on = (lane & controls) == values;
+          const Cx m = on ? matrix(place(i, lane), place(j, lane ^ flip))
+                          : Cx{i == j && x == 0 ? 1.0 : 0.0, 0};
+          out.numbers[static_cast<size_t>(n * kLanes<T> + lane)] = static_cast<T>(m.re);
+          out.numbers[static_cast<size_t>((all + n) * kLanes<T> + lane)] = static_cast<T>(m.im);
+        }
+      }
+}
+
+template <class T>
+void apply(const Coefficients<T>& how, const Site& site, const Matrix& matrix, T* re, T* im,
+           int k) {
+  if (how.way == Coefficients<T>::Way::kScalar) return apply_scalars(site, matrix, re, im, k);
+  if constexpr (sizeof(T) == 8)
+    apply_f64(how, re, im, k);
+  else
+    apply_f32(how, re, im, k);
+}
+
+template <class T>
+void cross(const Coefficients<T>& how, const Site& site, const T* a_re, const T* a_im,
+           const T* b_re, const T* b_im, int k, std::span<Cx> out) {
+  const int targets = static_cast<int>(site.bits.size()), size = 1 << targets;
+  const std::vector<int64_t> offset = offsets(site);
+  if (how.way == Coefficients<T>::Way::kScalar) {
+    each_place(site, k, [&](int64_t at) {
+      for (int i = 0; i < size; ++i) {
+        const int64_t p = at + offset[static_cast<size_t>(i)];
+        const Cx a{a_re[p], -static_cast<double>(a_im[p])};
+        for (int j = 0; j < size; ++j) {
+          const int64_t q = at + offset[static_cast<size_t>(j)];
+          Cx& sum = out[static_cast<size_t>(i * size + j)];
+          sum = sum + a * Cx{b_re[q], b_im[q]};
+        }
+      }
+    });
+    return;
+  }
+  constexpr int kMostSums = 16;
+  T sums[2 * kMostSums * kLanes<T>];
+  if constexpr (sizeof(T) == 8)
+    cross_f64(how, a_re, a_im, b_re, b_im, k, sums);
+  else
+    cross_f32(how, a_re, a_im, b_re, b_im, k, sums);
+  // Places in the matrix's index, as in prepare().
+  const auto place = [&](int i, int lane) {
+    int index = 0, h = 0;
+    for (int t = 0; t < targets; ++t) {
+      const int bit = site.bits[static_cast<size_t>(t)];
+      const bool on = bit < kLaneBits<T> ? lane >> bit & 1 : i >> h & 1;
+      if (bit >= kLaneBits<T>) ++h;
+      if (on) index |= 1 << (targets - 1 - t);
+    }
+    return index;
+  };
+  const int ins = 1 << how.high, xors = 1 << how.low, all = ins * ins * xors;
+  const int controls = static_cast<int>(site.controls) & (kLanes<T> - 1),
+            values = static_cast<int>(site.values) & (kLanes<T> - 1);
+  for (int i = 0; i < ins; ++i)
+    for (int j = 0; j < ins; ++j)
+      for (int x = 0; x < xors; ++x) {
+        int flip = 0;
+        for (int l = 0; l < how.low; ++l)
+          if (x >> l & 1) flip |= 1 << how.low_bits[l];
+        const int n = (i * ins + j) * xors + x;
+        for (int lane = 0; lane < kLanes<T>; ++lane) {
+          if ((lane & controls) != values) continue;
+          Cx& sum = out[static_cast<size_t>(place(i, lane) * size + place(j, lane ^ flip))];
+          sum.re += sums[n * kLanes<T> + lane];
+          sum.im += sums[(all + n) * kLanes<T> + lane];
+        }
+      }
+}
+
+#define GLIA_KERNELS(T)                                                                            \
+  template void prepare<T>(Coefficients<T>&, const Site&, const Matrix&, int, bool);               \
+  template void apply<T>(const Coefficients<T>&, const Site&, const Matrix&, T*, T*, int);         \
+  template void cross<T>(const Coefficients<T>&, const Site&, const T*, const T*, const T*,        \
+                         const T*, int, std::span<Cx>);
+GLIA_KERNELS(float)
+GLIA_KERNELS(double)
+#undef GLIA_KERNELS
+
+}  // namespace glia::quantum
