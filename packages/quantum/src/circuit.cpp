@@ -5,6 +5,7 @@
 #include "glia/autodiff.h"
 #include "glia/error.h"
 #include "glia/ops.h"
+#include "glia/ops/arrange.h"
 #include "lowering.h"
 #include "ops.h"
 #include "products.h"
@@ -89,18 +90,22 @@ void Circuit::join_batch(int64_t size, const std::string& of, Where where) {
   batch_ = size;
 }
 
-void Circuit::check(const Operation& operation, Where where) {
-  Wires all = operation.controls;
-  all.insert(all.end(), operation.wires.begin(), operation.wires.end());
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i] < 0 || all[i] >= wires_)
-      throw ValueError(operation.name + ": there is no wire " + std::to_string(all[i]) + " among " +
+void Circuit::check_wires(const std::string& of, const Wires& wires, Where where) const {
+  for (size_t i = 0; i < wires.size(); ++i) {
+    if (wires[i] < 0 || wires[i] >= wires_)
+      throw ValueError(of + ": there is no wire " + std::to_string(wires[i]) + " among " +
                            std::to_string(wires_),
                        where);
     for (size_t j = 0; j < i; ++j)
-      if (all[i] == all[j])
-        throw ValueError(operation.name + " names wire " + std::to_string(all[i]) + " twice", where);
+      if (wires[i] == wires[j])
+        throw ValueError(of + " names wire " + std::to_string(wires[i]) + " twice", where);
   }
+}
+
+void Circuit::check(const Operation& operation, Where where) {
+  Wires all = operation.controls;
+  all.insert(all.end(), operation.wires.begin(), operation.wires.end());
+  check_wires(operation.name, all, where);
   if (!operation.control_values.empty() &&
       operation.control_values.size() != operation.controls.size())
     throw ValueError(operation.name + ": values of controls that are not as many", where);
@@ -200,7 +205,7 @@ Tensor Circuit::marginal(const Tensor& p, const Wires& wires) const {
 }
 
 Tensor Circuit::probs(const Wires& wires, Where where) const {
-  check({.name = "probs", .wires = wires}, where);
+  check_wires("probs", wires, where);
   const Complex v = parts_of(vector(where));
   const int64_t size = int64_t{1} << wires_;
   const Tensor p = options_.mixed
@@ -210,7 +215,7 @@ Tensor Circuit::probs(const Wires& wires, Where where) const {
 }
 
 Complex Circuit::density_matrix(const Wires& wires, Where where) const {
-  check({.name = "density_matrix", .wires = wires}, where);
+  check_wires("density_matrix", wires, where);
   const Complex v = parts_of(vector(where));
   const int64_t size = int64_t{1} << wires_, count = v.re.size(0);
   Wires kept = wires;

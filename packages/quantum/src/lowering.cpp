@@ -21,7 +21,7 @@ constexpr GateFacts kGates[] = {
     {"RY", 0, 1, 1, Form::kRY},
     {"RZ", 0, 1, 1, Form::kRZ},
     {"PhaseShift", 0, 1, 1, Form::kPhase},
-    {"GlobalPhase", 0, 1, 1, Form::kGlobalPhase},
+    {"GlobalPhase", 0, 0, 1, Form::kGlobalPhase},
     {"CNOT", 1, 2, 0, Form::kX},
     {"CY", 1, 2, 0, Form::kY},
     {"CZ", 1, 2, 0, Form::kZ},
@@ -119,6 +119,7 @@ class Lowering {
     const Angle* angle = o.angles.empty() ? nullptr : &o.angles[0];
     if (instruction.form == Form::kGlobalPhase && !controls.wires.empty())
       return phase_of_controls(std::move(instruction), controls, angle);
+    if (instruction.form == Form::kGlobalPhase) instruction.targets = {0};  // any will do
     instruction.controls = controls.wires;
     instruction.values = controls.values;
     put(std::move(instruction), angle);

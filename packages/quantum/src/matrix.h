@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -21,7 +22,7 @@ class Matrix {
  public:
   Matrix() = default;
   explicit Matrix(int size) : size_(size) {
-    if (size > kSmall) large_.resize(static_cast<size_t>(size) * size);
+    if (size > kSmall) large_.resize(static_cast<std::size_t>(size) * size);
   }
   static Matrix identity(int size) {
     Matrix m(size);

@@ -148,7 +148,8 @@ Observable operator*(const Observable& a, const Observable& b) {
       const double factor = s.factor * t.factor * (turns % 4 >= 2 ? -1 : 1);
       (turns % 2 ? imaginary : real).push_back({factor, {word.begin(), word.end()}});
     }
-  for (const PauliTerm& t : Observable(imaginary).terms())
+  const Observable rest(imaginary);
+  for (const PauliTerm& t : rest.terms())
     if (std::abs(t.factor) > 1e-12)
       throw ValueError("the product of " + a.str() + " and " + b.str() + " is not Hermitian");
   return Observable(real);

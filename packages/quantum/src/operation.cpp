@@ -139,7 +139,7 @@ Operation U3(const Angle& theta, const Angle& phi, const Angle& delta, int64_t w
   return of_parts("U3", {wire}, {theta, phi, delta},
                   {PhaseShift(delta, wire), RY(theta, wire), PhaseShift(phi, wire)});
 }
-Operation GlobalPhase(const Angle& phi, int64_t wire) { return gate("GlobalPhase", {wire}, {phi}); }
+Operation GlobalPhase(const Angle& phi) { return gate("GlobalPhase", {}, {phi}); }
 
 Operation CNOT(int64_t control, int64_t target) { return gate("CNOT", {control, target}); }
 Operation CY(int64_t control, int64_t target) { return gate("CY", {control, target}); }
@@ -217,8 +217,7 @@ Operation PauliRot(const Angle& theta, const std::string& word, const Wires& wir
   if (turned.empty()) {  // of ones alone it is a phase
     if (!theta.is_number())
       throw ValueError("PauliRot: a word of I takes a number as angle", where);
-    const int64_t wire = wires.empty() ? 0 : wires[0];
-    return of_parts("PauliRot", wires, {theta}, {GlobalPhase(theta.number() / 2, wire)});
+    return of_parts("PauliRot", wires, {theta}, {GlobalPhase(theta.number() / 2)});
   }
   before.push_back(MultiRZ(theta, turned));
   before.insert(before.end(), after.begin(), after.end());

@@ -94,6 +94,7 @@ class Circuit {
 
  private:
   void check(const Operation& operation, Where where);
+  void check_wires(const std::string& of, const Wires& wires, Where where) const;
   void join_batch(int64_t size, const std::string& of, Where where);
   Tensor vector(Where where) const;  // (1 or B, 2, 2^wires or 4^wires)
   Tensor without_batch(const Tensor& x) const;

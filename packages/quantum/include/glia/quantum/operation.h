@@ -81,8 +81,8 @@ Operation Rot(const Angle& phi, const Angle& theta, const Angle& omega, int64_t 
 // OpenQASM's u2(phi, delta) and u3(theta, phi, delta), with PennyLane's phase.
 Operation U2(const Angle& phi, const Angle& delta, int64_t wire);
 Operation U3(const Angle& theta, const Angle& phi, const Angle& delta, int64_t wire);
-// e^(-i phi) times everything; on a wire, which does not matter unless it is controlled.
-Operation GlobalPhase(const Angle& phi, int64_t wire = 0);
+// e^(-i phi) times everything: on no wire, until it is controlled.
+Operation GlobalPhase(const Angle& phi);
 
 // ---- Gates on several wires -------------------------------------------------------------------
 
