@@ -201,6 +201,7 @@ GLIA_INLINE void apply_exchange(const Coefficients<T>& how, T* re, T* im, int k)
 template <class T, class F>
 GLIA_INLINE void by_form(const Coefficients<T>& how, F&& f) {
   const int b0 = how.low_bits[0], b1 = how.low_bits[1];
+  if (how.high == 0 && how.low == 0) return f.template operator()<0, 0, 0, 0>();
   if (how.high == 1 && how.low == 0) return f.template operator()<1, 0, 0, 0>();
   if (how.high == 2) return f.template operator()<2, 0, 0, 0>();
   if (how.high == 0 && how.low == 1) {
@@ -310,7 +311,7 @@ void apply_scalars(const Site& site, const Matrix& matrix, T* re, T* im, int k) 
 }  // namespace
 
 template <class T>
-void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k, bool apply) {
+void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k) {
   using Way = typename Coefficients<T>::Way;
   out = {};
   const int targets = static_cast<int>(site.bits.size());
@@ -337,7 +338,6 @@ void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k
             int64_t{1} << (site.bits[static_cast<size_t>(high[static_cast<size_t>(h)])] -
                            kLaneBits<T>);
   out.way = Way::kGeneral;
-  if (!apply) return;
 
   // The matrix's index for number i of the vectors and these bits of the lane.
   const auto place = [&](int i, int lane) {
@@ -465,11 +465,56 @@ void cross(const Coefficients<T>& how, const Site& site, const T* a_re, const T*
       }
 }
 
+namespace {
+// 64 positions whose lower bits are those of `from`: to += f * sign * from.
+constexpr int kRun = 64;
+template <class T>
+GLIA_INLINE void add_run(T* __restrict to, const T* __restrict from, const T* __restrict sign, T f) {
+  for (int i = 0; i < kRun; ++i) to[i] += f * sign[i] * from[i];
+}
+GLIA_CLONES void add_signed(double* to, const double* from, const double* sign, double f) {
+  add_run(to, from, sign, f);
+}
+GLIA_CLONES void add_signed(float* to, const float* from, const float* sign, float f) {
+  add_run(to, from, sign, f);
+}
+}  // namespace
+
+template <class T>
+void add_pauli(const PauliMasks& p, const T* re, const T* im, T* to_re, T* to_im, int64_t begin,
+               int64_t end) {
+  // i^turns, of the letters Y.
+  const int turns = std::popcount(static_cast<uint64_t>(p.x & p.z)) & 3;
+  const T factor = static_cast<T>(turns >= 2 ? -p.factor : p.factor);
+  const bool crossed = turns & 1;
+  const T *for_re = crossed ? im : re, *for_im = crossed ? re : im;
+  const T re_factor = crossed ? -factor : factor;
+  const auto odd = [&](int64_t b) { return std::popcount(static_cast<uint64_t>(b & p.z)) & 1; };
+  if ((p.x & (kRun - 1)) != 0 || begin % kRun != 0 || end % kRun != 0) {
+    for (int64_t a = begin; a < end; ++a) {
+      const int64_t b = a ^ p.x;
+      const T sign = odd(b) ? -1 : 1;
+      to_re[a] += sign * re_factor * for_re[b];
+      to_im[a] += sign * factor * for_im[b];
+    }
+    return;
+  }
+  T sign[kRun];
+  for (int64_t i = 0; i < kRun; ++i) sign[i] = odd(i) ? -1 : 1;
+  for (int64_t a = begin; a < end; a += kRun) {
+    const int64_t b = a ^ p.x;
+    const T one = odd(b) ? -1 : 1;
+    add_signed(to_re + a, for_re + b, sign, one * re_factor);
+    add_signed(to_im + a, for_im + b, sign, one * factor);
+  }
+}
+
 #define GLIA_KERNELS(T)                                                                            \
-  template void prepare<T>(Coefficients<T>&, const Site&, const Matrix&, int, bool);               \
+  template void prepare<T>(Coefficients<T>&, const Site&, const Matrix&, int);                     \
   template void apply<T>(const Coefficients<T>&, const Site&, const Matrix&, T*, T*, int);         \
   template void cross<T>(const Coefficients<T>&, const Site&, const T*, const T*, const T*,        \
-                         const T*, int, std::span<Cx>);
+                         const T*, int, std::span<Cx>);                                           \
+  template void add_pauli<T>(const PauliMasks&, const T*, const T*, T*, T*, int64_t, int64_t);
 GLIA_KERNELS(float)
 GLIA_KERNELS(double)
 #undef GLIA_KERNELS

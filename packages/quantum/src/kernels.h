@@ -36,9 +36,8 @@ struct Coefficients {
   std::vector<T> numbers;
   std::vector<bool> ones;  // of kDiagonal: all coefficients of that vector are 1
 };
-// `apply` is false for products alone, which need no numbers.
 template <class T>
-void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k, bool apply);
+void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k);
 
 // v = M v.
 template <class T>
@@ -48,5 +47,15 @@ void apply(const Coefficients<T>& how, const Site& site, const Matrix& matrix, T
 template <class T>
 void cross(const Coefficients<T>& how, const Site& site, const T* a_re, const T* a_im,
            const T* b_re, const T* b_im, int k, std::span<Cx> out);
+
+// A product of Pauli matrices times a number: the bits that X and that Z work on, both where it is Y.
+struct PauliMasks {
+  int64_t x = 0, z = 0;
+  double factor = 1;
+};
+// Adds what it makes of a vector, at positions from begin to end.
+template <class T>
+void add_pauli(const PauliMasks& p, const T* re, const T* im, T* to_re, T* to_im, int64_t begin,
+               int64_t end);
 
 }  // namespace glia::quantum

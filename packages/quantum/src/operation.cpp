@@ -271,7 +271,8 @@ Operation PhaseDamping(const Angle& gamma, int64_t wire) {
 Operation GeneralizedAmplitudeDamping(double gamma, double p, int64_t wire) {
   share("GeneralizedAmplitudeDamping", gamma);
   share("GeneralizedAmplitudeDamping", p);
-  const double s = std::sqrt(p), q = std::sqrt(1 - p), k = std::sqrt(1 - gamma), g = std::sqrt(gamma);
+  const double s = std::sqrt(1 - p), q = std::sqrt(p), k = std::sqrt(1 - gamma),
+               g = std::sqrt(gamma);
   return channel("GeneralizedAmplitudeDamping",
                  {real(s, 0, 0, s * k), real(0, s * g, 0, 0), real(q * k, 0, 0, q),
                   real(0, 0, q * g, 0)},

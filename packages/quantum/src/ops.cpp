@@ -1,13 +1,13 @@
 #include "ops.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <memory>
 #include <numbers>
 
 #include "glia/op.h"
 #include "glia/ops.h"
+#include "kernels.h"
 #include "simulate.h"
 
 namespace glia::quantum {
@@ -164,24 +164,9 @@ void run_pauli(const KernelCall& call) {
     T* const to_im = to_re + size;
     std::fill_n(to_re + begin, part, T{0});
     std::fill_n(to_im + begin, part, T{0});
-    for (int64_t t = 0; t < terms; ++t) {
-      const int64_t x = masks[2 * t], z = masks[2 * t + 1];
-      const int turns = std::popcount(static_cast<uint64_t>(x & z)) & 3;
-      // i^turns: of what is added to the real part, and to the imaginary one.
-      const T factor = static_cast<T>(turns == 2 || turns == 3 ? -factors[t] : factors[t]);
-      const bool crossed = turns & 1;
-      for (int64_t a = begin; a < begin + part; ++a) {
-        const int64_t b = a ^ x;
-        const T f = std::popcount(static_cast<uint64_t>(b & z)) & 1 ? -factor : factor;
-        if (crossed) {
-          to_re[a] -= f * im[b];
-          to_im[a] += f * re[b];
-        } else {
-          to_re[a] += f * re[b];
-          to_im[a] += f * im[b];
-        }
-      }
-    }
+    for (int64_t t = 0; t < terms; ++t)
+      add_pauli<T>({masks[2 * t], masks[2 * t + 1], factors[t]}, re, im, to_re, to_im, begin,
+                   begin + part);
   });
 }
 void run_pauli_sum(const KernelCall& call) {

@@ -26,6 +26,17 @@ Matrix placed(const Matrix& m, int target, int size) {
 
 }  // namespace
 
+bool Instruction::is_diagonal() const {
+  const auto only_diagonal = [](const Matrix& m) {
+    for (int i = 0; i < m.size(); ++i)
+      for (int j = 0; j < m.size(); ++j)
+        if (i != j && !(m(i, j) == Cx{})) return false;
+    return true;
+  };
+  if (form >= Form::kMatrix) return only_diagonal(matrix);
+  const FormFacts& f = facts_of(form);
+  return only_diagonal(f.a) && only_diagonal(f.b) && only_diagonal(f.c);
+}
 Matrix Instruction::value(double t) const {
   if (form >= Form::kMatrix) return turned(matrix, inverse, conjugate);
   const FormFacts& f = facts_of(form);
@@ -94,13 +105,12 @@ std::vector<Step> fused(const Program& program) {
       if (before >= 0) {
         Step& step = steps[static_cast<size_t>(before)];
         // What is diagonal on two wires is cheaper than the matrix that it would become.
-        const bool cheap =
-            program.instructions[static_cast<size_t>(step.parts[0].instruction)].form ==
-            Form::kIsingZZ;
-        if (step.controls == 0 && step.unitary && step.bits.size() <= 2 && !cheap) {
+        if (step.controls == 0 && step.unitary &&
+            (step.bits.size() == 1 || (step.bits.size() == 2 && !step.diagonal))) {
           const auto target = std::ranges::find(step.bits, bit) - step.bits.begin();
           step.parts.push_back({number, step.bits.size() == 1 ? -1 : static_cast<int>(target)});
           step.has_angles |= angled;
+          step.diagonal = step.diagonal && instruction.is_diagonal();
           continue;
         }
       }
@@ -115,6 +125,7 @@ std::vector<Step> fused(const Program& program) {
     step.parts.push_back({number, -1});
     step.unitary = !is_channel(instruction.form);
     step.has_angles = angled;
+    step.diagonal = instruction.is_diagonal();
     for (int bit : step.bits) last[static_cast<size_t>(bit)] = static_cast<int>(steps.size());
     for (int bit = 0; bit < program.wires; ++bit)
       if (step.controls >> bit & 1) last[static_cast<size_t>(bit)] = static_cast<int>(steps.size());
@@ -130,7 +141,7 @@ std::vector<Pass> schedule(const std::vector<Step>& steps, int wires, int block_
   for (size_t i = 0; i < left.size(); ++i) left[i] = static_cast<int>(i);
   const uint64_t low = (uint64_t{1} << low_bits) - 1;
   while (!left.empty()) {
-    uint64_t in = low, waiting = 0;
+    uint64_t in = low, waiting = 0, turned = 0;  // bits of steps that wait, and those that they turn
     Pass pass;
     std::vector<int> rest;
     for (int number : left) {
@@ -138,11 +149,15 @@ std::vector<Pass> schedule(const std::vector<Step>& steps, int wires, int block_
       uint64_t targets = 0;
       for (int bit : step.bits) targets |= uint64_t{1} << bit;
       const uint64_t all = targets | step.controls;
-      if ((all & waiting) == 0 && std::popcount(in | targets) <= std::max(block_bits, low_bits)) {
+      if (step.diagonal) targets = 0;
+      // Where both are diagonal or controlled, steps may change places.
+      const bool free = (targets & waiting) == 0 && (all & turned) == 0;
+      if (free && std::popcount(in | targets) <= std::max(block_bits, low_bits)) {
         in |= targets;
         pass.steps.push_back(number);
       } else {
         waiting |= all;
+        turned |= targets;
         rest.push_back(number);
       }
     }

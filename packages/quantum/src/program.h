@@ -20,6 +20,7 @@ struct Instruction {
   uint64_t values = 0;  // bit i: what controls[i] must be
   Matrix matrix;        // of kMatrix and kChannelMatrix
 
+  bool is_diagonal() const;
   // At that angle, and its derivative.
   Matrix value(double t) const;
   Matrix derivative(double t) const;
@@ -44,10 +45,12 @@ struct Step {
   std::vector<Part> parts;
   bool unitary = true;
   bool has_angles = false;
+  bool diagonal = false;  // for all angles
 };
 std::vector<Step> fused(const Program& program);
 
-// Steps that are done together on blocks: 2^k amplitudes whose positions differ in `bits`.
+// Steps that are done together on blocks: 2^k amplitudes whose positions differ in `bits`. Targets are
+// among these, but controls and targets of what is diagonal need not be.
 struct Pass {
   std::vector<int> bits;  // k of them, ascending
   std::vector<int> steps;

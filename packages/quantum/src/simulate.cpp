@@ -16,7 +16,7 @@ namespace {
 // A vector of so many bits stays in the cache of a core, and is computed by one thread.
 constexpr int kWholeBits = 14;
 // Longer ones in blocks of so many bits, which have at least the lowest ones: what is read at once.
-constexpr int kBlockBits = 12, kLowBits = 5;
+const int kBlockBits = getenv("QB") ? atoi(getenv("QB")) : 12, kLowBits = getenv("QL") ? atoi(getenv("QL")) : 5;
 
 // Memory that begins where a vector of 64 bytes may, not set to anything.
 template <class T>
@@ -48,11 +48,26 @@ struct Planes {
 // A step with its matrix, ready for vectors of k bits.
 template <class T>
 struct Ready {
-  Site site;
   uint64_t outside = 0, outside_values = 0;  // controls that are no bits of a block
-  Bound bound;
-  Coefficients<T> forward, back;
   bool unitary = true;
+  std::vector<int64_t> angles;  // of the derivatives
+  // What is diagonal may have targets that are no bits of a block: then there is a matrix for each
+  // of the values that they may have.
+  std::vector<int> targets_outside;
+  Site site;
+  struct Variant {
+    Matrix matrix;  // on the way back its adjoint
+    std::vector<Matrix> derivatives;
+    Coefficients<T> how;
+  };
+  std::vector<Variant> variants;
+
+  const Variant& at(int64_t base) const {
+    size_t which = 0;
+    for (size_t i = 0; i < targets_outside.size(); ++i)
+      which |= static_cast<size_t>(base >> targets_outside[i] & 1) << i;
+    return variants[which];
+  }
 };
 
 template <class T>
@@ -73,10 +88,8 @@ class Runner {
         const Planes<T> v = planes(out, i);
         start(v, i);
         const std::vector<double> angles = angles_of(i);
-        for (const Step& step : steps_) {
-          const Ready<T> ready = ready_for(step, all_, angles, false);
-          apply(ready.forward, ready.site, ready.bound.matrix, v.re, v.im, program_.wires);
-        }
+        for (const Step& step : steps_)
+          step_forward(ready_for(step, all_, angles, false), 0, v, program_.wires);
       });
       return;
     }
@@ -97,7 +110,7 @@ class Runner {
           const int64_t base = blocks.base(b);
           blocks.copy(base, v, own, true);
           for (const Ready<T>& r : ready)
-            if (here(r, base)) apply(r.forward, r.site, r.bound.matrix, own.re, own.im, k);
+            if (here(r, base)) step_forward(r, base, own, k);
           blocks.copy(base, v, own, false);
         });
       }
@@ -193,9 +206,6 @@ class Runner {
                      bool back) const {
     Ready<T> out;
     const int k = static_cast<int>(pass.bits.size());
-    for (int bit : step.bits)
-      out.site.bits.push_back(
-          static_cast<int>(std::ranges::lower_bound(pass.bits, bit) - pass.bits.begin()));
     uint64_t inside = 0;
     for (int j = 0; j < k; ++j) {
       const uint64_t bit = uint64_t{1} << pass.bits[static_cast<size_t>(j)];
@@ -206,40 +216,73 @@ class Runner {
     out.outside = step.controls & ~inside;
     out.outside_values = step.values & ~inside;
     out.unitary = step.unitary;
-    out.bound = bind(program_, step, angles, back);
-    if (back) {
-      if (!out.unitary) prepare(out.forward, out.site, out.bound.matrix, k, true);
-      out.bound.matrix = dagger(out.bound.matrix);
-      prepare(out.back, out.site, out.bound.matrix, k, true);
-    } else {
-      prepare(out.forward, out.site, out.bound.matrix, k, true);
+    // Places in the matrix's index of what is outside, and of what is inside.
+    const int targets = static_cast<int>(step.bits.size());
+    std::vector<int> far, near;
+    for (int t = 0; t < targets; ++t) {
+      const int bit = step.bits[static_cast<size_t>(t)];
+      if (inside >> bit & 1) {
+        near.push_back(targets - 1 - t);
+        out.site.bits.push_back(
+            static_cast<int>(std::ranges::lower_bound(pass.bits, bit) - pass.bits.begin()));
+      } else {
+        far.push_back(targets - 1 - t);
+        out.targets_outside.push_back(bit);
+      }
+    }
+    const Bound bound = bind(program_, step, angles, back);
+    for (const auto& [angle, matrix] : bound.derivatives) out.angles.push_back(angle);
+    for (int which = 0; which < 1 << far.size(); ++which) {
+      const auto reduced = [&](const Matrix& m) {
+        if (far.empty()) return m;
+        Matrix part(1 << near.size());
+        for (int i = 0; i < part.size(); ++i) {
+          int at = 0;
+          for (size_t f = 0; f < far.size(); ++f) at |= (which >> f & 1) << far[f];
+          for (size_t n = 0; n < near.size(); ++n)
+            at |= (i >> (near.size() - 1 - n) & 1) << near[n];
+          part(i, i) = m(at, at);
+        }
+        return part;
+      };
+      typename Ready<T>::Variant v;
+      v.matrix = reduced(bound.matrix);
+      for (const auto& [angle, matrix] : bound.derivatives) v.derivatives.push_back(reduced(matrix));
+      if (back) v.matrix = dagger(v.matrix);
+      prepare(v.how, out.site, v.matrix, k);
+      out.variants.push_back(std::move(v));
     }
     return out;
   }
   static bool here(const Ready<T>& r, int64_t base) {
     return (static_cast<uint64_t>(base) & r.outside) == r.outside_values;
   }
+  static void step_forward(const Ready<T>& r, int64_t base, const Planes<T>& v, int k) {
+    const auto& variant = r.at(base);
+    apply(variant.how, r.site, variant.matrix, v.re, v.im, k);
+  }
 
-  // Goes back over one step, whose vectors lie in psi (behind it) and lambda; f(angle, derivative).
+  // Goes back over one step, whose vectors lie in psi (behind it) and lambda; f(which of the step's
+  // angles, derivative).
   template <class F>
-  static void back_step(const Ready<T>& r, const Planes<T>& psi, const Planes<T>& lambda, int k,
-                        F&& f) {
-    if (r.unitary) apply(r.back, r.site, r.bound.matrix, psi.re, psi.im, k);
-    if (!r.bound.derivatives.empty()) {
-      const int size = r.bound.matrix.size();
+  static void step_back(const Ready<T>& r, int64_t base, const Planes<T>& psi,
+                        const Planes<T>& lambda, int k, F&& f) {
+    const auto& v = r.at(base);
+    if (r.unitary) apply(v.how, r.site, v.matrix, psi.re, psi.im, k);
+    if (!r.angles.empty()) {
+      const int size = v.matrix.size();
       std::vector<Cx> sums(static_cast<size_t>(size * size));
-      cross<T>(r.back, r.site, lambda.re, lambda.im, psi.re, psi.im, k, sums);
-      for (size_t d = 0; d < r.bound.derivatives.size(); ++d) {
-        const auto& [angle, matrix] = r.bound.derivatives[d];
+      cross<T>(v.how, r.site, lambda.re, lambda.im, psi.re, psi.im, k, sums);
+      for (size_t d = 0; d < r.angles.size(); ++d) {
         double total = 0;
         for (int n = 0; n < size * size; ++n) {
-          const Cx m = matrix.data()[n], s = sums[static_cast<size_t>(n)];
+          const Cx m = v.derivatives[d].data()[n], s = sums[static_cast<size_t>(n)];
           total += m.re * s.re - m.im * s.im;
         }
-        f(d, angle, total);
+        f(d, total);
       }
     }
-    apply(r.back, r.site, r.bound.matrix, lambda.re, lambda.im, k);
+    apply(v.how, r.site, v.matrix, lambda.re, lambda.im, k);
   }
 
   void back_whole(int64_t i, const T* final, const Planes<T>& lambda, T* angle_grads) const {
@@ -255,14 +298,8 @@ class Runner {
     if (!unitary_) {
       start(psi, i);
       for (size_t s = 0; s < ready.size(); ++s) {
-        const Ready<T>& r = ready[s];
-        if (!r.unitary) before.emplace_back(psi.re, psi.re + 2 * size_);
-        if (r.unitary) {
-          const Ready<T> again = ready_for(steps_[s], all_, angles, false);
-          apply(again.forward, again.site, again.bound.matrix, psi.re, psi.im, k);
-        } else {
-          apply(r.forward, r.site, dagger(r.bound.matrix), psi.re, psi.im, k);
-        }
+        if (!ready[s].unitary) before.emplace_back(psi.re, psi.re + 2 * size_);
+        step_forward(ready_for(steps_[s], all_, angles, false), 0, psi, k);
       }
     } else {
       std::memcpy(psi.re, final + 2 * size_ * i, bytes);
@@ -273,8 +310,8 @@ class Runner {
         std::memcpy(psi.re, before.back().data(), bytes);
         before.pop_back();
       }
-      back_step(ready[s], psi, lambda, k, [&](size_t, int64_t angle, double value) {
-        grads[static_cast<size_t>(angle)] += value;
+      step_back(ready[s], 0, psi, lambda, k, [&](size_t d, double value) {
+        grads[static_cast<size_t>(ready[s].angles[d])] += value;
       });
     }
     std::ranges::copy(grads, angle_grads);
@@ -288,7 +325,7 @@ class Runner {
     for (int n : pass.steps) {
       ready.push_back(ready_for(steps_[static_cast<size_t>(n)], pass, angles, true));
       first.push_back(angle_of.size());
-      for (const auto& [angle, matrix] : ready.back().bound.derivatives) angle_of.push_back(angle);
+      angle_of.insert(angle_of.end(), ready.back().angles.begin(), ready.back().angles.end());
     }
     const Blocks blocks(pass, program_.wires);
     const size_t count = angle_of.size();
@@ -303,8 +340,8 @@ class Runner {
       double* const part = parts.data() + static_cast<size_t>(b) * count;
       for (size_t s = ready.size(); s-- > 0;)
         if (here(ready[s], base))
-          back_step(ready[s], own_psi, own_lambda, k,
-                    [&](size_t d, int64_t, double value) { part[first[s] + d] += value; });
+          step_back(ready[s], base, own_psi, own_lambda, k,
+                    [&](size_t d, double value) { part[first[s] + d] += value; });
       blocks.copy(base, psi, own_psi, false);
       blocks.copy(base, lambda, own_lambda, false);
     });

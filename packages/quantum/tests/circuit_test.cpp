@@ -342,7 +342,7 @@ TEST(Circuit, WhatDoesNotFitIsRefused) {
 
 TEST(Observable, AlgebraIsThatOfMatrices) {
   const Observable a = 0.5 * X(0) * Z(2) - Y(1) + I(0.25), 
-                   b = 2 * (Z(0) * Z(1)) * (X(0) * X(1)) - Y(2);
+                   b = 2 * ((Z(0) * Z(1)) * (X(0) * X(1))) - Y(2);
   const Observable c = a * a + b;
   const Complex m = matmul(a.matrix(3), a.matrix(3)) + b.matrix(3), n = c.matrix(3);
   expect_same(m.re, n.re, 1e-14);
@@ -350,7 +350,7 @@ TEST(Observable, AlgebraIsThatOfMatrices) {
   EXPECT_EQ(a.str(), "0.5 * X(0) Z(2) - Y(1) + 0.25");
   EXPECT_EQ(Observable({0.5, -1}, {"XIZ", "IYI"}).str(), "0.5 * X(0) Z(2) - Y(1)");
   EXPECT_EQ((a - b).wires(), 3);
-  EXPECT_EQ((Y(0) * Y(1)).str(), (-1 * (Z(0) * Z(1)) * (X(0) * X(1))).str());
+  EXPECT_EQ((Y(0) * Y(1)).str(), (-1 * ((Z(0) * Z(1)) * (X(0) * X(1)))).str());
   const Tensor angles = numbers({1, 30});
   Circuit circuit(3);
   circuit.add(random_gates(3, 20, 2, angles));

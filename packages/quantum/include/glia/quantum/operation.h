@@ -133,6 +133,7 @@ Operation PhaseFlip(const Angle& p, int64_t wire);
 Operation DepolarizingChannel(const Angle& p, int64_t wire);  // X, Y, Z with p/3 each
 Operation AmplitudeDamping(const Angle& gamma, int64_t wire);
 Operation PhaseDamping(const Angle& gamma, int64_t wire);
+// Towards a mixture in which 1 has the share p.
 Operation GeneralizedAmplitudeDamping(double gamma, double p, int64_t wire);
 Operation ResetError(double p0, double p1, int64_t wire);
 // By Kraus matrices (2^k, 2^k) on k wires, 1 or 2. Throws ShapeError for other shapes, ValueError
