@@ -93,16 +93,21 @@ GLIA_INLINE void exchanges(V<T>* out, const V<T>& v) {
   }
 }
 
-template <class T, int kHigh, int kLow, int kB0, int kB1, bool kReal>
+template <class T>
+using Way = typename Coefficients<T>::Way;
+
+template <class T, int kHigh, int kLow, int kB0, int kB1, Way<T> kWay>
 GLIA_INLINE void apply_vectors(const Coefficients<T>& how, T* re, T* im, int k) {
   constexpr int kIn = 1 << kHigh, kX = 1 << kLow, kAll = kIn * kIn * kX;
-  V<T> c_re[kAll], c_im[kReal ? 1 : kAll];
+  V<T> c_re[kAll], c_im[kAll];
+#pragma GCC unroll 16
   for (int i = 0; i < kAll; ++i) {
     load<T>(c_re[i], how.numbers.data() + i * kLanes<T>);
-    if constexpr (!kReal) load<T>(c_im[i], how.numbers.data() + (kAll + i) * kLanes<T>);
+    load<T>(c_im[i], how.numbers.data() + (kAll + i) * kLanes<T>);
   }
   each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
     V<T> x[kIn * kX], y[kIn * kX];
+#pragma GCC unroll 16
     for (int j = 0; j < kIn; ++j) {
       const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
       V<T> r, i;
@@ -111,13 +116,18 @@ GLIA_INLINE void apply_vectors(const Coefficients<T>& how, T* re, T* im, int k) 
       exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
       exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
     }
+#pragma GCC unroll 16
     for (int i = 0; i < kIn; ++i) {
       V<T> r = {}, s = {};
+#pragma GCC unroll 16
       for (int j = 0; j < kIn * kX; ++j) {
         const int n = i * kIn * kX + j;
-        r += c_re[n] * x[j];
-        s += c_re[n] * y[j];
-        if constexpr (!kReal) {
+        const bool diagonal = j == i * kX;
+        if (kWay != Way<T>::kTurned || diagonal) {
+          r += c_re[n] * x[j];
+          s += c_re[n] * y[j];
+        }
+        if (kWay == Way<T>::kGeneral || (kWay == Way<T>::kTurned && !diagonal)) {
           r -= c_im[n] * y[j];
           s += c_im[n] * x[j];
         }
@@ -136,6 +146,7 @@ GLIA_INLINE void cross_vectors(const Coefficients<T>& how, const T* a_re, const 
   V<T> s_re[kAll] = {}, s_im[kAll] = {};
   each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
     V<T> x[kIn * kX], y[kIn * kX];
+#pragma GCC unroll 16
     for (int j = 0; j < kIn; ++j) {
       const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
       V<T> r, i;
@@ -144,11 +155,13 @@ GLIA_INLINE void cross_vectors(const Coefficients<T>& how, const T* a_re, const 
       exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
       exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
     }
+#pragma GCC unroll 16
     for (int i = 0; i < kIn; ++i) {
       const int64_t from = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
       V<T> r, s;
       load<T>(r, a_re + from);
       load<T>(s, a_im + from);
+#pragma GCC unroll 16
       for (int j = 0; j < kIn * kX; ++j) {
         const int n = i * kIn * kX + j;
         s_re[n] += r * x[j] + s * y[j];
@@ -156,6 +169,7 @@ GLIA_INLINE void cross_vectors(const Coefficients<T>& how, const T* a_re, const 
       }
     }
   });
+#pragma GCC unroll 16
   for (int n = 0; n < kAll; ++n) {
     store<T>(s_re[n], sums + n * kLanes<T>);
     store<T>(s_im[n], sums + (kAll + n) * kLanes<T>);
@@ -228,14 +242,16 @@ GLIA_INLINE void by_form(const Coefficients<T>& how, F&& f) {
 
 template <class T>
 GLIA_INLINE void apply_any(const Coefficients<T>& how, T* re, T* im, int k) {
-  using Way = typename Coefficients<T>::Way;
-  if (how.way == Way::kDiagonal) return apply_diagonal<T>(how, re, im, k);
-  if (how.way == Way::kExchange) return apply_exchange<T>(how, re, im, k);
+  if (how.way == Way<T>::kDiagonal) return apply_diagonal<T>(how, re, im, k);
+  if (how.way == Way<T>::kExchange) return apply_exchange<T>(how, re, im, k);
   by_form(how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
-    if (kHigh + kLow == 1 && how.way == Way::kReal)
-      apply_vectors<T, kHigh, kLow, kB0, kB1, kHigh + kLow == 1>(how, re, im, k);
-    else
-      apply_vectors<T, kHigh, kLow, kB0, kB1, false>(how, re, im, k);
+    if constexpr (kHigh + kLow == 1) {
+      if (how.way == Way<T>::kReal)
+        return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kReal>(how, re, im, k);
+      if (how.way == Way<T>::kTurned)
+        return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kTurned>(how, re, im, k);
+    }
+    apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kGeneral>(how, re, im, k);
   });
 }
 template <class T>
@@ -312,7 +328,6 @@ void apply_scalars(const Site& site, const Matrix& matrix, T* re, T* im, int k) 
 
 template <class T>
 void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k) {
-  using Way = typename Coefficients<T>::Way;
   out = {};
   const int targets = static_cast<int>(site.bits.size());
   if (targets > 2 || k < kLaneBits<T> + 2) return;
@@ -337,7 +352,7 @@ void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k
         out.offset[static_cast<size_t>(i)] |=
             int64_t{1} << (site.bits[static_cast<size_t>(high[static_cast<size_t>(h)])] -
                            kLaneBits<T>);
-  out.way = Way::kGeneral;
+  out.way = Way<T>::kGeneral;
 
   // The matrix's index for number i of the vectors and these bits of the lane.
   const auto place = [&](int i, int lane) {
@@ -351,15 +366,16 @@ void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k
   const int lane_mask = kLanes<T> - 1;
   const int controls = static_cast<int>(site.controls) & lane_mask,
             values = static_cast<int>(site.values) & lane_mask;
-  bool diagonal = true, real = true;
+  bool diagonal = true, real = true, turned = true;
   for (int i = 0; i < matrix.size(); ++i)
     for (int j = 0; j < matrix.size(); ++j) {
       const Cx m = matrix(i, j);
       diagonal &= i == j || (m.re == 0 && m.im == 0);
       real &= m.im == 0;
+      turned &= i == j ? m.im == 0 : m.re == 0;
     }
   if (diagonal) {
-    out.way = Way::kDiagonal;
+    out.way = Way<T>::kDiagonal;
     out.numbers.resize(static_cast<size_t>(2 * ins * kLanes<T>));
     for (int i = 0; i < ins; ++i) {
       bool ones = true;
@@ -377,10 +393,11 @@ void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k
   const Cx zero{}, one{1, 0};
   if (out.high == 1 && out.low == 0 && controls == 0 && matrix(0, 0) == zero &&
       matrix(1, 1) == zero && matrix(0, 1) == one && matrix(1, 0) == one) {
-    out.way = Way::kExchange;
+    out.way = Way<T>::kExchange;
     return;
   }
-  if (real) out.way = Way::kReal;
+  if (real) out.way = Way<T>::kReal;
+  if (turned) out.way = Way<T>::kTurned;
   const int all = ins * ins * xors;
   out.numbers.resize(static_cast<size_t>(2 * all * kLanes<T>));
   for (int i = 0; i < ins; ++i)
@@ -403,7 +420,7 @@ void prepare(Coefficients<T>& out, const Site& site, const Matrix& matrix, int k
 template <class T>
 void apply(const Coefficients<T>& how, const Site& site, const Matrix& matrix, T* re, T* im,
            int k) {
-  if (how.way == Coefficients<T>::Way::kScalar) return apply_scalars(site, matrix, re, im, k);
+  if (how.way == Way<T>::kScalar) return apply_scalars(site, matrix, re, im, k);
   if constexpr (sizeof(T) == 8)
     apply_f64(how, re, im, k);
   else
@@ -415,7 +432,7 @@ void cross(const Coefficients<T>& how, const Site& site, const T* a_re, const T*
            const T* b_re, const T* b_im, int k, std::span<Cx> out) {
   const int targets = static_cast<int>(site.bits.size()), size = 1 << targets;
   const std::vector<int64_t> offset = offsets(site);
-  if (how.way == Coefficients<T>::Way::kScalar) {
+  if (how.way == Way<T>::kScalar) {
     each_place(site, k, [&](int64_t at) {
       for (int i = 0; i < size; ++i) {
         const int64_t p = at + offset[static_cast<size_t>(i)];

@@ -26,7 +26,8 @@ struct Site {
 // A matrix as the kernels take it: coefficients for each lane.
 template <class T>
 struct Coefficients {
-  enum class Way { kScalar, kGeneral, kReal, kDiagonal, kExchange } way = Way::kScalar;
+  // kTurned: real on the diagonal and imaginary beside it, as RX.
+  enum class Way { kScalar, kGeneral, kReal, kTurned, kDiagonal, kExchange } way = Way::kScalar;
   int high = 0, low = 0;        // how many targets are vectors apart, and lanes apart
   int low_bits[2] = {0, 0};     // ascending
   std::vector<int> fixed;       // bits of a vector's number that are targets or controls, ascending

@@ -15,8 +15,11 @@ namespace {
 
 // A vector of so many bits stays in the cache of a core, and is computed by one thread.
 constexpr int kWholeBits = 14;
-// Longer ones in blocks of so many bits, which have at least the lowest ones: what is read at once.
-const int kBlockBits = getenv("QB") ? atoi(getenv("QB")) : 12, kLowBits = getenv("QL") ? atoi(getenv("QL")) : 5;
+// Longer ones in blocks that stay in the first cache, which have at least the lowest bits: what is
+// read at once.
+template <class T>
+constexpr int kBlockBits = sizeof(T) == 8 ? 11 : 12;
+constexpr int kLowBits = 5;
 
 // Memory that begins where a vector of 64 bytes may, not set to anything.
 template <class T>
@@ -93,7 +96,7 @@ class Runner {
       });
       return;
     }
-    const std::vector<Pass> passes = schedule(steps_, program_.wires, kBlockBits, kLowBits);
+    const std::vector<Pass> passes = schedule(steps_, program_.wires, kBlockBits<T>, kLowBits);
     for (int64_t i = 0; i < what_.count; ++i) {
       const Planes<T> v = planes(out, i);
       start(v, i);
@@ -125,7 +128,7 @@ class Runner {
       });
       return;
     }
-    const std::vector<Pass> passes = schedule(steps_, program_.wires, kBlockBits, kLowBits);
+    const std::vector<Pass> passes = schedule(steps_, program_.wires, kBlockBits<T>, kLowBits);
     Space<T> copy;
     for (int64_t i = 0; i < what_.count; ++i) {
       const Planes<T> psi{copy.of(2 * size_), copy.of(2 * size_) + size_};
