@@ -100,7 +100,10 @@ class Model {
     }
     StateDict rest;
     for (const auto& [name, value] : weights)
-      name == "samples" ? void(support = value) : rest.emplace_back(name, value);
+      if (name == "samples")
+        support = value;
+      else
+        rest.emplace_back(name, value);
     if (!support.defined() || support.rank() != 2) throw IoError(path + ": holds no samples");
     svm.load_state_dict(rest);
   }

@@ -19,8 +19,8 @@ struct VqeSettings : Settings {
 
   void declare(Fields& f) override {
     f(distance, "distance", 0.7414, "Between the nuclei, in Angstrom.", {0.1, 10});
-    f(steps, "steps", 40, "Steps of gradient descent.", {1, 100000});
-    f(lr, "lr", 0.4, "Learning rate.", {0, 1000});
+    f(steps, "steps", 60, "Steps of gradient descent.", {1, 100000});
+    f(lr, "lr", 1, "Learning rate.", {0, 1000});
     f(shots, "shots", 0, "Shots for an energy told by measurements besides; 0: none.", {0, 1e8});
     f(points, "points", 12, "Distances of the report's curve; 0: none.", {0, 1000});
     Settings::declare(f);
@@ -40,16 +40,17 @@ struct Found {
 };
 // An angle from a descent that begins at 0.
 Found minimum(const quantum::Observable& hamiltonian, int64_t steps, double lr) {
-  Parameter angle(zeros({}, kF64));
-  optim::SGD optimizer(ParameterList({angle.alias()}), {.lr = lr});
+  Tensor angle = trainable(zeros({}, kF64));
   Found out;
   for (int64_t i = 0; i < steps; ++i) {
-    const Tensor energy = ansatz(angle.tensor()).expval(hamiltonian);
-    optimizer.step(gradients(energy, {angle.tensor()}));
+    const Tensor energy = ansatz(angle).expval(hamiltonian);
+    const Tensor slope = gradients(energy, {angle})[0];
     out.energies.push_back(energy.item());
+    angle = trainable(angle - lr * slope);
+    eval(angle);
   }
-  out.angle = angle.tensor().item();
-  out.energy = ansatz(angle.tensor()).expval(hamiltonian).item();
+  out.angle = angle.item();
+  out.energy = ansatz(angle).expval(hamiltonian).item();
   return out;
 }
 

@@ -114,13 +114,14 @@ void Circuit::check(const Operation& operation, Where where) {
     const Tensor& t = angle.tensor();
     if (!is_float(t.dtype()))
       throw ValueError(operation.name + ": an angle is " + glia::name(t.dtype()), where);
-    if (angle.at() < 0 ? t.rank() > 1 : t.rank() != 2 || angle.at() >= t.size(1))
+    const bool many = angle.at() >= 0;
+    if (t.rank() > 1 + many || t.rank() < many || (many && angle.at() >= t.size(-1)))
       throw ShapeError(operation.name + ": an angle is a number or (B), not " + t.shape().str(),
                        where);
-    if (t.rank() > 0 && t.size(0) == 0)
-      throw ShapeError(operation.name + ": a batch of none", where);
-    if (t.rank() > 0 && (t.size(0) != 1 || (angle.at() < 0 && t.rank() == 1)))
+    if (t.rank() == 1 + many) {
+      if (t.size(0) == 0) throw ShapeError(operation.name + ": a batch of none", where);
       join_batch(t.size(0), operation.name, where);
+    }
   }
   for (const Operation& part : operation.parts) check(part, where);
 }

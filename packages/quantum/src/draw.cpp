@@ -32,7 +32,7 @@ std::string label_of(const Operation& o) {
   for (const Angle& a : o.angles) {
     double value = a.number();
     if (!a.is_number()) {
-      const Tensor t = a.at() < 0 ? a.tensor() : slice(a.tensor(), 1, Slice{a.at(), a.at() + 1});
+      const Tensor t = a.at() < 0 ? a.tensor() : slice(a.tensor(), -1, Slice{a.at(), a.at() + 1});
       if (t.numel() != 1) return out;  // a batch has none that could be written
       value = stop_gradient(t).item();
     }

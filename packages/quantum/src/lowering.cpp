@@ -223,9 +223,10 @@ Tensor assembled(const std::vector<Angle>& angles, int64_t batch, DType dtype) {
              angles[end].at() == a.at() + static_cast<int64_t>(end - i))
         ++end;
       const int64_t stop = a.at() + static_cast<int64_t>(end - i);
-      put(cast(a.at() == 0 && stop == a.tensor().size(1)
-                   ? a.tensor()
-                   : slice(a.tensor(), 1, Slice{a.at(), stop}),
+      const Tensor& t = a.tensor();
+      const Tensor rows_of = t.rank() == 1 ? unsqueeze(t, 0) : t;
+      put(cast(a.at() == 0 && stop == t.size(-1) ? rows_of
+                                                 : slice(rows_of, 1, Slice{a.at(), stop}),
                dtype));
     }
     i = end;

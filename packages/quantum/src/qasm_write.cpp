@@ -42,7 +42,7 @@ class Writer {
   }
   double value(const Angle& a) const {
     if (a.is_number()) return a.number();
-    const Tensor t = a.at() < 0 ? a.tensor() : slice(a.tensor(), 1, Slice{a.at(), a.at() + 1});
+    const Tensor t = a.at() < 0 ? a.tensor() : slice(a.tensor(), -1, Slice{a.at(), a.at() + 1});
     if (t.numel() != 1) throw ValueError("to_qasm: a circuit with a batch", where_);
     return stop_gradient(t).item();
   }

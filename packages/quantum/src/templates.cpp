@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kPi = std::numbers::pi;
 
-// Features as (1 or B, F), f64 or f32.
+// Features (F) or (B, F) as floats.
 Tensor features_of(const char* name, const Tensor& features, const Wires& wires, Where where) {
   if (!features.defined() || features.rank() < 1 || features.rank() > 2 || features.numel() == 0)
     throw ShapeError(std::string(name) + ": features are (F) or (B, F)", where);
@@ -21,8 +21,7 @@ Tensor features_of(const char* name, const Tensor& features, const Wires& wires,
     throw ShapeError(std::string(name) + ": " + std::to_string(count) + " features for " +
                          std::to_string(most) + " wires",
                      where);
-  const Tensor x = is_float(features.dtype()) ? features : cast(features, kF64);
-  return reshape(x, {-1, count});
+  return is_float(features.dtype()) ? features : cast(features, kF64);
 }
 Operation rotation_by(const char* name, char letter, const Angle& angle, int64_t wire,
                       Where where) {
@@ -39,7 +38,7 @@ Tensor weights_of(const char* name, const Tensor& weights, const Shape& layer, W
     throw ShapeError(std::string(name) + ": the weights are (layers) of " + layer.str() +
                          (weights.defined() ? ", not " + weights.shape().str() : ""),
                      where);
-  return reshape(weights, {1, weights.numel()});
+  return reshape(weights, {weights.numel()});
 }
 Wires checked(const char* name, const Wires& wires, size_t least, Where where) {
   if (wires.size() < least)
@@ -60,7 +59,7 @@ std::vector<Operation> AngleEmbedding(const Tensor& features, const Wires& wires
                                       Where where) {
   const Tensor x = features_of("AngleEmbedding", features, wires, where);
   std::vector<Operation> out;
-  for (int64_t i = 0; i < x.size(1); ++i)
+  for (int64_t i = 0; i < x.size(-1); ++i)
     out.push_back(rotation_by("AngleEmbedding", rotation, Angle(x, i),
                               wires[static_cast<size_t>(i)], where));
   return out;
@@ -101,7 +100,7 @@ std::vector<Operation> BasisEmbedding(const std::vector<bool>& bits, const Wires
 std::vector<Operation> IQPEmbedding(const Tensor& features, const Wires& wires, int64_t repeats,
                                     Where where) {
   const Tensor x = features_of("IQPEmbedding", features, wires, where);
-  const auto n = static_cast<size_t>(x.size(1));
+  const auto n = static_cast<size_t>(x.size(-1));
   std::vector<Operation> out;
   for (int64_t r = 0; r < repeats; ++r) {
     for (size_t i = 0; i < n; ++i) {
@@ -111,7 +110,7 @@ std::vector<Operation> IQPEmbedding(const Tensor& features, const Wires& wires, 
     for (size_t i = 0; i < n; ++i)
       for (size_t j = i + 1; j < n; ++j) {
         const auto feature = [&](size_t k) {
-          return slice(x, 1, Slice{static_cast<int64_t>(k), static_cast<int64_t>(k) + 1});
+          return slice(x, -1, Slice{static_cast<int64_t>(k), static_cast<int64_t>(k) + 1});
         };
         out.push_back(MultiRZ(Angle(feature(i) * feature(j), 0), {wires[i], wires[j]}));
       }
@@ -122,7 +121,7 @@ std::vector<Operation> IQPEmbedding(const Tensor& features, const Wires& wires, 
 std::vector<Operation> ZZFeatureMap(const Tensor& features, const Wires& wires, int64_t repeats,
                                     Where where) {
   const Tensor x = features_of("ZZFeatureMap", features, wires, where);
-  const auto n = static_cast<size_t>(x.size(1));
+  const auto n = static_cast<size_t>(x.size(-1));
   const Tensor twice = 2 * x;
   std::vector<Operation> out;
   for (int64_t r = 0; r < repeats; ++r) {
@@ -133,7 +132,7 @@ std::vector<Operation> ZZFeatureMap(const Tensor& features, const Wires& wires, 
     for (size_t i = 0; i < n; ++i)
       for (size_t j = i + 1; j < n; ++j) {
         const auto rest = [&](size_t k) {
-          return kPi - slice(x, 1, Slice{static_cast<int64_t>(k), static_cast<int64_t>(k) + 1});
+          return kPi - slice(x, -1, Slice{static_cast<int64_t>(k), static_cast<int64_t>(k) + 1});
         };
         out.push_back(CNOT(wires[i], wires[j]));
         out.push_back(PhaseShift(Angle(2 * rest(i) * rest(j), 0), wires[j]));
@@ -186,7 +185,7 @@ std::vector<Operation> SimplifiedTwoDesign(const Tensor& initial, const Tensor& 
   if (!initial.defined() || initial.shape() != Shape{n})
     throw ShapeError("SimplifiedTwoDesign: the initial weights are (" + std::to_string(n) + ")",
                      where);
-  const Tensor first = reshape(initial, {1, n}),
+  const Tensor first = initial,
                w = weights_of("SimplifiedTwoDesign", weights, {n - 1, 2}, where);
   std::vector<Operation> out;
   for (int64_t i = 0; i < n; ++i) out.push_back(RY(Angle(first, i), wires[static_cast<size_t>(i)]));

@@ -2,7 +2,6 @@
 //   state WIRES MIXED COUNT gate...    prints the state, or the density matrix
 //   slope WIRES MIXED COUNT gate...    prints <Z(0) X(1)> and its derivatives by all angles
 //   qasm WIRES FILE                    prints the state of a file
-//   back WIRES FILE COUNT gate...      writes OpenQASM
 //   time WIRES METHOD COUNT gate...    seconds of a state or a gradient: wall, then processor
 // and a gate is NAME WIRES wire... ANGLES angle...
 #include <sys/resource.h>
@@ -67,7 +66,7 @@ std::vector<Operation> gates(std::vector<double>* values) {
   Tensor all;
   if (values) {
     for (const Gate& g : read) values->insert(values->end(), g.angles.begin(), g.angles.end());
-    all = trainable(from_vector(*values, {1, static_cast<int64_t>(values->size())}));
+    all = trainable(from_vector(*values, {static_cast<int64_t>(values->size())}));
   }
   int64_t at = 0;
   for (const Gate& g : read) {
@@ -116,12 +115,6 @@ void run(const std::string& job) {
     std::printf("\n");
   } else if (job == "qasm") {
     print(read_qasm(word()).state());
-  } else if (job == "back") {
-    const std::string file = word();
-    Circuit c(wires);
-    c.add(gates(nullptr));
-    write_qasm(file, c);
-    std::printf("written\n");
   } else if (job == "time") {
     const std::string method = word();
     std::vector<double> values;

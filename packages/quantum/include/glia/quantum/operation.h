@@ -25,7 +25,7 @@ class Angle {
   Angle(T value) : number_(static_cast<double>(value)) {}
   Angle(const Tensor& tensor) : tensor_(tensor) {}
   Angle(const Parameter& parameter) : tensor_(parameter.tensor()) {}
-  // Element `at` of axis 1 of (1 or B, K): for layers that hold many angles in one tensor.
+  // Element `at` of the last axis of (K) or (B, K): for layers that hold many angles in one tensor.
   Angle(const Tensor& tensor, int64_t at) : tensor_(tensor), at_(at) {}
 
   bool is_number() const { return !tensor_.defined(); }
