@@ -2,7 +2,8 @@
 #include <cmath>
 
 #include "glia/io.h"
-#include "glia/quantum/circuit.h"
+#include "glia/ops.h"
+#include "glia/quantum/circuit.h"  // left out without the package
 #include "tests/recipes/support.h"
 
 namespace glia::recipes {
@@ -19,7 +20,7 @@ TEST_F(QuantumRecipesTest, HydrogenHasItsEnergy) {
   EXPECT_NEAR(value<double>(run.results, "energy_by_shots"), -1.137, 0.02);
   const auto predictor = load(run.folder);
   const Results far = predictor->predict("2.0");
-  EXPECT_NEAR(value<double>(far, "energy"), value<double>(far, "exact"), 1e-5);
+  EXPECT_NEAR(value<double>(far, "energy"), value<double>(far, "exact"), 1e-9);
   EXPECT_NE(fault([&] { predictor->predict("0.01"); }).find("0.01"), std::string::npos);
   fault([&] { predictor->predict("far"); });
 }
@@ -32,7 +33,8 @@ TEST_F(QuantumRecipesTest, ALearnedCircuitTellsClassesApart) {
             value<double>(run.results, "accuracy"));
   EXPECT_EQ(value<std::string>(predictor->predict("0, 1.1"), "class"), "0");
   EXPECT_EQ(value<std::string>(predictor->predict("1, -0.6"), "class"), "1");
-  EXPECT_EQ(fault([&] { predictor->predict("1 2 3"); }).find("a sample has 2 numbers"), 0u);
+  fault([&] { predictor->predict("1 2 3"); });
+  EXPECT_EQ(fault([&] { predictor->predict(zeros({3})); }), "a sample has 2 numbers");
 }
 
 TEST_F(QuantumRecipesTest, GoesOnToTheSameBits) {
@@ -60,7 +62,7 @@ TEST_F(QuantumRecipesTest, ATableOfTheUsers) {
   std::string rows = "a,b,c,kind\n";
   for (int i = 0; i < 60; ++i) {
     const double t = 0.1 * i;
-    rows += std::to_string(std::sin(t) + (i % 3)) + "," + std::to_string(std::cos(t) - 2 * (i % 3)) +
+    rows += std::to_string(0.4 * std::sin(t) + (i % 3)) + "," + std::to_string(0.4 * std::cos(t) - 2 * (i % 3)) +
             "," + std::to_string(0.3 * std::sin(5 * t)) + "," + "xyz"[i % 3] + "\n";
   }
   io::write_file_atomic("table.csv", rows);
@@ -69,9 +71,9 @@ TEST_F(QuantumRecipesTest, ATableOfTheUsers) {
                                                  {"target", "kind"},
                                                  {"wires", 2},
                                                  {"layers", 2},
-                                                 {"epochs", 60}}});
+                                                 {"epochs", 40}}});
   EXPECT_GT(value<double>(run.results, "accuracy"), 0.8);
-  EXPECT_EQ(value<std::string>(load(run.folder)->predict("0, 1, 0"), "class"), "x");
+  EXPECT_EQ(value<std::string>(load(run.folder)->predict("0, 0.2, 0"), "class"), "x");
   const auto wrong = [&](Values given) {
     return fault_of("variational-classifier", {.given = std::move(given)});
   };

@@ -26,7 +26,7 @@ using glia::test::numbers;
 
 constexpr double kPi = std::numbers::pi;
 
-// A circuit of gates of all kinds on random wires; angles are those of one tensor (1 or B, P).
+// A circuit of gates of all kinds on random wires; angles are those of one tensor (P) or (B, P).
 std::vector<Operation> random_gates(int64_t wires, int64_t count, uint64_t seed,
                                     const Tensor& angles) {
   data::Random random(seed);
@@ -36,7 +36,7 @@ std::vector<Operation> random_gates(int64_t wires, int64_t count, uint64_t seed,
     Wires w = range(wires);
     for (size_t k = 0; k < w.size(); ++k)
       std::swap(w[k], w[k + static_cast<size_t>(random.below(static_cast<int64_t>(w.size() - k)))]);
-    const auto next = [&] { return Angle(angles, angle++ % angles.size(1)); };
+    const auto next = [&] { return Angle(angles, angle++ % angles.size(-1)); };
     switch (random.below(wires > 3 ? 18 : 15)) {
       case 0:
         out.push_back(Hadamard(w[0]));
@@ -106,7 +106,7 @@ Circuit circuit_of(int64_t wires, const std::vector<Operation>& gates, CircuitOp
 TEST(Circuit, StatesAreProductsOfMatrices) {
   for (const int64_t wires : {3, 4, 5, 7, 15})
     for (const uint64_t seed : {1, 2}) {
-      const Tensor angles = numbers({1, 60}, static_cast<double>(seed)) * 3;
+      const Tensor angles = numbers({60}, static_cast<double>(seed)) * 3;
       const auto gates = random_gates(wires, 40, seed, angles);
       const Complex own = circuit_of(wires, gates, {}).state(),
                     other = circuit_of(wires, gates, {.diff_method = DiffMethod::kBackprop}).state();
@@ -138,7 +138,7 @@ TEST(Circuit, DerivativesAgreeByAllMethods) {
 }
 
 TEST(Circuit, DerivativesInBlocks) {
-  const Tensor angles = trainable(numbers({1, 40}) * 2);
+  const Tensor angles = trainable(numbers({40}) * 2);
   const auto gates = random_gates(15, 40, 7, angles);
   const auto slope = [&](const CircuitOptions& options) {
     return gradients(sum(circuit_of(15, gates, options).expval(X(0) * Z(14) + Y(7))), {angles})[0];
@@ -156,7 +156,7 @@ TEST(Circuit, DerivativesOfAnyOrder) {
   const auto f = [](const std::vector<Tensor>& in) {
     Circuit c(3);
     c.set_state({in[1], in[2]});
-    c.add(random_gates(3, 14, 3, reshape(in[0], {1, -1})));
+    c.add(random_gates(3, 14, 3, in[0]));
     const Complex s = c.state();
     return stack({c.expval(X(0) * Y(1)), sum(s.re * numbers({8})) + sum(s.im * numbers({8}, 2)),
                   c.purity({1})});
@@ -176,7 +176,7 @@ TEST(Circuit, ShiftsHaveDerivatives) {
   const auto f = [](DiffMethod method) {
     return [method](const std::vector<Tensor>& in) {
       Circuit c(3, {.diff_method = method});
-      c.add(random_gates(3, 10, 4, reshape(in[0], {1, -1})));
+      c.add(random_gates(3, 10, 4, in[0]));
       return c.expval(Z(0) * X(2));
     };
   };
@@ -234,7 +234,7 @@ TEST(Circuit, NoiseHasDerivatives) {
   const auto f = [](DiffMethod method) {
     return [method](const std::vector<Tensor>& in) {
       Circuit c(3, {.mixed = true, .diff_method = method});
-      c.add(random_gates(3, 6, 4, reshape(in[0], {1, -1})));
+      c.add(random_gates(3, 6, 4, in[0]));
       c.add(AmplitudeDamping(squeeze(slice(in[1], 0, Slice{0, 1}), 0), 0));
       c.add(CRY(squeeze(slice(in[1], 0, Slice{1, 2}), 0), 0, 1));
       c.add(DepolarizingChannel(squeeze(slice(in[1], 0, Slice{2, 3}), 0), 1));
@@ -351,7 +351,7 @@ TEST(Observable, AlgebraIsThatOfMatrices) {
   EXPECT_EQ(Observable({0.5, -1}, {"XIZ", "IYI"}).str(), "0.5 * X(0) Z(2) - Y(1)");
   EXPECT_EQ((a - b).wires(), 3);
   EXPECT_EQ((Y(0) * Y(1)).str(), (-1 * ((Z(0) * Z(1)) * (X(0) * X(1)))).str());
-  const Tensor angles = numbers({1, 30});
+  const Tensor angles = numbers({30});
   Circuit circuit(3);
   circuit.add(random_gates(3, 20, 2, angles));
   const Complex s = circuit.state(), h = c.matrix(3);
