@@ -118,9 +118,10 @@ void train(Run& run, const ClassifierSettings& s) {
   const auto [form, training, test] = s.data.read();
   const int64_t wires = training.x.size(1), classes = static_cast<int64_t>(form.classes.size());
   if (wires > 12) throw Error(fmt::format("{} wires; --wires 12 or fewer", wires));
-  run.say(fmt::format("variational-classifier: {}, {} samples to train on and {} to test on, {} "
-                      "wires; results in {}", s.data.name, training.y.size(0), test.y.size(0), wires,
-                      run.folder()));
+  run.say(
+      fmt::format("variational-classifier: {}, {} samples to train on and {} to test on, {} "
+                  "wires; results in {}",
+                  s.data.name, training.y.size(0), test.y.size(0), wires, run.folder()));
   Model model(s, wires, classes);
   std::vector<report::Section> sections;
   if (model.is_kernel()) {
@@ -145,11 +146,12 @@ void train(Run& run, const ClassifierSettings& s) {
   run.save(model.state_dict(), form.facts());
   quantum::Circuit drawn(wires);
   drawn.add(embedded(index(training.x, {0}), s.embedding));
-  sections.push_back({"Circuit of a sample's data",
-                      report::Texts{{{"", {{drawn.str()}}}}}, "", true});
+  sections.push_back(
+      {"Circuit of a sample's data", report::Texts{{{"", {{drawn.str()}}}}}, "", true});
   if (wires == 2)
-    sections.push_back({"Samples to test on, by the class that is told",
-                        report::Scatter{{{test.x, model(test.x).to_vector<int64_t>()}}, form.classes}});
+    sections.push_back(
+        {"Samples to test on, by the class that is told",
+         report::Scatter{{{test.x, model(test.x).to_vector<int64_t>()}}, form.classes}});
   run.finish({.title = "Quantum classifier, " + s.data.name,
               .subtitle = fmt::format("{} on {} wires by {}", s.model, wires, version()),
               .sections = sections},
@@ -160,7 +162,8 @@ void train(Run& run, const ClassifierSettings& s) {
 class Judge : public Predictor {
  public:
   Judge(const Saved& saved, const ClassifierSettings& s)
-      : settings_(s), form_(QuantumForm::of(saved)),
+      : settings_(s),
+        form_(QuantumForm::of(saved)),
         model_(s, form_.wires(), static_cast<int64_t>(form_.classes.size())) {
     model_.load(saved.weights, saved.path);
   }
@@ -174,7 +177,8 @@ class Judge : public Predictor {
   }
   Results score(const Evaluation& what) const override {
     const auto samples = settings_.data.read();
-    return {{"accuracy", model_.accuracy(what.split == "train" ? samples.train : samples.test), true}};
+    return {
+        {"accuracy", model_.accuracy(what.split == "train" ? samples.train : samples.test), true}};
   }
 
  private:
@@ -187,10 +191,11 @@ const Register<ClassifierSettings> classifier({
     .name = "variational-classifier",
     .task = "quantum",
     .description = "Classes by a quantum circuit: learned weights, or a kernel of states.",
-    .run_name = [](const ClassifierSettings& s) {
-      return fmt::format("variational-classifier-{}",
-                         std::filesystem::path(s.data.name).stem().string());
-    },
+    .run_name =
+        [](const ClassifierSettings& s) {
+          return fmt::format("variational-classifier-{}",
+                             std::filesystem::path(s.data.name).stem().string());
+        },
     .references = [](const ClassifierSettings& s) -> std::vector<Reference> {
       if (s.data.name != "ad-hoc" || s.model != "kernel") return {};
       return {{"accuracy", 1.0, "Havlicek et al. 2019"}};

@@ -66,9 +66,9 @@ void train(Run& run, const VqeSettings& s) {
                      {"hartree_fock", molecule.hartree_fock},
                      {"angle", found.angle}};
   if (s.shots > 0)
-    results.push_back({"energy_by_shots",
-                       ansatz(tensor(found.angle))
-                           .estimate(molecule.hamiltonian, s.shots, static_cast<uint64_t>(s.seed))});
+    results.push_back({"energy_by_shots", ansatz(tensor(found.angle))
+                                              .estimate(molecule.hamiltonian, s.shots,
+                                                        static_cast<uint64_t>(s.seed))});
   std::vector<report::Section> sections{
       {"Energy by step", report::Curves{.series = {{"energy", found.energies}},
                                         .x = {"step"},
@@ -87,17 +87,19 @@ void train(Run& run, const VqeSettings& s) {
     double apart = 0;
     for (size_t i = 0; i < at.size(); ++i) apart = std::max(apart, std::abs(ours[i] - exact[i]));
     results.push_back({"largest_error_of_curve", apart});
-    sections.push_back({"Energy by distance", report::Curves{.series = {{"VQE", ours, at},
-                                                                        {"exact", exact, at},
-                                                                        {"Hartree-Fock", determinant, at}},
-                                                             .x = {"Angstrom"},
-                                                             .y = {"Hartree"}}});
+    sections.push_back(
+        {"Energy by distance",
+         report::Curves{
+             .series = {{"VQE", ours, at}, {"exact", exact, at}, {"Hartree-Fock", determinant, at}},
+             .x = {"Angstrom"},
+             .y = {"Hartree"}}});
   }
   report::Table terms{{{"factor"}, {"product"}}, {}};
   for (const quantum::PauliTerm& t : molecule.hamiltonian.terms())
     terms.rows.push_back({t.factor, quantum::Observable({{1, t.word}}).str()});
   sections.push_back({"Hamiltonian", terms});
-  sections.push_back({"Circuit", report::Texts{{{"", {{ansatz(tensor(found.angle)).str()}}}}}, "", true});
+  sections.push_back(
+      {"Circuit", report::Texts{{{"", {{ansatz(tensor(found.angle)).str()}}}}}, "", true});
   run.finish({.title = fmt::format("H2 at {} Angstrom", s.distance),
               .subtitle = fmt::format("A variational eigensolver by {}", version()),
               .sections = sections},
@@ -107,9 +109,7 @@ void train(Run& run, const VqeSettings& s) {
 // Without gradients: the energy is a wave over the angle, of which three values tell the lowest
 // (Ostaszewski et al. 2021).
 double lowest(const quantum::Observable& hamiltonian) {
-  const auto at = [&](double angle) {
-    return ansatz(tensor(angle)).expval(hamiltonian).item();
-  };
+  const auto at = [&](double angle) { return ansatz(tensor(angle)).expval(hamiltonian).item(); };
   const double quarter = std::numbers::pi / 2, high = at(quarter), low = at(-quarter);
   const double middle = (high + low) / 2;
   return middle - std::hypot(at(0) - middle, (high - low) / 2);
@@ -123,9 +123,12 @@ class Solver : public Predictor {
   Results answer(const Input& input) const override {
     const double distance = numbers_of(input, 1, "a distance")[0];
     const quantum::Molecule m = quantum::hydrogen(distance);
-    return {{"energy", lowest(m.hamiltonian)}, {"exact", m.exact}, {"hartree_fock", m.hartree_fock}};
+    return {
+        {"energy", lowest(m.hamiltonian)}, {"exact", m.exact}, {"hartree_fock", m.hartree_fock}};
   }
-  Results score(const Evaluation&) const override { return answer(shown(Value(settings_.distance))); }
+  Results score(const Evaluation&) const override {
+    return answer(shown(Value(settings_.distance)));
+  }
 
  private:
   const VqeSettings settings_;

@@ -14,7 +14,8 @@ namespace {
 
 constexpr double kPi = std::numbers::pi;
 
-// Features of a table: columns of deviation 1, and of more than wires the components that vary most.
+// Features of a table: columns of deviation 1, and of more than wires the components that vary
+// most.
 QuantumForm form_of_numbers(const Tensor& x, int64_t wires) {
   QuantumForm form;
   const Tensor mean_of = mean(x, {0});
@@ -65,7 +66,8 @@ void QuantumData::declare(Fields& f) {
     {{"moons", "parity", "ad-hoc"}, "FILE.csv"});
   f(target, "target", "", "The column of classes, of a table.");
   f(samples, "samples", name == "ad-hoc" ? 80 : 200, "How many are drawn.", {4, 100000});
-  f(noise, "noise", name == "ad-hoc" ? 0.3 : 0.1, "Noise of moons, or the gap of ad-hoc.", {0, 0.9});
+  f(noise, "noise", name == "ad-hoc" ? 0.3 : 0.1, "Noise of moons, or the gap of ad-hoc.",
+    {0, 0.9});
   f(bits, "bits", 4, "Of parity: all words of so many.", {1, 10});
   f(wires, "wires", 6, "At most so many: of more columns the principal components.", {1, 12});
   f(test, "test", 0.25, "The share that is tested on; of parity all are, and trained on.",
@@ -84,8 +86,8 @@ QuantumData::Read QuantumData::read() const {
   }
   if (name == "moons" || name == "ad-hoc") {
     const int64_t even = samples + samples % 2;
-    const quantum::Labelled all = name == "moons" ? quantum::moons(even, noise, drawn)
-                                                  : quantum::ad_hoc(even, noise, drawn);
+    const quantum::Labelled all =
+        name == "moons" ? quantum::moons(even, noise, drawn) : quantum::ad_hoc(even, noise, drawn);
     x = all.x;
     y = all.y;
   } else {

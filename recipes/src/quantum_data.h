@@ -1,5 +1,5 @@
-// Samples for circuits: a set that is drawn or a table of the user's, its features as angles, one for
-// each wire.
+// Samples for circuits: a set that is drawn or a table of the user's, its features as angles, one
+// for each wire.
 #pragma once
 
 #include <cstdint>

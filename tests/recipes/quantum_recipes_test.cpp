@@ -62,16 +62,16 @@ TEST_F(QuantumRecipesTest, ATableOfTheUsers) {
   std::string rows = "a,b,c,kind\n";
   for (int i = 0; i < 60; ++i) {
     const double t = 0.1 * i;
-    rows += std::to_string(0.4 * std::sin(t) + (i % 3)) + "," + std::to_string(0.4 * std::cos(t) - 2 * (i % 3)) +
-            "," + std::to_string(0.3 * std::sin(5 * t)) + "," + "xyz"[i % 3] + "\n";
+    rows += std::to_string(0.4 * std::sin(t) + (i % 3)) + "," +
+            std::to_string(0.4 * std::cos(t) - 2 * (i % 3)) + "," +
+            std::to_string(0.3 * std::sin(5 * t)) + "," + "xyz"[i % 3] + "\n";
   }
   io::write_file_atomic("table.csv", rows);
-  const Trained run =
-      train("variational-classifier", {.given = {{"data", "table.csv"},
-                                                 {"target", "kind"},
-                                                 {"wires", 2},
-                                                 {"layers", 2},
-                                                 {"epochs", 40}}});
+  const Trained run = train("variational-classifier", {.given = {{"data", "table.csv"},
+                                                                 {"target", "kind"},
+                                                                 {"wires", 2},
+                                                                 {"layers", 2},
+                                                                 {"epochs", 40}}});
   EXPECT_GT(value<double>(run.results, "accuracy"), 0.8);
   EXPECT_EQ(value<std::string>(load(run.folder)->predict("0, 0.2, 0"), "class"), "x");
   const auto wrong = [&](Values given) {

@@ -93,12 +93,10 @@ Molecule hydrogen(double distance, Where where) {
                between = orbitals(0, 0, 1, 1), exchange = orbitals(0, 1, 0, 1);
 
   const auto n = [](int64_t wire) { return 0.5 * (I() - Z(wire)); };
-  Observable sum = I(1 / r) + h[0] * (n(0) + n(1)) + h[1] * (n(2) + n(3)) +
-                   lower * (n(0) * n(1)) + upper * (n(2) * n(3)) +
-                   between * ((n(0) + n(1)) * (n(2) + n(3))) -
+  Observable sum = I(1 / r) + h[0] * (n(0) + n(1)) + h[1] * (n(2) + n(3)) + lower * (n(0) * n(1)) +
+                   upper * (n(2) * n(3)) + between * ((n(0) + n(1)) * (n(2) + n(3))) -
                    exchange * (n(0) * n(2) + n(1) * n(3)) +
-                   exchange / 4 *
-                       Observable({1, 1, -1, -1}, {"YXXY", "XYYX", "YYXX", "XXYY"});
+                   exchange / 4 * Observable({1, 1, -1, -1}, {"YXXY", "XYYX", "YYXX", "XXYY"});
   const double both_low = 2 * h[0] + lower + 1 / r, both_high = 2 * h[1] + upper + 1 / r;
   const double half = (both_high - both_low) / 2;
   return {std::move(sum), both_low, (both_low + both_high) / 2 - std::hypot(half, exchange)};

@@ -56,10 +56,12 @@ Lowered lowered(const std::vector<Operation>& operations, int64_t wires, bool mi
 std::vector<std::pair<std::string, int64_t>> Samples::counts() const {
   const int64_t shots = bits.size(0), wires = bits.size(1);
   const auto all = bits.data<int64_t>();
-  std::vector<std::string> words(static_cast<size_t>(shots), std::string(static_cast<size_t>(wires), '0'));
+  std::vector<std::string> words(static_cast<size_t>(shots),
+                                 std::string(static_cast<size_t>(wires), '0'));
   for (int64_t s = 0; s < shots; ++s)
     for (int64_t w = 0; w < wires; ++w)
-      if (all[static_cast<size_t>(s * wires + w)]) words[static_cast<size_t>(s)][static_cast<size_t>(w)] = '1';
+      if (all[static_cast<size_t>(s * wires + w)])
+        words[static_cast<size_t>(s)][static_cast<size_t>(w)] = '1';
   std::ranges::sort(words);
   std::vector<std::pair<std::string, int64_t>> out;
   for (std::string& word : words)
@@ -193,8 +195,7 @@ Tensor Circuit::without_batch(const Tensor& x) const {
 }
 
 Complex Circuit::state(Where where) const {
-  if (options_.mixed)
-    throw ValueError("state: a mixed circuit has a density_matrix()", where);
+  if (options_.mixed) throw ValueError("state: a mixed circuit has a density_matrix()", where);
   const Complex v = parts_of(vector(where));
   return {without_batch(v.re), without_batch(v.im)};
 }
@@ -209,9 +210,8 @@ Tensor Circuit::probs(const Wires& wires, Where where) const {
   check_wires("probs", wires, where);
   const Complex v = parts_of(vector(where));
   const int64_t size = int64_t{1} << wires_;
-  const Tensor p = options_.mixed
-                       ? diagonal(reshape(v.re, {v.re.size(0), size, size}), 0, 1, 2)
-                       : square(v.re) + square(v.im);
+  const Tensor p = options_.mixed ? diagonal(reshape(v.re, {v.re.size(0), size, size}), 0, 1, 2)
+                                  : square(v.re) + square(v.im);
   return without_batch(marginal(p, wires));
 }
 
@@ -255,9 +255,9 @@ Tensor Circuit::recorded_expval(const std::vector<Observable>& observables, Wher
       }
       const Tensor applied = pauli_sum(v, m.masks, m.factors, where);
       values.push_back(
-          mixed ? sum(diagonal(reshape(parts_of(applied).re, {v.size(0), size, size}), 0, 1, 2),
-                      {1})
-                : sum(v * applied, {1, 2}));
+          mixed
+              ? sum(diagonal(reshape(parts_of(applied).re, {v.size(0), size, size}), 0, 1, 2), {1})
+              : sum(v * applied, {1, 2}));
     }
     return stack(values, 1);  // (B, observables)
   };
@@ -272,18 +272,19 @@ Tensor Circuit::recorded_expval(const std::vector<Observable>& observables, Wher
   from.options_.diff_method = DiffMethod::kAdjoint;
   const Tensor start = initial_.re.defined() ? from.vector(where) : Tensor();
   const Tensor angles = assembled(l.angles, batch_, options_.dtype);
-  if (!angles.requires_grad()) return measured(state_of(words, angles, start, l.program.wires, where));
+  if (!angles.requires_grad())
+    return measured(state_of(words, angles, start, l.program.wires, where));
   std::vector<bool> wanted;
   for (const Angle& a : l.angles) wanted.push_back(a.tensor().requires_grad());
   return shifted_value(
       [=, program_wires = static_cast<int64_t>(l.program.wires)](const Tensor& at) {
         const int64_t count = at.size(0);
-        const Tensor begin = start.defined() && start.size(0) != 1 && start.size(0) != count
-                                 ? reshape(expand(unsqueeze(start, 1),
-                                                  {start.size(0), count / start.size(0), 2,
-                                                   start.size(2)}),
-                                           {count, 2, start.size(2)})
-                                 : start;
+        const Tensor begin =
+            start.defined() && start.size(0) != 1 && start.size(0) != count
+                ? reshape(expand(unsqueeze(start, 1),
+                                 {start.size(0), count / start.size(0), 2, start.size(2)}),
+                          {count, 2, start.size(2)})
+                : start;
         return measured(state_of(words, at, begin, program_wires, where));
       },
       l.program, wanted, angles, where);

@@ -10,7 +10,7 @@ namespace {
 
 // What one operation is on a drawing.
 struct Drawn {
-  std::string label;                             // of its targets
+  std::string label;  // of its targets
   std::vector<int64_t> targets;
   std::vector<std::pair<int64_t, bool>> controls;  // and what they must be
   int64_t top = 0, bottom = 0;
@@ -18,13 +18,26 @@ struct Drawn {
 };
 
 std::string label_of(const Operation& o) {
-  static const std::pair<const char*, const char*> kShort[] = {
-      {"PauliX", "X"},  {"PauliY", "Y"},   {"PauliZ", "Z"},        {"Hadamard", "H"},
-      {"CNOT", "X"},    {"CY", "Y"},       {"CZ", "Z"},            {"CH", "H"},
-      {"Toffoli", "X"}, {"CCZ", "Z"},      {"MultiControlledX", "X"}, {"CSWAP", "SWAP"},
-      {"CRX", "RX"},    {"CRY", "RY"},     {"CRZ", "RZ"},          {"CRot", "Rot"},
-      {"Identity", "I"}, {"PhaseShift", "P"}, {"ControlledPhaseShift", "P"},
-      {"QubitUnitary", "U"}};
+  static const std::pair<const char*, const char*> kShort[] = {{"PauliX", "X"},
+                                                               {"PauliY", "Y"},
+                                                               {"PauliZ", "Z"},
+                                                               {"Hadamard", "H"},
+                                                               {"CNOT", "X"},
+                                                               {"CY", "Y"},
+                                                               {"CZ", "Z"},
+                                                               {"CH", "H"},
+                                                               {"Toffoli", "X"},
+                                                               {"CCZ", "Z"},
+                                                               {"MultiControlledX", "X"},
+                                                               {"CSWAP", "SWAP"},
+                                                               {"CRX", "RX"},
+                                                               {"CRY", "RY"},
+                                                               {"CRZ", "RZ"},
+                                                               {"CRot", "Rot"},
+                                                               {"Identity", "I"},
+                                                               {"PhaseShift", "P"},
+                                                               {"ControlledPhaseShift", "P"},
+                                                               {"QubitUnitary", "U"}};
   std::string out = o.name;
   for (const auto& [name, text] : kShort)
     if (o.name == name) out = text;
@@ -77,8 +90,8 @@ std::vector<Drawn> placed(const Circuit& circuit, size_t* columns) {
 }
 
 size_t shown_width(const std::string& text) {  // of UTF-8
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 }  // namespace
@@ -129,8 +142,8 @@ std::string Circuit::svg() const {
   constexpr int kRow = 44, kLetter = 8, kHalf = 15, kLeft = 44;
   std::vector<int> widths(columns, 0), center(columns, 0);
   for (const Drawn& d : drawn)
-    widths[d.column] = std::max(widths[d.column],
-                                static_cast<int>(shown_width(d.label)) * kLetter + 24);
+    widths[d.column] =
+        std::max(widths[d.column], static_cast<int>(shown_width(d.label)) * kLetter + 24);
   int x = kLeft;
   for (size_t c = 0; c < columns; ++c) {
     center[c] = x + widths[c] / 2;
@@ -160,8 +173,8 @@ std::string Circuit::svg() const {
   for (const Drawn& d : drawn) {
     const int at = center[d.column];
     for (const auto& [wire, value] : d.controls)
-      out += "<circle cx=\"" + n(at) + "\" cy=\"" + n(y_of(wire)) + "\" r=\"5\" stroke=\"#444\" fill=\"" +
-             (value ? "#444" : "#fff") + "\"/>\n";
+      out += "<circle cx=\"" + n(at) + "\" cy=\"" + n(y_of(wire)) +
+             "\" r=\"5\" stroke=\"#444\" fill=\"" + (value ? "#444" : "#fff") + "\"/>\n";
     const int half = static_cast<int>(shown_width(d.label)) * kLetter / 2 + 8;
     for (int64_t wire : d.targets)
       out += "<rect x=\"" + n(at - half) + "\" y=\"" + n(y_of(wire) - kHalf) + "\" width=\"" +

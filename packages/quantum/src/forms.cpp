@@ -60,8 +60,7 @@ FormFacts rotation(const Matrix& g) {
 FormFacts flip(std::initializer_list<char> names) {
   const double share = 1.0 / static_cast<double>(names.size());
   Matrix b = scaled({-1, 0}, Matrix::identity(4));
-  for (char name : names)
-    b = sum(b, scaled({share, 0}, kron(pauli(name), conjugate(pauli(name)))));
+  for (char name : names) b = sum(b, scaled({share, 0}, kron(pauli(name), conjugate(pauli(name)))));
   return {2, Basis::kDamping, Matrix::identity(4), std::move(b), Matrix(4)};
 }
 FormFacts excitation(Cx outside) {

@@ -56,9 +56,7 @@ struct FormFacts {
 };
 // Of all but those that the program has.
 const FormFacts& facts_of(Form form);
-inline bool is_channel(Form form) {
-  return form >= Form::kBitFlip && form != Form::kMatrix;
-}
+inline bool is_channel(Form form) { return form >= Form::kBitFlip && form != Form::kMatrix; }
 
 // (u, v) and their derivatives.
 struct BasisValues {

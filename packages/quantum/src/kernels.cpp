@@ -48,9 +48,9 @@ GLIA_INLINE void exchanged(V<T>& out, const V<T>& v) {
                                               4 ^ kX, 5 ^ kX, 6 ^ kX, 7 ^ kX};
     out = __builtin_shuffle(v, mask);
   } else {
-    constexpr typename VectorOf<T>::I mask = {
-        0 ^ kX, 1 ^ kX, 2 ^ kX,  3 ^ kX,  4 ^ kX,  5 ^ kX,  6 ^ kX,  7 ^ kX,
-        8 ^ kX, 9 ^ kX, 10 ^ kX, 11 ^ kX, 12 ^ kX, 13 ^ kX, 14 ^ kX, 15 ^ kX};
+    constexpr typename VectorOf<T>::I mask = {0 ^ kX,  1 ^ kX,  2 ^ kX,  3 ^ kX, 4 ^ kX,  5 ^ kX,
+                                              6 ^ kX,  7 ^ kX,  8 ^ kX,  9 ^ kX, 10 ^ kX, 11 ^ kX,
+                                              12 ^ kX, 13 ^ kX, 14 ^ kX, 15 ^ kX};
     out = __builtin_shuffle(v, mask);
   }
 }
@@ -105,38 +105,39 @@ GLIA_INLINE void apply_vectors(const Coefficients<T>& how, T* re, T* im, int k) 
     load<T>(c_re[i], how.numbers.data() + i * kLanes<T>);
     load<T>(c_im[i], how.numbers.data() + (kAll + i) * kLanes<T>);
   }
-  each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
-    V<T> x[kIn * kX], y[kIn * kX];
+  each_vector(
+      how, k, [&](int64_t at) __attribute__((always_inline)) {
+        V<T> x[kIn * kX], y[kIn * kX];
 #pragma GCC unroll 16
-    for (int j = 0; j < kIn; ++j) {
-      const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
-      V<T> r, i;
-      load<T>(r, re + from);
-      load<T>(i, im + from);
-      exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
-      exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kIn; ++i) {
-      V<T> r = {}, s = {};
-#pragma GCC unroll 16
-      for (int j = 0; j < kIn * kX; ++j) {
-        const int n = i * kIn * kX + j;
-        const bool diagonal = j == i * kX;
-        if (kWay != Way<T>::kTurned || diagonal) {
-          r += c_re[n] * x[j];
-          s += c_re[n] * y[j];
+        for (int j = 0; j < kIn; ++j) {
+          const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
+          V<T> r, i;
+          load<T>(r, re + from);
+          load<T>(i, im + from);
+          exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
+          exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
         }
-        if (kWay == Way<T>::kGeneral || (kWay == Way<T>::kTurned && !diagonal)) {
-          r -= c_im[n] * y[j];
-          s += c_im[n] * x[j];
+#pragma GCC unroll 16
+        for (int i = 0; i < kIn; ++i) {
+          V<T> r = {}, s = {};
+#pragma GCC unroll 16
+          for (int j = 0; j < kIn * kX; ++j) {
+            const int n = i * kIn * kX + j;
+            const bool diagonal = j == i * kX;
+            if (kWay != Way<T>::kTurned || diagonal) {
+              r += c_re[n] * x[j];
+              s += c_re[n] * y[j];
+            }
+            if (kWay == Way<T>::kGeneral || (kWay == Way<T>::kTurned && !diagonal)) {
+              r -= c_im[n] * y[j];
+              s += c_im[n] * x[j];
+            }
+          }
+          const int64_t to = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
+          store<T>(r, re + to);
+          store<T>(s, im + to);
         }
-      }
-      const int64_t to = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
-      store<T>(r, re + to);
-      store<T>(s, im + to);
-    }
-  });
+      });
 }
 
 template <class T, int kHigh, int kLow, int kB0, int kB1>
@@ -144,31 +145,32 @@ GLIA_INLINE void cross_vectors(const Coefficients<T>& how, const T* a_re, const 
                                const T* b_re, const T* b_im, int k, T* sums) {
   constexpr int kIn = 1 << kHigh, kX = 1 << kLow, kAll = kIn * kIn * kX;
   V<T> s_re[kAll] = {}, s_im[kAll] = {};
-  each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
-    V<T> x[kIn * kX], y[kIn * kX];
+  each_vector(
+      how, k, [&](int64_t at) __attribute__((always_inline)) {
+        V<T> x[kIn * kX], y[kIn * kX];
 #pragma GCC unroll 16
-    for (int j = 0; j < kIn; ++j) {
-      const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
-      V<T> r, i;
-      load<T>(r, b_re + from);
-      load<T>(i, b_im + from);
-      exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
-      exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
-    }
+        for (int j = 0; j < kIn; ++j) {
+          const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
+          V<T> r, i;
+          load<T>(r, b_re + from);
+          load<T>(i, b_im + from);
+          exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
+          exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
+        }
 #pragma GCC unroll 16
-    for (int i = 0; i < kIn; ++i) {
-      const int64_t from = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
-      V<T> r, s;
-      load<T>(r, a_re + from);
-      load<T>(s, a_im + from);
+        for (int i = 0; i < kIn; ++i) {
+          const int64_t from = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
+          V<T> r, s;
+          load<T>(r, a_re + from);
+          load<T>(s, a_im + from);
 #pragma GCC unroll 16
-      for (int j = 0; j < kIn * kX; ++j) {
-        const int n = i * kIn * kX + j;
-        s_re[n] += r * x[j] + s * y[j];
-        s_im[n] += r * y[j] - s * x[j];
-      }
-    }
-  });
+          for (int j = 0; j < kIn * kX; ++j) {
+            const int n = i * kIn * kX + j;
+            s_re[n] += r * x[j] + s * y[j];
+            s_im[n] += r * y[j] - s * x[j];
+          }
+        }
+      });
 #pragma GCC unroll 16
   for (int n = 0; n < kAll; ++n) {
     store<T>(s_re[n], sums + n * kLanes<T>);
@@ -185,30 +187,32 @@ GLIA_INLINE void apply_diagonal(const Coefficients<T>& how, T* re, T* im, int k)
     load<T>(c, how.numbers.data() + n * kLanes<T>);
     load<T>(d, how.numbers.data() + (count + n) * kLanes<T>);
     const int64_t offset = how.offset[static_cast<size_t>(n)];
-    each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
-      T* const r = re + (at + offset) * kLanes<T>;
-      T* const i = im + (at + offset) * kLanes<T>;
-      V<T> x, y;
-      load<T>(x, r);
-      load<T>(y, i);
-      store<T>(c * x - d * y, r);
-      store<T>(c * y + d * x, i);
-    });
+    each_vector(
+        how, k, [&](int64_t at) __attribute__((always_inline)) {
+          T* const r = re + (at + offset) * kLanes<T>;
+          T* const i = im + (at + offset) * kLanes<T>;
+          V<T> x, y;
+          load<T>(x, r);
+          load<T>(y, i);
+          store<T>(c * x - d * y, r);
+          store<T>(c * y + d * x, i);
+        });
   }
 }
 
 template <class T>
 GLIA_INLINE void apply_exchange(const Coefficients<T>& how, T* re, T* im, int k) {
   const int64_t offset = how.offset[1] * kLanes<T>;
-  each_vector(how, k, [&](int64_t at) __attribute__((always_inline)) {
-    for (T* p : {re + at * kLanes<T>, im + at * kLanes<T>}) {
-      V<T> x, y;
-      load<T>(x, p);
-      load<T>(y, p + offset);
-      store<T>(y, p);
-      store<T>(x, p + offset);
-    }
-  });
+  each_vector(
+      how, k, [&](int64_t at) __attribute__((always_inline)) {
+        for (T* p : {re + at * kLanes<T>, im + at * kLanes<T>}) {
+          V<T> x, y;
+          load<T>(x, p);
+          load<T>(y, p + offset);
+          store<T>(y, p);
+          store<T>(x, p + offset);
+        }
+      });
 }
 
 // f.template operator()<high, low, bit, bit>() for what is asked.
@@ -222,18 +226,18 @@ GLIA_INLINE void by_form(const Coefficients<T>& how, F&& f) {
     if (b0 == 0) return f.template operator()<0, 1, 0, 0>();
     if (b0 == 1) return f.template operator()<0, 1, 1, 0>();
     if (b0 == 2) return f.template operator()<0, 1, 2, 0>();
-    if constexpr (kLaneBits<T> > 3) return f.template operator()<0, 1, 3, 0>();
+    if constexpr (kLaneBits < T >> 3) return f.template operator()<0, 1, 3, 0>();
   }
   if (how.high == 1) {
     if (b0 == 0) return f.template operator()<1, 1, 0, 0>();
     if (b0 == 1) return f.template operator()<1, 1, 1, 0>();
     if (b0 == 2) return f.template operator()<1, 1, 2, 0>();
-    if constexpr (kLaneBits<T> > 3) return f.template operator()<1, 1, 3, 0>();
+    if constexpr (kLaneBits < T >> 3) return f.template operator()<1, 1, 3, 0>();
   }
   if (b0 == 0 && b1 == 1) return f.template operator()<0, 2, 0, 1>();
   if (b0 == 0 && b1 == 2) return f.template operator()<0, 2, 0, 2>();
   if (b0 == 1 && b1 == 2) return f.template operator()<0, 2, 1, 2>();
-  if constexpr (kLaneBits<T> > 3) {
+  if constexpr (kLaneBits < T >> 3) {
     if (b0 == 0) return f.template operator()<0, 2, 0, 3>();
     if (b0 == 1) return f.template operator()<0, 2, 1, 3>();
     return f.template operator()<0, 2, 2, 3>();
@@ -244,22 +248,24 @@ template <class T>
 GLIA_INLINE void apply_any(const Coefficients<T>& how, T* re, T* im, int k) {
   if (how.way == Way<T>::kDiagonal) return apply_diagonal<T>(how, re, im, k);
   if (how.way == Way<T>::kExchange) return apply_exchange<T>(how, re, im, k);
-  by_form(how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
-    if constexpr (kHigh + kLow == 1) {
-      if (how.way == Way<T>::kReal)
-        return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kReal>(how, re, im, k);
-      if (how.way == Way<T>::kTurned)
-        return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kTurned>(how, re, im, k);
-    }
-    apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kGeneral>(how, re, im, k);
-  });
+  by_form(
+      how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
+        if constexpr (kHigh + kLow == 1) {
+          if (how.way == Way<T>::kReal)
+            return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kReal>(how, re, im, k);
+          if (how.way == Way<T>::kTurned)
+            return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kTurned>(how, re, im, k);
+        }
+        apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kGeneral>(how, re, im, k);
+      });
 }
 template <class T>
 GLIA_INLINE void cross_any(const Coefficients<T>& how, const T* a_re, const T* a_im, const T* b_re,
                            const T* b_im, int k, T* sums) {
-  by_form(how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
-    cross_vectors<T, kHigh, kLow, kB0, kB1>(how, a_re, a_im, b_re, b_im, k, sums);
-  });
+  by_form(
+      how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
+        cross_vectors<T, kHigh, kLow, kB0, kB1>(how, a_re, a_im, b_re, b_im, k, sums);
+      });
 }
 
 GLIA_CLONES void apply_f64(const Coefficients<double>& how, double* re, double* im, int k) {
@@ -486,7 +492,8 @@ namespace {
 // 64 positions whose lower bits are those of `from`: to += f * sign * from.
 constexpr int kRun = 64;
 template <class T>
-GLIA_INLINE void add_run(T* __restrict to, const T* __restrict from, const T* __restrict sign, T f) {
+GLIA_INLINE void add_run(T* __restrict to, const T* __restrict from, const T* __restrict sign,
+                         T f) {
   for (int i = 0; i < kRun; ++i) to[i] += f * sign[i] * from[i];
 }
 GLIA_CLONES void add_signed(double* to, const double* from, const double* sign, double f) {
@@ -526,11 +533,11 @@ void add_pauli(const PauliMasks& p, const T* re, const T* im, T* to_re, T* to_im
   }
 }
 
-#define GLIA_KERNELS(T)                                                                            \
-  template void prepare<T>(Coefficients<T>&, const Site&, const Matrix&, int);                     \
-  template void apply<T>(const Coefficients<T>&, const Site&, const Matrix&, T*, T*, int);         \
-  template void cross<T>(const Coefficients<T>&, const Site&, const T*, const T*, const T*,        \
-                         const T*, int, std::span<Cx>);                                           \
+#define GLIA_KERNELS(T)                                                                     \
+  template void prepare<T>(Coefficients<T>&, const Site&, const Matrix&, int);              \
+  template void apply<T>(const Coefficients<T>&, const Site&, const Matrix&, T*, T*, int);  \
+  template void cross<T>(const Coefficients<T>&, const Site&, const T*, const T*, const T*, \
+                         const T*, int, std::span<Cx>);                                     \
   template void add_pauli<T>(const PauliMasks&, const T*, const T*, T*, T*, int64_t, int64_t);
 GLIA_KERNELS(float)
 GLIA_KERNELS(double)

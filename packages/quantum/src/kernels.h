@@ -16,8 +16,8 @@ inline constexpr int kLanes = static_cast<int>(64 / sizeof(T));
 template <class T>
 inline constexpr int kLaneBits = sizeof(T) == 8 ? 3 : 4;
 
-// Where a matrix is applied: bits of its targets, the most significant of the matrix first, and what
-// other bits must be.
+// Where a matrix is applied: bits of its targets, the most significant of the matrix first, and
+// what other bits must be.
 struct Site {
   std::vector<int> bits;
   uint64_t controls = 0, values = 0;
@@ -49,7 +49,8 @@ template <class T>
 void cross(const Coefficients<T>& how, const Site& site, const T* a_re, const T* a_im,
            const T* b_re, const T* b_im, int k, std::span<Cx> out);
 
-// A product of Pauli matrices times a number: the bits that X and that Z work on, both where it is Y.
+// A product of Pauli matrices times a number: the bits that X and that Z work on, both where it is
+// Y.
 struct PauliMasks {
   int64_t x = 0, z = 0;
   double factor = 1;

@@ -203,8 +203,8 @@ bool is_channel(const Operation& operation) {
 
 void lower(const Operation& operation, bool mixed, Program& program, std::vector<Angle>& angles,
            Numbers numbers) {
-  Lowering(mixed, mixed ? program.wires / 2 : program.wires, program, angles, numbers)(
-      operation, {}, false);
+  Lowering(mixed, mixed ? program.wires / 2 : program.wires, program, angles, numbers)(operation,
+                                                                                       {}, false);
 }
 
 Tensor assembled(const std::vector<Angle>& angles, int64_t batch, DType dtype) {
@@ -225,8 +225,7 @@ Tensor assembled(const std::vector<Angle>& angles, int64_t batch, DType dtype) {
       const int64_t stop = a.at() + static_cast<int64_t>(end - i);
       const Tensor& t = a.tensor();
       const Tensor rows_of = t.rank() == 1 ? unsqueeze(t, 0) : t;
-      put(cast(a.at() == 0 && stop == t.size(-1) ? rows_of
-                                                 : slice(rows_of, 1, Slice{a.at(), stop}),
+      put(cast(a.at() == 0 && stop == t.size(-1) ? rows_of : slice(rows_of, 1, Slice{a.at(), stop}),
                dtype));
     }
     i = end;
@@ -247,9 +246,7 @@ Complex Operation::matrix(Where where) const {
   if (is_channel(*this)) throw ValueError(name + ": a channel has no matrix of its own", where);
   Wires used = controls;
   used.insert(used.end(), wires.begin(), wires.end());
-  const auto place = [&](int64_t wire) {
-    return std::ranges::find(used, wire) - used.begin();
-  };
+  const auto place = [&](int64_t wire) { return std::ranges::find(used, wire) - used.begin(); };
   const auto moved = [&](const auto& self, Operation o) -> Operation {
     for (int64_t& wire : o.wires) wire = place(wire);
     for (int64_t& wire : o.controls) wire = place(wire);

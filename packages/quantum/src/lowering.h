@@ -24,9 +24,9 @@ std::span<const GateFacts> all_gates();
 int own_controls(const Operation& operation);
 bool is_channel(const Operation& operation);
 
-// Appends what an operation does; angles are numbered in the order in which they are met. Those that
-// are numbers become part of the matrix unless they are kept. Throws ValueError for a gate that there
-// is not.
+// Appends what an operation does; angles are numbered in the order in which they are met. Those
+// that are numbers become part of the matrix unless they are kept. Throws ValueError for a gate
+// that there is not.
 enum class Numbers { kFold, kKeep };
 void lower(const Operation& operation, bool mixed, Program& program, std::vector<Angle>& angles,
            Numbers numbers = Numbers::kFold);

@@ -33,7 +33,8 @@ double apart_from_one(const Matrix& m) {
 
 void check_matrix(const std::string& name, const Complex& m, const Wires& wires, size_t most,
                   Where where) {
-  if (!m.re.defined() || !m.im.defined()) throw ShapeError(name + ": a matrix is not defined", where);
+  if (!m.re.defined() || !m.im.defined())
+    throw ShapeError(name + ": a matrix is not defined", where);
   const int64_t size = int64_t{1} << std::min<size_t>(wires.size(), 20);
   if (wires.empty() || wires.size() > most)
     throw ShapeError(name + " works on 1 to " + std::to_string(most) + " wires, not " +
@@ -106,12 +107,12 @@ Operation ctrl(Operation operation, const Wires& controls, const std::vector<boo
     throw ValueError("ctrl: " + std::to_string(values.size()) + " values for " +
                          std::to_string(controls.size()) + " controls",
                      where);
-  if (operation.control_values.empty()) operation.control_values.assign(operation.controls.size(), true);
+  if (operation.control_values.empty())
+    operation.control_values.assign(operation.controls.size(), true);
   // The new ones come first.
   operation.controls.insert(operation.controls.begin(), controls.begin(), controls.end());
   for (size_t i = controls.size(); i-- > 0;)
-    operation.control_values.insert(operation.control_values.begin(),
-                                    values.empty() || values[i]);
+    operation.control_values.insert(operation.control_values.begin(), values.empty() || values[i]);
   return operation;
 }
 
@@ -171,9 +172,9 @@ Operation CRZ(const Angle& phi, int64_t control, int64_t target) {
 }
 Operation CRot(const Angle& phi, const Angle& theta, const Angle& omega, int64_t control,
                int64_t target) {
-  return of_parts("CRot", {control, target}, {phi, theta, omega},
-                  {CRZ(phi, control, target), CRY(theta, control, target),
-                   CRZ(omega, control, target)});
+  return of_parts(
+      "CRot", {control, target}, {phi, theta, omega},
+      {CRZ(phi, control, target), CRY(theta, control, target), CRZ(omega, control, target)});
 }
 Operation ControlledPhaseShift(const Angle& phi, int64_t control, int64_t target) {
   return gate("ControlledPhaseShift", {control, target}, {phi});
@@ -195,9 +196,8 @@ Operation MultiRZ(const Angle& theta, const Wires& wires) {
 }
 Operation PauliRot(const Angle& theta, const std::string& word, const Wires& wires, Where where) {
   if (word.size() != wires.size())
-    throw ValueError("PauliRot: the word '" + word + "' for " + std::to_string(wires.size()) +
-                         " wires",
-                     where);
+    throw ValueError(
+        "PauliRot: the word '" + word + "' for " + std::to_string(wires.size()) + " wires", where);
   Wires turned;
   std::vector<Operation> before, after;
   for (size_t i = 0; i < word.size(); ++i) {
@@ -250,8 +250,8 @@ Operation QFT(const Wires& wires) {
   for (size_t i = 0; i < n; ++i) {
     parts.push_back(Hadamard(wires[i]));
     for (size_t j = i + 1; j < n; ++j)
-      parts.push_back(ControlledPhaseShift(std::numbers::pi / std::ldexp(1, static_cast<int>(j - i)),
-                                           wires[j], wires[i]));
+      parts.push_back(ControlledPhaseShift(
+          std::numbers::pi / std::ldexp(1, static_cast<int>(j - i)), wires[j], wires[i]));
   }
   for (size_t i = 0; i < n / 2; ++i) parts.push_back(SWAP(wires[i], wires[n - 1 - i]));
   return of_parts("QFT", wires, {}, std::move(parts));
@@ -273,10 +273,10 @@ Operation GeneralizedAmplitudeDamping(double gamma, double p, int64_t wire) {
   share("GeneralizedAmplitudeDamping", p);
   const double s = std::sqrt(1 - p), q = std::sqrt(p), k = std::sqrt(1 - gamma),
                g = std::sqrt(gamma);
-  return channel("GeneralizedAmplitudeDamping",
-                 {real(s, 0, 0, s * k), real(0, s * g, 0, 0), real(q * k, 0, 0, q),
-                  real(0, 0, q * g, 0)},
-                 {wire}, {});
+  return channel(
+      "GeneralizedAmplitudeDamping",
+      {real(s, 0, 0, s * k), real(0, s * g, 0, 0), real(q * k, 0, 0, q), real(0, 0, q * g, 0)},
+      {wire}, {});
 }
 Operation ResetError(double p0, double p1, int64_t wire) {
   share("ResetError", p0);

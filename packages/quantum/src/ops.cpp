@@ -19,16 +19,17 @@ struct StateAttributes {
 };
 
 // ---- The state, and back ----
-// Inputs of both: program, angles, (of the way back: final state, gradient,) initial, if it is given.
+// Inputs of both: program, angles, (of the way back: final state, gradient,) initial, if it is
+// given.
 
 template <class T>
 Simulation<T> simulation_of(const KernelCall& call, size_t initial_at) {
   const Shape& angles = call.in[1].layout.shape;
-  Simulation<T> s{.program = {call.in[0].as<const int64_t>(),
-                              static_cast<size_t>(call.in[0].numel())},
-                  .angles = call.in[1].as<const T>(),
-                  .count = angles[0],
-                  .angle_count = angles[1]};
+  Simulation<T> s{
+      .program = {call.in[0].as<const int64_t>(), static_cast<size_t>(call.in[0].numel())},
+      .angles = call.in[1].as<const T>(),
+      .count = angles[0],
+      .angle_count = angles[1]};
   if (call.in.size() > initial_at) {
     s.initial = call.in[initial_at].as<const T>();
     s.initials = call.in[initial_at].layout.shape[0];
@@ -139,9 +140,8 @@ Both back_of(const Tensor& program, const Tensor& angles, const Tensor& final, c
   const Shape shape{angles.size(0), 2, int64_t{1} << wires};
   std::vector<Node*> in{program.node(), angles.node(), final.node(), grad.node()};
   if (initial.defined()) in.push_back(initial.node());
-  const Tensor both =
-      record(kBack, std::span<Node* const>(in), angles.shape(), angles.dtype(),
-             StateAttributes{wires}, where);
+  const Tensor both = record(kBack, std::span<Node* const>(in), angles.shape(), angles.dtype(),
+                             StateAttributes{wires}, where);
   return {output(both, 0, angles.shape(), angles.dtype()), output(both, 1, shape, angles.dtype())};
 }
 
@@ -176,10 +176,8 @@ void run_pauli_sum(const KernelCall& call) {
 void vjp_pauli(Vjp& v) {
   if (v.needs(0)) v.set(0, pauli_sum(v.g(), v.in(1), v.in(2), v.where()));
 }
-const Op kPauliSum{.name = "quantum_pauli_sum",
-                   .kind = Kind::kKernel,
-                   .vjp = vjp_pauli,
-                   .run = run_pauli_sum};
+const Op kPauliSum{
+    .name = "quantum_pauli_sum", .kind = Kind::kKernel, .vjp = vjp_pauli, .run = run_pauli_sum};
 
 const RegisterOp registered_state(kState), registered_back(kBack), registered_pauli(kPauliSum);
 
@@ -223,8 +221,9 @@ std::vector<std::pair<int64_t, Shift>> all_shifts(const Program& program, int or
     if (!wanted.empty() && !wanted[static_cast<size_t>(i.angle)]) continue;
     const auto shifts = shifts_of(i, mixed ? 2 : order);
     if (shifts.empty())
-      throw Error("quantum: the probability of a channel has no rule of shifts, which second "
-                  "derivatives and kParameterShift need");
+      throw Error(
+          "quantum: the probability of a channel has no rule of shifts, which second "
+          "derivatives and kParameterShift need");
     for (const Shift& s : shifts) out.emplace_back(i.angle, s);
   }
   return out;

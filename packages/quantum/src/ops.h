@@ -16,7 +16,8 @@ Tensor state_of(const Tensor& program, const Tensor& angles, const Tensor& initi
                 Where where);
 
 // A sum of products of Pauli matrices times numbers, applied to a state (B, 2, 2^wires). `masks`
-// (terms, 2) i64: the bits that X and that Z work on, both of them where it is Y; `factors` (terms).
+// (terms, 2) i64: the bits that X and that Z work on, both of them where it is Y; `factors`
+// (terms).
 Tensor pauli_sum(const Tensor& state, const Tensor& masks, const Tensor& factors, Where where);
 
 // df/dt = the sum of factor * f(t + shift). `order` is what f is of the program's matrices: 1 of

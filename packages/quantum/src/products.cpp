@@ -27,7 +27,8 @@ Tensor as_real(const Matrix& m, DType dtype) {
   return cast(from_vector(values, {2 * n, 2 * n}), dtype);
 }
 
-// A matrix of the targets as one of controls and targets; where controls are otherwise it is `rest`.
+// A matrix of the targets as one of controls and targets; where controls are otherwise it is
+// `rest`.
 Matrix controlled(const Matrix& m, const Instruction& i, double rest) {
   const int controls = static_cast<int>(i.controls.size()), n = m.size();
   if (controls == 0) return m;
@@ -58,7 +59,8 @@ Tensor places_of(const Wires& kept, int64_t wires) {
   for (size_t i = 0; i < places.size(); ++i)
     for (int64_t b = 0; b < wires; ++b)
       if (i >> (wires - 1 - b) & 1) places[i] |= int64_t{1} << bits[static_cast<size_t>(b)];
-  return from_vector(places, {int64_t{1} << kept.size(), int64_t{1} << (wires - static_cast<int64_t>(kept.size()))});
+  return from_vector(places, {int64_t{1} << kept.size(),
+                              int64_t{1} << (wires - static_cast<int64_t>(kept.size()))});
 }
 
 Tensor state_by_products(const Program& program, const Tensor& angles, const Tensor& initial) {
@@ -116,13 +118,12 @@ Tensor shifted_value(const std::function<Tensor(const Tensor&)>& f, const Progra
     constexpr size_t kAtOnce = 16;
     std::vector<Tensor> columns(static_cast<size_t>(angle_count));
     for (size_t first = 0; first < shifts.size(); first += kAtOnce) {
-      const std::vector some(shifts.begin() + static_cast<std::ptrdiff_t>(first),
-                             shifts.begin() + static_cast<std::ptrdiff_t>(
-                                                  std::min(shifts.size(), first + kAtOnce)));
+      const std::vector some(
+          shifts.begin() + static_cast<std::ptrdiff_t>(first),
+          shifts.begin() + static_cast<std::ptrdiff_t>(std::min(shifts.size(), first + kAtOnce)));
       const auto many = static_cast<int64_t>(some.size());
-      const Tensor values =
-          reshape(whole(reshape(shifted(at, some), {count * many, angle_count})),
-                  {count, many, grad.size(1)});
+      const Tensor values = reshape(whole(reshape(shifted(at, some), {count * many, angle_count})),
+                                    {count, many, grad.size(1)});
       const Tensor slopes = sum(values * unsqueeze(grad, 1), {2}) * factors_of(some, at.dtype());
       for (int64_t s = 0; s < many; ++s) {
         Tensor& column = columns[static_cast<size_t>(some[static_cast<size_t>(s)].first)];

@@ -53,10 +53,10 @@ Matrix Instruction::derivative(double t) const {
 std::vector<int64_t> encode(const Program& program) {
   std::vector<int64_t> words{program.wires, static_cast<int64_t>(program.instructions.size())};
   for (const Instruction& i : program.instructions) {
-    words.insert(words.end(), {static_cast<int64_t>(i.form), i.inverse + 2 * i.conjugate, i.angle,
-                               static_cast<int64_t>(i.targets.size()),
-                               static_cast<int64_t>(i.controls.size()),
-                               static_cast<int64_t>(i.values), i.matrix.size()});
+    words.insert(words.end(),
+                 {static_cast<int64_t>(i.form), i.inverse + 2 * i.conjugate, i.angle,
+                  static_cast<int64_t>(i.targets.size()), static_cast<int64_t>(i.controls.size()),
+                  static_cast<int64_t>(i.values), i.matrix.size()});
     words.insert(words.end(), i.targets.begin(), i.targets.end());
     words.insert(words.end(), i.controls.begin(), i.controls.end());
     for (int k = 0; k < i.matrix.size() * i.matrix.size(); ++k) {
@@ -141,7 +141,8 @@ std::vector<Pass> schedule(const std::vector<Step>& steps, int wires, int block_
   for (size_t i = 0; i < left.size(); ++i) left[i] = static_cast<int>(i);
   const uint64_t low = (uint64_t{1} << low_bits) - 1;
   while (!left.empty()) {
-    uint64_t in = low, waiting = 0, turned = 0;  // bits of steps that wait, and those that they turn
+    uint64_t in = low, waiting = 0,
+             turned = 0;  // bits of steps that wait, and those that they turn
     Pass pass;
     std::vector<int> rest;
     for (int number : left) {
@@ -167,7 +168,8 @@ std::vector<Pass> schedule(const std::vector<Step>& steps, int wires, int block_
       pass.steps.push_back(number);
       for (int bit : steps[static_cast<size_t>(number)].bits) in |= uint64_t{1} << bit;
     }
-    for (int bit = 0; bit < wires && std::popcount(in) < block_bits; ++bit) in |= uint64_t{1} << bit;
+    for (int bit = 0; bit < wires && std::popcount(in) < block_bits; ++bit)
+      in |= uint64_t{1} << bit;
     for (int bit = 0; bit < wires; ++bit)
       if (in >> bit & 1) pass.bits.push_back(bit);
     passes.push_back(std::move(pass));

@@ -49,8 +49,8 @@ struct Step {
 };
 std::vector<Step> fused(const Program& program);
 
-// Steps that are done together on blocks: 2^k amplitudes whose positions differ in `bits`. Targets are
-// among these, but controls and targets of what is diagonal need not be.
+// Steps that are done together on blocks: 2^k amplitudes whose positions differ in `bits`. Targets
+// are among these, but controls and targets of what is diagonal need not be.
 struct Pass {
   std::vector<int> bits;  // k of them, ascending
   std::vector<int> steps;

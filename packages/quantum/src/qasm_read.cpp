@@ -30,8 +30,8 @@ struct Known {
 
 std::vector<Operation> relative_toffoli(const Wires& q) {
   const int64_t a = q[0], b = q[1], c = q[2];
-  return {U2(0, kPi, c),           PhaseShift(kPi / 4, c), CNOT(b, c), PhaseShift(-kPi / 4, c),
-          CNOT(a, c),              PhaseShift(kPi / 4, c), CNOT(b, c), PhaseShift(-kPi / 4, c),
+  return {U2(0, kPi, c), PhaseShift(kPi / 4, c), CNOT(b, c), PhaseShift(-kPi / 4, c),
+          CNOT(a, c),    PhaseShift(kPi / 4, c), CNOT(b, c), PhaseShift(-kPi / 4, c),
           U2(0, kPi, c)};
 }
 
@@ -58,7 +58,9 @@ const std::map<std::string, Known>& library() {
     return Known{0, 1, [f](P, Q q) { return List{adjoint(f(q[0]))}; }};
   };
   const Known u3{3, 1, [](P p, Q q) { return List{U3(p[0], p[1], p[2], q[0])}; }},
-      many_x{0, 4, [](P, Q q) { return List{MultiControlledX({q.begin(), q.end() - 1}, q.back())}; }};
+      many_x{0, 4, [](P, Q q) {
+               return List{MultiControlledX({q.begin(), q.end() - 1}, q.back())};
+             }};
   Known c4x = many_x;
   c4x.wires = 5;
   static const std::map<std::string, Known> all{
@@ -109,7 +111,11 @@ const std::map<std::string, Known>& library() {
       {"rccx", {0, 3, [](P, Q q) { return relative_toffoli(q); }}},
       {"c3x", many_x},
       {"c4x", c4x},
-      {"c3sqrtx", {0, 4, [](P, Q q) { return List{ctrl(SX(q[3]), {q[0], q[1], q[2]})}; }}},
+      {"c3sqrtx",
+       {0, 4,
+        [](P, Q q) {
+          return List{ctrl(SX(q[3]), {q[0], q[1], q[2]})};
+        }}},
   };
   return all;
 }
@@ -189,7 +195,8 @@ class Reader {
         i = end + 1;
       } else {
         std::string sign(1, c);
-        if (text.compare(i, 2, "->") == 0 || text.compare(i, 2, "==") == 0) sign = text.substr(i, 2);
+        if (text.compare(i, 2, "->") == 0 || text.compare(i, 2, "==") == 0)
+          sign = text.substr(i, 2);
         if (sign.size() == 1 && std::string_view(";,(){}[]+-*/^").find(c) == std::string_view::npos)
           fail("a character that means nothing: " + shown(sign), line);
         i += sign.size();
@@ -203,9 +210,7 @@ class Reader {
   void next() {
     if (at_ + 1 < tokens_.size()) ++at_;
   }
-  bool is(const char* sign) const {
-    return now().kind == Token::Kind::kSign && now().text == sign;
-  }
+  bool is(const char* sign) const { return now().kind == Token::Kind::kSign && now().text == sign; }
   void expect(const char* sign) {
     if (!is(sign))
       fail(std::string("'") + sign + "' is missing before " +
@@ -228,7 +233,8 @@ class Reader {
   }
 
   void statement() {
-    if (now().kind != Token::Kind::kName) fail("a statement does not begin with " + shown(now().text));
+    if (now().kind != Token::Kind::kName)
+      fail("a statement does not begin with " + shown(now().text));
     const std::string& word = now().text;
     if (word == "include") {
       next();
@@ -325,7 +331,8 @@ class Reader {
     if (!opaque) {
       gate.begin = at_;
       while (!is("}")) {
-        if (now().kind == Token::Kind::kEnd || is("{")) fail("the gate " + shown(text) + " does not end");
+        if (now().kind == Token::Kind::kEnd || is("{"))
+          fail("the gate " + shown(text) + " does not end");
         next();
       }
       gate.end = at_;
@@ -380,8 +387,7 @@ class Reader {
       if (!arguments.empty()) next();
       arguments.push_back(argument(true));
       if (arguments.back().size() == 1) continue;
-      if (many != 1 && arguments.back().size() != many)
-        fail("registers of different sizes", line);
+      if (many != 1 && arguments.back().size() != many) fail("registers of different sizes", line);
       many = arguments.back().size();
     } while (is(","));
     expect(";");
@@ -409,7 +415,7 @@ class Reader {
                  std::to_string(wire_count) + " qubits",
              line);
     };
-    if (++steps_ > 4 * kMostGates || operations_.size() > kMostGates)
+    if (++steps_ > 2 * kMostGates || operations_.size() > kMostGates)
       fail("more than a million gates", line);
     const auto found = defined_.find(text);
     if (found == defined_.end()) {
@@ -493,9 +499,9 @@ class Reader {
       return found->second;
     if (text == "pi") return kPi;
     using Function = double (*)(double);
-    static const std::map<std::string, Function> functions{
-        {"sin", std::sin}, {"cos", std::cos}, {"tan", std::tan},
-        {"exp", std::exp}, {"ln", std::log},  {"sqrt", std::sqrt}};
+    static const std::map<std::string, Function> functions{{"sin", std::sin}, {"cos", std::cos},
+                                                           {"tan", std::tan}, {"exp", std::exp},
+                                                           {"ln", std::log},  {"sqrt", std::sqrt}};
     const auto f = functions.find(text);
     if (f == functions.end()) fail("there is no number " + shown(text));
     expect("(");

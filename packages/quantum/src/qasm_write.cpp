@@ -66,12 +66,12 @@ class Writer {
       for (int wire : flipped) line("x", {}, {wire});
       const double angle = i.angle < 0 ? 0 : value(angles[static_cast<size_t>(i.angle)]);
       if (!instruction(i, i.inverse ? -angle : angle))
-        throw ValueError("to_qasm: " + o.name +
-                             (i.controls.empty()
-                                  ? ""
-                                  : " with " + std::to_string(i.controls.size()) + " controls") +
-                             " is no gate of OpenQASM 2",
-                         where_);
+        throw ValueError(
+            "to_qasm: " + o.name +
+                (i.controls.empty() ? ""
+                                    : " with " + std::to_string(i.controls.size()) + " controls") +
+                " is no gate of OpenQASM 2",
+            where_);
       for (int wire : flipped) line("x", {}, {wire});
     }
   }

@@ -27,8 +27,8 @@ class Space {
  public:
   T* of(int64_t count) {
     if (count > count_) {
-      data_.reset(static_cast<T*>(::operator new(static_cast<size_t>(count) * sizeof(T),
-                                                 std::align_val_t{64})));
+      data_.reset(static_cast<T*>(
+          ::operator new (static_cast<size_t>(count) * sizeof(T), std::align_val_t{64})));
       count_ = count;
     }
     return data_.get();
@@ -36,7 +36,7 @@ class Space {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   std::unique_ptr<T, Free> data_;
   int64_t count_ = 0;
@@ -250,7 +250,8 @@ class Runner {
       };
       typename Ready<T>::Variant v;
       v.matrix = reduced(bound.matrix);
-      for (const auto& [angle, matrix] : bound.derivatives) v.derivatives.push_back(reduced(matrix));
+      for (const auto& [angle, matrix] : bound.derivatives)
+        v.derivatives.push_back(reduced(matrix));
       if (back) v.matrix = dagger(v.matrix);
       prepare(v.how, out.site, v.matrix, k);
       out.variants.push_back(std::move(v));
@@ -377,7 +378,7 @@ template void run_forward<float>(const Simulation<float>&, float*);
 template void run_forward<double>(const Simulation<double>&, double*);
 template void run_backward<float>(const Simulation<float>&, const float*, const float*, float*,
                                   float*);
-template void run_backward<double>(const Simulation<double>&, const double*, const double*,
-                                   double*, double*);
+template void run_backward<double>(const Simulation<double>&, const double*, const double*, double*,
+                                   double*);
 
 }  // namespace glia::quantum

@@ -60,8 +60,8 @@ std::vector<Operation> AngleEmbedding(const Tensor& features, const Wires& wires
   const Tensor x = features_of("AngleEmbedding", features, wires, where);
   std::vector<Operation> out;
   for (int64_t i = 0; i < x.size(-1); ++i)
-    out.push_back(rotation_by("AngleEmbedding", rotation, Angle(x, i),
-                              wires[static_cast<size_t>(i)], where));
+    out.push_back(
+        rotation_by("AngleEmbedding", rotation, Angle(x, i), wires[static_cast<size_t>(i)], where));
   return out;
 }
 
@@ -168,12 +168,13 @@ std::vector<Operation> StronglyEntanglingLayers(const Tensor& weights, const Wir
   for (int64_t layer = 0; layer < weights.size(0); ++layer) {
     for (int64_t i = 0; i < n; ++i) {
       const int64_t at = (layer * n + i) * 3;
-      out.push_back(Rot(Angle(w, at), Angle(w, at + 1), Angle(w, at + 2),
-                        wires[static_cast<size_t>(i)]));
+      out.push_back(
+          Rot(Angle(w, at), Angle(w, at + 1), Angle(w, at + 2), wires[static_cast<size_t>(i)]));
     }
     const int64_t apart = n > 1 ? layer % (n - 1) + 1 : 0;
     for (int64_t i = 0; n > 1 && i < n; ++i)
-      out.push_back(CNOT(wires[static_cast<size_t>(i)], wires[static_cast<size_t>((i + apart) % n)]));
+      out.push_back(
+          CNOT(wires[static_cast<size_t>(i)], wires[static_cast<size_t>((i + apart) % n)]));
   }
   return out;
 }
@@ -185,8 +186,7 @@ std::vector<Operation> SimplifiedTwoDesign(const Tensor& initial, const Tensor& 
   if (!initial.defined() || initial.shape() != Shape{n})
     throw ShapeError("SimplifiedTwoDesign: the initial weights are (" + std::to_string(n) + ")",
                      where);
-  const Tensor first = initial,
-               w = weights_of("SimplifiedTwoDesign", weights, {n - 1, 2}, where);
+  const Tensor first = initial, w = weights_of("SimplifiedTwoDesign", weights, {n - 1, 2}, where);
   std::vector<Operation> out;
   for (int64_t i = 0; i < n; ++i) out.push_back(RY(Angle(first, i), wires[static_cast<size_t>(i)]));
   int64_t at = 0;
@@ -213,8 +213,7 @@ std::vector<Operation> QAOALayer(const Angle& gamma, const Angle& beta, const Ob
   for (const PauliTerm& term : cost.terms()) {
     Wires on;
     for (const auto& [wire, letter] : term.word) {
-      if (letter != 'Z')
-        throw ValueError("QAOALayer: a cost is a sum of products of Z", where);
+      if (letter != 'Z') throw ValueError("QAOALayer: a cost is a sum of products of Z", where);
       on.push_back(wire);
     }
     if (!on.empty()) out.push_back(MultiRZ(times(gamma, 2 * term.factor), on));

@@ -109,7 +109,8 @@ TEST(Circuit, StatesAreProductsOfMatrices) {
       const Tensor angles = numbers({60}, static_cast<double>(seed)) * 3;
       const auto gates = random_gates(wires, 40, seed, angles);
       const Complex own = circuit_of(wires, gates, {}).state(),
-                    other = circuit_of(wires, gates, {.diff_method = DiffMethod::kBackprop}).state();
+                    other =
+                        circuit_of(wires, gates, {.diff_method = DiffMethod::kBackprop}).state();
       expect_same(own.re, other.re, 1e-12);
       expect_same(own.im, other.im, 1e-12);
       const Complex narrow = circuit_of(wires, gates, {.dtype = kF32}).state();
@@ -165,11 +166,14 @@ TEST(Circuit, DerivativesOfAnyOrder) {
   EXPECT_EQ(gradcheck(f, in), "");
   EXPECT_EQ(gradgradcheck(f, in), "");
   const Tensor t = numbers({9}, 8);
-  const auto [value, slope] = jvp([&](const std::vector<Tensor>& x) { return f({x[0], in[1], in[2]}); },
-                                  {in[0]}, {t});
+  const auto [value, slope] = jvp(
+      [&](const std::vector<Tensor>& x) {
+        return f({x[0], in[1], in[2]});
+      },
+      {in[0]}, {t});
   const double h = 1e-5;
-  expect_same(slope, (f({in[0] + h * t, in[1], in[2]}) - f({in[0] - h * t, in[1], in[2]})) / (2 * h),
-              1e-8);
+  expect_same(
+      slope, (f({in[0] + h * t, in[1], in[2]}) - f({in[0] - h * t, in[1], in[2]})) / (2 * h), 1e-8);
 }
 
 TEST(Circuit, ShiftsHaveDerivatives) {
@@ -206,7 +210,8 @@ TEST(Circuit, MixedStatesWithoutNoiseAreThoseOfVectors) {
   expect_same(pure.var(h), mixed.var(h), 1e-12);
   expect_same(gradients(sum(mixed.expval(h)), {angles})[0],
               gradients(sum(pure.expval(h)), {angles})[0], 1e-10);
-  const Circuit shifts = circuit_of(4, gates, {.mixed = true, .diff_method = DiffMethod::kParameterShift});
+  const Circuit shifts =
+      circuit_of(4, gates, {.mixed = true, .diff_method = DiffMethod::kParameterShift});
   expect_same(gradients(sum(shifts.expval(h)), {angles})[0],
               gradients(sum(pure.expval(h)), {angles})[0], 1e-10);
 }
@@ -261,8 +266,8 @@ TEST(Circuit, ShotsApproachExpectations) {
   int64_t all = 0;
   for (const auto& [word, count] : samples.counts()) {
     all += count;
-    EXPECT_NEAR(static_cast<double>(count) / 5000, p[static_cast<size_t>(std::stoi(word, nullptr, 2))],
-                0.03);
+    EXPECT_NEAR(static_cast<double>(count) / 5000,
+                p[static_cast<size_t>(std::stoi(word, nullptr, 2))], 0.03);
   }
   EXPECT_EQ(all, 5000);
   EXPECT_EQ(c.sample(100, 7).counts(), c.sample(100, 7).counts());
@@ -313,19 +318,28 @@ TEST(Circuit, WhatDoesNotFitIsRefused) {
   EXPECT_EQ(fault([](C c) { c.add(RX(0.1, 2)); }).find("RX: there is no wire 2 among 2"), 0u);
   EXPECT_EQ(fault([](C c) { c.add(CNOT(1, 1)); }).find("CNOT names wire 1 twice"), 0u);
   EXPECT_EQ(fault([](C c) { c.add(ctrl(PauliX(0), {0})); }).find("PauliX names wire 0 twice"), 0u);
-  EXPECT_EQ(fault([](C c) { c.add(MultiRZ(1, {0, -1})); }).find("MultiRZ: there is no wire -1"), 0u);
+  EXPECT_EQ(fault([](C c) {
+              c.add(MultiRZ(1, {0, -1}));
+            }).find("MultiRZ: there is no wire -1"),
+            0u);
   EXPECT_EQ(fault([](C c) { c.add(BitFlip(0.1, 0)); }).find("BitFlip: a channel needs"), 0u);
   EXPECT_EQ(fault([](C c) { c.add(Operation{"Warp", {0}}); }).find("there is no gate Warp"), 0u);
   EXPECT_EQ(fault([](C c) { c.add(Operation{"RX", {0}}); }).find("RX is a gate on 1 wires"), 0u);
-  EXPECT_EQ(fault([](C c) { c.add(RX(zeros({2, 2}), 0)); }).find("RX: an angle is a number or (B)"), 0u);
-  EXPECT_EQ(fault([](C c) { c.add(RX(zeros({2}), 0)).add(RY(zeros({3}), 0)); })
-                .find("RY: a batch of 3 in a circuit with one of 2"),
+  EXPECT_EQ(fault([](C c) {
+              c.add(RX(zeros({2, 2}), 0));
+            }).find("RX: an angle is a number or (B)"),
+            0u);
+  EXPECT_EQ(fault([](C c) {
+              c.add(RX(zeros({2}), 0)).add(RY(zeros({3}), 0));
+            }).find("RY: a batch of 3 in a circuit with one of 2"),
             0u);
   EXPECT_EQ(fault([](C c) { c.add(RX(tensor(1), 0)); }).find("RX: an angle is i32"), 0u);
   EXPECT_EQ(fault([](C c) { c.expval(Z(2)); }).find("expval: there is no wire 2 among 2"), 0u);
   EXPECT_EQ(fault([](C c) { c.probs({0, 0}); }).find("probs names wire 0 twice"), 0u);
   EXPECT_EQ(fault([](C c) { c.sample(0); }).find("sample: 0 shots"), 0u);
-  EXPECT_EQ(fault([](C c) { c.set_state({zeros({3}), zeros({3})}); }).find("set_state: the amplitudes of 2"),
+  EXPECT_EQ(fault([](C c) {
+              c.set_state({zeros({3}), zeros({3})});
+            }).find("set_state: the amplitudes of 2"),
             0u);
   EXPECT_EQ(fault([](C c) { c.state(); }, {.mixed = true}).find("state: a mixed circuit"), 0u);
   EXPECT_EQ(message_of([] { Circuit(29); }).find("Circuit: 29 wires"), 0u);
@@ -333,15 +347,16 @@ TEST(Circuit, WhatDoesNotFitIsRefused) {
   EXPECT_EQ(message_of([] { Circuit(2, {.dtype = kF16}); }).find("Circuit: numbers are f32"), 0u);
   EXPECT_EQ(message_of([] { BitFlip(1.5, 0); }).find("BitFlip: 1.5"), 0u);
   EXPECT_EQ(message_of([] { adjoint(BitFlip(0.5, 0)); }), "BitFlip: a channel has no inverse");
-  EXPECT_EQ(message_of([] { QubitUnitary({ones({2, 2}), zeros({2, 2})}, {0}); })
-                .find("QubitUnitary: the matrix is not unitary"),
+  EXPECT_EQ(message_of([] {
+              QubitUnitary({ones({2, 2}), zeros({2, 2})}, {0});
+            }).find("QubitUnitary: the matrix is not unitary"),
             0u);
   EXPECT_EQ(message_of([] { PauliRot(1, "XQ", {0, 1}); }).find("PauliRot: 'XQ'"), 0u);
   EXPECT_NE(message_of([] { X(0) * Y(0); }).find("is not Hermitian"), std::string::npos);
 }
 
 TEST(Observable, AlgebraIsThatOfMatrices) {
-  const Observable a = 0.5 * X(0) * Z(2) - Y(1) + I(0.25), 
+  const Observable a = 0.5 * X(0) * Z(2) - Y(1) + I(0.25),
                    b = 2 * ((Z(0) * Z(1)) * (X(0) * X(1))) - Y(2);
   const Observable c = a * a + b;
   const Complex m = matmul(a.matrix(3), a.matrix(3)) + b.matrix(3), n = c.matrix(3);

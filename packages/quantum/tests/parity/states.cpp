@@ -124,8 +124,8 @@ void run(const std::string& job) {
     Circuit c(wires, {.dtype = method == "f32" ? kF32 : kF64});
     c.add(all);
     const Tensor e = c.expval(Z(0));
-    const double value = method == "gradient" ? gradients(e, {angles_of(all)})[0].to_vector<double>()[0]
-                                              : e.item();
+    const double value =
+        method == "gradient" ? gradients(e, {angles_of(all)})[0].to_vector<double>()[0] : e.item();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - wall;
     std::printf("%.6f %.6f %a\n", seconds.count(), processor() - cpu, value);
   }

@@ -6,9 +6,9 @@
 namespace glia::quantum {
 
 struct Molecule {
-  Observable hamiltonian;     // in Hartree, with the repulsion of the nuclei
-  double hartree_fock = 0;    // the energy of one determinant, which is |1100>
-  double exact = 0;           // the least eigenvalue
+  Observable hamiltonian;   // in Hartree, with the repulsion of the nuclei
+  double hartree_fock = 0;  // the energy of one determinant, which is |1100>
+  double exact = 0;         // the least eigenvalue
 };
 
 // H2 at a distance in Angstrom, in the basis STO-3G (Hehre, Stewart & Pople 1969), on four wires by

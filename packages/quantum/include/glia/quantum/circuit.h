@@ -37,7 +37,7 @@ struct CircuitOptions {
 
 // Bits of shots, and how often each word of them came.
 struct Samples {
-  Tensor bits;  // i64 (shots, wires)
+  Tensor bits;                                                  // i64 (shots, wires)
   std::vector<std::pair<std::string, int64_t>> counts() const;  // {"01", 7}, by word
 };
 
@@ -105,8 +105,8 @@ class Circuit {
   CircuitOptions options_;
   std::vector<Operation> operations_;
   Complex initial_;
-  int64_t batch_ = 0;       // 0: none
-  mutable Tensor vector_;   // what vector() gave, until something is added
+  int64_t batch_ = 0;      // 0: none
+  mutable Tensor vector_;  // what vector() gave, until something is added
 };
 
 // The overlaps |<a_i|b_j>|^2 (N, M) of states (N, 2^n) and (M, 2^n): a kernel matrix (Schuld &

@@ -46,8 +46,8 @@ struct Operation {
   std::vector<Angle> angles = {};
   Wires controls = {};  // added by ctrl()
   std::vector<bool> control_values = {};
-  bool inverse = false;         // adjoint() was taken
-  std::vector<double> numbers = {};  // of a matrix: real and imaginary parts, row after row
+  bool inverse = false;               // adjoint() was taken
+  std::vector<double> numbers = {};   // of a matrix: real and imaginary parts, row after row
   std::vector<Operation> parts = {};  // of what is several gates, in order
 
   // The gate's matrix on controls and wires, (2^k, 2^k) f64; of what has one and angles without a
@@ -69,9 +69,9 @@ Operation PauliX(int64_t wire);
 Operation PauliY(int64_t wire);
 Operation PauliZ(int64_t wire);
 Operation Hadamard(int64_t wire);
-Operation S(int64_t wire);   // diag(1, i)
-Operation T(int64_t wire);   // diag(1, e^(i pi/4))
-Operation SX(int64_t wire);  // the square root of X
+Operation S(int64_t wire);                             // diag(1, i)
+Operation T(int64_t wire);                             // diag(1, e^(i pi/4))
+Operation SX(int64_t wire);                            // the square root of X
 Operation RX(const Angle& phi, int64_t wire);          // exp(-i phi/2 X)
 Operation RY(const Angle& phi, int64_t wire);          // exp(-i phi/2 Y)
 Operation RZ(const Angle& phi, int64_t wire);          // exp(-i phi/2 Z)
@@ -120,8 +120,8 @@ Operation SingleExcitationMinus(const Angle& phi, int64_t a, int64_t b);
 Operation SingleExcitationPlus(const Angle& phi, int64_t a, int64_t b);
 // Between 0011 and 1100.
 Operation DoubleExcitation(const Angle& phi, int64_t a, int64_t b, int64_t c, int64_t d);
-// A matrix (2^k, 2^k) of numbers on k wires, 1 to 8. Throws ShapeError for another shape, ValueError
-// unless it is unitary within 1e-6.
+// A matrix (2^k, 2^k) of numbers on k wires, 1 to 8. Throws ShapeError for another shape,
+// ValueError unless it is unitary within 1e-6.
 Operation QubitUnitary(const Complex& matrix, const Wires& wires, Where where = Where::current());
 // The quantum Fourier transform (Coppersmith 1994).
 Operation QFT(const Wires& wires);

@@ -7,8 +7,8 @@
 
 namespace glia::quantum {
 
-// All gates of qelib1.inc, and those that the text defines. The first qubit of the first register is
-// wire 0. Measurements at the end are passed over, since any can be asked for. Throws IoError,
+// All gates of qelib1.inc, and those that the text defines. The first qubit of the first register
+// is wire 0. Measurements at the end are passed over, since any can be asked for. Throws IoError,
 // "NAME: line 3: fault", for what is no OpenQASM, for reset, if, opaque gates and gates behind a
 // measurement, and for texts that stand for more than a million gates.
 Circuit from_qasm(const std::string& text, const CircuitOptions& options = {},

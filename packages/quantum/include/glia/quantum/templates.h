@@ -28,24 +28,26 @@ Complex AmplitudeEmbedding(const Tensor& features, int64_t wires, double pad_wit
 std::vector<Operation> BasisEmbedding(const std::vector<bool>& bits, const Wires& wires,
                                       Where where = Where::current());
 // Hadamard, RZ(x_i), exp(-i x_i x_j/2 ZZ) for each pair, `repeats` times (Havlicek et al. 2019).
-std::vector<Operation> IQPEmbedding(const Tensor& features, const Wires& wires,
-                                    int64_t repeats = 1, Where where = Where::current());
-// Qiskit's ZZFeatureMap: Hadamard, P(2 x_i), and P(2 (pi - x_i)(pi - x_j)) between two CNOTs for each
-// pair, `repeats` times (Havlicek et al. 2019).
-std::vector<Operation> ZZFeatureMap(const Tensor& features, const Wires& wires,
-                                    int64_t repeats = 2, Where where = Where::current());
+std::vector<Operation> IQPEmbedding(const Tensor& features, const Wires& wires, int64_t repeats = 1,
+                                    Where where = Where::current());
+// Qiskit's ZZFeatureMap: Hadamard, P(2 x_i), and P(2 (pi - x_i)(pi - x_j)) between two CNOTs for
+// each pair, `repeats` times (Havlicek et al. 2019).
+std::vector<Operation> ZZFeatureMap(const Tensor& features, const Wires& wires, int64_t repeats = 2,
+                                    Where where = Where::current());
 
-// ---- Layers of weights ----------------------------------------------------------------------------
+// ---- Layers of weights
+// ----------------------------------------------------------------------------
 
 // weights (L, wires): RX (or 'Y', 'Z') on each wire, then CNOTs in a ring.
 std::vector<Operation> BasicEntanglerLayers(const Tensor& weights, const Wires& wires,
                                             char rotation = 'X', Where where = Where::current());
-// weights (L, wires, 3): Rot on each wire, then CNOTs to the wire `range` further on, which is 1, 2,
+// weights (L, wires, 3): Rot on each wire, then CNOTs to the wire `range` further on, which is 1,
+// 2,
 // ... from layer to layer (Schuld et al. 2020).
 std::vector<Operation> StronglyEntanglingLayers(const Tensor& weights, const Wires& wires,
                                                 Where where = Where::current());
-// initial (wires), weights (L, wires - 1, 2): RY, then CZ and two RY on neighbours, even pairs and odd
-// (Cerezo et al. 2021).
+// initial (wires), weights (L, wires - 1, 2): RY, then CZ and two RY on neighbours, even pairs and
+// odd (Cerezo et al. 2021).
 std::vector<Operation> SimplifiedTwoDesign(const Tensor& initial, const Tensor& weights,
                                            const Wires& wires, Where where = Where::current());
 // exp(-i gamma C) of a sum C of products of Z, and exp(-i beta X) on each wire: a layer of QAOA
@@ -57,7 +59,8 @@ std::vector<Operation> QAOALayer(const Angle& gamma, const Angle& beta, const Ob
 Observable maxcut(const std::vector<std::pair<int64_t, int64_t>>& edges,
                   const std::vector<double>& weights = {}, Where where = Where::current());
 
-// ---- A circuit in a model -------------------------------------------------------------------------
+// ---- A circuit in a model
+// -------------------------------------------------------------------------
 
 // A layer whose values are measured: PennyLane's qnn.TorchLayer.
 //
