@@ -4,114 +4,31 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <numbers>
 
-#include "glia/classic/svm.h"
 #include "glia/glia.h"
 #include "glia/quantum/templates.h"
 #include "glia/recipes/run.h"
 #include "recipes/src/numbers.h"
-#include "recipes/src/quantum_data.h"
+#include "recipes/src/quantum_classifier.h"
 
 namespace glia::recipes {
 namespace {
 
 struct ClassifierSettings : TrainingSettings {
   QuantumData data;
-  std::string model, embedding;
-  int64_t layers = 0, epochs = 0, batch = 0;
-  double lr = 0, c = 0;
+  QuantumChoice model;
+  int64_t epochs = 0, batch = 0;
+  double lr = 0;
 
   void declare(Fields& f) override {
     data.declare(f);
-    f(model, "model", data.name == "ad-hoc" ? "kernel" : "variational",
-      "Weights that are learned, or a kernel for a support vector machine.",
-      {{"variational", "kernel"}});
-    f(embedding, "embedding", model == "kernel" ? "zz" : "angle", "How data become states.",
-      {{"angle", "iqp", "zz"}});
-    f(layers, "layers", 4, "Layers of the circuit.", {1, 100});
+    model.declare(f, data.name == "ad-hoc" ? "kernel" : "variational");
     f(epochs, "epochs", 40, "Passes over the samples.", {1, 100000});
     f(batch, "batch", 16, "Samples in each step.", {1, 1e6});
     f(lr, "lr", 0.05, "Learning rate (Adam).", {0, 1000});
-    f(c, "C", 10, "What a wrong side costs, of the kernel's machine.", {1e-9, 1e9});
     TrainingSettings::declare(f);
     data.seed = seed;
   }
-};
-
-std::vector<quantum::Operation> embedded(const Tensor& x, const std::string& how) {
-  const quantum::Wires wires = quantum::range(x.size(-1));
-  if (how == "iqp") return quantum::IQPEmbedding(x, wires);
-  return how == "zz" ? quantum::ZZFeatureMap(x, wires) : quantum::AngleEmbedding(x, wires, 'Y');
-}
-
-struct Network : nn::Module {
-  quantum::QNode circuit;
-  nn::Linear head;
-  Network(const ClassifierSettings& s, int64_t wires, int64_t classes)
-      : circuit(wires, {s.layers, wires, 3},
-                [how = s.embedding](quantum::Circuit& c, const Tensor& x, const Tensor& w) {
-                  std::vector<quantum::Observable> z;
-                  for (int64_t i = 0; i < c.wires(); ++i) z.push_back(quantum::Z(i));
-                  for (int64_t layer = 0; layer < w.size(0); ++layer) {
-                    c.add(embedded(x, how));
-                    c.add(quantum::StronglyEntanglingLayers(slice(w, 0, Slice{layer, layer + 1}),
-                                                            quantum::range(c.wires())));
-                  }
-                  return c.expval(z);
-                }),
-        head(wires, classes) {}
-  Tensor operator()(const Tensor& x) const { return head(circuit(x)); }
-  GLIA_FIELDS(circuit, head)
-};
-
-Complex states(const Tensor& x, const ClassifierSettings& s) {
-  quantum::Circuit c(x.size(1));
-  c.add(embedded(cast(x, kF64), s.embedding));
-  return c.state();
-}
-classic::SVC machine(const ClassifierSettings& s) {
-  return classic::SVC({{.kernel = classic::SvmKernel::kPrecomputed}, s.c});
-}
-
-// What either model says of samples, (N) i64.
-class Model {
- public:
-  Model(const ClassifierSettings& s, int64_t wires, int64_t classes)
-      : settings(s), network(s, wires, classes), svm(machine(s)) {}
-  bool is_kernel() const { return settings.model == "kernel"; }
-  Tensor operator()(const Tensor& x) const {
-    if (!is_kernel()) return argmax(network(x), 1);
-    return svm.predict(quantum::kernel_matrix(states(x, settings), states(support, settings)));
-  }
-  double accuracy(const QuantumSamples& samples) const {
-    return mean(cast((*this)(samples.x) == samples.y, kF64)).item();
-  }
-  StateDict state_dict() const {
-    if (!is_kernel()) return network.state_dict();
-    StateDict out = svm.state_dict();
-    out.emplace_back("samples", support);
-    return out;
-  }
-  void load(const io::NamedTensors& weights, const std::string& path) {
-    if (!is_kernel()) {
-      network.load_state_dict(weights);
-      return;
-    }
-    StateDict rest;
-    for (const auto& [name, value] : weights)
-      if (name == "samples")
-        support = value;
-      else
-        rest.emplace_back(name, value);
-    if (!support.defined() || support.rank() != 2) throw IoError(path + ": holds no samples");
-    svm.load_state_dict(rest);
-  }
-
-  const ClassifierSettings settings;
-  Network network;
-  classic::SVC svm;
-  Tensor support;  // the samples that the machine learned from
 };
 
 void train(Run& run, const ClassifierSettings& s) {
@@ -122,12 +39,10 @@ void train(Run& run, const ClassifierSettings& s) {
       fmt::format("variational-classifier: {}, {} samples to train on and {} to test on, {} "
                   "wires; results in {}",
                   s.data.name, training.y.size(0), test.y.size(0), wires, run.folder()));
-  Model model(s, wires, classes);
+  QuantumClassifier model(s.model, wires, classes);
   std::vector<report::Section> sections;
   if (model.is_kernel()) {
-    model.support = training.x;
-    const Complex own = states(training.x, s);
-    model.svm.fit(quantum::kernel_matrix(own, own), training.y);
+    model.fit_kernel(training);
   } else {
     auto batches = data::from_tensors(training.x, training.y)
                        .shuffle(static_cast<uint64_t>(s.seed))
@@ -145,7 +60,7 @@ void train(Run& run, const ClassifierSettings& s) {
   }
   run.save(model.state_dict(), form.facts());
   quantum::Circuit drawn(wires);
-  drawn.add(embedded(index(training.x, {0}), s.embedding));
+  drawn.add(embedded(index(training.x, {0}), s.model.embedding));
   sections.push_back(
       {"Circuit of a sample's data", report::Texts{{{"", {{drawn.str()}}}}}, "", true});
   if (wires == 2)
@@ -153,7 +68,7 @@ void train(Run& run, const ClassifierSettings& s) {
         {"Samples to test on, by the class that is told",
          report::Scatter{{{test.x, model(test.x).to_vector<int64_t>()}}, form.classes}});
   run.finish({.title = "Quantum classifier, " + s.data.name,
-              .subtitle = fmt::format("{} on {} wires by {}", s.model, wires, version()),
+              .subtitle = fmt::format("{} on {} wires by {}", s.model.name, wires, version()),
               .sections = sections},
              {{"accuracy", model.accuracy(test), true},
               {"train_accuracy", model.accuracy(training), true}});
@@ -164,7 +79,7 @@ class Judge : public Predictor {
   Judge(const Saved& saved, const ClassifierSettings& s)
       : settings_(s),
         form_(QuantumForm::of(saved)),
-        model_(s, form_.wires(), static_cast<int64_t>(form_.classes.size())) {
+        model_(s.model, form_.wires(), static_cast<int64_t>(form_.classes.size())) {
     model_.load(saved.weights, saved.path);
   }
 
@@ -184,7 +99,7 @@ class Judge : public Predictor {
  private:
   const ClassifierSettings settings_;
   const QuantumForm form_;
-  Model model_;
+  QuantumClassifier model_;
 };
 
 const Register<ClassifierSettings> classifier({
@@ -197,7 +112,7 @@ const Register<ClassifierSettings> classifier({
                              std::filesystem::path(s.data.name).stem().string());
         },
     .references = [](const ClassifierSettings& s) -> std::vector<Reference> {
-      if (s.data.name != "ad-hoc" || s.model != "kernel") return {};
+      if (s.data.name != "ad-hoc" || s.model.name != "kernel") return {};
       return {{"accuracy", 1.0, "Havlicek et al. 2019"}};
     },
     .train = train,
