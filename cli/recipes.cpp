@@ -104,7 +104,8 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe, const Session& 
 struct UseJob {
   std::string model, out;
   bool json = false;
-  std::vector<std::string> inputs;
+  int64_t top = 0;
+  std::vector<std::string> inputs, named;  // in their place, and behind an option
   recipes::Evaluation what;
 };
 
@@ -139,7 +140,19 @@ std::string shown(const std::string& input, const recipes::Results& results) {
 
 void add_predict(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
   const auto job = add_use(command);
-  command.add_option("input", job->inputs, recipe.input_help)->type_name(recipe.input)->required();
+  CLI::Option* input =
+      command.add_option("input", job->inputs, recipe.input_help)->type_name(recipe.input);
+  if (recipe.input_option.empty())
+    input->required();
+  else
+    command.add_option("--" + recipe.input_option, job->named, recipe.input_help)
+        ->type_name(recipe.input);
+  if (recipe.ranks)
+    add_text(
+        command, "--top",
+        [job](const std::string& text) { job->top = parse_whole("top", text, 1, 1e6); },
+        "How many answers are listed.")
+        ->type_name("N");
   if (recipe.fills)
     command
         .add_option("--out", job->out,
@@ -147,7 +160,10 @@ void add_predict(CLI::App& command, const recipes::Recipe& recipe, const Session
         ->type_name("FILE.csv");
   command.footer("\n" + recipe.predict_help);
   command.callback([job, &recipe, session] {
+    job->inputs.insert(job->inputs.end(), job->named.begin(), job->named.end());
+    if (job->inputs.empty()) throw Error(fmt::format("no {} is named", recipe.input));
     const auto predictor = load(recipe, *job, session);
+    predictor->top = job->top;
     if (!job->out.empty()) {
       if (job->inputs.size() != 1) throw Error("--out: takes one table");
       const int64_t rows = predictor->fill(job->inputs[0], job->out);

@@ -63,6 +63,8 @@ class Predictor {
   // Writes a copy of a table of the user's with columns of predictions behind, and says how many
   // rows it has. Throws Error if it does not.
   int64_t fill(const std::string& table, const std::string& out) const;
+  // How many answers a recipe that ranks lists; 0: its own number.
+  int64_t top = 0;
   // What a text of the command line stands for: the pictures of a folder, for instance.
   virtual std::vector<std::string> inputs(const std::string& text) const { return {text}; }
 
@@ -106,6 +108,8 @@ struct Recipe {
   bool resumes = true;            // keeps checkpoints
   bool generates = false;         // its models write texts
   bool fills = false;             // its models add columns to tables
+  bool ranks = false;             // its answers are lists, of which Predictor::top is the length
+  std::string input_option = {};  // what else names an input: "user" for --user U
   Values preset = {};             // of a shorthand: settings that are not to be chosen
   std::string shorthand_for = {};
 
@@ -162,7 +166,8 @@ struct Definition {
   std::function<void(Run&, const S&)> train;
   std::function<std::unique_ptr<Predictor>(const Saved&, const S&)> load;
   std::string input = "FILE", input_help, predict_help, evaluate_help;
-  bool resumes = true, generates = false, fills = false;
+  bool resumes = true, generates = false, fills = false, ranks = false;
+  std::string input_option = {};
 };
 
 // For Definition::load: a predictor P that is made of the file and the settings.
@@ -208,6 +213,8 @@ class Register {
                  .resumes = d.resumes,
                  .generates = d.generates,
                  .fills = d.fills,
+                 .ranks = d.ranks,
+                 .input_option = d.input_option,
                  .functions = std::make_shared<const detail::Functions>(std::move(f))});
   }
 };
