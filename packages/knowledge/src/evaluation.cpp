@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "glia/knowledge/training.h"
+#include "glia/ops.h"
 #include "glia/parallel.h"
 
 namespace glia::knowledge {
@@ -81,9 +82,10 @@ RankMetrics evaluate(const Model& model, const KnowledgeGraph& graph,
     const int64_t n = std::min(options.batch_size, count - at);
     const TripleTensors x = to_tensors({triples.begin() + at, triples.begin() + at + n});
     for (const bool head : {false, true}) {
-      const Tensor scores = head ? model.score_heads(x.relation, x.tail)
-                                 : model.score_tails(x.head, x.relation);
-      const float* values = cast(scores, kF32).data<float>().data();
+      const Tensor scores = cast(head ? model.score_heads(x.relation, x.tail)
+                                      : model.score_tails(x.head, x.relation),
+                                 kF32);
+      const float* values = scores.data<float>().data();
       parallel_for(n, [&](int64_t k) {
         const Triple& t = triples[static_cast<size_t>(at + k)];
         const std::vector<int32_t>* others = nullptr;

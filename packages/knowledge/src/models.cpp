@@ -14,7 +14,6 @@ Shape with(Shape shape, std::initializer_list<int64_t> more) {
   for (const int64_t size : more) shape.push_back(size);
   return shape;
 }
-// A shape that both broadcast to, of indices.
 Tensor flat(const Tensor& x) { return reshape(x, {-1}); }
 
 Tensor half(const Tensor& x, int which) {
@@ -92,7 +91,7 @@ TransR::TransR(int64_t entities, int64_t relations, const ModelOptions& options)
   projection = Parameter(drawn({relation_rows(), options.dim, to}));
 }
 Tensor TransR::score(const Tensor& h, const Tensor& r, const Tensor& t) const {
-  const Tensor m = embedding(reshape(r, with(r.shape(), {})), projection);
+  const Tensor m = embedding(r, projection);
   const auto projected = [&](const Tensor& i) {
     const Tensor x = squeeze(matmul(unsqueeze(embedding(i, entity), -2), m), -2);
     return x / maximum(sqrt(maximum(sum(square(x), {-1}, true), 1e-30)), 1.0);

@@ -97,7 +97,7 @@ void hold_out(KnowledgeGraph& graph, uint64_t seed) {
     auto& tail = entity[static_cast<size_t>(t.tail)];
     auto& of = relation[static_cast<size_t>(t.relation)];
     const int64_t own = t.head == t.tail ? 2 : 1;
-    if (graph.test.size() < wanted + 0 && head > own && tail > own && of > 1) {
+    if (graph.test.size() < wanted && head > own && tail > own && of > 1) {
       --head, --tail, --of;
       (graph.valid.size() < graph.test.size() ? graph.valid : graph.test).push_back(t);
     } else {
@@ -134,7 +134,7 @@ data::Entry codex_set() {
                   .title = "CoDEx, of Wikidata",
                   .home = "https://github.com/tsafavi/codex",
                   .licence = "MIT",
-                  .task = "knowledge-graphs"};
+                  .task = "knowledge-graph"};
   for (const std::string size : {"s", "m"})
     for (const std::string part : {"train", "valid", "test"})
       out.files.push_back({size + "-" + part + ".tsv",
