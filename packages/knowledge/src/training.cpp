@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "glia/autodiff.h"
+#include "glia/data.h"
 #include "glia/optim.h"
 #include "glia/ops.h"
 #include "glia/random.h"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 #include "draws.h"
 #include "fields.h"
@@ -193,7 +194,7 @@ GLIA_CLONES double bpr_step(float* u, float* has, float* lacks, float rate, floa
           dot(static_cast<const float*>(u), static_cast<const float*>(lacks), n);
   const float z = 1 / (1 + std::exp(score));
   for (int64_t f = 0; f < n; f += 16) {
-    const F32 a = load<F32>(u + f), b = load<F32>(has + f), c = load<F32>(lacks + f);
+    const F32 a = load(u + f), b = load(has + f), c = load(lacks + f);
     store(a + rate * (z * (b - c) - reg * a), u + f);
     store(b + rate * (z * a - reg * b), has + f);
     store(c + rate * (-z * a - reg * c), lacks + f);

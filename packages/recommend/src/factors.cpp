@@ -36,7 +36,7 @@ GLIA_CLONES double svd_pass(const Pass& s, std::span<const RatingMatrix::Entry> 
       s.bi[i] += lr * (error - reg * s.bi[i]);
     }
     for (int64_t f = 0; f < n; f += 8) {
-      const F64 pf = load<F64>(p + f), qf = load<F64>(q + f);
+      const F64 pf = load(p + f), qf = load(q + f);
       store(pf + lr * (error * qf - reg * pf), p + f);
       store(qf + lr * (error * pf - reg * qf), q + f);
     }
@@ -60,11 +60,11 @@ GLIA_CLONES double svdpp_pass(const Pass& s, std::span<const RatingMatrix::Entry
     s.bi[i] += lr * (error - reg * s.bi[i]);
     const double keep = 1 - lr * reg;
     for (int64_t f = 0; f < n; f += 8) {
-      const F64 pf = load<F64>(p + f), qf = load<F64>(q + f), y = load<F64>(sum + f);
+      const F64 pf = load(p + f), qf = load(q + f), y = load(sum + f);
       store(pf + lr * (error * qf - reg * pf), p + f);
       store(qf + lr * (error * (pf + y) - reg * qf), q + f);
       const F64 step = lr * error / root * qf;  // what each y_j gets
-      store(keep * load<F64>(c + f) + step, c + f);
+      store(keep * load(c + f) + step, c + f);
       store(keep * y + root * step, sum + f);
     }
     factor *= keep;

@@ -132,7 +132,7 @@ void KNN::begin() {
   }
   double whole = 0;
   for (const auto& e : all.by_user) whole += (e.rating - all.global_mean) * (e.rating - all.global_mean);
-  whole = std::sqrt(whole / static_cast<double>(all.n_ratings));
+  whole = whole > 0 ? std::sqrt(whole / static_cast<double>(all.n_ratings)) : 1;
   for (int64_t x = 0; x < n && (centre_ == Centre::kMean || centre_ == Centre::kZScore); ++x) {
     const auto row = users ? all.of_user(x) : all.of_item(x);
     if (row.empty()) continue;

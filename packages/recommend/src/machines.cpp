@@ -31,7 +31,7 @@ std::vector<double> estimates_of(const Net& net, const std::vector<int32_t>& use
 
 // By the mean square of errors, of ratings less their mean, which the bias has.
 template <class Net>
-void train(nn::Module& model, const Net& net, const RatingMatrix& all, const NetworkOptions& o,
+void fit_squares(nn::Module& model, const Net& net, const RatingMatrix& all, const NetworkOptions& o,
            const std::function<bool(int64_t, double)>& told) {
   const Pairs pairs(all);
   train_network(
@@ -103,7 +103,7 @@ void FM::begin() {
   net->bias = full({}, ratings().global_mean);
 }
 void FM::run() {
-  train(*this, *net, ratings(), options.network,
+  fit_squares(*this, *net, ratings(), options.network,
         [this](int64_t epoch, double loss) { return told(epoch, loss); });
 }
 std::vector<double> FM::estimates(const std::vector<int32_t>& users,
@@ -118,7 +118,7 @@ void DeepFM::begin() {
   net->fm.bias = full({}, ratings().global_mean);
 }
 void DeepFM::run() {
-  train(*this, *net, ratings(), options.network,
+  fit_squares(*this, *net, ratings(), options.network,
         [this](int64_t epoch, double loss) { return told(epoch, loss); });
 }
 std::vector<double> DeepFM::estimates(const std::vector<int32_t>& users,

@@ -67,7 +67,7 @@ Tensor NeuMF::score(const std::vector<int32_t>& users) const {
   std::vector<Tensor> rows;
   for (const int32_t u : users) {
     rows.push_back(logits(full({n}, u, kI64), arange(n)));
-    eval(rows.back());
+    glia::eval(rows.back());
   }
   return stack(rows);
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
@@ -16,9 +15,9 @@
 
 namespace glia::recommend {
 
-// 64 bytes; only within functions of GLIA_CLONES.
-typedef double F64 __attribute__((vector_size(64)));
-typedef float F32 __attribute__((vector_size(64)));
+// 64 bytes anywhere in memory; only within functions of GLIA_CLONES.
+typedef double F64 __attribute__((vector_size(64), aligned(8), may_alias));
+typedef float F32 __attribute__((vector_size(64), aligned(4), may_alias));
 
 template <class T>
 struct VectorOf;
@@ -65,16 +64,10 @@ class Rows {
   std::vector<T> values_;
 };
 
-template <class V, class T>
-GLIA_INLINE V load(const T* from) {
-  V v;
-  std::memcpy(&v, from, sizeof(V));
-  return v;
-}
-template <class V, class T>
-GLIA_INLINE void store(const V& v, T* to) {
-  std::memcpy(to, &v, sizeof(V));
-}
+GLIA_INLINE const F64& load(const double* from) { return *reinterpret_cast<const F64*>(from); }
+GLIA_INLINE const F32& load(const float* from) { return *reinterpret_cast<const F32*>(from); }
+GLIA_INLINE void store(const F64& v, double* to) { *reinterpret_cast<F64*>(to) = v; }
+GLIA_INLINE void store(const F32& v, float* to) { *reinterpret_cast<F32*>(to) = v; }
 
 // Sum of a[i] b[i] over whole vectors.
 template <class T>
@@ -84,10 +77,10 @@ GLIA_INLINE T dot(const T* a, const T* b, int64_t n) {
   V s0 = {}, s1 = {};
   int64_t i = 0;
   for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-    s0 += load<V>(a + i) * load<V>(b + i);
-    s1 += load<V>(a + i + kLanes) * load<V>(b + i + kLanes);
+    s0 += load(a + i) * load(b + i);
+    s1 += load(a + i + kLanes) * load(b + i + kLanes);
   }
-  for (; i < n; i += kLanes) s0 += load<V>(a + i) * load<V>(b + i);
+  for (; i < n; i += kLanes) s0 += load(a + i) * load(b + i);
   s0 += s1;
   T lanes[kLanes];
   store(s0, lanes);
@@ -98,18 +91,16 @@ GLIA_INLINE T dot(const T* a, const T* b, int64_t n) {
 // to += factor x
 template <class T>
 GLIA_INLINE void add(T* to, T factor, const T* x, int64_t n) {
-  using V = typename VectorOf<T>::type;
   constexpr int64_t kLanes = 64 / sizeof(T);
   for (int64_t i = 0; i < n; i += kLanes)
-    store(load<V>(to + i) + factor * load<V>(x + i), to + i);
+    store(load(to + i) + factor * load(x + i), to + i);
 }
 // to = factor to + x
 template <class T>
 GLIA_INLINE void scale_add(T* to, T factor, const T* x, int64_t n) {
-  using V = typename VectorOf<T>::type;
   constexpr int64_t kLanes = 64 / sizeof(T);
   for (int64_t i = 0; i < n; i += kLanes)
-    store(factor * load<V>(to + i) + load<V>(x + i), to + i);
+    store(factor * load(to + i) + load(x + i), to + i);
 }
 
 }  // namespace glia::recommend

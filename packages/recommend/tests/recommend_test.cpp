@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "glia/data.h"
 #include "glia/io.h"
 #include "glia/ops.h"
 #include "glia/recommend/explicit.h"
@@ -113,7 +114,9 @@ TEST(Splits, TakeEachRowOnce) {
     rows.insert(f.test.begin(), f.test.end());
     EXPECT_EQ(rows.size(), all.user.size());
     EXPECT_EQ(f.train.size() + f.test.size(), all.user.size());
-    if (tested > 0) EXPECT_EQ(f.test.size(), static_cast<size_t>(tested));
+    if (tested > 0) {
+      EXPECT_EQ(f.test.size(), static_cast<size_t>(tested));
+    }
   };
   std::set<int64_t> tested;
   for (const Fold& f : k_fold(all, {.n_splits = 4, .random_state = 2})) {
@@ -132,8 +135,8 @@ TEST(Splits, TakeEachRowOnce) {
   check(left, 40);
   for (const int64_t r : left.test)
     for (const int64_t o : left.train)
-      if (all.user[static_cast<size_t>(r)] == all.user[static_cast<size_t>(o)])
-        EXPECT_GE(all.time[static_cast<size_t>(r)], all.time[static_cast<size_t>(o)]);
+      EXPECT_TRUE(all.user[static_cast<size_t>(r)] != all.user[static_cast<size_t>(o)] ||
+                  all.time[static_cast<size_t>(r)] >= all.time[static_cast<size_t>(o)]);
   fault_of([&] { k_fold(all, {.n_splits = 1}); });
   fault_of([&] { random_split(all, 1.5); });
   fault_of([&] { all.take(std::vector<int64_t>{all.size()}); });
@@ -229,24 +232,37 @@ TEST(SVDppTest, MovesAllImplicitFactorsOfAUserAtOnce) {
     for (size_t f = 0; f < 5; ++f) EXPECT_NEAR(items[i][f], q[i][f], 1e-12);
 }
 
-TEST(NMFTest, StaysPositiveAndFallsInError) {
+TEST(NMFTest, MultipliesByWhatItsFormulaSays) {
   const Interactions data = planted();
-  for (const bool biased : {false, true}) {
-    NMF model({.n_factors = 4, .n_epochs = 30, .biased = biased, .reg_pu = 0, .reg_qi = 0});
-    std::vector<double> losses;
-    model.on_epoch = [&](int64_t, double loss) {
-      losses.push_back(loss);
-      return true;
-    };
-    model.fit(data);
-    for (const Variable& v : {model.pu.alias(), model.qi.alias()})
-      EXPECT_GE(min(v.tensor()).item(), 0);
-    EXPECT_EQ(losses.size(), 30u);
-    // Multiplicative steps without regularisation fall at each.
-    if (!biased)
-      for (size_t k = 1; k < losses.size(); ++k) EXPECT_LE(losses[k], losses[k - 1] + 1e-9);
-    EXPECT_LT(losses.back(), 0.8 * losses.front());
+  NMF model({.n_factors = 4, .n_epochs = 3, .random_state = 2});
+  model.initialise(data);
+  Matrix p = rows_of(model.pu), q = rows_of(model.qi);
+  model.learn();
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    Matrix pa(40, std::vector<double>(4)), pb = pa, qa(30, std::vector<double>(4)), qb = qa;
+    for (size_t k = 0; k < data.user.size(); ++k) {
+      const auto u = static_cast<size_t>(data.user[k]), i = static_cast<size_t>(data.item[k]);
+      double said = 0;
+      for (size_t f = 0; f < 4; ++f) said += p[u][f] * q[i][f];
+      for (size_t f = 0; f < 4; ++f) {
+        pa[u][f] += q[i][f] * data.rating[k], pb[u][f] += q[i][f] * said + 0.06 * p[u][f];
+        qa[i][f] += p[u][f] * data.rating[k], qb[i][f] += p[u][f] * said + 0.06 * q[i][f];
+      }
+    }
+    for (size_t f = 0; f < 4; ++f) {
+      for (size_t u = 0; u < 40; ++u) p[u][f] *= pa[u][f] / pb[u][f];
+      for (size_t i = 0; i < 30; ++i) q[i][f] *= qa[i][f] / qb[i][f];
+    }
   }
+  const Matrix own = rows_of(model.pu), items = rows_of(model.qi);
+  for (size_t f = 0; f < 4; ++f) {
+    for (size_t u = 0; u < 40; ++u) EXPECT_NEAR(own[u][f], p[u][f], 1e-10);
+    for (size_t i = 0; i < 30; ++i) EXPECT_NEAR(items[i][f], q[i][f], 1e-10);
+  }
+  EXPECT_GE(min(model.pu.tensor()).item(), 0);
+  Interactions negative = data;
+  negative.rating[0] = -1;
+  fault_of([&] { NMF().fit(negative); });
 }
 
 TEST(BaselineTest, SolvesItsEquations) {
@@ -444,7 +460,7 @@ TEST(AllModels, RankPlantedGroupsAndComeBackFromTheirState) {
     const auto model = make_recommender(name, quick(name));
     model->fit(train);
     const std::vector<float> scores = model->scores({0, 7, 79}).to_vector<float>();
-    if (rankers.count(name)) EXPECT_GT(rank(*model, test).ndcg, 1.5 * floor) << name;
+    EXPECT_TRUE(!rankers.count(name) || rank(*model, test).ndcg > 1.5 * floor) << name;
     const auto again = make_recommender(name, quick(name));
     again->initialise(train);
     again->load_state_dict(model->state_dict());
@@ -474,7 +490,7 @@ TEST(RatingModels, LeaveFormulasWhereNothingIsKnown) {
       const double said = rating->predict(u, i);
       EXPECT_TRUE(said >= 1 && said <= 5) << name << " " << said;
     }
-    if (name != "fm" && name != "deepfm") EXPECT_LT(rmse(*rating, all), 1.2) << name;
+    EXPECT_TRUE(name == "fm" || name == "deepfm" || rmse(*rating, all) < 1.2) << name;
   }
 }
 
@@ -559,7 +575,7 @@ TEST(ErrorsTest, AreCountedByHand) {
   model.fit(data);
   EXPECT_NEAR(rmse(model, data), 1.5, 1e-9);
   EXPECT_NEAR(mae(model, data), 1.5, 1e-9);
-  EXPECT_EQ(fcp(model, data), 0);
+  EXPECT_EQ(fcp(model, data), 1);
   fault_of([&] { rmse(model, Interactions{}); });
 }
 
