@@ -58,9 +58,10 @@ struct KnowledgeSettings : Settings {
     how.optimizer = optimizer == "adam" ? knowledge::Optimizer::kAdam : knowledge::Optimizer::kAdagrad;
   }
   KnowledgeGraph read(const std::string& from) const {
-    if (std::ranges::find(knowledge_graph_names(), from) != knowledge_graph_names().end())
-      return named_knowledge_graph(from);
-    return read_knowledge_graph(from, static_cast<uint64_t>(seed));
+    const std::vector<std::string> names = knowledge_graph_names();
+    return std::ranges::find(names, from) != names.end()
+               ? named_knowledge_graph(from)
+               : read_knowledge_graph(from, static_cast<uint64_t>(seed));
   }
 };
 
@@ -87,7 +88,7 @@ void train(Run& run, const KnowledgeSettings& s) {
     if (epoch % often == 0 && !graph.valid.empty()) {
       model->eval();
       valid.push_back(evaluate(*model, graph, graph.valid).mrr);
-      model->knowledge::Model::train();
+      model->train();
       at.push_back(static_cast<double>(epoch));
       run.say(fmt::format("epoch {}/{}: loss {:.4g}, valid mrr {:.4f}", epoch, s.how.epochs, loss,
                           valid.back()));
@@ -126,6 +127,25 @@ void train(Run& run, const KnowledgeSettings& s) {
   run.finish(page, judged(*model, graph, graph.test));
 }
 
+// Of "(a, b, c)", the brackets may be missing, the three; of a text with tabs what is between them.
+std::vector<std::string> parts_of(std::string text) {
+  const auto trim = [](std::string& t) {
+    while (t.starts_with(' ')) t.erase(0, 1);
+    while (t.ends_with(' ')) t.pop_back();
+  };
+  trim(text);
+  if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
+  const char between = text.find('\t') != std::string::npos ? '\t' : ',';
+  std::vector<std::string> parts(1);
+  for (const char c : text)
+    if (c == between)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  for (std::string& part : parts) trim(part);
+  return parts;
+}
+
 class Answers : public Predictor {
  public:
   Answers(const Saved& saved, const KnowledgeSettings& s) : settings_(s) {
@@ -157,15 +177,7 @@ class Answers : public Predictor {
   // "(head, relation, ?)"
   Results answer(const Input& input) const override {
     const auto* text = std::get_if<std::string>(&input);
-    std::vector<std::string> parts(1);
-    for (const char c : text ? *text : "") {
-      if (c == ',')
-        parts.emplace_back();
-      else if ((c != ' ' || !parts.back().empty()) && c != '(' && c != ')')
-        parts.back() += c;
-    }
-    for (std::string& part : parts)
-      while (part.ends_with(' ')) part.pop_back();
+    const std::vector<std::string> parts = parts_of(text ? *text : "");
     if (parts.size() != 3 || (parts[0] == "?") == (parts[2] == "?"))
       throw ValueError("a question is \"(HEAD, RELATION, ?)\" or \"(?, RELATION, TAIL)\"");
     const int64_t count = top > 0 ? top : settings_.top;

