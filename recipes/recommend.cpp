@@ -63,11 +63,13 @@ struct RecommendSettings : Settings {
   }
 };
 
-// The number that counts first: errors of ratings, or the order of items.
-Results judged(const Recommender& model, const Interactions& test, int64_t k) {
+// Errors of ratings first, if it foretells them, and the order of items, but of folds of ratings.
+Results judged(const Recommender& model, const Interactions& test, const RecommendSettings& s) {
   Results out;
+  const int64_t k = s.top;
   const auto* rating = dynamic_cast<const RatingModel*>(&model);
   if (rating) out = {{"rmse", rmse(*rating, test)}, {"mae", mae(*rating, test)}};
+  if (rating && s.split == "folds") return out;
   const Ranking r = rank(model, test, {.k = k});
   for (const auto& [name, value] : {std::pair{"ndcg", r.ndcg}, {"hit", r.hit}, {"map", r.map},
                                     {"mrr", r.mrr}, {"recall", r.recall},
@@ -102,7 +104,7 @@ void train(Run& run, const RecommendSettings& s) {
   for (size_t i = 0; i < folds.size(); ++i) {
     const std::string name = fmt::format("{}", i + 1);
     model = fitted(folds[i].train, name);
-    const Results found = judged(*model, all.take(folds[i].test), s.top);
+    const Results found = judged(*model, all.take(folds[i].test), s);
     if (i == 0) {
       means = found;
       for (const Result& r : found) table.columns.push_back({r.name});
@@ -208,7 +210,7 @@ class Use : public Predictor {
       const Fold fold = settings_.splits(all)[0];
       rows = what.split == "train" ? fold.train : fold.test;
     }
-    return judged(*model_, renumbered(all.take(rows)), settings_.top);
+    return judged(*model_, renumbered(all.take(rows)), settings_);
   }
 
  private:
