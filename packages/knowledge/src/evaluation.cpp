@@ -27,7 +27,8 @@ Rank rank_of(const float* scores, int64_t entities, int32_t right,
       equal -= scores[e] == own;
       ++out;
     }
-  if (std::isnan(own)) return {static_cast<double>(entities - out), static_cast<double>(entities - out)};
+  if (std::isnan(own))
+    return {static_cast<double>(entities - out), static_cast<double>(entities - out)};
   return {1 + static_cast<double>(above) + static_cast<double>(equal - 1) / 2,
           static_cast<double>(entities - out)};
 }
@@ -81,9 +82,9 @@ RankMetrics evaluate(const Model& model, const KnowledgeGraph& graph,
     const int64_t n = std::min(options.batch_size, count - at);
     const TripleTensors x = to_tensors({triples.begin() + at, triples.begin() + at + n});
     for (const bool head : {false, true}) {
-      const Tensor scores = cast(head ? model.score_heads(x.relation, x.tail)
-                                      : model.score_tails(x.head, x.relation),
-                                 kF32);
+      const Tensor scores =
+          cast(head ? model.score_heads(x.relation, x.tail) : model.score_tails(x.head, x.relation),
+               kF32);
       const float* values = scores.data<float>().data();
       parallel_for(n, [&](int64_t k) {
         const Triple& t = triples[static_cast<size_t>(at + k)];

@@ -194,8 +194,8 @@ TuckER::TuckER(int64_t entities, int64_t relations, const ModelOptions& options)
 Tensor TuckER::tail_query(const Tensor& h, const Tensor& r) const {
   const int64_t d = options.dim;
   const Tensor x = drop_in(norm0(embedding(flat(h), entity)));
-  const Tensor m = drop_core(reshape(
-      matmul(embedding(flat(r), relation), flatten(core.tensor(), 1)), {-1, d, d}));
+  const Tensor m = drop_core(
+      reshape(matmul(embedding(flat(r), relation), flatten(core.tensor(), 1)), {-1, d, d}));
   const Tensor y = squeeze(matmul(unsqueeze(x, 1), m), 1);
   return reshape(drop_out(norm1(y)), with(h.shape(), {d}));
 }
@@ -227,8 +227,8 @@ ConvE::ConvE(int64_t entities, int64_t relations, const ModelOptions& options)
 Tensor ConvE::tail_query(const Tensor& h, const Tensor& r) const {
   const int64_t d = options.dim, width = picture_width(d);
   const auto picture = [&](const Tensor& x) { return reshape(x, {-1, kPictureRows, width, 1}); };
-  const Tensor both = concat(
-      {picture(embedding(flat(h), entity)), picture(embedding(flat(r), relation))}, 1);
+  const Tensor both =
+      concat({picture(embedding(flat(h), entity)), picture(embedding(flat(r), relation))}, 1);
   const Tensor maps = relu(norm1(conv(drop_in(norm0(both)))));
   const Tensor kept = maps * drop_feature(ones({maps.size(0), 1, 1, kChannels}));
   const Tensor y = relu(norm2(drop_out(out(flatten(kept, 1)))));
@@ -238,7 +238,8 @@ Tensor ConvE::tail_query(const Tensor& h, const Tensor& r) const {
 // ---- R-GCN ------------------------------------------------------------------------------------
 
 RGCN::Layer::Layer(int64_t dim, int64_t relations, int64_t count)
-    : self(dim, dim), mix(normal({2 * relations, count}, 0, 1 / std::sqrt(static_cast<double>(count)))) {
+    : self(dim, dim),
+      mix(normal({2 * relations, count}, 0, 1 / std::sqrt(static_cast<double>(count)))) {
   for (int64_t b = 0; b < count; ++b)
     bases.emplace_back(normal({dim, dim}, 0, 1 / std::sqrt(static_cast<double>(dim))));
 }
@@ -251,7 +252,8 @@ RGCN::RGCN(int64_t entities, int64_t relations, const std::vector<Triple>& train
     throw ValueError("RGCN: there are no bases, no layers or no triples");
   entity = Parameter(drawn({entities, options.dim}));
   relation = Parameter(drawn({relations, options.dim}));
-  for (int64_t l = 0; l < options.layers; ++l) layers.emplace_back(options.dim, relations, options.bases);
+  for (int64_t l = 0; l < options.layers; ++l)
+    layers.emplace_back(options.dim, relations, options.bases);
   // Each triple as an edge into its tail, and as one of another relation into its head.
   struct Edge {
     int64_t to, relation, from;
@@ -294,8 +296,9 @@ Tensor RGCN::entities() const {
   for (const Layer& layer : layers) {
     Tensor y = layer.self(x);
     for (size_t b = 0; b < layer.bases.size(); ++b) {
-      const Tensor mixed = slice(layer.mix.tensor(), 1,
-                                 {.start = static_cast<int64_t>(b), .stop = static_cast<int64_t>(b) + 1});
+      const Tensor mixed =
+          slice(layer.mix.tensor(), 1,
+                {.start = static_cast<int64_t>(b), .stop = static_cast<int64_t>(b) + 1});
       const Tensor along = squeeze(take(mixed, edge_relation_), 1) * edge_weight_;
       y = y + spmm(graph_->with_values(along), matmul(x, layer.bases[b]));
     }
@@ -319,15 +322,20 @@ std::unique_ptr<Model> made(const KnowledgeGraph& graph, const ModelOptions& opt
 }
 const std::vector<std::pair<std::string, Make>>& makers() {
   static const std::vector<std::pair<std::string, Make>> all = {
-      {"complex", made<ComplEx>}, {"conve", made<ConvE>},   {"distmult", made<DistMult>},
-      {"rescal", made<RESCAL>},   {"rgcn",
-                                   [](const KnowledgeGraph& graph, const ModelOptions& options) {
-                                     return std::make_unique<RGCN>(graph.n_entities(),
-                                                                   graph.n_relations(), graph.train,
-                                                                   options);
-                                   }},
-      {"rotate", made<RotatE>},   {"transe", made<TransE>}, {"transh", made<TransH>},
-      {"transr", made<TransR>},   {"tucker", made<TuckER>}};
+      {"complex", made<ComplEx>},
+      {"conve", made<ConvE>},
+      {"distmult", made<DistMult>},
+      {"rescal", made<RESCAL>},
+      {"rgcn",
+       [](const KnowledgeGraph& graph, const ModelOptions& options) {
+         return std::make_unique<RGCN>(graph.n_entities(), graph.n_relations(), graph.train,
+                                       options);
+       }},
+      {"rotate", made<RotatE>},
+      {"transe", made<TransE>},
+      {"transh", made<TransH>},
+      {"transr", made<TransR>},
+      {"tucker", made<TuckER>}};
   return all;
 }
 

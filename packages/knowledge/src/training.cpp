@@ -6,8 +6,8 @@
 
 #include "glia/autodiff.h"
 #include "glia/data.h"
-#include "glia/optim.h"
 #include "glia/ops.h"
+#include "glia/optim.h"
 #include "glia/random.h"
 
 namespace glia::knowledge {

@@ -61,7 +61,8 @@ KnowledgeGraph numbered(const std::array<std::vector<Names>, 3>& parts) {
       relations.insert(n[1]);
       entities.insert(n[2]);
     }
-  KnowledgeGraph out{{entities.begin(), entities.end()}, {relations.begin(), relations.end()}, {}, {}, {}};
+  KnowledgeGraph out{
+      {entities.begin(), entities.end()}, {relations.begin(), relations.end()}, {}, {}, {}};
   std::unordered_map<std::string, int32_t> of_entity, of_relation;
   for (size_t i = 0; i < out.entities.size(); ++i)
     of_entity[out.entities[i]] = static_cast<int32_t>(i);
@@ -139,7 +140,8 @@ data::Entry codex_set() {
     for (const std::string part : {"train", "valid", "test"})
       out.files.push_back({size + "-" + part + ".tsv",
                            "https://raw.githubusercontent.com/tsafavi/codex/master/data/triples/"
-                           "codex-" + size + "/" + part + ".txt"});
+                           "codex-" +
+                               size + "/" + part + ".txt"});
   return out;
 }
 const data::RegisterEntry codex(codex_set());
@@ -176,7 +178,8 @@ KnowledgeGraph named_knowledge_graph(const std::string& name, const std::string&
   std::array<std::vector<Names>, 3> parts;
   for (size_t p = 0; p < 3; ++p)
     parts[p] =
-        read_part(data::file_in(at, prefix + std::array{"train", "valid", "test"}[p] + ".tsv")).rows;
+        read_part(data::file_in(at, prefix + std::array{"train", "valid", "test"}[p] + ".tsv"))
+            .rows;
   return numbered(parts);
 }
 

@@ -93,8 +93,10 @@ TEST(Models, HaveTheirSymmetries) {
   EXPECT_GT(apart("rescal"), 1e-4);
   // A turn keeps lengths: |h o r - t| of h = t = 0 but one number.
   RotatE rotate(2, 1, {.dim = 1});
-  rotate.load_state_dict({{"entity", tensor({{1.f, 0.f}, {0.f, 1.f}})}, {"relation", full({1, 1}, M_PI / 2)}});
-  EXPECT_NEAR(rotate.score(tensor({int64_t{0}}), tensor({int64_t{0}}), tensor({int64_t{1}})).item(), 0, 1e-6);
+  rotate.load_state_dict(
+      {{"entity", tensor({{1.f, 0.f}, {0.f, 1.f}})}, {"relation", full({1, 1}, M_PI / 2)}});
+  EXPECT_NEAR(rotate.score(tensor({int64_t{0}}), tensor({int64_t{0}}), tensor({int64_t{1}})).item(),
+              0, 1e-6);
 }
 
 // Scores that are given: entity e has score -e.
@@ -168,8 +170,15 @@ TEST(TrainingTest, LearnsTheRing) {
     const auto model = make_model(c.model, g, o);
     std::vector<double> losses;
     train(*model, g,
-          {.training = c.training, .loss = c.loss, .epochs = 60, .batch_size = 32, .lr = 0.02,
-           .negatives = 8, .margin = 3, .seed = 1, .on_epoch = [&](int64_t, double loss) {
+          {.training = c.training,
+           .loss = c.loss,
+           .epochs = 60,
+           .batch_size = 32,
+           .lr = 0.02,
+           .negatives = 8,
+           .margin = 3,
+           .seed = 1,
+           .on_epoch = [&](int64_t, double loss) {
              losses.push_back(loss);
              return true;
            }});
@@ -190,8 +199,9 @@ TEST(TrainingTest, LearnsTheRing) {
   fault_of([&] { train(*model, g, {.loss = Loss::kMargin}); });
   fault_of([&] { train(*model, g, {.negatives = 0}); });
   fault_of([&] { train(*model, KnowledgeGraph{}, {}); });
-  EXPECT_NE(fault_of([&] { train(*model, g, {.optimizer = Optimizer::kAdagrad, .epochs = 50, .lr = 1e38}); })
-                .find("not finite"),
+  EXPECT_NE(fault_of([&] {
+              train(*model, g, {.optimizer = Optimizer::kAdagrad, .epochs = 50, .lr = 1e38});
+            }).find("not finite"),
             std::string::npos);
 }
 
@@ -199,8 +209,14 @@ TEST(TrainingTest, FindsWhatFollowsFromTheRest) {
   // "before" and "next" say the same: what one leaves out follows from the other.
   KnowledgeGraph g = ring();
   const auto model = make_model("rotate", g, {.dim = 20, .seed = 2});
-  train(*model, g, {.training = Training::kNegativeSampling, .loss = Loss::kSelfAdversarial,
-                    .epochs = 400, .batch_size = 64, .lr = 0.02, .negatives = 16, .margin = 3});
+  train(*model, g,
+        {.training = Training::kNegativeSampling,
+         .loss = Loss::kSelfAdversarial,
+         .epochs = 400,
+         .batch_size = 64,
+         .lr = 0.02,
+         .negatives = 16,
+         .margin = 3});
   EXPECT_GT(evaluate(*model, g).mrr, 0.6);
 }
 
@@ -226,7 +242,8 @@ TEST_F(FilesTest, HoldOutWhatStaysKnown) {
   std::filesystem::create_directory("g");
   std::string text;
   for (int i = 0; i < 20; ++i)
-    for (int j = 0; j < 5; ++j) text += "e" + std::to_string(i) + "\tr\te" + std::to_string((i + j) % 20) + "\n";
+    for (int j = 0; j < 5; ++j)
+      text += "e" + std::to_string(i) + "\tr\te" + std::to_string((i + j) % 20) + "\n";
   io::write_file_atomic("g/train.tsv", text + "one\tonce\ttwo\n");
   const KnowledgeGraph g = read_knowledge_graph("g", 1);
   EXPECT_EQ(g.train.size() + g.valid.size() + g.test.size(), 101u);
@@ -240,7 +257,8 @@ TEST_F(FilesTest, HoldOutWhatStaysKnown) {
 TEST_F(FilesTest, NameWhatIsWrong) {
   fault_of([] { read_knowledge_graph("nowhere"); });
   std::filesystem::create_directory("g");
-  for (const char* text : {"a\tb\n", "a\tb\tc\td\n", "\tb\tc\n", "a\t\tc\n", "a b c\n", "x\ty\tz\na\tb\t\n", ""}) {
+  for (const char* text :
+       {"a\tb\n", "a\tb\tc\td\n", "\tb\tc\n", "a\t\tc\n", "a b c\n", "x\ty\tz\na\tb\t\n", ""}) {
     io::write_file_atomic("g/train.tsv", text);
     EXPECT_EQ(fault_of([] { read_knowledge_graph("g"); }).rfind("g/train.tsv: ", 0), 0u) << text;
   }

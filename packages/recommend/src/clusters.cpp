@@ -121,10 +121,9 @@ void CoClustering::run() {
   for (int64_t epoch = 1; epoch <= options.n_epochs; ++epoch) {
     const Averages a = averages(all, users, nu, items, ni);
     const auto error = [&](int64_t u, int64_t i, int64_t uc, int64_t ic, double r) {
-      const double off =
-          r - (a.both[static_cast<size_t>(uc * ni + ic)] + user_mean[static_cast<size_t>(u)] -
-               a.user[static_cast<size_t>(uc)] + item_mean[static_cast<size_t>(i)] -
-               a.item[static_cast<size_t>(ic)]);
+      const double off = r - (a.both[static_cast<size_t>(uc * ni + ic)] +
+                              user_mean[static_cast<size_t>(u)] - a.user[static_cast<size_t>(uc)] +
+                              item_mean[static_cast<size_t>(i)] - a.item[static_cast<size_t>(ic)]);
       return off * off;
     };
     // The cluster that fits a row best.
@@ -173,16 +172,16 @@ RatingModel::Estimate CoClustering::estimate() const {
     if (c < 0 || c >= nu) throw ValueError("CoClustering: a cluster of users has no such number");
   for (const int64_t c : items)
     if (c < 0 || c >= ni) throw ValueError("CoClustering: a cluster of items has no such number");
-  return [users, items, ni, a = averages(all, users, nu, items, ni),
-          user_mean = means_of(all, true), item_mean = means_of(all, false),
-          &all](int64_t u, int64_t i) {
-    if (!all.knows_user(u)) return item_mean[static_cast<size_t>(i)];
-    if (!all.knows_item(i)) return user_mean[static_cast<size_t>(u)];
-    const auto uc = static_cast<size_t>(users[static_cast<size_t>(u)]),
-               ic = static_cast<size_t>(items[static_cast<size_t>(i)]);
-    return a.both[uc * static_cast<size_t>(ni) + ic] + user_mean[static_cast<size_t>(u)] -
-           a.user[uc] + item_mean[static_cast<size_t>(i)] - a.item[ic];
-  };
+  return
+      [users, items, ni, a = averages(all, users, nu, items, ni), user_mean = means_of(all, true),
+       item_mean = means_of(all, false), &all](int64_t u, int64_t i) {
+        if (!all.knows_user(u)) return item_mean[static_cast<size_t>(i)];
+        if (!all.knows_item(i)) return user_mean[static_cast<size_t>(u)];
+        const auto uc = static_cast<size_t>(users[static_cast<size_t>(u)]),
+                   ic = static_cast<size_t>(items[static_cast<size_t>(i)]);
+        return a.both[uc * static_cast<size_t>(ni) + ic] + user_mean[static_cast<size_t>(u)] -
+               a.user[uc] + item_mean[static_cast<size_t>(i)] - a.item[ic];
+      };
 }
 
 }  // namespace glia::recommend

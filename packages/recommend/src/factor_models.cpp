@@ -86,7 +86,8 @@ GLIA_CLONES void solve(const Side& s, std::span<const RatingMatrix::Entry> row, 
 // The rows of x that fit y best.
 void half_sweep(const RatingMatrix& all, bool users, Rows<float>& x, const Rows<float>& y,
                 const ALSOptions& o) {
-  const int64_t rows = users ? all.n_users : all.n_items, columns = users ? all.n_items : all.n_users;
+  const int64_t rows = users ? all.n_users : all.n_items,
+                columns = users ? all.n_items : all.n_users;
   const std::vector<float> gram = gram_of(y, columns, o.factors, o.regularization);
   const Side side{y, gram.data(), o.factors, static_cast<float>(o.alpha), o.cg_steps};
   parallel_for((rows + kChunk - 1) / kChunk, [&](int64_t chunk) {
@@ -142,7 +143,8 @@ double FactorModel::reason(int64_t item, int64_t had, double) const {
   const int64_t f = item_factors.shape().size(1);
   double ab = 0, aa = 0, bb = 0;
   for (int64_t k = 0; k < f; ++k) {
-    const auto a = static_cast<double>(y.row(item, f)[k]), b = static_cast<double>(y.row(had, f)[k]);
+    const auto a = static_cast<double>(y.row(item, f)[k]),
+               b = static_cast<double>(y.row(had, f)[k]);
     ab += a * b;
     aa += a * a;
     bb += b * b;

@@ -122,7 +122,8 @@ void SVD::begin() {
 void SVD::run() {
   const RatingMatrix& all = ratings();
   const int64_t f = pu.shape().size(1);
-  std::vector<double> user = bu.tensor().to_vector<double>(), item = bi.tensor().to_vector<double>();
+  std::vector<double> user = bu.tensor().to_vector<double>(),
+                      item = bi.tensor().to_vector<double>();
   Rows<double> p(pu.tensor().to_vector<double>(), f), q(qi.tensor().to_vector<double>(), f);
   for (int64_t epoch = 1; epoch <= options.n_epochs; ++epoch) {
     double squares = 0;
@@ -172,7 +173,8 @@ void SVDpp::begin() {
 void SVDpp::run() {
   const RatingMatrix& all = ratings();
   const int64_t f = pu.shape().size(1);
-  std::vector<double> user = bu.tensor().to_vector<double>(), item = bi.tensor().to_vector<double>();
+  std::vector<double> user = bu.tensor().to_vector<double>(),
+                      item = bi.tensor().to_vector<double>();
   Rows<double> p(pu.tensor().to_vector<double>(), f), q(qi.tensor().to_vector<double>(), f),
       y(yj.tensor().to_vector<double>(), f);
   std::vector<double> sum(static_cast<size_t>(q.stride())), c(sum.size());
@@ -281,7 +283,8 @@ void NMF::run() {
   for (const auto& e : all.by_user)
     if (e.rating < 0) throw ValueError("NMF: a rating is negative");
   const int64_t f = pu.shape().size(1);
-  std::vector<double> user = bu.tensor().to_vector<double>(), item = bi.tensor().to_vector<double>();
+  std::vector<double> user = bu.tensor().to_vector<double>(),
+                      item = bi.tensor().to_vector<double>();
   Rows<double> p(pu.tensor().to_vector<double>(), f), q(qi.tensor().to_vector<double>(), f);
   for (int64_t epoch = 1; epoch <= o.n_epochs; ++epoch) {
     double squares = 0;

@@ -41,8 +41,7 @@ class Roles {
   }
   const Column* next(bool number) {
     for (size_t i = 0; i < taken_.size(); ++i)
-      if (!taken_[i])
-        return !number || table_.columns()[i].is_number() ? take(i) : nullptr;
+      if (!taken_[i]) return !number || table_.columns()[i].is_number() ? take(i) : nullptr;
     return nullptr;
   }
 
@@ -192,11 +191,10 @@ Interactions read_interactions(const std::string& path, const InteractionColumns
   const bool tabs = name.ends_with(".inter") || name.ends_with(".tsv");
   try {
     if (tabs || name.ends_with(".csv"))
-      return to_interactions(
-          tables::read_csv(path, {.separator = tabs ? '\t' : ',',
-                                  .header = tables::Header::kGuess,
-                                  .default_missing = true}),
-          columns);
+      return to_interactions(tables::read_csv(path, {.separator = tabs ? '\t' : ',',
+                                                     .header = tables::Header::kGuess,
+                                                     .default_missing = true}),
+                             columns);
     return to_interactions(tables::read_table(path), columns);
   } catch (const IoError&) {
     throw;
@@ -212,13 +210,11 @@ std::vector<Fold> k_fold(const Interactions& all, const KFoldOptions& options) {
   if (n < 2 || n > rows)
     throw ValueError("k_fold: n_splits " + std::to_string(n) + " is not from 2 to the " +
                      std::to_string(rows) + " rows");
-  const std::vector<int64_t> order = options.shuffle ? drawn(rows, options.random_state)
-                                                     : [&] {
-                                                         std::vector<int64_t> o;
-                                                         for (int64_t i = 0; i < rows; ++i)
-                                                           o.push_back(i);
-                                                         return o;
-                                                       }();
+  const std::vector<int64_t> order = options.shuffle ? drawn(rows, options.random_state) : [&] {
+    std::vector<int64_t> o;
+    for (int64_t i = 0; i < rows; ++i) o.push_back(i);
+    return o;
+  }();
   std::vector<Fold> out;
   int64_t start = 0;
   for (int64_t f = 0; f < n; ++f) {

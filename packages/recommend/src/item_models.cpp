@@ -93,9 +93,9 @@ void ItemKNN::run() {
 void EASE::run() {
   if (!(options.reg_weight > 0)) throw ValueError("EASEOptions: reg_weight is not positive");
   const int64_t n = ratings().n_items;
-  const Tensor gram =
-      from_vector(together(ratings()), {n, n}) + options.reg_weight * eye(n, kF64);
-  const std::vector<double> p = linalg::cholesky_inverse(linalg::cholesky(gram)).to_vector<double>();
+  const Tensor gram = from_vector(together(ratings()), {n, n}) + options.reg_weight * eye(n, kF64);
+  const std::vector<double> p =
+      linalg::cholesky_inverse(linalg::cholesky(gram)).to_vector<double>();
   std::vector<float> out(p.size());
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < n; ++j)

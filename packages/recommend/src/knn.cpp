@@ -16,8 +16,12 @@ struct Common {
   std::vector<int32_t> count;
   std::vector<double> products, own, others, own_sum, others_sum;
   explicit Common(int64_t n)
-      : count(static_cast<size_t>(n)), products(count.size()), own(count.size()),
-        others(count.size()), own_sum(count.size()), others_sum(count.size()) {}
+      : count(static_cast<size_t>(n)),
+        products(count.size()),
+        own(count.size()),
+        others(count.size()),
+        own_sum(count.size()),
+        others_sum(count.size()) {}
   void clear() {
     std::ranges::fill(count, 0);
     for (auto* v : {&products, &own, &others, &own_sum, &others_sum}) std::ranges::fill(*v, 0.0);
@@ -53,8 +57,7 @@ std::vector<double> compared(const RatingMatrix& x, const SimilarityOptions& o,
   const int64_t n = x.n_users;
   std::vector<double> sim(static_cast<size_t>(n * n), 0.0);
   const bool baseline = o.name == Similarity::kPearsonBaseline;
-  const int32_t support =
-      static_cast<int32_t>(std::max<int64_t>(o.min_support, baseline ? 2 : 1));
+  const int32_t support = static_cast<int32_t>(std::max<int64_t>(o.min_support, baseline ? 2 : 1));
   constexpr int64_t kRows = 16;
   parallel_for((n + kRows - 1) / kRows, [&](int64_t block) {
     Common c(n);
@@ -64,10 +67,8 @@ std::vector<double> compared(const RatingMatrix& x, const SimilarityOptions& o,
       mine.assign(x.of_user(a).begin(), x.of_user(a).end());
       std::ranges::stable_sort(mine, {}, &RatingMatrix::Entry::index);
       for (const auto& [y, own] : mine) {
-        const double partial =
-            baseline ? x.global_mean + column_bias[static_cast<size_t>(y)] : 0;
-        const double ri =
-            baseline ? own - (partial + row_bias[static_cast<size_t>(a)]) : own;
+        const double partial = baseline ? x.global_mean + column_bias[static_cast<size_t>(y)] : 0;
+        const double ri = baseline ? own - (partial + row_bias[static_cast<size_t>(a)]) : own;
         for (const auto& [b, other] : x.of_item(y)) {
           if (b <= a) continue;
           const auto j = static_cast<size_t>(b);
@@ -107,11 +108,11 @@ Tensor similarities(const RatingMatrix& ratings, const SimilarityOptions& option
   if (options.name == Similarity::kPearsonBaseline) b = biases_of(ratings, baselines);
   const int64_t n = options.user_based ? ratings.n_users : ratings.n_items;
   if (n > kMost)
-    throw ValueError("likenesses of " + std::to_string(n) + (options.user_based ? " users" : " items") +
-                     " are too many, " + std::to_string(kMost) + " at most");
-  return from_vector(options.user_based
-                         ? compared(ratings, options, b.user, b.item)
-                         : compared(ratings.transposed(), options, b.item, b.user),
+    throw ValueError("likenesses of " + std::to_string(n) +
+                     (options.user_based ? " users" : " items") + " are too many, " +
+                     std::to_string(kMost) + " at most");
+  return from_vector(options.user_based ? compared(ratings, options, b.user, b.item)
+                                        : compared(ratings.transposed(), options, b.item, b.user),
                      {n, n});
 }
 
@@ -131,7 +132,8 @@ void KNN::begin() {
     bi_ = b.item;
   }
   double whole = 0;
-  for (const auto& e : all.by_user) whole += (e.rating - all.global_mean) * (e.rating - all.global_mean);
+  for (const auto& e : all.by_user)
+    whole += (e.rating - all.global_mean) * (e.rating - all.global_mean);
   whole = whole > 0 ? std::sqrt(whole / static_cast<double>(all.n_ratings)) : 1;
   for (int64_t x = 0; x < n && (centre_ == Centre::kMean || centre_ == Centre::kZScore); ++x) {
     const auto row = users ? all.of_user(x) : all.of_item(x);

@@ -31,8 +31,8 @@ std::vector<double> estimates_of(const Net& net, const std::vector<int32_t>& use
 
 // By the mean square of errors, of ratings less their mean, which the bias has.
 template <class Net>
-void fit_squares(nn::Module& model, const Net& net, const RatingMatrix& all, const NetworkOptions& o,
-           const std::function<bool(int64_t, double)>& told) {
+void fit_squares(nn::Module& model, const Net& net, const RatingMatrix& all,
+                 const NetworkOptions& o, const std::function<bool(int64_t, double)>& told) {
   const Pairs pairs(all);
   train_network(
       model, o, all.n_ratings,
@@ -104,7 +104,7 @@ void FM::begin() {
 }
 void FM::run() {
   fit_squares(*this, *net, ratings(), options.network,
-        [this](int64_t epoch, double loss) { return told(epoch, loss); });
+              [this](int64_t epoch, double loss) { return told(epoch, loss); });
 }
 std::vector<double> FM::estimates(const std::vector<int32_t>& users,
                                   const std::vector<int32_t>& items) const {
@@ -119,7 +119,7 @@ void DeepFM::begin() {
 }
 void DeepFM::run() {
   fit_squares(*this, *net, ratings(), options.network,
-        [this](int64_t epoch, double loss) { return told(epoch, loss); });
+              [this](int64_t epoch, double loss) { return told(epoch, loss); });
 }
 std::vector<double> DeepFM::estimates(const std::vector<int32_t>& users,
                                       const std::vector<int32_t>& items) const {

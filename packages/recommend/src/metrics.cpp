@@ -35,7 +35,8 @@ Sums judged(const std::vector<int32_t>& best, const std::vector<int32_t>& wanted
     precisions += hits / rank;
     dcg += 1 / std::log2(rank + 1);
   }
-  const auto possible = std::min<double>(static_cast<double>(k), static_cast<double>(wanted.size()));
+  const auto possible =
+      std::min<double>(static_cast<double>(k), static_cast<double>(wanted.size()));
   for (double at = 1; at <= possible; ++at) ideal += 1 / std::log2(at + 1);
   s.hit = hits > 0 ? 1 : 0;
   s.recall = hits / static_cast<double>(wanted.size());
@@ -95,9 +96,9 @@ Ranking rank(const Recommender& model, const Interactions& test, const RankingOp
   std::vector<Sums> sums(users.size());
   std::vector<std::vector<int32_t>> best(users.size());
   for (size_t first = 0; first < users.size(); first += kUsers) {
-    const std::vector<int32_t> some(users.begin() + static_cast<int64_t>(first),
-                                    users.begin() + static_cast<int64_t>(std::min(
-                                                        users.size(), first + kUsers)));
+    const std::vector<int32_t> some(
+        users.begin() + static_cast<int64_t>(first),
+        users.begin() + static_cast<int64_t>(std::min(users.size(), first + kUsers)));
     const std::vector<float> scores = model.scores(some).to_vector<float>();
     parallel_for(static_cast<int64_t>(some.size()), [&](int64_t r) {
       const int32_t u = some[static_cast<size_t>(r)];
@@ -127,11 +128,12 @@ Ranking rank(const Recommender& model, const Interactions& test, const RankingOp
           order.push_back(static_cast<int32_t>(i));
       const auto count = std::min<int64_t>(o.k, static_cast<int64_t>(order.size()));
       const auto is_wanted = [&](int32_t i) { return std::ranges::binary_search(own, i); };
-      std::partial_sort(order.begin(), order.begin() + count, order.end(), [&](int32_t a, int32_t b) {
-        if (score[a] != score[b]) return score[a] > score[b];
-        const bool wa = is_wanted(a), wb = is_wanted(b);
-        return wa != wb ? wb : a < b;
-      });
+      std::partial_sort(order.begin(), order.begin() + count, order.end(),
+                        [&](int32_t a, int32_t b) {
+                          if (score[a] != score[b]) return score[a] > score[b];
+                          const bool wa = is_wanted(a), wb = is_wanted(b);
+                          return wa != wb ? wb : a < b;
+                        });
       order.resize(static_cast<size_t>(count));
       const size_t at = first + static_cast<size_t>(r);
       sums[at] = judged(order, own, o.k);

@@ -48,8 +48,7 @@ std::unordered_map<std::string, std::string> titles_of(const std::string& path, 
                : std::vector<std::string>{"item_id:token", "movie_title:token_seq",
                                           "release_year:token"};
   options.columns = names;
-  for (const std::string& name : names)
-    options.types.emplace_back(name, tables::ColumnType::kText);
+  for (const std::string& name : names) options.types.emplace_back(name, tables::ColumnType::kText);
   const tables::Table table = tables::read_csv(path, options);
   std::unordered_map<std::string, std::string> out;
   for (int64_t i = 0; i < table.rows(); ++i) {
@@ -65,16 +64,14 @@ std::unordered_map<std::string, std::string> titles_of(const std::string& path, 
 Interactions movielens_100k(const std::string& folder) {
   const data::Found found = data::find_any(data::entry("ml-100k"), folder);
   const bool original = !found.form;
-  const std::string path =
-      data::file_in(found.folder, original ? "u.data" : "ml-100k.inter");
+  const std::string path = data::file_in(found.folder, original ? "u.data" : "ml-100k.inter");
   try {
-    Interactions out = original
-                           ? to_interactions(tables::read_csv(
-                                 path, {.separator = '\t',
-                                        .header = tables::Header::kNo,
-                                        .names = {"user", "item", "rating", "timestamp"},
-                                        .row_length = tables::RowLength::kExact}))
-                           : to_interactions(tables::read_csv(path, {.separator = '\t'}));
+    Interactions out = original ? to_interactions(tables::read_csv(
+                                      path, {.separator = '\t',
+                                             .header = tables::Header::kNo,
+                                             .names = {"user", "item", "rating", "timestamp"},
+                                             .row_length = tables::RowLength::kExact}))
+                                : to_interactions(tables::read_csv(path, {.separator = '\t'}));
     out.rating_scale = {1, 5};
     const auto titles =
         titles_of(data::file_in(found.folder, original ? "u.item" : "ml-100k.item"), original);

@@ -106,9 +106,7 @@ Tensor through(const MLP& mlp, const Tensor& x) {
   }
   return y;
 }
-Tensor unit(const Tensor& x) {
-  return x * rsqrt(maximum(sum(square(x), {1}, true), 1e-12));
-}
+Tensor unit(const Tensor& x) { return x * rsqrt(maximum(sum(square(x), {1}, true), 1e-12)); }
 
 }  // namespace
 
@@ -120,12 +118,13 @@ void MultVAE::run() {
       [&](std::span<const int64_t> batch, data::Random&) {
         const Tensor x = row({batch.begin(), batch.end()});
         const Tensor h = through(encoder, dropout(unit(x), options.dropout));
-        const Tensor mean_z = slice(h, 1, {.stop = latent}), log_var = slice(h, 1, {.start = latent});
+        const Tensor mean_z = slice(h, 1, {.stop = latent}),
+                     log_var = slice(h, 1, {.start = latent});
         const Tensor z = mean_z + exp(0.5 * log_var) * randn(mean_z.shape());
         const Tensor likely = log_softmax(through(decoder, z), 1);
         const double anneal =
-            std::min(options.anneal_cap,
-                     static_cast<double>(++steps) / static_cast<double>(options.total_anneal_steps));
+            std::min(options.anneal_cap, static_cast<double>(++steps) /
+                                             static_cast<double>(options.total_anneal_steps));
         const Tensor kl = -0.5 * sum(1 + log_var - square(mean_z) - exp(log_var), {1});
         return mean(anneal * kl - sum(likely * x, {1}));
       },
@@ -190,8 +189,8 @@ void LightGCN::run() {
         const Tensor u = indices(users), i = indices(has), j = indices(drawn), e = propagated();
         const Tensor eu = take(e, u);
         const Tensor apart = sum(eu * (take(e, i) - take(e, j)), {1});
-        const Tensor first = square(take(embedding, u)) + square(take(embedding, i)) +
-                             square(take(embedding, j));
+        const Tensor first =
+            square(take(embedding, u)) + square(take(embedding, i)) + square(take(embedding, j));
         return mean(softplus(-apart)) +
                options.reg_weight * 0.5 * sum(first) / static_cast<double>(batch.size());
       },
@@ -242,7 +241,8 @@ void TwoTower::run() {
         }
         const auto n = static_cast<int64_t>(batch.size());
         const Tensor u = indices(users), i = indices(items);
-        const Tensor near = matmul(user_vectors(u), transpose(item_vectors(i))) / options.temperature;
+        const Tensor near =
+            matmul(user_vectors(u), transpose(item_vectors(i))) / options.temperature;
         // The item of another row that is this row's own is none to tell from.
         const Tensor same = (unsqueeze(i, 1) == unsqueeze(i, 0)) & (eye(n) == 0);
         return cross_entropy(where(same, -1e9, near - from_vector(often, {1, n})), arange(n));

@@ -54,8 +54,8 @@ void SequenceModel::run_sequences(const NetworkOptions& network, int64_t max_len
         }
         const Tensor known = slice(item.tensor(), 0, {.start = 1});
         const Tensor logits = matmul(states(batch(in)), transpose(known));
-        return cross_entropy(
-            logits, from_vector(wanted, {static_cast<int64_t>(rows.size()), max_length}));
+        return cross_entropy(logits,
+                             from_vector(wanted, {static_cast<int64_t>(rows.size()), max_length}));
       },
       [this](int64_t epoch, double loss) { return told(epoch, loss); });
 }
@@ -64,7 +64,8 @@ void SequenceModel::run_sequences(const NetworkOptions& network, int64_t max_len
 Tensor SequenceModel::last(const std::vector<std::vector<int32_t>>& sequences) const {
   std::vector<int64_t> at;
   for (size_t r = 0; r < sequences.size(); ++r) {
-    const auto count = std::clamp<int64_t>(static_cast<int64_t>(sequences[r].size()), 1, max_length_);
+    const auto count =
+        std::clamp<int64_t>(static_cast<int64_t>(sequences[r].size()), 1, max_length_);
     at.push_back(static_cast<int64_t>(r) * max_length_ + count - 1);
   }
   const Tensor all = flatten(states(batch(sequences)), 0, 1);
@@ -114,12 +115,10 @@ void SASRec::begin() {
   max_length_ = o.max_length;
   begin_items(o.factors);
   position = Parameter(normal({o.max_length, o.factors}, 0, 0.02));
-  encoder.emplace(
-      nn::TransformerEncoderLayer(o.factors, o.n_heads,
-                                  {.dim_feedforward = o.inner_size,
-                                   .dropout = o.dropout,
-                                   .activation = gelu}),
-      o.n_layers);
+  encoder.emplace(nn::TransformerEncoderLayer(
+                      o.factors, o.n_heads,
+                      {.dim_feedforward = o.inner_size, .dropout = o.dropout, .activation = gelu}),
+                  o.n_layers);
   norm.emplace(o.factors);
   drop.emplace(o.dropout);
 }

@@ -41,7 +41,9 @@ template <class T>
 class Rows {
  public:
   Rows(int64_t count, int64_t width)
-      : width_(width), stride_(filled_up<T>(width)), values_(static_cast<size_t>(count * stride_)) {}
+      : width_(width),
+        stride_(filled_up<T>(width)),
+        values_(static_cast<size_t>(count * stride_)) {}
   Rows(const std::vector<T>& packed, int64_t width)
       : Rows(width > 0 ? static_cast<int64_t>(packed.size()) / width : 0, width) {
     for (size_t i = 0; i < packed.size(); ++i)
@@ -92,15 +94,13 @@ GLIA_INLINE T dot(const T* a, const T* b, int64_t n) {
 template <class T>
 GLIA_INLINE void add(T* to, T factor, const T* x, int64_t n) {
   constexpr int64_t kLanes = 64 / sizeof(T);
-  for (int64_t i = 0; i < n; i += kLanes)
-    store(load(to + i) + factor * load(x + i), to + i);
+  for (int64_t i = 0; i < n; i += kLanes) store(load(to + i) + factor * load(x + i), to + i);
 }
 // to = factor to + x
 template <class T>
 GLIA_INLINE void scale_add(T* to, T factor, const T* x, int64_t n) {
   constexpr int64_t kLanes = 64 / sizeof(T);
-  for (int64_t i = 0; i < n; i += kLanes)
-    store(factor * load(to + i) + load(x + i), to + i);
+  for (int64_t i = 0; i < n; i += kLanes) store(factor * load(to + i) + load(x + i), to + i);
 }
 
 }  // namespace glia::recommend

@@ -153,7 +153,8 @@ Matrix rows_of(const Variable& v) {
   const int64_t width = v.shape().size(1);
   Matrix out;
   for (size_t i = 0; i < all.size(); i += static_cast<size_t>(width))
-    out.emplace_back(all.begin() + static_cast<int64_t>(i), all.begin() + static_cast<int64_t>(i) + width);
+    out.emplace_back(all.begin() + static_cast<int64_t>(i),
+                     all.begin() + static_cast<int64_t>(i) + width);
   return out;
 }
 
@@ -273,8 +274,10 @@ TEST(BaselineTest, SolvesItsEquations) {
   const RatingMatrix& all = model.ratings();
   for (int64_t u = 0; u < all.n_users; ++u) {
     double sum = 0;
-    for (const auto& [i, r] : all.of_user(u)) sum += r - all.global_mean - bi[static_cast<size_t>(i)];
-    EXPECT_NEAR(bu[static_cast<size_t>(u)] * (15 + static_cast<double>(all.of_user(u).size())), sum, 1e-9);
+    for (const auto& [i, r] : all.of_user(u))
+      sum += r - all.global_mean - bi[static_cast<size_t>(i)];
+    EXPECT_NEAR(bu[static_cast<size_t>(u)] * (15 + static_cast<double>(all.of_user(u).size())), sum,
+                1e-9);
   }
   BaselineOnly sgd({.method = BaselineMethod::kSGD});
   sgd.fit(data);
@@ -288,8 +291,10 @@ TEST(KNNTest, IsWhatItsFormulasSay) {
   const Interactions data = planted();
   const RatingMatrix all(data);
   std::map<std::pair<int32_t, int32_t>, double> rating;
-  for (size_t k = 0; k < data.user.size(); ++k) rating[{data.user[k], data.item[k]}] = data.rating[k];
-  const auto sim = similarities(all, {.name = Similarity::kMSD, .user_based = true}).to_vector<double>();
+  for (size_t k = 0; k < data.user.size(); ++k)
+    rating[{data.user[k], data.item[k]}] = data.rating[k];
+  const auto sim =
+      similarities(all, {.name = Similarity::kMSD, .user_based = true}).to_vector<double>();
   const auto cosine =
       similarities(all, {.name = Similarity::kCosine, .user_based = false, .min_support = 3})
           .to_vector<double>();
@@ -316,7 +321,10 @@ TEST(KNNTest, IsWhatItsFormulasSay) {
         ++n, xx += a * a, yy += b * b, xy += a * b;
       }
       EXPECT_NEAR(cosine[static_cast<size_t>(i * 30 + j)],
-                  i == j ? 1 : n < 3 ? 0 : xy / std::sqrt(xx * yy), 1e-12);
+                  i == j  ? 1
+                  : n < 3 ? 0
+                          : xy / std::sqrt(xx * yy),
+                  1e-12);
     }
   KNNBasic model({.k = 5});
   model.fit(data);
@@ -364,7 +372,8 @@ TEST(EASETest, IsItsClosedForm) {
   model.fit(data);
   const int64_t n = data.n_items();
   std::vector<double> x(static_cast<size_t>(data.n_users() * n));
-  for (size_t k = 0; k < data.user.size(); ++k) x[static_cast<size_t>(data.user[k] * n + data.item[k])] = 1;
+  for (size_t k = 0; k < data.user.size(); ++k)
+    x[static_cast<size_t>(data.user[k] * n + data.item[k])] = 1;
   const Tensor m = from_vector(x, {data.n_users(), n});
   const Tensor gram = matmul(transpose(m), m), b = cast(model.weights.tensor(), kF64);
   // The gradient is zero but for what holds the diagonal at zero.
@@ -380,10 +389,12 @@ TEST(SLIMTest, IsOptimal) {
   model.fit(data);
   const int64_t n = data.n_items();
   std::vector<double> x(static_cast<size_t>(data.n_users() * n));
-  for (size_t k = 0; k < data.user.size(); ++k) x[static_cast<size_t>(data.user[k] * n + data.item[k])] = 1;
+  for (size_t k = 0; k < data.user.size(); ++k)
+    x[static_cast<size_t>(data.user[k] * n + data.item[k])] = 1;
   const Tensor m = from_vector(x, {data.n_users(), n});
   const Tensor gram = matmul(transpose(m), m), w = cast(model.weights.tensor(), kF64);
-  const auto slope = ((matmul(gram, w) - gram) / users + alpha * (1 - ratio) * w + alpha * ratio).to_vector<double>();
+  const auto slope = ((matmul(gram, w) - gram) / users + alpha * (1 - ratio) * w + alpha * ratio)
+                         .to_vector<double>();
   const auto weight = w.to_vector<double>();
   int64_t used = 0;
   for (int64_t i = 0; i < n; ++i)
@@ -416,12 +427,14 @@ TEST(ALSTest, FallsToTheLeastSquares) {
   const auto x = model.user_factors.tensor().to_vector<float>(),
              y = model.item_factors.tensor().to_vector<float>();
   std::vector<double> c(static_cast<size_t>(80 * 48), 0);
-  for (size_t k = 0; k < data.user.size(); ++k) c[static_cast<size_t>(data.user[k] * 48 + data.item[k])] = 5;
+  for (size_t k = 0; k < data.user.size(); ++k)
+    c[static_cast<size_t>(data.user[k] * 48 + data.item[k])] = 5;
   double loss = 0, norms = 0, weights = 0;
   for (size_t u = 0; u < 80; ++u)
     for (size_t i = 0; i < 48; ++i) {
       double said = 0;
-      for (size_t f = 0; f < 4; ++f) said += static_cast<double>(x[u * 4 + f]) * static_cast<double>(y[i * 4 + f]);
+      for (size_t f = 0; f < 4; ++f)
+        said += static_cast<double>(x[u * 4 + f]) * static_cast<double>(y[i * 4 + f]);
       const double own = c[u * 48 + i], weight = own > 0 ? own : 1;
       loss += weight * ((own > 0) - said) * ((own > 0) - said);
       weights += weight;
@@ -507,14 +520,22 @@ TEST(Sequences, KnowWhatComesNext) {
       all.time.push_back(t);
     }
   }
-  GRU4Rec gru({.factors = 16, .hidden = 32, .max_length = 6, .dropout = 0,
+  GRU4Rec gru({.factors = 16,
+               .hidden = 32,
+               .max_length = 6,
+               .dropout = 0,
                .network = {.epochs = 60, .batch_size = 32, .lr = 0.01}});
-  SASRec attention({.factors = 16, .n_layers = 1, .inner_size = 32, .max_length = 6, .dropout = 0,
+  SASRec attention({.factors = 16,
+                    .n_layers = 1,
+                    .inner_size = 32,
+                    .max_length = 6,
+                    .dropout = 0,
                     .network = {.epochs = 60, .batch_size = 32, .lr = 0.01}});
   for (SequenceModel* model : std::initializer_list<SequenceModel*>{&gru, &attention}) {
     model->fit(all);
     for (int32_t at = 0; at < 12; ++at)
-      EXPECT_EQ(argmax(model->next({(at + 10) % 12, (at + 11) % 12, at})).item<int64_t>(), (at + 1) % 12);
+      EXPECT_EQ(argmax(model->next({(at + 10) % 12, (at + 11) % 12, at})).item<int64_t>(),
+                (at + 1) % 12);
     fault_of([&] { model->next({}); });
     fault_of([&] { model->next({12}); });
   }

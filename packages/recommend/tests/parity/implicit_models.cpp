@@ -1,5 +1,5 @@
-// Models for implicit_models.py: prints the seconds of processor time of ALS and its losses, writes the
-// weights of EASE and SLIM.
+// Models for implicit_models.py: prints the seconds of processor time of ALS and its losses, writes
+// the weights of EASE and SLIM.
 #include <sys/resource.h>
 
 #include <algorithm>

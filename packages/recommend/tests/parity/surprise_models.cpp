@@ -1,5 +1,5 @@
-// A model by name for surprise_models.py: reads the fold and first values, writes what it foretells and
-// prints the seconds of processor time of learning and foretelling.
+// A model by name for surprise_models.py: reads the fold and first values, writes what it foretells
+// and prints the seconds of processor time of learning and foretelling.
 #include <sys/resource.h>
 
 #include <cstdio>

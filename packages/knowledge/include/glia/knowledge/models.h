@@ -21,11 +21,11 @@ struct ModelOptions {
   // Each relation has a second embedding for the way back, with which heads are asked for
   // (Lacroix et al. 2018). ConvE and TuckER cannot do without.
   bool reciprocal = false;
-  int64_t p = 1;                // the norm of distances: 1 or 2
-  double input_dropout = 0;     // of entities, in training
-  double hidden_dropout = 0;    // of what is compared with tails: ConvE, TuckER
-  double feature_dropout = 0;   // of ConvE's pictures
-  double init_std = 0;          // of embeddings, normal; 0: Glorot's
+  int64_t p = 1;                  // the norm of distances: 1 or 2
+  double input_dropout = 0;       // of entities, in training
+  double hidden_dropout = 0;      // of what is compared with tails: ConvE, TuckER
+  double feature_dropout = 0;     // of ConvE's pictures
+  double init_std = 0;            // of embeddings, normal; 0: Glorot's
   int64_t bases = 2, layers = 2;  // of R-GCN
   uint64_t seed = 0;
 };

@@ -26,8 +26,8 @@ class NormalPredictor : public RatingModel {
 enum class BaselineMethod { kALS, kSGD };
 struct BaselineOptions {
   BaselineMethod method = BaselineMethod::kALS;
-  int64_t n_epochs = 0;           // 0: 10 of ALS, 20 of SGD
-  double reg_u = 15, reg_i = 10;  // of ALS
+  int64_t n_epochs = 0;                      // 0: 10 of ALS, 20 of SGD
+  double reg_u = 15, reg_i = 10;             // of ALS
   double reg = 0.02, learning_rate = 0.005;  // of SGD
 };
 // mu + b_u + b_i (Koren 2010).

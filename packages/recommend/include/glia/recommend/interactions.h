@@ -20,11 +20,11 @@ namespace glia::recommend {
 
 // Row k says that users[user[k]] gave items[item[k]] the rating rating[k] at time[k].
 struct Interactions {
-  std::vector<std::string> users, items;   // names by number
-  std::vector<std::string> titles = {};    // of items, for people; empty: their names
+  std::vector<std::string> users, items;  // names by number
+  std::vector<std::string> titles = {};   // of items, for people; empty: their names
   std::vector<int32_t> user = {}, item = {};
-  std::vector<double> rating = {};         // 1 where nothing is said
-  std::vector<int64_t> time = {};          // rising; empty: not known
+  std::vector<double> rating = {};               // 1 where nothing is said
+  std::vector<int64_t> time = {};                // rising; empty: not known
   std::pair<double, double> rating_scale{0, 0};  // the least and the greatest that there may be
 
   int64_t size() const { return static_cast<int64_t>(user.size()); }
@@ -95,8 +95,8 @@ struct RatingMatrix {
 
  private:
   RatingMatrix() = default;
-  static std::span<const Entry> row(const std::vector<Entry>& all, const std::vector<int64_t>& start,
-                                    int64_t i) {
+  static std::span<const Entry> row(const std::vector<Entry>& all,
+                                    const std::vector<int64_t>& start, int64_t i) {
     const auto at = static_cast<size_t>(i);
     return {all.data() + start[at], static_cast<size_t>(start[at + 1] - start[at])};
   }

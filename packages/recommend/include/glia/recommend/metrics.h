@@ -26,8 +26,8 @@ struct RankingOptions {
 // the test come last.
 struct Ranking {
   double hit = 0, recall = 0, precision = 0, ndcg = 0, map = 0, mrr = 0;
-  double coverage = 0;    // the share of all items that anybody is recommended
-  double novelty = 0;     // mean of -log2 of the share of users that have the item (Zhou et al. 2010)
+  double coverage = 0;  // the share of all items that anybody is recommended
+  double novelty = 0;   // mean of -log2 of the share of users that have the item (Zhou et al. 2010)
   double popularity = 0;  // mean of how many users have it
   int64_t users = 0;
   bool is_sampled = false;

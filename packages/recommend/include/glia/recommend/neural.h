@@ -92,7 +92,7 @@ class DeepFM : public RatingModel {
 // ---- Users and items --------------------------------------------------------------------------
 
 struct NeuMFOptions {
-  int64_t factors = 8;                         // of the product
+  int64_t factors = 8;                            // of the product
   std::vector<int64_t> layers = {64, 32, 16, 8};  // the first is twice the size of embeddings
   int64_t negatives = 4;
   NetworkOptions network = {.epochs = 20, .batch_size = 256};

@@ -1,0 +1,86 @@
+#include "recommendation.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "glia/io.h"
+
+namespace glia::recipes {
+
+using recommend::Interactions;
+
+Results judged(const recommend::Recommender& model, const Interactions& test, int64_t k,
+               bool ranks) {
+  Results out;
+  if (const auto* rating = dynamic_cast<const recommend::RatingModel*>(&model))
+    out = {{"rmse", recommend::rmse(*rating, test)}, {"mae", recommend::mae(*rating, test)}};
+  if (!ranks && !out.empty()) return out;
+  const recommend::Ranking r = recommend::rank(model, test, {.k = k});
+  const std::pair<const char*, double> all[] = {
+      {"ndcg", r.ndcg},         {"hit", r.hit},        {"map", r.map},
+      {"mrr", r.mrr},           {"recall", r.recall},  {"precision", r.precision},
+      {"coverage", r.coverage}, {"novelty", r.novelty}};
+  for (const auto& [name, value] : all) out.push_back({fmt::format("{}_at_{}", name, k), value});
+  return out;
+}
+
+void append(StateDict& weights, const Interactions& known) {
+  const Shape n = {known.size()};
+  weights.emplace_back("train.user", from_vector(known.user, n));
+  weights.emplace_back("train.item", from_vector(known.item, n));
+  weights.emplace_back("train.rating", from_vector(known.rating, n));
+  if (!known.time.empty()) weights.emplace_back("train.time", from_vector(known.time, n));
+}
+
+Facts facts_of(const Interactions& known) {
+  return {{"users", known.users},
+          {"items", known.items},
+          {"titles", known.titles},
+          {"scale", std::vector<double>{known.rating_scale.first, known.rating_scale.second}}};
+}
+
+Interactions known_of(const Saved& saved) {
+  Interactions out{.users = saved.texts("users"),
+                   .items = saved.texts("items"),
+                   .titles = saved.texts("titles")};
+  for (const auto& [name, value] : saved.weights) {
+    if (name == "train.user") out.user = value.to_vector<int32_t>();
+    if (name == "train.item") out.item = value.to_vector<int32_t>();
+    if (name == "train.rating") out.rating = value.to_vector<double>();
+    if (name == "train.time") out.time = value.to_vector<int64_t>();
+  }
+  const std::vector<double> scale = saved.numbers("scale");
+  const size_t rows = out.user.size();
+  if (scale.size() != 2 || out.item.size() != rows || out.rating.size() != rows ||
+      (!out.time.empty() && out.time.size() != rows) ||
+      (!out.titles.empty() && out.titles.size() != out.items.size()))
+    throw IoError(saved.path + ": what it says of its rows does not fit together");
+  out.rating_scale = {scale[0], scale[1]};
+  return out;
+}
+
+Interactions renumbered(const Interactions& rows, const Interactions& known) {
+  std::unordered_map<std::string, int32_t> users, items;
+  for (size_t i = 0; i < known.users.size(); ++i) users[known.users[i]] = static_cast<int32_t>(i);
+  for (size_t i = 0; i < known.items.size(); ++i) items[known.items[i]] = static_cast<int32_t>(i);
+  Interactions out{.users = known.users, .items = known.items};
+  for (size_t k = 0; k < rows.user.size(); ++k) {
+    const auto u = users.find(rows.users[static_cast<size_t>(rows.user[k])]);
+    const auto i = items.find(rows.items[static_cast<size_t>(rows.item[k])]);
+    if (u == users.end() || i == items.end()) continue;
+    out.user.push_back(u->second);
+    out.item.push_back(i->second);
+    out.rating.push_back(rows.rating[k]);
+  }
+  return out;
+}
+
+Interactions liked(const Interactions& all, double rating) {
+  std::vector<int64_t> rows;
+  for (int64_t k = 0; k < all.size(); ++k)
+    if (all.rating[static_cast<size_t>(k)] >= rating) rows.push_back(k);
+  return all.take(rows);
+}
+
+}  // namespace glia::recipes

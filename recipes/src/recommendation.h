@@ -1,0 +1,26 @@
+// What the recipe "recommend" makes of a user's table, and what its models keep of it.
+#pragma once
+
+#include "glia/recipes/run.h"
+#include "glia/recommend/metrics.h"
+
+namespace glia::recipes {
+
+// Errors of ratings first, if the model foretells them; and, if asked or nothing else is known, the
+// order of the k best items.
+Results judged(const recommend::Recommender& model, const recommend::Interactions& test, int64_t k,
+               bool ranks);
+
+// The data a model was trained on: tensors "train.*" of its file, and facts. Reading throws IoError
+// for what does not fit together.
+void append(StateDict& weights, const recommend::Interactions& known);
+Facts facts_of(const recommend::Interactions& known);
+recommend::Interactions known_of(const Saved& saved);
+
+// The same rows with the numbers of `known`; those of users or items that it has not are left out.
+recommend::Interactions renumbered(const recommend::Interactions& rows,
+                                   const recommend::Interactions& known);
+// Those with that rating at least.
+recommend::Interactions liked(const recommend::Interactions& all, double rating);
+
+}  // namespace glia::recipes
