@@ -1,0 +1,179 @@
+#include "kernels.h"
+
+#include <cstring>
+#include <limits>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define GLIA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define GLIA_CLONES
+#endif
+#define GLIA_ALWAYS __attribute__((always_inline))
+#define GLIA_INLINE inline GLIA_ALWAYS
+
+namespace glia::graphs::kernels {
+namespace {
+
+// So many bytes as one value: a register of some instruction set, or a number by itself.
+template <class T, int kBytes>
+struct Packed {
+  typedef T Type __attribute__((vector_size(kBytes)));
+};
+template <class T>
+struct Packed<T, 0> {
+  typedef T Type;
+};
+
+// Calls f.template operator()<V, count>(c) for the columns [0, width), in pieces of `count` values V
+// from column c on.
+template <class T, class F>
+GLIA_INLINE void for_columns(int64_t width, F f) {
+  constexpr int64_t kWide = 64 / sizeof(T);
+  using Wide = typename Packed<T, 64>::Type;
+  int64_t c = 0;
+  for (; c + 4 * kWide <= width; c += 4 * kWide) f.template operator()<Wide, 4>(c);
+  for (; c + kWide <= width; c += kWide) f.template operator()<Wide, 1>(c);
+  if (c + kWide / 2 <= width) {
+    f.template operator()<typename Packed<T, 32>::Type, 1>(c);
+    c += kWide / 2;
+  }
+  if (c + kWide / 4 <= width) {
+    f.template operator()<typename Packed<T, 16>::Type, 1>(c);
+    c += kWide / 4;
+  }
+  for (; c < width; ++c) f.template operator()<T, 1>(c);
+}
+
+template <class V, class T>
+GLIA_INLINE V loaded(const T* from) {
+  V v;
+  std::memcpy(&v, from, sizeof(V));
+  return v;
+}
+template <class V, class T>
+GLIA_INLINE void stored(const V& v, T* to) {
+  std::memcpy(to, &v, sizeof(V));
+}
+
+// Rows to come are asked for so many entries ahead.
+constexpr int64_t kAhead = 8;
+
+template <class T>
+GLIA_INLINE void sum_rows_of(const Gathering<T>& g, int64_t first, int64_t last) {
+  const int64_t part = g.width / g.heads, entries = g.ptr[last];
+  for (int64_t r = first; r < last; ++r) {
+    const int64_t begin = g.ptr[r], end = g.ptr[r + 1];
+    for (int64_t h = 0; h < g.heads; ++h) {
+      const T* const from = g.from + h * part;
+      T* const out = g.out + r * g.width + h * part;
+      for_columns<T>(part, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
+        V sums[kCount] = {};
+        for (int64_t k = begin; k < end; ++k) {
+          if (c == 0 && h == 0 && k + kAhead < entries)
+            __builtin_prefetch(g.from + g.index[k + kAhead] * g.width);
+          const T* row = from + g.index[k] * g.width + c;
+          if (g.weight) {
+            const T w = g.weight[g.edge[k] * g.heads + h];
+            for (int i = 0; i < kCount; ++i)
+              sums[i] += w * loaded<V>(row + i * (sizeof(V) / sizeof(T)));
+          } else {
+            for (int i = 0; i < kCount; ++i)
+              sums[i] += loaded<V>(row + i * (sizeof(V) / sizeof(T)));
+          }
+        }
+        for (int i = 0; i < kCount; ++i) stored(sums[i], out + c + i * (sizeof(V) / sizeof(T)));
+      });
+    }
+  }
+}
+
+template <class T>
+GLIA_INLINE void max_rows_of(const Gathering<T>& g, int64_t first, int64_t last) {
+  for (int64_t r = first; r < last; ++r) {
+    const int64_t begin = g.ptr[r], end = g.ptr[r + 1];
+    T* const out = g.out + r * g.width;
+    for_columns<T>(g.width, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
+      for (int i = 0; i < kCount; ++i) {
+        const int64_t at = c + i * static_cast<int64_t>(sizeof(V) / sizeof(T));
+        V most = {};
+        if (begin < end) most = loaded<V>(g.from + g.index[begin] * g.width + at);
+        for (int64_t k = begin + 1; k < end; ++k) {
+          const V x = loaded<V>(g.from + g.index[k] * g.width + at);
+          most = (x > most) | (x != x) ? x : most;
+        }
+        stored(most, out + at);
+      }
+    });
+  }
+}
+
+template <class V, class T>
+GLIA_INLINE T total(const V& v) {
+  T lanes[sizeof(V) / sizeof(T)], sum = 0;
+  stored(v, lanes);
+  for (const T lane : lanes) sum += lane;
+  return sum;
+}
+
+template <class T>
+GLIA_INLINE void dot_rows_of(const Products<T>& p, int64_t first, int64_t last) {
+  const int64_t part = p.width / p.heads;
+  for (int64_t e = first; e < last; ++e) {
+    for (int64_t h = 0; h < p.heads; ++h) {
+      const T* const a = p.a + p.a_index[e] * p.width + h * part;
+      const T* const b = p.b + p.b_index[e] * p.width + h * part;
+      T sum = 0;
+      for_columns<T>(part, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
+        constexpr int64_t kLanes = sizeof(V) / sizeof(T);
+        V products = {};
+        for (int i = 0; i < kCount; ++i)
+          products += loaded<V>(a + c + i * kLanes) * loaded<V>(b + c + i * kLanes);
+        sum += total<V, T>(products);
+      });
+      p.out[e * p.heads + h] = sum;
+    }
+  }
+}
+
+template <class T>
+GLIA_INLINE void copy_rows_of(const Copies<T>& g, int64_t first, int64_t last) {
+  for (int64_t e = first; e < last; ++e) {
+    const T* const from = g.from + g.index[e] * g.width;
+    T* const out = g.out + e * g.width;
+    for_columns<T>(g.width, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
+      for (int i = 0; i < kCount; ++i) {
+        const int64_t at = c + i * static_cast<int64_t>(sizeof(V) / sizeof(T));
+        stored(loaded<V>(from + at), out + at);
+      }
+    });
+  }
+}
+
+}  // namespace
+
+GLIA_CLONES void sum_rows(const Gathering<float>& g, int64_t first, int64_t last) {
+  sum_rows_of(g, first, last);
+}
+GLIA_CLONES void sum_rows(const Gathering<double>& g, int64_t first, int64_t last) {
+  sum_rows_of(g, first, last);
+}
+GLIA_CLONES void max_rows(const Gathering<float>& g, int64_t first, int64_t last) {
+  max_rows_of(g, first, last);
+}
+GLIA_CLONES void max_rows(const Gathering<double>& g, int64_t first, int64_t last) {
+  max_rows_of(g, first, last);
+}
+GLIA_CLONES void dot_rows(const Products<float>& p, int64_t first, int64_t last) {
+  dot_rows_of(p, first, last);
+}
+GLIA_CLONES void dot_rows(const Products<double>& p, int64_t first, int64_t last) {
+  dot_rows_of(p, first, last);
+}
+GLIA_CLONES void copy_rows(const Copies<float>& g, int64_t first, int64_t last) {
+  copy_rows_of(g, first, last);
+}
+GLIA_CLONES void copy_rows(const Copies<double>& g, int64_t first, int64_t last) {
+  copy_rows_of(g, first, last);
+}
+
+}  // namespace glia::graphs::kernels
