@@ -8,6 +8,7 @@
 #include "glia/graphs/datasets.h"
 #include "glia/graphs/explain.h"
 #include "glia/graphs/models.h"
+#include "glia/ops/select.h"
 #include "glia/optim.h"
 #include "glia/recipes/run.h"
 #include "glia/runtime.h"
@@ -105,14 +106,21 @@ report::Section confusion(const NodeGraph& g, const Tensor& nodes, const Tensor&
                                        .column_name = "guess"}};
 }
 
+report::Section curves_of(const training::Trainer& trainer, const std::string& title,
+                          const std::string& name, bool percent) {
+  report::Curves curves{.x = {"look"}, .y = {.name = name, .percent = percent}};
+  for (const char* part : {"train", "val"})
+    curves.series.push_back({part, over_epochs(trainer, std::string(part) + "_" + name)});
+  return {title, curves, fmt::format("A look every {} epochs.", kInterval)};
+}
+
 void train(Run& run, const NodeSettings& s) {
   const NodeGraph g = s.read(s.data);
   const auto classes = static_cast<int64_t>(g.classes.size());
   graphs::GNN model(s.model, g.x.channels(), classes, s.options);
   // The first layer's weights alone, as Kipf and Welling have it; of attention all.
   ParameterList first, others;
-  const auto& layers = model.named_parameters();
-  for (const auto& p : layers)
+  for (const auto& p : model.named_parameters())
     (s.attends() || p.name.find("s.0.") != std::string::npos ? first : others).push_back(p.variable);
   optim::Adam optimizer(first, {.lr = s.lr, .weight_decay = s.weight_decay});
   if (!others.empty()) optimizer.add_param_group(others, {.lr = s.lr});
@@ -129,11 +137,11 @@ void train(Run& run, const NodeSettings& s) {
     model.eval();
     const Score score = judge(model, g, val);
     model.train();
-    return {{"test_loss", score.loss}, {"test_accuracy", score.accuracy}};
+    return {{"val_loss", score.loss}, {"val_accuracy", score.accuracy}};
   };
   training::Trainer trainer(
       task, {.steps = s.epochs, .interval = std::min(kInterval, s.epochs), .note = run.note()});
-  trainer.add(training::early_stopping("test_loss",
+  trainer.add(training::early_stopping("val_loss",
                                        static_cast<int>(std::max<int64_t>(1, s.patience / kInterval)),
                                        training::Better::kLower, {.restore_best = true}));
   run.say(fmt::format("{}: {} nodes, {} edges, {} features, {} classes, {} nodes to train on, {} "
@@ -149,8 +157,8 @@ void train(Run& run, const NodeSettings& s) {
   run.finish({.title = "Node classification: " + s.data,
               .subtitle = fmt::format("{}, trained by {} on {} of {} nodes", s.model, version(),
                                       known.numel(), report::shown(g.graph.num_nodes())),
-              .sections = {curves(trainer, "Loss", "loss"),
-                           curves(trainer, "Nodes with the right class", "accuracy", true),
+              .sections = {curves_of(trainer, "Loss", "loss", false),
+                           curves_of(trainer, "Nodes with the right class", "accuracy", true),
                            confusion(g, test, score.guesses)}},
              {{"accuracy", score.accuracy, true},
               {"val_accuracy", judge(model, g, val).accuracy, true},

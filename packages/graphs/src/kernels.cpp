@@ -44,16 +44,18 @@ GLIA_INLINE void for_columns(int64_t width, F f) {
   for (; c < width; ++c) f.template operator()<T, 1>(c);
 }
 
+// By reference: how a vector is returned depends on the instruction set.
 template <class V, class T>
-GLIA_INLINE V loaded(const T* from) {
-  V v;
+GLIA_INLINE void load(V& v, const T* from) {
   std::memcpy(&v, from, sizeof(V));
-  return v;
 }
 template <class V, class T>
-GLIA_INLINE void stored(const V& v, T* to) {
+GLIA_INLINE void store(const V& v, T* to) {
   std::memcpy(to, &v, sizeof(V));
 }
+
+template <class V, class T>
+inline constexpr int64_t kLanes = sizeof(V) / sizeof(T);
 
 // Rows to come are asked for so many entries ahead.
 constexpr int64_t kAhead = 8;
@@ -72,16 +74,14 @@ GLIA_INLINE void sum_rows_of(const Gathering<T>& g, int64_t first, int64_t last)
           if (c == 0 && h == 0 && k + kAhead < entries)
             __builtin_prefetch(g.from + g.index[k + kAhead] * g.width);
           const T* row = from + g.index[k] * g.width + c;
-          if (g.weight) {
-            const T w = g.weight[g.edge[k] * g.heads + h];
-            for (int i = 0; i < kCount; ++i)
-              sums[i] += w * loaded<V>(row + i * (sizeof(V) / sizeof(T)));
-          } else {
-            for (int i = 0; i < kCount; ++i)
-              sums[i] += loaded<V>(row + i * (sizeof(V) / sizeof(T)));
+          const T w = g.weight ? g.weight[g.edge[k] * g.heads + h] : 1;
+          for (int i = 0; i < kCount; ++i) {
+            V x;
+            load(x, row + i * kLanes<V, T>);
+            sums[i] += w * x;
           }
         }
-        for (int i = 0; i < kCount; ++i) stored(sums[i], out + c + i * (sizeof(V) / sizeof(T)));
+        for (int i = 0; i < kCount; ++i) store(sums[i], out + c + i * kLanes<V, T>);
       });
     }
   }
@@ -94,14 +94,14 @@ GLIA_INLINE void max_rows_of(const Gathering<T>& g, int64_t first, int64_t last)
     T* const out = g.out + r * g.width;
     for_columns<T>(g.width, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
       for (int i = 0; i < kCount; ++i) {
-        const int64_t at = c + i * static_cast<int64_t>(sizeof(V) / sizeof(T));
-        V most = {};
-        if (begin < end) most = loaded<V>(g.from + g.index[begin] * g.width + at);
+        const int64_t at = c + i * kLanes<V, T>;
+        V most = {}, x;
+        if (begin < end) load(most, g.from + g.index[begin] * g.width + at);
         for (int64_t k = begin + 1; k < end; ++k) {
-          const V x = loaded<V>(g.from + g.index[k] * g.width + at);
+          load(x, g.from + g.index[k] * g.width + at);
           most = (x > most) | (x != x) ? x : most;
         }
-        stored(most, out + at);
+        store(most, out + at);
       }
     });
   }
@@ -109,8 +109,8 @@ GLIA_INLINE void max_rows_of(const Gathering<T>& g, int64_t first, int64_t last)
 
 template <class V, class T>
 GLIA_INLINE T total(const V& v) {
-  T lanes[sizeof(V) / sizeof(T)], sum = 0;
-  stored(v, lanes);
+  T lanes[kLanes<V, T>], sum = 0;
+  store(v, lanes);
   for (const T lane : lanes) sum += lane;
   return sum;
 }
@@ -124,10 +124,12 @@ GLIA_INLINE void dot_rows_of(const Products<T>& p, int64_t first, int64_t last) 
       const T* const b = p.b + p.b_index[e] * p.width + h * part;
       T sum = 0;
       for_columns<T>(part, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
-        constexpr int64_t kLanes = sizeof(V) / sizeof(T);
-        V products = {};
-        for (int i = 0; i < kCount; ++i)
-          products += loaded<V>(a + c + i * kLanes) * loaded<V>(b + c + i * kLanes);
+        V products = {}, x, y;
+        for (int i = 0; i < kCount; ++i) {
+          load(x, a + c + i * kLanes<V, T>);
+          load(y, b + c + i * kLanes<V, T>);
+          products += x * y;
+        }
         sum += total<V, T>(products);
       });
       p.out[e * p.heads + h] = sum;
@@ -142,8 +144,9 @@ GLIA_INLINE void copy_rows_of(const Copies<T>& g, int64_t first, int64_t last) {
     T* const out = g.out + e * g.width;
     for_columns<T>(g.width, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
       for (int i = 0; i < kCount; ++i) {
-        const int64_t at = c + i * static_cast<int64_t>(sizeof(V) / sizeof(T));
-        stored(loaded<V>(from + at), out + at);
+        V x;
+        load(x, from + c + i * kLanes<V, T>);
+        store(x, out + c + i * kLanes<V, T>);
       }
     });
   }

@@ -153,7 +153,7 @@ Tensor ChebConv::forward(const Features& x, const Graph& graph, const Tensor& ed
                          const Where& where) const {
   require_channels("ChebConv", x.channels(), lins[0].weight.shape()[1], where);
   Tensor out = applied(lins[0], x, where);
-  if (lins.size() > 1) {
+  if (lins.size() > 1 && graph.num_nodes(where) > 0) {
     const WeightedGraph by = scaled_laplacian(graph, edge, options, x.dtype(), where);
     const auto step = [&](const Tensor& t) {
       return propagate(by.graph, t, Aggregation::kSum, by.edge_weight, where);

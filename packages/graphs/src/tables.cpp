@@ -128,11 +128,16 @@ NodeGraph read_edge_list(const std::string& path, const EdgeOptions& options) {
 
 namespace {
 
-tables::Table read(const std::string& path, std::vector<std::string> texts) {
+// Those of these columns that there are hold texts, whatever they look like: "007".
+tables::Table read(const std::string& path, const std::vector<std::string>& texts) {
   tables::CsvOptions options;
-  for (std::string& column : texts) options.types.emplace_back(std::move(column), tables::ColumnType::kText);
   const std::string name = path.ends_with(".gz") ? path.substr(0, path.size() - 3) : path;
   if (name.ends_with(".tsv")) options.separator = '\t';
+  options.max_rows = 1;
+  const tables::Table first = tables::read_csv(path, options);
+  options.max_rows = -1;
+  for (const std::string& column : texts)
+    if (first.has(column)) options.types.emplace_back(column, tables::ColumnType::kText);
   return tables::read_csv(path, options);
 }
 
