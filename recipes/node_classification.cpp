@@ -3,10 +3,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
+#include <functional>
 
 #include "glia/graphs/datasets.h"
-#include "glia/graphs/explain.h"
 #include "glia/graphs/models.h"
 #include "glia/ops/select.h"
 #include "glia/optim.h"
@@ -19,7 +18,7 @@ namespace {
 using graphs::NodeGraph;
 
 constexpr int64_t kInterval = 10;  // epochs between looks at the validation nodes
-constexpr size_t kReasons = 10;
+constexpr size_t kReasons = 10, kTried = 200;  // edges
 
 struct NodeSettings : TrainingSettings {
   std::string data, model;
@@ -192,7 +191,7 @@ class Use : public Predictor {
     for (size_t c = 0; c < values.size(); ++c) table.rows.push_back({classes_[c], values[c]});
     return {{"class", classes_[static_cast<size_t>(best)]},
             {"classes", table},
-            {"edges", reasons(g, node, best)}};
+            {"edges", reasons(g, node, best, values[static_cast<size_t>(best)])}};
   }
   Results score(const Evaluation& what) const override {
     const std::string from = what.data.empty() ? settings_.data : what.data;
@@ -211,23 +210,36 @@ class Use : public Predictor {
       throw IoError(from + ": its features or classes are not those of the model");
     return g;
   }
-  // The edges by whose messages the logit changes most.
-  report::Table reasons(const NodeGraph& g, int64_t node, int64_t target) const {
-    const Tensor mask = trainable(ones({g.graph.num_edges()}));
-    const Tensor logits = model_(g.x, g.graph.with_edge_mask(mask), g.edge_weight);
-    const auto slope =
-        gradients(index(logits, {node, target}), {mask})[0].to_vector<double>();
-    std::vector<size_t> order(slope.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    const size_t shown = std::min(kReasons, order.size());
-    std::ranges::partial_sort(order, order.begin() + static_cast<int64_t>(shown), [&](size_t a, size_t b) {
-      return std::abs(slope[a]) > std::abs(slope[b]);
-    });
+  // The edges without whose messages the class is least probable: of those that arrive at the node,
+  // and at its neighbours.
+  report::Table reasons(const NodeGraph& g, int64_t node, int64_t target, double with) const {
+    const auto incoming = g.graph.adjacency(graphs::Side::kTarget);
+    std::vector<int32_t> edges;
+    const auto arriving = [&](int64_t at) {
+      const auto i = static_cast<size_t>(at);
+      for (int32_t k = incoming.ptr[i]; k < incoming.ptr[i + 1] && edges.size() < kTried; ++k)
+        edges.push_back(incoming.edge[static_cast<size_t>(k)]);
+    };
+    arriving(node);
+    for (size_t k = 0, own = edges.size(); k < own; ++k)
+      arriving(g.graph.sources()[static_cast<size_t>(edges[k])]);
+    std::vector<std::pair<double, size_t>> found;
+    std::vector<float> mask(static_cast<size_t>(g.graph.num_edges()), 1);
+    for (const int32_t edge : edges) {
+      const auto e = static_cast<size_t>(edge);
+      mask[e] = 0;
+      const Tensor without = from_vector(mask, {g.graph.num_edges()});
+      mask[e] = 1;
+      const Tensor p = softmax(model_(g.x, g.graph.with_edge_mask(without), g.edge_weight));
+      found.emplace_back(with - index(p, {node, target}).item(), e);
+    }
+    std::ranges::sort(found, std::greater());
     report::Table table{{{"from"}, {"to"}, {"weight"}}, {}};
-    for (size_t k = 0; k < shown && slope[order[k]] != 0; ++k)
-      table.rows.push_back({g.ids[static_cast<size_t>(g.graph.sources()[order[k]])],
-                            g.ids[static_cast<size_t>(g.graph.targets()[order[k]])],
-                            slope[order[k]]});
+    for (size_t k = 0; k < std::min(kReasons, found.size()); ++k) {
+      const auto [weight, e] = found[k];
+      table.rows.push_back({g.ids[static_cast<size_t>(g.graph.sources()[e])],
+                            g.ids[static_cast<size_t>(g.graph.targets()[e])], weight});
+    }
     return table;
   }
 
@@ -258,7 +270,8 @@ const Register<NodeSettings> node_classification({
     .load = make_predictor<Use, NodeSettings>,
     .input = "NODE",
     .input_help = "A node's id.",
-    .predict_help = "Prints the class, the probability of each, and the edges that decided.",
+    .predict_help = "Prints the class, the probability of each, and the edges that decided: by how much less\n"
+                    "probable the class is without each.",
     .evaluate_help = "Prints accuracy and loss of the test nodes, or of those for training.",
 });
 
