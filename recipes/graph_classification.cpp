@@ -91,8 +91,8 @@ struct Training {
     optimizer.set_schedule(optim::step_lr(s.lr, 50 * s.steps, 0.5));
   }
   training::Outcome outcome(const Tensor& which) const {
-    const graphs::Batch b = graphs::collate(all, which.data<int64_t>());
-    const Tensor logits = model(b.x.sources(), b.graph, b.membership);
+    const graphs::Batch b = graphs::collate(all, which.data<int64_t>(), {.pad = true});
+    const Tensor logits = model(b.x.sources(), b.graph, b.membership, b.node_mask);
     return {cross_entropy(logits, b.y), {{"accuracy", sum(cast(argmax(logits) == b.y, kF32))}}};
   }
   std::vector<double> accuracies() const { return over_epochs(trainer, "test_accuracy"); }

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <set>
 
@@ -17,9 +19,48 @@ Tensor from_numbers(const std::vector<int64_t>& numbers) {
   return from_vector(numbers, {static_cast<int64_t>(numbers.size())});
 }
 
+std::span<const std::byte> bytes_of(const Tensor& t) {
+  switch (t.dtype()) {
+    case kF64: return std::as_bytes(t.data<double>());
+    case kI64: return std::as_bytes(t.data<int64_t>());
+    case kI32: return std::as_bytes(t.data<int32_t>());
+    case kBool: return std::as_bytes(t.data<bool>());
+    default: return std::as_bytes(t.data<float>());
+  }
+}
+
+// Tensors behind each other, copied here: which graphs a batch has is then no part of a plan's key.
+// Then so many rows of one number.
+Tensor stacked(const char* what, const std::vector<Tensor>& parts, int64_t filling, double value) {
+  Shape shape = parts[0].shape();
+  const DType dtype = parts[0].dtype();
+  bool plain = dtype == kF32 || dtype == kF64 || dtype == kI64 || dtype == kI32 || dtype == kBool;
+  shape[0] = filling;
+  for (const Tensor& t : parts) {
+    Shape row = t.shape();
+    if (row.rank() == shape.rank()) row[0] = filling;
+    if (t.dtype() != dtype || row != shape)
+      throw ShapeError(std::string("collate: ") + what + " are " + name(dtype) + " " +
+                       parts[0].shape().str() + " and " + name(t.dtype()) + " " + t.shape().str());
+    plain = plain && !t.requires_grad();
+  }
+  std::vector<Tensor> all = parts;
+  if (filling > 0) all.push_back(full(shape, value, dtype));
+  if (!plain) return concat(all);
+  const auto joined = std::make_shared<std::vector<std::byte>>();
+  shape[0] = 0;
+  for (const Tensor& t : all) {
+    const auto bytes = bytes_of(t);
+    joined->insert(joined->end(), bytes.begin(), bytes.end());
+    shape[0] += t.size(0);
+  }
+  return from_external(joined->data(), shape, dtype, joined);
+}
+
 // One member of all graphs, joined; undefined if none has it.
 template <class Get>
-Tensor joined(const char* what, const std::vector<const Data*>& all, Get get) {
+Tensor joined(const char* what, const std::vector<const Data*>& all, int64_t filling, double value,
+              Get get) {
   std::vector<Tensor> parts;
   for (const Data* one : all)
     if (const Tensor t = get(*one); t.defined()) parts.push_back(t);
@@ -27,7 +68,14 @@ Tensor joined(const char* what, const std::vector<const Data*>& all, Get get) {
   if (parts.size() != all.size())
     throw ShapeError(std::string("collate: ") + std::to_string(parts.size()) + " of " +
                      std::to_string(all.size()) + " graphs have " + what);
-  return parts.size() == 1 ? parts[0] : concat(parts);
+  return stacked(what, parts, filling, value);
+}
+
+// The next of few numbers that is more than n: about eight between powers of two.
+int64_t filled_up(int64_t n) {
+  int64_t step = 16;
+  while (step * 16 <= n) step *= 2;
+  return (n / step + 1) * step;
 }
 
 void shuffle(std::vector<int64_t>* numbers, data::Random* random) {
@@ -36,32 +84,53 @@ void shuffle(std::vector<int64_t>* numbers, data::Random* random) {
               (*numbers)[static_cast<size_t>(random->below(i + 1))]);
 }
 
-Batch batch_of(const std::vector<const Data*>& all) {
+Batch batch_of(const std::vector<const Data*>& all, bool pad) {
   std::vector<int32_t> sources, targets, node, owner;
   int32_t first = 0;
-  for (size_t g = 0; g < all.size(); ++g) {
-    const Graph& one = all[g]->graph;
-    const auto nodes = static_cast<int32_t>(one.num_nodes());
+  int64_t graphs = 0;
+  for (const Data* one : all) {
+    const Graph& g = one->graph;
+    const auto nodes = static_cast<int32_t>(g.num_nodes());
     if (nodes > INT32_MAX / 8 - first) throw ValueError("collate: too many nodes for one batch");
-    for (const int32_t s : one.sources()) sources.push_back(first + s);
-    for (const int32_t t : one.targets()) targets.push_back(first + t);
-    owner.insert(owner.end(), static_cast<size_t>(nodes), static_cast<int32_t>(g));
+    for (const int32_t s : g.sources()) sources.push_back(first + s);
+    for (const int32_t t : g.targets()) targets.push_back(first + t);
+    owner.insert(owner.end(), static_cast<size_t>(nodes), static_cast<int32_t>(graphs++));
     first += nodes;
   }
+  int64_t nodes = 0, edges = 0;  // of the filling
+  if (pad) {
+    nodes = filled_up(first) - first;
+    edges = filled_up(static_cast<int64_t>(sources.size())) - static_cast<int64_t>(sources.size());
+    for (auto* ends : {&sources, &targets})
+      ends->insert(ends->end(), static_cast<size_t>(edges), first + static_cast<int32_t>(nodes) - 1);
+    owner.insert(owner.end(), static_cast<size_t>(nodes), static_cast<int32_t>(graphs++));
+  }
+  const int64_t count = first + nodes;
   node.resize(owner.size());
   std::iota(node.begin(), node.end(), 0);
   Batch out;
-  out.graph = Graph::from_edges(sources, targets, first);
-  out.membership =
-      Graph::from_edges(node, owner, first, static_cast<int64_t>(all.size()));
+  out.graph = Graph::from_edges(sources, targets, count);
+  out.membership = Graph::from_edges(node, owner, count, graphs);
+  if (pad) {
+    std::vector<bool> real(static_cast<size_t>(count));
+    std::fill_n(real.begin(), first, true);
+    out.node_mask = from_vector(real, {count});
+  }
   const auto features = [](const Data& d) { return d.x.defined() ? d.x.sources() : Tensor(); };
-  if (const Tensor x = joined("x", all, features); x.defined()) out.x = x;
-  out.edge_weight = joined("edge_weight", all, [](const Data& d) { return d.edge_weight; });
-  out.edge_attr = joined("edge_attr", all, [](const Data& d) { return d.edge_attr; });
-  out.y = joined("y", all, [](const Data& d) { return d.y; });
-  out.train_mask = joined("train_mask", all, [](const Data& d) { return d.train_mask; });
-  out.val_mask = joined("val_mask", all, [](const Data& d) { return d.val_mask; });
-  out.test_mask = joined("test_mask", all, [](const Data& d) { return d.test_mask; });
+  if (const Tensor x = joined("x", all, nodes, 0, features); x.defined()) out.x = x;
+  out.edge_weight = joined("edge_weight", all, edges, 0, [](const Data& d) { return d.edge_weight; });
+  out.edge_attr = joined("edge_attr", all, edges, 0, [](const Data& d) { return d.edge_attr; });
+  // y is of nodes, or of graphs.
+  int64_t rows = 0;
+  for (const Data* one : all) rows += one->y.defined() ? one->y.size(0) : 0;
+  const bool of_nodes = rows == first && rows != static_cast<int64_t>(all.size());
+  out.y = joined("y", all, !pad ? 0 : of_nodes ? nodes : 1, -100, [](const Data& d) { return d.y; });
+  const auto mask = [&](const char* what, Tensor Data::*which) {
+    return joined(what, all, nodes, 0, [=](const Data& d) { return d.*which; });
+  };
+  out.train_mask = mask("train_mask", &Data::train_mask);
+  out.val_mask = mask("val_mask", &Data::val_mask);
+  out.test_mask = mask("test_mask", &Data::test_mask);
   return out;
 }
 
@@ -76,12 +145,13 @@ Tensor Batch::ptr() const {
   return from_numbers({ptr.begin(), ptr.end()});
 }
 
-Batch collate(const std::vector<Data>& graphs) {
+Batch collate(const std::vector<Data>& graphs, const CollateOptions& options) {
   std::vector<const Data*> all;
   for (const Data& one : graphs) all.push_back(&one);
-  return batch_of(all);
+  return batch_of(all, options.pad);
 }
-Batch collate(const std::vector<Data>& graphs, std::span<const int64_t> which) {
+Batch collate(const std::vector<Data>& graphs, std::span<const int64_t> which,
+              const CollateOptions& options) {
   std::vector<const Data*> all;
   for (const int64_t i : which) {
     if (i < 0 || i >= static_cast<int64_t>(graphs.size()))
@@ -89,7 +159,7 @@ Batch collate(const std::vector<Data>& graphs, std::span<const int64_t> which) {
                        std::to_string(graphs.size()));
     all.push_back(&graphs[static_cast<size_t>(i)]);
   }
-  return batch_of(all);
+  return batch_of(all, options.pad);
 }
 
 Graph single_membership(int64_t nodes) {

@@ -102,8 +102,29 @@ GINClassifier::GINClassifier(int64_t in_channels, int64_t classes,
   }
 }
 
+namespace {
+
+// As bn(x), with the statistics of some rows alone.
+Tensor normalized(const nn::BatchNorm1d& bn, const Tensor& x, const Tensor& mask,
+                  const Where& where) {
+  if (!mask.defined() || !bn.is_training()) return bn(x, where);
+  const Tensor on = cast(unsqueeze(mask, 1), x.dtype()), count = sum(on);
+  const Tensor mean = sum(x * on, {0}) / count, apart = x - mean;
+  const Tensor var = sum(square(apart) * on, {0}) / count;
+  const double momentum = *bn.options.momentum;
+  const auto track = [&](const Buffer& running, const Tensor& now) {
+    running.set(stop_gradient((1 - momentum) * running.tensor() + momentum * now));
+  };
+  track(bn.running_mean, mean);
+  track(bn.running_var, var * (count / maximum(count - 1, 1)));
+  bn.num_batches_tracked.set(bn.num_batches_tracked.tensor() + 1);
+  return apart * rsqrt(var + bn.options.eps) * bn.weight.tensor() + bn.bias.tensor();
+}
+
+}  // namespace
+
 Tensor GINClassifier::operator()(const Tensor& x, const Graph& graph, const Graph& membership,
-                                 Where where) const {
+                                 const Tensor& node_mask, Where where) const {
   Tensor h = x, scores;
   for (size_t l = 0;; ++l) {
     Tensor part = linears_prediction[l](
@@ -111,7 +132,13 @@ Tensor GINClassifier::operator()(const Tensor& x, const Graph& graph, const Grap
     if (options.dropout > 0 && is_training()) part = dropout(part, options.dropout, where);
     scores = scores.defined() ? scores + part : part;
     if (l == convs.size()) return scores;
-    h = relu(batch_norms[l](convs[l](h, graph, {}, where), where));
+    // The layer step by step: its batch norm must know the mask, too.
+    const GINConv& conv = convs[l];
+    h = conv.combined(h, propagate(graph, h, options.neighbors, {}, where));
+    h = dynamic_cast<const nn::Linear&>(conv.mlp[0])(h, where);
+    h = relu(normalized(dynamic_cast<const nn::BatchNorm1d&>(conv.mlp[1]), h, node_mask, where));
+    h = dynamic_cast<const nn::Linear&>(conv.mlp[3])(h, where);
+    h = relu(normalized(batch_norms[l], h, node_mask, where));
   }
 }
 

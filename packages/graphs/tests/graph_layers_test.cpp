@@ -8,6 +8,7 @@
 #include "glia/graphs/models.h"
 #include "glia/optim.h"
 #include "glia/random.h"
+#include "glia/runtime.h"
 #include "tests/support/values.h"
 
 namespace glia::graphs {
@@ -143,6 +144,41 @@ TEST(Models, DoNotTellApartWhatWeisfeilerAndLemanDoNot) {
   const auto scores = [&](const Graph& g) { return model(ones({6, 1}), g, all); };
   expect_same(scores(triangles), scores(ring), 1e-5);
   EXPECT_GT(max(abs(scores(path) - scores(ring))).item(), 1e-3);
+}
+
+// A batch that is filled up gives the same scores, gradients and statistics, and makes no new plan.
+TEST(Models, FillingIsNotSeen) {
+  std::vector<Data> all;
+  for (int64_t n = 4; n < 20; ++n) {
+    Data one;
+    one.graph = n % 2 ? cycle_graph(n) : barabasi_albert_graph(n, 2, static_cast<uint64_t>(n));
+    one.x = cast(numbers({n, 3}, static_cast<double>(n)), kF32);
+    one.y = tensor({n % 2});
+    all.push_back(one);
+  }
+  manual_seed(7);
+  GINClassifier model(3, 2, {.hidden_channels = 8, .num_layers = 3, .dropout = 0});
+  GINClassifier other = model;
+  const std::vector<int64_t> which{3, 1, 9, 12};
+  const Batch plain = collate(all, which), filled = collate(all, which, {.pad = true});
+  EXPECT_EQ(filled.num_graphs(), 5);
+  EXPECT_EQ(filled.graph.num_nodes() % 16, 0);
+  EXPECT_EQ(sum(cast(filled.node_mask, kI64)).item<int64_t>(), plain.graph.num_nodes());
+  const auto run = [](GINClassifier& m, const Batch& b) {
+    const Tensor loss = cross_entropy(m(b.x.sources(), b.graph, b.membership, b.node_mask), b.y);
+    return gradients(loss, m.parameters());
+  };
+  const auto g = run(model, plain), h = run(other, filled);
+  for (size_t i = 0; i < g.size(); ++i) expect_same(h[i], g[i], 2e-5);
+  for (size_t i = 0; i < model.named_buffers().size(); ++i)
+    expect_same(other.named_buffers()[i].variable.tensor(), model.named_buffers()[i].variable.tensor(),
+                2e-5);
+  // Other graphs, of 41 nodes and 106 edges too.
+  const std::vector<int64_t> like{5, 1, 7, 12};
+  eval(run(other, filled));
+  const int64_t plans = graph_stats().plans_built;
+  eval(run(other, collate(all, like, {.pad = true})));
+  EXPECT_EQ(graph_stats().plans_built, plans);
 }
 
 TEST(Models, LearnTheKarateClub) {

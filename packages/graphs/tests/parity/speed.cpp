@@ -88,8 +88,8 @@ void batches(const Inputs& in, int epochs) {
   measure(2, epochs, [&] {
     double last = 0;
     for (const auto& [index] : which) {
-      const Batch b = collate(all, index.data<int64_t>());
-      const Tensor loss = cross_entropy(model(b.x.sources(), b.graph, b.membership), b.y);
+      const Batch b = collate(all, index.data<int64_t>(), {.pad = true});
+      const Tensor loss = cross_entropy(model(b.x.sources(), b.graph, b.membership, b.node_mask), b.y);
       optimizer.step(gradients(loss, model.parameters()));
       last = loss.item();
     }

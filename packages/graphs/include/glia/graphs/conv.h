@@ -162,6 +162,8 @@ struct GINConv : Conv {
   GINConv(nn::Sequential mlp, const GINOptions& options = {});
   std::unique_ptr<Conv> clone() const override { return std::make_unique<GINConv>(*this); }
   void visit_fields(nn::FieldVisitor& visitor) const override;
+  // (1 + eps) x_i and what has arrived: what the network gets.
+  Tensor combined(const Features& x, const Tensor& arrived) const;
 
   GINOptions options;
   Parameter trained_eps;  // (1), with train_eps; in state dicts either is "eps"
@@ -172,7 +174,6 @@ struct GINConv : Conv {
  protected:
   Tensor forward(const Features& x, const Graph& graph, const Tensor& edge,
                  const Where& where) const override;
-  Tensor combined(const Features& x, const Tensor& arrived) const;
 };
 
 struct GINEOptions : GINOptions {

@@ -25,14 +25,22 @@ struct Data {
 struct Batch : Data {
   // Bipartite: from each node, in order, to its graph.
   Graph membership;
+  Tensor node_mask;  // (N) bool, with CollateOptions::pad: the nodes that are no filling
   int64_t num_graphs() const { return membership.num_targets(); }
   Tensor batch() const;  // (N) i64: the graph of each node
   Tensor ptr() const;    // (graphs + 1) i64: where each graph's nodes begin
 };
+struct CollateOptions {
+  // One more graph of nodes without edges to others fills up the numbers of nodes and edges to one of
+  // few, so that batches have few shapes and a training step is planned a few times only. Its features
+  // are zeros and its y is -100, which cross_entropy() leaves out.
+  bool pad = false;
+};
 // Of these, or of those of them that have these numbers; y along its first axis. All must have the
 // same of what Data has, and alike. Throws ShapeError, and ValueError for a number out of range.
-Batch collate(const std::vector<Data>& graphs);
-Batch collate(const std::vector<Data>& graphs, std::span<const int64_t> which);
+Batch collate(const std::vector<Data>& graphs, const CollateOptions& options = {});
+Batch collate(const std::vector<Data>& graphs, std::span<const int64_t> which,
+              const CollateOptions& options = {});
 // The graphs of one that has no batches: every node belongs to the only one.
 Graph single_membership(int64_t nodes);
 

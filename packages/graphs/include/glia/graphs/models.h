@@ -62,9 +62,10 @@ struct GINClassifierOptions {
 class GINClassifier : public nn::Module {
  public:
   GINClassifier(int64_t in_channels, int64_t classes, const GINClassifierOptions& options = {});
-  // (graphs, classes).
+  // (graphs, classes). Statistics of batch norms are of the nodes of the mask (N) bool, if any: of a
+  // Batch that is filled up its node_mask.
   Tensor operator()(const Tensor& x, const Graph& graph, const Graph& membership,
-                    Where where = Where::current()) const;
+                    const Tensor& node_mask = {}, Where where = Where::current()) const;
 
   GINClassifierOptions options;
   std::vector<GINConv> convs;
