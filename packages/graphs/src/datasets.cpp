@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kByHand =
-    "put there nodes.tsv (number, class, split and words of each node) and edges.tsv";
+    "put nodes.tsv (number, class, split and words of each node) and edges.tsv";
 const data::RegisterEntry cora({
     .name = "cora",
     .title = "Cora citations",

@@ -154,6 +154,7 @@ TEST(Models, FillingIsNotSeen) {
     one.graph = n % 2 ? cycle_graph(n) : barabasi_albert_graph(n, 2, static_cast<uint64_t>(n));
     one.x = cast(numbers({n, 3}, static_cast<double>(n)), kF32);
     one.y = tensor({n % 2});
+    eval(one.x.sources());
     all.push_back(one);
   }
   manual_seed(7);
