@@ -26,9 +26,11 @@ struct GraphSettings : TrainingSettings {
   void declare(Fields& f) override {
     Choices sets{.names = graphs::tu_names(), .other = "FOLDER"};
     f(data, "data", "mutag", "A data set, or a folder or tar file in TU Dortmund's form.", sets);
-    f(model, "model", "gin", "What nodes take of their neighbours: sums, or means or largest values.",
+    f(model, "model", "gin",
+      "What nodes take of their neighbours: sums, or means or largest values.",
       {{"gin", "mean", "max"}});
-    f(readout, "readout", data == "mutag" || data == "proteins" || data == "nci109" ? "sum" : "mean",
+    f(readout, "readout",
+      data == "mutag" || data == "proteins" || data == "nci109" ? "sum" : "mean",
       "What graphs take of their nodes.", {{"sum", "mean"}});
     auto& o = options;
     f(o.hidden_channels, "hidden", 32, "Features behind each layer.", {1, 65536});
@@ -37,8 +39,8 @@ struct GraphSettings : TrainingSettings {
     f(epochs, "epochs", 350, "Of so many steps each.", {1, 1e6});
     f(steps, "steps", 50, "Steps in an epoch.", {1, 1e6});
     f(batch, "batch", 32, "Graphs in each step.", {1, 100000});
-    f(folds, "folds", kFolds, "Tenths of the graphs that are tested on, each by a training of its own.",
-      {1, kFolds});
+    f(folds, "folds", kFolds,
+      "Tenths of the graphs that are tested on, each by a training of its own.", {1, kFolds});
     f(lr, "lr", 0.01, "Learning rate (Adam), halved every 50 epochs.", {0, 100});
     TrainingSettings::declare(f);
     o.neighbors = model == "mean"  ? graphs::Aggregation::kMean
@@ -63,8 +65,8 @@ std::vector<int64_t> labels_of(const std::vector<graphs::Data>& all) {
 }
 
 data::Samples numbers(const std::vector<int64_t>& which) {
-  return data::Samples(data::in_memory(
-      data::Sample{from_vector(which, {static_cast<int64_t>(which.size())})}));
+  return data::Samples(
+      data::in_memory(data::Sample{from_vector(which, {static_cast<int64_t>(which.size())})}));
 }
 
 // A model, what trains it, and its graphs, of which that tenth is for the test.
@@ -129,17 +131,17 @@ void train(Run& run, const GraphSettings& s) {
   const auto all = s.read(s.data);
   const auto labels = labels_of(all);
   const int64_t classes = std::ranges::max(labels) + 1;
-  const auto folds =
-      graphs::stratified_folds(labels, kFolds, static_cast<uint64_t>(s.seed));
+  const auto folds = graphs::stratified_folds(labels, kFolds, static_cast<uint64_t>(s.seed));
   Training first(all, folds, 0, classes, s, run.note());
   if (first.training.size() < 1)
     throw Error(s.data + ": a step has more graphs than there are to train on: --batch");
-  run.say(fmt::format("{}: {} graphs of {} classes, {} features, {} parameters, results in {}", s.data,
-                      all.size(), classes, all[0].x.channels(),
+  run.say(fmt::format("{}: {} graphs of {} classes, {} features, {} parameters, results in {}",
+                      s.data, all.size(), classes, all[0].x.channels(),
                       report::shown(first.model.parameter_count()), run.folder()));
   run.fit(first.trainer, first.training, &first.test, "graphs");
-  run.save(first.model.state_dict(), {{"sizes", std::vector{static_cast<double>(all[0].x.channels()),
-                                                            static_cast<double>(classes)}}});
+  run.save(first.model.state_dict(),
+           {{"sizes",
+             std::vector{static_cast<double>(all[0].x.channels()), static_cast<double>(classes)}}});
   std::vector<std::vector<double>> accuracies{first.accuracies()};
   for (int64_t fold = 1; fold < s.folds && !run.interrupted(); ++fold) {
     Training other(all, folds, static_cast<size_t>(fold), classes, s, "");
@@ -153,16 +155,17 @@ void train(Run& run, const GraphSettings& s) {
   for (const auto& fold : accuracies) last += fold.back() / static_cast<double>(accuracies.size());
   run.finish(
       {.title = "Graph classification: " + s.data,
-       .subtitle = fmt::format("{}, trained by {} on {} graphs, {} of ten folds", s.model, version(),
-                               first.seen.size(), accuracies.size()),
-       .sections = {curves(first.trainer, "Loss of the first fold", "loss"),
-                    {"Graphs with the right class",
-                     report::Curves{.series = {{.name = "mean of the folds",
-                                                .y = best.means,
-                                                .deviation = best.deviations}},
-                                    .x = {"epoch"},
-                                    .y = {.name = "accuracy", .percent = true}},
-                     "The epoch is chosen by this mean, as Xu et al. do: on the graphs of the test."}}},
+       .subtitle = fmt::format("{}, trained by {} on {} graphs, {} of ten folds", s.model,
+                               version(), first.seen.size(), accuracies.size()),
+       .sections =
+           {curves(first.trainer, "Loss of the first fold", "loss"),
+            {"Graphs with the right class",
+             report::Curves{.series = {{.name = "mean of the folds",
+                                        .y = best.means,
+                                        .deviation = best.deviations}},
+                            .x = {"epoch"},
+                            .y = {.name = "accuracy", .percent = true}},
+             "The epoch is chosen by this mean, as Xu et al. do: on the graphs of the test."}}},
       {{"accuracy", best.means[best.epoch], true},
        {"deviation", best.deviations[best.epoch], true},
        {"best_epoch", static_cast<int64_t>(best.epoch) + 1},
@@ -184,9 +187,9 @@ class Use : public Predictor {
   Results answer(const Input& input) const override {
     const auto* text = std::get_if<std::string>(&input);
     if (!text) throw ValueError("there is no graph");
-    const bool number = !text->empty() && std::ranges::all_of(*text, [](char c) {
-      return c >= '0' && c <= '9';
-    }) && text->size() < 10;
+    const bool number = !text->empty() &&
+                        std::ranges::all_of(*text, [](char c) { return c >= '0' && c <= '9'; }) &&
+                        text->size() < 10;
     const auto all = read(number ? settings_.data : *text);
     const int64_t at = number ? std::stol(*text) : 0;
     if (at >= static_cast<int64_t>(all.size()))
@@ -195,7 +198,8 @@ class Use : public Predictor {
     const Tensor p = index(softmax(logits(all, {at})), {0});
     const auto values = p.to_vector<double>();
     report::Table table{{{"class"}, {"probability", true}}, {}};
-    for (size_t c = 0; c < values.size(); ++c) table.rows.push_back({static_cast<int64_t>(c), values[c]});
+    for (size_t c = 0; c < values.size(); ++c)
+      table.rows.push_back({static_cast<int64_t>(c), values[c]});
     return {{"class", argmax(p).item<int64_t>()}, {"classes", table}};
   }
   Results score(const Evaluation& what) const override {

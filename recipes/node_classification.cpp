@@ -17,7 +17,7 @@ namespace {
 
 using graphs::NodeGraph;
 
-constexpr int64_t kInterval = 10;  // epochs between looks at the validation nodes
+constexpr int64_t kInterval = 10;              // epochs between looks at the validation nodes
 constexpr size_t kReasons = 10, kTried = 200;  // edges
 
 struct NodeSettings : TrainingSettings {
@@ -34,7 +34,10 @@ struct NodeSettings : TrainingSettings {
     f(model, "model", "gcn", "The kind of layers.", {graphs::gnn_names()});
     auto& o = options;
     const bool wide = model == "sage" || model == "gin" || model == "appnp";
-    f(o.hidden_channels, "hidden", attends() ? 8 : wide ? 64 : 16,
+    f(o.hidden_channels, "hidden",
+      attends() ? 8
+      : wide    ? 64
+                : 16,
       "Features behind each layer, of attention those of each head.", {1, 65536});
     f(o.num_layers, "layers", 2, "Layers.", {1, 100});
     f(o.dropout, "dropout", attends() ? 0.6 : 0.5, "Share of features that a step leaves out.",
@@ -59,7 +62,8 @@ struct NodeSettings : TrainingSettings {
       throw IoError(from + ": its nodes have no labels of two classes or more");
     if (!g.x.defined()) {
       if (nodes > 20000)
-        throw IoError(from + ": its nodes have no features, and are too many to be told apart by number");
+        throw IoError(from +
+                      ": its nodes have no features, and are too many to be told apart by number");
       g.x = eye(nodes);
     }
     if (!g.train_mask.defined()) {
@@ -120,13 +124,14 @@ void train(Run& run, const NodeSettings& s) {
   // The first layer's weights alone, as Kipf and Welling have it; of attention all.
   ParameterList first, others;
   for (const auto& p : model.named_parameters())
-    (s.attends() || p.name.find("s.0.") != std::string::npos ? first : others).push_back(p.variable);
+    (s.attends() || p.name.find("s.0.") != std::string::npos ? first : others)
+        .push_back(p.variable);
   optim::Adam optimizer(first, {.lr = s.lr, .weight_decay = s.weight_decay});
   if (!others.empty()) optimizer.add_param_group(others, {.lr = s.lr});
   const Tensor known = nodes_of(g, g.train_mask), val = nodes_of(g, g.val_mask),
                test = nodes_of(g, g.test_mask), y = take(g.y, known);
-  training::Task task = training::supervised(
-      model, optimizer, [&](const data::Sample&) -> training::Outcome {
+  training::Task task =
+      training::supervised(model, optimizer, [&](const data::Sample&) -> training::Outcome {
         const Tensor logits = take(model(g.x, g.graph, g.edge_weight), known);
         return {cross_entropy(logits, y),
                 {{"accuracy", sum(cast(argmax(logits) == y, kF32))}},
@@ -140,14 +145,15 @@ void train(Run& run, const NodeSettings& s) {
   };
   training::Trainer trainer(
       task, {.steps = s.epochs, .interval = std::min(kInterval, s.epochs), .note = run.note()});
-  trainer.add(training::early_stopping("val_loss",
-                                       static_cast<int>(std::max<int64_t>(1, s.patience / kInterval)),
-                                       training::Better::kLower, {.restore_best = true}));
-  run.say(fmt::format("{}: {} nodes, {} edges, {} features, {} classes, {} nodes to train on, {} "
-                      "parameters, results in {}",
-                      s.data, report::shown(g.graph.num_nodes()), report::shown(g.graph.num_edges()),
-                      report::shown(g.x.channels()), classes, known.numel(),
-                      report::shown(model.parameter_count()), run.folder()));
+  trainer.add(training::early_stopping(
+      "val_loss", static_cast<int>(std::max<int64_t>(1, s.patience / kInterval)),
+      training::Better::kLower, {.restore_best = true}));
+  run.say(
+      fmt::format("{}: {} nodes, {} edges, {} features, {} classes, {} nodes to train on, {} "
+                  "parameters, results in {}",
+                  s.data, report::shown(g.graph.num_nodes()), report::shown(g.graph.num_edges()),
+                  report::shown(g.x.channels()), classes, known.numel(),
+                  report::shown(model.parameter_count()), run.folder()));
   run.fit(trainer, "nodes");
   run.save(model.state_dict(), {{"classes", g.classes},
                                 {"channels", std::vector{static_cast<double>(g.x.channels())}}});
@@ -198,9 +204,8 @@ class Use : public Predictor {
     const NodeGraph g = read(from);
     const Score score =
         judge(model_, g, nodes_of(g, what.split == "train" ? g.train_mask : g.test_mask));
-    return {{"accuracy", score.accuracy, true},
-            {"loss", score.loss},
-            {"nodes", score.guesses.numel()}};
+    return {
+        {"accuracy", score.accuracy, true}, {"loss", score.loss}, {"nodes", score.guesses.numel()}};
   }
 
  private:
@@ -270,8 +275,9 @@ const Register<NodeSettings> node_classification({
     .load = make_predictor<Use, NodeSettings>,
     .input = "NODE",
     .input_help = "A node's id.",
-    .predict_help = "Prints the class, the probability of each, and the edges that decided: by how much less\n"
-                    "probable the class is without each.",
+    .predict_help =
+        "Prints the class, the probability of each, and the edges that decided: by how much less\n"
+        "probable the class is without each.",
     .evaluate_help = "Prints accuracy and loss of the test nodes, or of those for training.",
 });
 

@@ -22,8 +22,10 @@ class GraphsTest : public RecipeTest {
       nodes += "p" + std::to_string(i) + "," + (side ? "north" : "south") + "," +
                std::to_string(std::sin(i) - side) + "\n";
       for (const int step : {1, 2, 5})
-        edges += "p" + std::to_string(i) + ",p" + std::to_string(30 * side + (i + step) % 30) + "\n";
-      if (i % 10 == 0) edges += "p" + std::to_string(i) + ",p" + std::to_string((i + 30) % 60) + "\n";
+        edges +=
+            "p" + std::to_string(i) + ",p" + std::to_string(30 * side + (i + step) % 30) + "\n";
+      if (i % 10 == 0)
+        edges += "p" + std::to_string(i) + ",p" + std::to_string((i + 30) % 60) + "\n";
     }
     write("people/nodes.csv", nodes);
     write("people/edges.csv", edges);
@@ -55,8 +57,8 @@ class GraphsTest : public RecipeTest {
     return {.given = given, .out = out};
   }
   static TrainJob shapes(const std::string& out, const Values& more = {}) {
-    Values given = {{"data", "shapes"}, {"epochs", 4}, {"steps", 10},
-                    {"batch", 8},       {"hidden", 8}, {"folds", 2}, {"readout", "sum"}};
+    Values given = {{"data", "shapes"}, {"epochs", 4}, {"steps", 10},     {"batch", 8},
+                    {"hidden", 8},      {"folds", 2},  {"readout", "sum"}};
     given.insert(given.end(), more.begin(), more.end());
     return {.given = given, .out = out};
   }
@@ -65,7 +67,8 @@ class GraphsTest : public RecipeTest {
 TEST_F(GraphsTest, LearnsAndExplainsTheUsersNodes) {
   write_people();
   for (const char* model : {"gcn", "gat", "sage"}) {
-    const Trained run = train("node-classification", nodes(std::string("run-") + model, {{"model", model}}));
+    const Trained run =
+        train("node-classification", nodes(std::string("run-") + model, {{"model", model}}));
     EXPECT_GE(value<double>(run.results, "accuracy"), 0.8) << model;
     const auto predictor = load(run.folder);
     const Results answer = predictor->predict("p7");
@@ -98,7 +101,8 @@ TEST_F(GraphsTest, TellsShapesApart) {
   EXPECT_EQ(value<int64_t>(predictor->predict("0"), "class"), 0);
   EXPECT_EQ(value<int64_t>(predictor->predict("1"), "class"), 1);
   EXPECT_EQ(value<int64_t>(predictor->evaluate(), "graphs"), 4);
-  EXPECT_NE(fault([&] { predictor->predict("40"); }).find("no graph 40 among 40"), std::string::npos);
+  EXPECT_NE(fault([&] { predictor->predict("40"); }).find("no graph 40 among 40"),
+            std::string::npos);
   TrainJob cut = shapes("cut");
   int asked = 0;
   cut.interrupted = [&] { return ++asked >= 13; };

@@ -58,7 +58,8 @@ Tensor GINConv::combined(const Features& x, const Tensor& arrived) const {
   const Tensor own = x.targets();
   // Most often eps is 0 for good.
   if (!options.train_eps && options.eps == 0) return arrived + own;
-  const Tensor eps = cast(options.train_eps ? trained_eps.tensor() : fixed_eps.tensor(), own.dtype());
+  const Tensor eps =
+      cast(options.train_eps ? trained_eps.tensor() : fixed_eps.tensor(), own.dtype());
   return arrived + (1 + eps) * own;
 }
 
@@ -91,7 +92,8 @@ Tensor GINEConv::forward(const Features& x, const Graph& graph, const Tensor& ed
 
 // ---- GatedGraphConv -----------------------------------------------------------------------------
 
-GatedGraphConv::GatedGraphConv(int64_t out_channels, int64_t num_layers, Aggregation aggr, bool bias)
+GatedGraphConv::GatedGraphConv(int64_t out_channels, int64_t num_layers, Aggregation aggr,
+                               bool bias)
     : aggr(aggr), rnn(out_channels, out_channels, {.bias = bias}) {
   if (num_layers < 1) throw ValueError("GatedGraphConv: " + std::to_string(num_layers) + " layers");
   const double bound = 1 / std::sqrt(static_cast<double>(out_channels));
@@ -102,8 +104,8 @@ Tensor GatedGraphConv::forward(const Features& x, const Graph& graph, const Tens
                                const Where& where) const {
   const int64_t channels = weight.shape()[1];
   if (x.channels() > channels)
-    throw ShapeError("GatedGraphConv: " + std::to_string(x.channels()) + " features are more than " +
-                         std::to_string(channels),
+    throw ShapeError("GatedGraphConv: " + std::to_string(x.channels()) +
+                         " features are more than " + std::to_string(channels),
                      where);
   Tensor h = x.sources();
   if (x.channels() < channels) h = pad(h, {{0, 0}, {0, channels - x.channels()}}, 0, where);
@@ -198,14 +200,18 @@ Tensor PNAConv::forward(const Features& x, const Graph& graph, const Tensor& edg
     const Tensor arrived = concat(kinds, 1);
     std::vector<Tensor> scaled{own};
     for (const Scaler scaler : o.scalers) switch (scaler) {
-        case Scaler::kIdentity: scaled.push_back(arrived); break;
+        case Scaler::kIdentity:
+          scaled.push_back(arrived);
+          break;
         case Scaler::kAmplification:
           scaled.push_back(arrived * (log(degree + 1) / log_mean));
           break;
         case Scaler::kAttenuation:
           scaled.push_back(arrived * (log_mean / log(maximum(degree, 1) + 1)));
           break;
-        case Scaler::kLinear: scaled.push_back(arrived * (degree / lin_mean)); break;
+        case Scaler::kLinear:
+          scaled.push_back(arrived * (degree / lin_mean));
+          break;
         case Scaler::kInverseLinear:
           scaled.push_back(arrived * (lin_mean / maximum(degree, 1)));
           break;

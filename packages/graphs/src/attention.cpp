@@ -30,7 +30,8 @@ std::pair<Graph, Tensor> looped(const char* layer, const Graph& graph, const Ten
   const LoopedEdges all = replace_self_loops(graph);
   if (e.defined()) {
     if (graph.has_self_loops()) e = take(e, all.kept);
-    Tensor loops = aggregate(remove_self_loops(graph.with_edge_mask({})).graph, e, Aggregation::kMean);
+    Tensor loops =
+        aggregate(remove_self_loops(graph.with_edge_mask({})).graph, e, Aggregation::kMean);
     const int64_t count = all.loops.numel();
     if (count < loops.size(0)) loops = slice(loops, 0, {0, count});
     e = concat({e, loops});
@@ -125,9 +126,8 @@ AttentionResult GATv2Conv::attend(const Features& x, const Graph& graph, const T
   require_channels("GATv2Conv", x.channels(), lin_l.weight.shape()[1], where);
   const Tensor sources = applied(lin_l, x, where);
   const nn::Linear& right = lin_r ? *lin_r : lin_l;
-  const Tensor targets = lin_r || x.is_pair()
-                             ? x.linear_targets(right.weight, right.bias, where)
-                             : sources;
+  const Tensor targets =
+      lin_r || x.is_pair() ? x.linear_targets(right.weight, right.bias, where) : sources;
   Tensor both = at_sources(g, sources, where) + at_targets(g, targets, where);
   if (lin_edge) both = both + (*lin_edge)(e, where);
   const Tensor scores =

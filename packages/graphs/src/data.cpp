@@ -21,11 +21,16 @@ Tensor from_numbers(const std::vector<int64_t>& numbers) {
 
 std::span<const std::byte> bytes_of(const Tensor& t) {
   switch (t.dtype()) {
-    case kF64: return std::as_bytes(t.data<double>());
-    case kI64: return std::as_bytes(t.data<int64_t>());
-    case kI32: return std::as_bytes(t.data<int32_t>());
-    case kBool: return std::as_bytes(t.data<bool>());
-    default: return std::as_bytes(t.data<float>());
+    case kF64:
+      return std::as_bytes(t.data<double>());
+    case kI64:
+      return std::as_bytes(t.data<int64_t>());
+    case kI32:
+      return std::as_bytes(t.data<int32_t>());
+    case kBool:
+      return std::as_bytes(t.data<bool>());
+    default:
+      return std::as_bytes(t.data<float>());
   }
 }
 
@@ -102,7 +107,8 @@ Batch batch_of(const std::vector<const Data*>& all, bool pad) {
     nodes = filled_up(first) - first;
     edges = filled_up(static_cast<int64_t>(sources.size())) - static_cast<int64_t>(sources.size());
     for (auto* ends : {&sources, &targets})
-      ends->insert(ends->end(), static_cast<size_t>(edges), first + static_cast<int32_t>(nodes) - 1);
+      ends->insert(ends->end(), static_cast<size_t>(edges),
+                   first + static_cast<int32_t>(nodes) - 1);
     owner.insert(owner.end(), static_cast<size_t>(nodes), static_cast<int32_t>(graphs++));
   }
   const int64_t count = first + nodes;
@@ -118,13 +124,18 @@ Batch batch_of(const std::vector<const Data*>& all, bool pad) {
   }
   const auto features = [](const Data& d) { return d.x.defined() ? d.x.sources() : Tensor(); };
   if (const Tensor x = joined("x", all, nodes, 0, features); x.defined()) out.x = x;
-  out.edge_weight = joined("edge_weight", all, edges, 0, [](const Data& d) { return d.edge_weight; });
+  out.edge_weight =
+      joined("edge_weight", all, edges, 0, [](const Data& d) { return d.edge_weight; });
   out.edge_attr = joined("edge_attr", all, edges, 0, [](const Data& d) { return d.edge_attr; });
   // y is of nodes, or of graphs.
   int64_t rows = 0;
   for (const Data* one : all) rows += one->y.defined() ? one->y.size(0) : 0;
   const bool of_nodes = rows == first && rows != static_cast<int64_t>(all.size());
-  out.y = joined("y", all, !pad ? 0 : of_nodes ? nodes : 1, -100, [](const Data& d) { return d.y; });
+  out.y = joined("y", all,
+                 !pad       ? 0
+                 : of_nodes ? nodes
+                            : 1,
+                 -100, [](const Data& d) { return d.y; });
   const auto mask = [&](const char* what, Tensor Data::*which) {
     return joined(what, all, nodes, 0, [=](const Data& d) { return d.*which; });
   };
@@ -169,8 +180,9 @@ Graph single_membership(int64_t nodes) {
 }
 
 Features normalize_features(const Features& x) {
-  if (x.is_pair()) return Features(normalize_features(x.sources()).sources(),
-                                   normalize_features(x.targets()).sources());
+  if (x.is_pair())
+    return Features(normalize_features(x.sources()).sources(),
+                    normalize_features(x.targets()).sources());
   if (!x.is_sparse()) {
     const Tensor total = sum(x.sources(), {1}, true);
     return x.sources() / where(total == 0, 1, total);
@@ -217,10 +229,10 @@ void random_node_split(Data* data, const NodeSplitOptions& options) {
                      std::to_string(rest.size()) + " that are left");
   for (size_t k = 0; k < rest.size(); ++k) {
     const auto at = static_cast<int64_t>(k);
-    const int which = at < options.num_val                       ? 1
+    const int which = at < options.num_val                      ? 1
                       : at < options.num_val + options.num_test ? 2
-                      : options.per_class > 0                    ? -1
-                                                                 : 0;
+                      : options.per_class > 0                   ? -1
+                                                                : 0;
     if (which >= 0) masks[which][static_cast<size_t>(rest[k])] = true;
   }
   const Shape shape{static_cast<int64_t>(nodes)};
@@ -235,8 +247,7 @@ std::vector<std::vector<int64_t>> stratified_folds(std::span<const int64_t> labe
     throw ValueError("stratified_folds: " + std::to_string(folds) + " folds of " +
                      std::to_string(labels.size()) + " samples");
   std::map<int64_t, std::vector<int64_t>> by_class;
-  for (size_t i = 0; i < labels.size(); ++i)
-    by_class[labels[i]].push_back(static_cast<int64_t>(i));
+  for (size_t i = 0; i < labels.size(); ++i) by_class[labels[i]].push_back(static_cast<int64_t>(i));
   data::Random random(seed);
   std::vector<std::vector<int64_t>> out(static_cast<size_t>(folds));
   size_t next = 0;  // each class goes on where the one before has ended

@@ -184,14 +184,16 @@ std::vector<Data> read_tu(const std::string& path, const TUOptions& options) {
       if (entry.path().extension() == ".txt")
         set.add(entry.path().filename().string(), io::read_file(entry.path().string()));
   } else {
-    io::read_tar(path, [&](const std::string& name, std::string_view bytes) { set.add(name, bytes); });
+    io::read_tar(path,
+                 [&](const std::string& name, std::string_view bytes) { set.add(name, bytes); });
   }
   const auto [owner, one] = set.numbers<int64_t>("graph_indicator.txt");
   const auto [ends, two] = set.numbers<int64_t>("A.txt");
   const auto [labels, single] = set.numbers<int64_t>("graph_labels.txt");
   if (owner.empty() || one != 1 || single != 1 || (two != 2 && !ends.empty()))
     throw IoError(path + ": its texts are not of the form of TU Dortmund");
-  const auto nodes = static_cast<int64_t>(owner.size()), edges = static_cast<int64_t>(ends.size()) / 2,
+  const auto nodes = static_cast<int64_t>(owner.size()),
+             edges = static_cast<int64_t>(ends.size()) / 2,
              graphs = static_cast<int64_t>(labels.size());
   const auto rows_of = [&](const std::string& end, int64_t rows) {
     auto [values, width] = set.numbers<double>(end);
@@ -232,8 +234,8 @@ std::vector<Data> read_tu(const std::string& path, const TUOptions& options) {
     const int64_t a = ends[static_cast<size_t>(2 * e)], b = ends[static_cast<size_t>(2 * e + 1)];
     if (std::min(a, b) < 1 || std::max(a, b) > nodes ||
         owner[static_cast<size_t>(a - 1)] != owner[static_cast<size_t>(b - 1)])
-      throw IoError(path + ": edge " + std::to_string(e + 1) + " from " + std::to_string(a) + " to " +
-                    std::to_string(b) + " joins no two nodes of one graph");
+      throw IoError(path + ": edge " + std::to_string(e + 1) + " from " + std::to_string(a) +
+                    " to " + std::to_string(b) + " joins no two nodes of one graph");
     of_graph[static_cast<size_t>(owner[static_cast<size_t>(a - 1)] - 1)].push_back(e);
   }
   std::vector<int64_t> kinds = labels;
@@ -273,7 +275,8 @@ void set_degree_features(std::vector<Data>* graphs) {
   int64_t most = 0;
   for (const Data& one : *graphs)
     if (one.graph.num_nodes() > 0) most = std::max(most, max(one.graph.degree()).item<int64_t>());
-  if (most > 10000) throw ValueError("set_degree_features: a node has " + std::to_string(most) + " edges");
+  if (most > 10000)
+    throw ValueError("set_degree_features: a node has " + std::to_string(most) + " edges");
   for (Data& one : *graphs) one.x = one_hot(one.graph.degree(), most + 1);
 }
 

@@ -24,7 +24,8 @@ Tensor asked(const Tensor& logits, int64_t target, std::optional<int64_t> at) {
 }
 
 // The size, and how far from decided the entries are, of a mask where it matters.
-Tensor cost(const Tensor& mask, const Tensor& matters, bool mean_size, double size, double entropy) {
+Tensor cost(const Tensor& mask, const Tensor& matters, bool mean_size, double size,
+            double entropy) {
   const Tensor on = cast(matters, mask.dtype()), count = maximum(sum(on), 1);
   const Tensor m = sigmoid(mask), total = sum(m * on);
   const Tensor h = -m * log(m + 1e-15) - (1 - m) * log(1 - m + 1e-15);
@@ -42,8 +43,9 @@ Explanation gnn_explainer(const GraphFunction& model, const Tensor& x, const Gra
   const bool features = options.node_mask_type != NodeMask::kNone;
   const Shape shape{options.node_mask_type == NodeMask::kCommonAttributes ? 1 : x.size(0),
                     options.node_mask_type == NodeMask::kObject ? 1 : x.size(1)};
-  const double spread = std::sqrt(2.0) *
-                        std::sqrt(2.0 / (2.0 * static_cast<double>(std::max<int64_t>(x.size(0), 1))));
+  const double spread =
+      std::sqrt(2.0) *
+      std::sqrt(2.0 / (2.0 * static_cast<double>(std::max<int64_t>(x.size(0), 1))));
   Parameter node = normal(shape, 0, 0.1, x.dtype());
   Parameter edge = normal({graph.num_edges()}, 0, spread, x.dtype());
   set_random_state(before);
@@ -65,7 +67,8 @@ Explanation gnn_explainer(const GraphFunction& model, const Tensor& x, const Gra
     if (epoch > 0) {
       total = total + cost(edge, edge_matters, false, options.edge_size, options.edge_ent);
       if (features)
-        total = total + cost(node, node_matters, true, options.node_feat_size, options.node_feat_ent);
+        total =
+            total + cost(node, node_matters, true, options.node_feat_size, options.node_feat_ent);
     }
     optimizer.step(gradients(total, masks));
   }
@@ -75,8 +78,8 @@ Explanation gnn_explainer(const GraphFunction& model, const Tensor& x, const Gra
   return out;
 }
 
-Explanation saliency(const GraphFunction& model, const Tensor& x, const Graph& graph, int64_t target,
-                     std::optional<int64_t> index, bool times_input) {
+Explanation saliency(const GraphFunction& model, const Tensor& x, const Graph& graph,
+                     int64_t target, std::optional<int64_t> index, bool times_input) {
   const Tensor features = trainable(x), edges = trainable(ones({graph.num_edges()}, x.dtype()));
   const Tensor logits = asked(model(features, graph.with_edge_mask(edges)), target, index);
   const auto found = gradients(sum(slice(logits, 1, {target, target + 1})), {edges, features});

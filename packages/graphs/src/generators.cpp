@@ -93,9 +93,10 @@ void attach(int64_t nodes, int64_t edges, data::Random* random, Pairs* pairs) {
   for (int64_t node = edges; node < nodes; ++node) {
     std::set<int64_t> chosen;
     while (static_cast<int64_t>(chosen.size()) < edges)
-      chosen.insert(ends.empty()
-                        ? static_cast<int64_t>(chosen.size())
-                        : ends[static_cast<size_t>(random->below(static_cast<int64_t>(ends.size())))]);
+      chosen.insert(
+          ends.empty()
+              ? static_cast<int64_t>(chosen.size())
+              : ends[static_cast<size_t>(random->below(static_cast<int64_t>(ends.size())))]);
     for (const int64_t other : chosen) {
       pairs->add(node, other);
       ends.push_back(node);
@@ -136,13 +137,38 @@ Graph cycle_graph(int64_t num_nodes) {
 Data karate_club() {
   // Of each member the friends with a smaller number.
   const std::vector<std::vector<int64_t>> friends = {
-      {},           {0},         {0, 1},      {0, 1, 2},       {0},
-      {0},          {0, 4, 5},   {0, 1, 2, 3}, {0, 2},         {2},
-      {0, 4, 5},    {0},         {0, 3},      {0, 1, 2, 3},    {},
-      {},           {5, 6},      {0, 1},      {},              {0, 1},
-      {},           {0, 1},      {},          {},              {},
-      {23, 24},     {},          {2, 23, 24}, {2},             {23, 26},
-      {1, 8},       {0, 24, 25, 28},
+      {},
+      {0},
+      {0, 1},
+      {0, 1, 2},
+      {0},
+      {0},
+      {0, 4, 5},
+      {0, 1, 2, 3},
+      {0, 2},
+      {2},
+      {0, 4, 5},
+      {0},
+      {0, 3},
+      {0, 1, 2, 3},
+      {},
+      {},
+      {5, 6},
+      {0, 1},
+      {},
+      {0, 1},
+      {},
+      {0, 1},
+      {},
+      {},
+      {},
+      {23, 24},
+      {},
+      {2, 23, 24},
+      {2},
+      {23, 26},
+      {1, 8},
+      {0, 24, 25, 28},
       {2, 8, 14, 15, 18, 20, 22, 23, 29, 30, 31},
       {8, 9, 13, 14, 15, 18, 19, 20, 22, 23, 26, 27, 28, 29, 30, 31, 32}};
   Pairs pairs;
@@ -180,8 +206,7 @@ BAShapes ba_shapes(int64_t nodes, int64_t houses, uint64_t seed) {
   out.data.y = from_vector(y, {count});
   std::vector<bool> within;
   const auto from = out.data.graph.sources(), to = out.data.graph.targets();
-  for (size_t e = 0; e < from.size(); ++e)
-    within.push_back(from[e] >= nodes && to[e] >= nodes);
+  for (size_t e = 0; e < from.size(); ++e) within.push_back(from[e] >= nodes && to[e] >= nodes);
   out.edge_mask = from_vector(within, {static_cast<int64_t>(within.size())});
   return out;
 }

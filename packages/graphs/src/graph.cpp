@@ -132,8 +132,7 @@ std::vector<int32_t> rows_of(const Tensor& edge_index) {
   std::vector<int32_t> out(wide.size());
   for (size_t i = 0; i < wide.size(); ++i) {
     if (wide[i] < 0 || wide[i] > kMost)
-      throw ValueError("Graph: edge " +
-                       std::to_string(i % (wide.size() / 2)) + " has a node " +
+      throw ValueError("Graph: edge " + std::to_string(i % (wide.size() / 2)) + " has a node " +
                        std::to_string(wide[i]));
     out[i] = static_cast<int32_t>(wide[i]);
   }
@@ -146,8 +145,8 @@ Graph::Graph(const Tensor& edge_index, std::optional<int64_t> num_nodes) {
   const std::vector<int32_t> rows = rows_of(edge_index);
   const int64_t least = rows.empty() ? 0 : std::ranges::max(rows) + 1;
   const std::span all(rows);
-  *this = from_edges(all.first(rows.size() / 2), all.last(rows.size() / 2),
-                     num_nodes.value_or(least));
+  *this =
+      from_edges(all.first(rows.size() / 2), all.last(rows.size() / 2), num_nodes.value_or(least));
 }
 
 Graph Graph::bipartite(const Tensor& edge_index, int64_t sources, int64_t targets) {
@@ -204,7 +203,9 @@ Graph Graph::with_edge_mask(const Tensor& mask, Where where) const {
   return out;
 }
 
-bool Graph::has_self_loops() const { return !std::ranges::equal(sources(), targets(), std::not_equal_to()); }
+bool Graph::has_self_loops() const {
+  return !std::ranges::equal(sources(), targets(), std::not_equal_to());
+}
 
 bool Graph::is_undirected() const {
   if (num_sources() != num_targets()) return false;
@@ -281,13 +282,13 @@ LoopedEdges replace_self_loops(const Graph& graph) {
     append_all(&sources, nodes);
     append_all(&targets, nodes);
     Graph out = Graph::from_edges(sources, targets, s.sources, s.targets);
-    s.looped = LoopedEdges{std::move(out), from_numbers(std::move(kept)),
-                           from_numbers(std::move(loops))};
+    s.looped =
+        LoopedEdges{std::move(out), from_numbers(std::move(kept)), from_numbers(std::move(loops))};
   }
   LoopedEdges out = *s.looped;
   if (graph.mask_.defined())
-    out.graph.mask_ = concat({take(graph.mask_, out.kept),
-                              ones({out.loops.numel()}, graph.mask_.dtype())});
+    out.graph.mask_ =
+        concat({take(graph.mask_, out.kept), ones({out.loops.numel()}, graph.mask_.dtype())});
   return out;
 }
 
@@ -320,9 +321,9 @@ KeptEdges subgraph(const Graph& graph, std::span<const int64_t> nodes) {
   std::vector<int32_t> place(static_cast<size_t>(graph.num_nodes()), -1);
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (nodes[i] < 0 || nodes[i] >= graph.num_nodes() || place[static_cast<size_t>(nodes[i])] >= 0)
-      throw ValueError("subgraph: node " + std::to_string(nodes[i]) +
-                       (nodes[i] < 0 || nodes[i] >= graph.num_nodes() ? " does not exist"
-                                                                      : " comes twice"));
+      throw ValueError(
+          "subgraph: node " + std::to_string(nodes[i]) +
+          (nodes[i] < 0 || nodes[i] >= graph.num_nodes() ? " does not exist" : " comes twice"));
     place[static_cast<size_t>(nodes[i])] = static_cast<int32_t>(i);
   }
   std::vector<int32_t> sources, targets;

@@ -11,8 +11,9 @@ void HeteroData::check(Where where) const {
                                       std::pair(type.target, graph.num_targets())}) {
       const auto at = x.find(node);
       if (at != x.end() && at->second.size(0) != count)
-        throw ShapeError("HeteroData: there are " + std::to_string(at->second.size(0)) + " nodes \"" +
-                             node + "\", but " + std::to_string(count) + " in the graph " + type.name(),
+        throw ShapeError("HeteroData: there are " + std::to_string(at->second.size(0)) +
+                             " nodes \"" + node + "\", but " + std::to_string(count) +
+                             " in the graph " + type.name(),
                          where);
     }
 }
@@ -45,10 +46,17 @@ std::map<std::string, Tensor> HeteroConv::operator()(const std::map<std::string,
   for (const auto& [type, parts] : arrived) {
     const Tensor all = stack(parts);
     switch (aggr) {
-      case Aggregation::kMean: out[type] = mean(all, {0}); break;
-      case Aggregation::kMax: out[type] = max(all, {0}); break;
-      case Aggregation::kMin: out[type] = min(all, {0}); break;
-      default: out[type] = sum(all, {0});
+      case Aggregation::kMean:
+        out[type] = mean(all, {0});
+        break;
+      case Aggregation::kMax:
+        out[type] = max(all, {0});
+        break;
+      case Aggregation::kMin:
+        out[type] = min(all, {0});
+        break;
+      default:
+        out[type] = sum(all, {0});
     }
   }
   return out;

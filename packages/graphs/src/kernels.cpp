@@ -24,8 +24,8 @@ struct Packed<T, 0> {
   typedef T Type;
 };
 
-// Calls f.template operator()<V, count>(c) for the columns [0, width), in pieces of `count` values V
-// from column c on.
+// Calls f.template operator()<V, count>(c) for the columns [0, width), in pieces of `count` values
+// V from column c on.
 template <class T, class F>
 GLIA_INLINE void for_columns(int64_t width, F f) {
   constexpr int64_t kWide = 64 / sizeof(T);

@@ -62,9 +62,8 @@ void for_rows(const int32_t* ptr, int64_t rows, int64_t width, F f) {
 template <class F>
 void for_edges(int64_t edges, int64_t width, F f) {
   const int64_t step = std::max<int64_t>(kWork / std::max<int64_t>(width, 1), 1);
-  parallel_for((edges + step - 1) / step, [&](int64_t piece) {
-    f(piece * step, std::min((piece + 1) * step, edges));
-  });
+  parallel_for((edges + step - 1) / step,
+               [&](int64_t piece) { f(piece * step, std::min((piece + 1) * step, edges)); });
 }
 
 template <class F>
@@ -262,8 +261,8 @@ std::vector<Tensor> compose_softmax(const Recorded& one, std::span<const Tensor>
 }
 void vjp_softmax(Vjp& v) {
   const Tensor y = v.out(), weighted = y * v.g();
-  v.set(1, weighted - y * sums_at_ends(v.in(0), weighted, v.attributes<MessageAttributes>(),
-                                       v.where()));
+  v.set(1, weighted -
+               y * sums_at_ends(v.in(0), weighted, v.attributes<MessageAttributes>(), v.where()));
 }
 const Op kSoftmax{.name = "graphs_softmax",
                   .kind = Kind::kMacro,
@@ -314,13 +313,17 @@ Tensor aggregated(const Graph& graph, const Tensor& m, Aggregation how, Side sid
   const MessageAttributes a = attributes_of(graph, side);
   const Tensor& numbers = graph.packed();
   switch (how) {
-    case Aggregation::kSum: return record_reduction(kSum, numbers, m, a, where);
+    case Aggregation::kSum:
+      return record_reduction(kSum, numbers, m, a, where);
     case Aggregation::kMean:
       return record_reduction(kSum, numbers, m, a, where) / counts(graph, side, m.dtype());
-    case Aggregation::kMax: return record_reduction(kMax, numbers, m, a, where);
-    case Aggregation::kMin: return -record_reduction(kMax, numbers, -m, a, where);
+    case Aggregation::kMax:
+      return record_reduction(kMax, numbers, m, a, where);
+    case Aggregation::kMin:
+      return -record_reduction(kMax, numbers, -m, a, where);
     case Aggregation::kVar:
-    case Aggregation::kStd: break;
+    case Aggregation::kStd:
+      break;
   }
   const auto mean = [&](const Tensor& t) {
     return aggregated(graph, t, Aggregation::kMean, side, where);
@@ -374,8 +377,7 @@ Tensor propagate(const Graph& graph, const Tensor& x, Aggregation how, const Ten
     heads = weights.size(1);
     if (heads < 1 || rows.size(1) % heads != 0)
       fail(kName,
-           "weights " + weights.shape().str() + " do not divide the features of " +
-               x.shape().str(),
+           "weights " + weights.shape().str() + " do not divide the features of " + x.shape().str(),
            where);
     const DType dtype = rows.dtype() == kF64 || weights.dtype() == kF64 ? kF64 : kF32;
     rows = cast(rows, dtype);

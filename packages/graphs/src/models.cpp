@@ -28,9 +28,8 @@ AnyConv conv_named(const std::string& name, int64_t in, int64_t out, bool last,
   if (name == "cheb") return ChebConv(in, out, o.K > 0 ? o.K : 2);
   if (name == "sage") return SAGEConv(in, out);
   if (name == "gin") return GINConv(two_layers(in, out, out));
-  const GATOptions attention{.heads = last ? o.out_heads : o.heads,
-                             .concat = !last,
-                             .dropout = o.attention_dropout};
+  const GATOptions attention{
+      .heads = last ? o.out_heads : o.heads, .concat = !last, .dropout = o.attention_dropout};
   if (name == "gat") return GATConv(in, out, attention);
   return GATv2Conv(in, out, attention);
 }
@@ -198,8 +197,8 @@ VariationalGCNEncoder::Result VariationalGCNEncoder::operator()(const Features& 
                                                                 const Graph& graph,
                                                                 Where where) const {
   const Tensor h = relu(conv1(x, graph, {}, where));
-  Result out{{}, conv_mu(h, graph, {}, where),
-             minimum(conv_logstd(h, graph, {}, where), kMaxLogstd)};
+  Result out{
+      {}, conv_mu(h, graph, {}, where), minimum(conv_logstd(h, graph, {}, where), kMaxLogstd)};
   out.z = is_training() ? out.mu + randn(out.mu.shape(), out.mu.dtype()) * exp(out.logstd) : out.mu;
   return out;
 }
@@ -235,13 +234,14 @@ Tensor Node2Vec::loss(std::span<const int64_t> nodes, uint64_t seed) const {
     return out;
   };
   const auto starts = repeated(options.walks_per_node);
-  const Tensor walks = windows(random_walks(
-      graph_, starts, {.length = options.walk_length, .p = options.p, .q = options.q, .seed = seed}));
+  const Tensor walks = windows(
+      random_walks(graph_, starts,
+                   {.length = options.walk_length, .p = options.p, .q = options.q, .seed = seed}));
   const auto from = repeated(options.walks_per_node * options.num_negative_samples);
   const auto count = static_cast<int64_t>(from.size());
-  const Tensor random = windows(concat({from_vector(from, {count, 1}),
-                                        randint(0, graph_.num_nodes(), {count, options.walk_length})},
-                                       1));
+  const Tensor random = windows(concat(
+      {from_vector(from, {count, 1}), randint(0, graph_.num_nodes(), {count, options.walk_length})},
+      1));
   const auto products = [&](const Tensor& window) {
     const Tensor all = embedding(window);  // (windows, context, D)
     return sum(slice(all, 1, {0, 1}) * slice(all, 1, {1, Slice::kNone}), {2});

@@ -55,8 +55,8 @@ Pooled TopKPooling::operator()(const Tensor& x, const Graph& graph, const Graph&
       std::erase_if(nodes, [&](int64_t i) { return !(value(i) > bound); });
     } else {
       const auto count = static_cast<double>(nodes.size());
-      const double kept = options.ratio >= 1 ? std::floor(options.ratio)
-                                             : std::ceil(options.ratio * count);
+      const double kept =
+          options.ratio >= 1 ? std::floor(options.ratio) : std::ceil(options.ratio * count);
       std::ranges::stable_sort(nodes, [&](int64_t a, int64_t b) { return value(a) > value(b); });
       nodes.resize(static_cast<size_t>(std::min(kept, count)));
     }

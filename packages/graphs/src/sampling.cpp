@@ -154,13 +154,13 @@ Tensor random_walks(const Graph& graph, std::span<const int64_t> starts,
           continue;
         }
         while (true) {  // by rejection
-          const int32_t node = next[static_cast<size_t>(
-              random.below(static_cast<int32_t>(next.size())))];
+          const int32_t node =
+              next[static_cast<size_t>(random.below(static_cast<int32_t>(next.size())))];
           walk[step + 1] = node;
           if (plain || step == 0) break;
-          const double weight = node == walk[step - 1]             ? back
+          const double weight = node == walk[step - 1]         ? back
                                 : joined(walk[step - 1], node) ? 1
-                                                                   : away;
+                                                               : away;
           if (random.uniform() * most < weight) break;
         }
       }

@@ -61,8 +61,8 @@ Tensor edge_ones(const Graph& graph, DType dtype) { return ones({graph.num_edges
 
 }  // namespace
 
-WeightedGraph gcn_norm(const Graph& graph, const Tensor& edge_weight,
-                       const GCNNormOptions& options, DType dtype, Where where) {
+WeightedGraph gcn_norm(const Graph& graph, const Tensor& edge_weight, const GCNNormOptions& options,
+                       DType dtype, Where where) {
   graph.num_nodes(where);
   Tensor weight = edge_weight;
   if (weight.defined()) require_weights("gcn_norm", weight, graph, where);
@@ -98,8 +98,8 @@ Tensor GCNConv::forward(const Features& x, const Graph& graph, const Tensor& edg
   require_channels("GCNConv", x.channels(), lin.weight.shape()[1], where);
   WeightedGraph by{graph, edge};
   if (options.normalize) by = gcn_norm(graph, edge, options, x.dtype(), where);
-  return added(propagate(by.graph, applied(lin, x, where), Aggregation::kSum, by.edge_weight, where),
-               bias);
+  return added(
+      propagate(by.graph, applied(lin, x, where), Aggregation::kSum, by.edge_weight, where), bias);
 }
 
 // ---- ChebConv -----------------------------------------------------------------------------------
@@ -129,22 +129,24 @@ WeightedGraph scaled_laplacian(const Graph& graph, const Tensor& edge_weight,
   const Tensor degree = aggregate(g, weight, Aggregation::kSum, Side::kSource);
   Tensor diagonal = ones({g.num_nodes()}, weight.dtype());
   switch (options.normalization) {
-    case Normalization::kNone: diagonal = degree; break;
+    case Normalization::kNone:
+      diagonal = degree;
+      break;
     case Normalization::kSym: {
       const Tensor scale = inverse(degree, true);
       weight = at_sources(g, scale) * weight * at_targets(g, scale);
       break;
     }
-    case Normalization::kRw: weight = at_sources(g, inverse(degree, false)) * weight; break;
+    case Normalization::kRw:
+      weight = at_sources(g, inverse(degree, false)) * weight;
+      break;
   }
   const Tensor laplacian = concat({-weight, diagonal});
-  const Tensor largest = options.lambda_max > 0
-                             ? full({}, options.lambda_max, weight.dtype())
-                             : 2 * max(laplacian);
+  const Tensor largest =
+      options.lambda_max > 0 ? full({}, options.lambda_max, weight.dtype()) : 2 * max(laplacian);
   const Tensor scaled = 2 * laplacian / largest;
-  return {looped.graph,
-          concat({slice(scaled, 0, {0, g.num_edges()}),
-                  slice(scaled, 0, {g.num_edges(), Slice::kNone}) - 1})};
+  return {looped.graph, concat({slice(scaled, 0, {0, g.num_edges()}),
+                                slice(scaled, 0, {g.num_edges(), Slice::kNone}) - 1})};
 }
 
 }  // namespace

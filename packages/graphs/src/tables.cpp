@@ -51,8 +51,9 @@ int64_t whole(const std::string& path, const Line& line, std::string_view cell, 
   int64_t value = 0;
   const auto [p, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
   if (error != std::errc() || p != cell.data() + cell.size() || value < low || value > high)
-    fail_at(path, line, "'" + std::string(cell) + "' is no whole number from " +
-                            std::to_string(low) + " to " + std::to_string(high));
+    fail_at(path, line,
+            "'" + std::string(cell) + "' is no whole number from " + std::to_string(low) + " to " +
+                std::to_string(high));
   return value;
 }
 
@@ -141,7 +142,8 @@ tables::Table read(const std::string& path, const std::vector<std::string>& text
   return tables::read_csv(path, options);
 }
 
-const tables::Column& column(const std::string& path, const tables::Table& table, const char* name) {
+const tables::Column& column(const std::string& path, const tables::Table& table,
+                             const char* name) {
   if (!table.has(name)) throw IoError(path + ": has no column \"" + name + "\"");
   return table.column(name);
 }
@@ -161,8 +163,9 @@ Tensor others(const std::string& path, const tables::Table& table,
       if (c.categories().size() > 1000)
         throw IoError(path + ": column \"" + c.name() + "\" has more than 1000 different texts");
       const auto codes = c.codes();
-      parts.push_back(one_hot(from_vector(std::vector<int32_t>(codes.begin(), codes.end()), {c.size()}),
-                              static_cast<int64_t>(c.categories().size())));
+      parts.push_back(
+          one_hot(from_vector(std::vector<int32_t>(codes.begin(), codes.end()), {c.size()}),
+                  static_cast<int64_t>(c.categories().size())));
     } else {
       parts.push_back(unsqueeze(cast(c.to_tensor(), kF32), 1));
     }
@@ -220,7 +223,8 @@ NodeGraph read_tables(const std::string& nodes, const std::string& edges,
   for (int64_t i = 0; i < joined.rows(); ++i) {
     const auto node = [&](const tables::Column& c) {
       const auto at = numbers.find(c.text(i));
-      if (at == numbers.end()) fail_row(edges, i, "there is no node '" + c.text(i) + "' in " + nodes);
+      if (at == numbers.end())
+        fail_row(edges, i, "there is no node '" + c.text(i) + "' in " + nodes);
       return at->second;
     };
     const int32_t from = node(source);
@@ -244,7 +248,8 @@ NodeGraph read_nodes(const std::string& from) {
   if (from == "cora" || from == "citeseer") return planetoid(from);
   const auto there = [&](const std::string& name) -> std::string {
     for (const char* end : {"", ".gz"})
-      if (fs::exists(fs::path(from) / (name + end))) return (fs::path(from) / (name + end)).string();
+      if (fs::exists(fs::path(from) / (name + end)))
+        return (fs::path(from) / (name + end)).string();
     return "";
   };
   if (!fs::is_directory(from)) {
@@ -255,7 +260,8 @@ NodeGraph read_nodes(const std::string& from) {
   if (!there("nodes.csv").empty() && !there("edges.csv").empty())
     return read_tables(there("nodes.csv"), there("edges.csv"));
   if (!there("edges.txt").empty()) return read_edge_list(there("edges.txt"));
-  throw IoError(from + ": holds neither nodes.csv and edges.csv, nodes.tsv and edges.tsv, nor edges.txt");
+  throw IoError(from +
+                ": holds neither nodes.csv and edges.csv, nodes.tsv and edges.tsv, nor edges.txt");
 }
 
 }  // namespace glia::graphs

@@ -85,13 +85,17 @@ TEST(Splits, TakeEachOnce) {
   std::set<int64_t> seen;
   for (const auto& fold : folds) {
     EXPECT_EQ(fold.size(), 3u);
-    EXPECT_EQ(std::ranges::count_if(fold, [&](int64_t i) { return labels[static_cast<size_t>(i)] == 1; }), 1);
+    EXPECT_EQ(
+        std::ranges::count_if(fold, [&](int64_t i) { return labels[static_cast<size_t>(i)] == 1; }),
+        1);
     seen.insert(fold.begin(), fold.end());
   }
   EXPECT_EQ(seen.size(), 9u);
   EXPECT_NE(folds, stratified_folds(labels, 3, 2));
   EXPECT_NE(message_of([&] { stratified_folds(labels, 10, 1); }), "");
-  EXPECT_NE(message_of([] { random_link_split(Graph(tensor<int64_t>({{0}, {1}}))); }).find("directed"),
+  EXPECT_NE(message_of([] {
+              random_link_split(Graph(tensor<int64_t>({{0}, {1}})));
+            }).find("directed"),
             std::string::npos);
   // Of a graph with all edges but one.
   const Graph full = erdos_renyi_graph(12, 1);
@@ -120,7 +124,8 @@ TEST(Sampling, FollowsEdges) {
   expect_same(sample_neighbors(g, seeds, options).n_id, part.n_id);
   const auto everything = sample_neighbors(g, seeds, {.num_neighbors = {-1}});
   EXPECT_EQ(everything.graph.degree().to_vector<int64_t>()[1], all[3]);
-  EXPECT_EQ(sample_neighbors(g, seeds, {.num_neighbors = {7}, .replace = true}).graph.num_edges(), 21);
+  EXPECT_EQ(sample_neighbors(g, seeds, {.num_neighbors = {7}, .replace = true}).graph.num_edges(),
+            21);
   for (const auto& wrong : {std::vector<int64_t>{500}, {1, 1}})
     EXPECT_NE(message_of([&] { sample_neighbors(g, wrong); }), "");
   for (const int64_t end : random_walks(g, seeds, {.length = 5}).to_vector<int64_t>())
@@ -248,8 +253,8 @@ TEST_F(Files, GraphsOfDortmund) {
     write("T/T_node_labels.txt", kinds);
     write("T/README.txt", "not a part");
   };
-  const std::string a = "1, 2\n2, 1\n4, 5\n5, 4\n3, 1\n", owner = "1\n1\n1\n2\n2\n", labels = "1\n-1\n",
-                    kinds = "3\n5\n3\n4\n5\n";
+  const std::string a = "1, 2\n2, 1\n4, 5\n5, 4\n3, 1\n", owner = "1\n1\n1\n2\n2\n",
+                    labels = "1\n-1\n", kinds = "3\n5\n3\n4\n5\n";
   files(a, owner, labels, kinds);
   const auto all = read_tu("T");
   ASSERT_EQ(all.size(), 2u);

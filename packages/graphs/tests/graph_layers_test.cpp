@@ -88,9 +88,13 @@ TEST(Layers, SayWhatIsWrong) {
     EXPECT_NE(message_of([&] { (*conv)(ones({34, 9}), g); }), "") << name;
     EXPECT_NE(message_of([&] { (*conv)(ones({33, 5}), g); }), "") << name;
   }
-  EXPECT_NE(message_of([&] { GCNConv(5, 4)(ones({34, 5}), g, ones({7})); }).find("156 edges"),
+  EXPECT_NE(message_of([&] {
+              GCNConv(5, 4)(ones({34, 5}), g, ones({7}));
+            }).find("156 edges"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { GINEConv(mlp(5, 4))(ones({34, 5}), g); }).find("nothing"),
+  EXPECT_NE(message_of([&] {
+              GINEConv(mlp(5, 4))(ones({34, 5}), g);
+            }).find("nothing"),
             std::string::npos);
   EXPECT_NE(message_of([] { GATConv(5, 4, {.heads = 0}); }), "");
   EXPECT_NE(message_of([] { PNAConv(5, 4, {}); }).find("histogram"), std::string::npos);
@@ -99,8 +103,8 @@ TEST(Layers, SayWhatIsWrong) {
   EXPECT_NE(message_of([&] { (*AnyConv(GCNConv(5, 4)))(ones({34}), g); }), "");
 }
 
-// (Xu et al. 2019, figure 3.) Nodes with equal features around them in other numbers: sums tell what
-// means do not, and what largest values do not.
+// (Xu et al. 2019, figure 3.) Nodes with equal features around them in other numbers: sums tell
+// what means do not, and what largest values do not.
 TEST(Layers, SumsTellMultisetsApart) {
   manual_seed(1);
   // Middles with neighbours {a}, {a, a}, {a, b}, {a, a, b, b} and {a, a, b}.
@@ -133,7 +137,8 @@ TEST(Layers, SumsTellMultisetsApart) {
   EXPECT_FALSE(apart({a, b}, {a, a, b}, kMax));
 }
 
-// Two triangles and a ring of six are the same to the test of Weisfeiler and Leman, so to any layer.
+// Two triangles and a ring of six are the same to the test of Weisfeiler and Leman, so to any
+// layer.
 TEST(Models, DoNotTellApartWhatWeisfeilerAndLemanDoNot) {
   manual_seed(2);
   const Graph triangles = undirected({{0, 1}, {1, 2}, {2, 0}, {3, 4}, {4, 5}, {5, 3}}, 6);
@@ -172,8 +177,8 @@ TEST(Models, FillingIsNotSeen) {
   const auto g = run(model, plain), h = run(other, filled);
   for (size_t i = 0; i < g.size(); ++i) expect_same(h[i], g[i], 2e-5);
   for (size_t i = 0; i < model.named_buffers().size(); ++i)
-    expect_same(other.named_buffers()[i].variable.tensor(), model.named_buffers()[i].variable.tensor(),
-                2e-5);
+    expect_same(other.named_buffers()[i].variable.tensor(),
+                model.named_buffers()[i].variable.tensor(), 2e-5);
   // Other graphs, of 41 nodes and 106 edges too.
   const std::vector<int64_t> like{5, 1, 7, 12};
   const auto step = [&](const Batch& b) {
@@ -221,13 +226,15 @@ TEST(Models, AutoencoderFindsEdges) {
   for (uint64_t step = 0; step < 100; ++step) {
     const auto z = encoder(x, split.graph);
     const Tensor none = negative_sampling(split.graph, split.train_edges.size(1), step);
-    optimizer.step(gradients(recon_loss(z.z, split.train_edges, none) + kl_loss(z.mu, z.logstd) / 80,
-                             encoder.parameters()));
+    optimizer.step(
+        gradients(recon_loss(z.z, split.train_edges, none) + kl_loss(z.mu, z.logstd) / 80,
+                  encoder.parameters()));
   }
   encoder.eval();
-  const auto scores = link_scores(encoder(x, split.graph).z, split.test_edges, split.test_negatives);
-  // Two of five pairs that are no edges lie within a block, where nothing tells them from edges: even
-  // who knows the blocks reaches 0.79 and 0.71.
+  const auto scores =
+      link_scores(encoder(x, split.graph).z, split.test_edges, split.test_negatives);
+  // Two of five pairs that are no edges lie within a block, where nothing tells them from edges:
+  // even who knows the blocks reaches 0.79 and 0.71.
   EXPECT_GT(scores.auc, 0.74);
   EXPECT_GT(scores.average_precision, 0.66);
   // Ties count half.
@@ -264,7 +271,8 @@ TEST(Models, WalksBringNeighboursTogether) {
 
 TEST(Explanations, NameTheEdgesThatMatter) {
   // The logit of node 0 depends on the edge 1 -> 0 alone, and there on the first feature.
-  const Graph g = Graph::from_edges(std::vector<int32_t>{1, 2, 3, 0}, std::vector<int32_t>{0, 1, 1, 2}, 4);
+  const Graph g =
+      Graph::from_edges(std::vector<int32_t>{1, 2, 3, 0}, std::vector<int32_t>{0, 1, 1, 2}, 4);
   const Tensor x = tensor({{1.f, 1.f}, {2.f, 1.f}, {1.f, 3.f}, {1.f, 1.f}});
   const GraphFunction model = [](const Tensor& h, const Graph& on) {
     const Tensor arrived = slice(propagate(on, h), 1, {0, 1});
@@ -298,7 +306,8 @@ TEST(Hetero, PutsTypesTogether) {
   data.graphs[writes] = Graph::bipartite(tensor<int64_t>({{0, 1, 2}, {0, 0, 4}}), 3, 5);
   data.graphs[cites] = Graph(tensor<int64_t>({{0, 1}, {1, 2}}), 5);
   data.check();
-  const HeteroConv conv({{writes, SAGEConv(4, 6, {.in_channels_target = 2})}, {cites, GCNConv(2, 6)}});
+  const HeteroConv conv(
+      {{writes, SAGEConv(4, 6, {.in_channels_target = 2})}, {cites, GCNConv(2, 6)}});
   const auto out = conv(data.x, data.graphs);
   ASSERT_EQ(out.size(), 1u);
   const Tensor alone = (*conv.convs.at(writes.name()))(Features(data.x["author"], data.x["paper"]),

@@ -46,11 +46,17 @@ TEST(Graph, IsSortedBothWays) {
 }
 
 TEST(Graph, SaysWhatIsWrong) {
-  EXPECT_EQ(message_of([] { Graph(edges({0, 1}, {1, 3}), 3); }),
+  EXPECT_EQ(message_of([] {
+              Graph(edges({0, 1}, {1, 3}), 3);
+            }),
             "Graph: edge 1 has the target 3, but there are 3 nodes");
-  EXPECT_NE(message_of([] { Graph(edges({0, -1}, {1, 2})); }).find("edge 1 has a node -1"),
+  EXPECT_NE(message_of([] {
+              Graph(edges({0, -1}, {1, 2}));
+            }).find("edge 1 has a node -1"),
             std::string::npos);
-  EXPECT_NE(message_of<ShapeError>([] { Graph(zeros({3, 2}, kI64)); }).find("(2, E)"),
+  EXPECT_NE(message_of<ShapeError>([] {
+              Graph(zeros({3, 2}, kI64));
+            }).find("(2, E)"),
             std::string::npos);
   EXPECT_NE(message_of<ShapeError>([] { Graph(zeros({2, 2})); }).find("f32"), std::string::npos);
   EXPECT_NE(message_of([] { Graph(edges({}, {}), -1); }), "");
@@ -58,11 +64,14 @@ TEST(Graph, SaysWhatIsWrong) {
   EXPECT_NE(message_of([] { Graph::bipartite(edges({0}, {5}), 3, 5); }).find("target 5"),
             std::string::npos);
   EXPECT_NE(message_of([] { Graph::bipartite(edges({0}, {4}), 3, 5).num_nodes(); }), "");
-  EXPECT_NE(message_of<ShapeError>([] { at_sources(small(), ones({3, 2})); }).find("(4, ...)"),
+  EXPECT_NE(message_of<ShapeError>([] {
+              at_sources(small(), ones({3, 2}));
+            }).find("(4, ...)"),
             std::string::npos);
   EXPECT_NE(message_of<ShapeError>([] { aggregate(small(), ones({5, 2}, kI32)); }), "");
-  EXPECT_NE(message_of<ShapeError>([] { propagate(small(), ones({4, 3}), Aggregation::kSum,
-                                                  ones({5, 2})); }),
+  EXPECT_NE(message_of<ShapeError>([] {
+              propagate(small(), ones({4, 3}), Aggregation::kSum, ones({5, 2}));
+            }),
             "");
   EXPECT_NE(message_of<ShapeError>([] { small().with_edge_mask(ones({4})); }), "");
   EXPECT_NE(message_of([] { aggregation_named("median"); }).find("median"), std::string::npos);
@@ -74,7 +83,8 @@ TEST(Graph, MakesOthers) {
   expect_values(none.graph.edge_index(), {2, 4}, {0, 2, 1, 2, 1, 1, 0, 1});
   expect_values(none.kept, {4}, {0, 1, 2, 4});
   const auto looped = replace_self_loops(g);
-  expect_values(looped.graph.edge_index(), {2, 8}, {0, 2, 1, 2, 0, 1, 2, 3, 1, 1, 0, 1, 0, 1, 2, 3});
+  expect_values(looped.graph.edge_index(), {2, 8},
+                {0, 2, 1, 2, 0, 1, 2, 3, 1, 1, 0, 1, 0, 1, 2, 3});
   expect_values(looped.loops, {4}, {-1, 3, -1, -1});
   EXPECT_EQ(add_self_loops(g).num_edges(), 9);
   expect_values(coalesce(g).edge_index(), {2, 4}, {0, 1, 1, 2, 1, 0, 1, 1});
@@ -147,17 +157,18 @@ TEST(Messages, AreProductsOfMatrices) {
       std::vector<Tensor> parts;
       for (int64_t h = 0; h < heads; ++h) {
         const Tensor cells = from_vector(to, {300}) * 40 + from_vector(from, {300});
-        const Tensor dense = reshape(
-            index_add(zeros({1200}, dtype), cells, index(w, {Slice{}, h})), {30, 40});
+        const Tensor dense =
+            reshape(index_add(zeros({1200}, dtype), cells, index(w, {Slice{}, h})), {30, 40});
         parts.push_back(matmul(dense, slice(x, 1, {h * width / heads, (h + 1) * width / heads})));
       }
       const double close = dtype == kF64 ? 1e-12 : 1e-4;
       expect_same(propagate(g, x, Aggregation::kSum, w), concat(parts, 1), close);
       expect_same(propagate(g, x), aggregate(g, at_sources(g, x)), close);
       const Tensor y = cast(numbers({30, width}, 2), dtype);
-      expect_same(edge_dot(g, y, x, heads),
-                  sum(reshape(at_targets(g, y) * at_sources(g, x), {300, heads, width / heads}), {2}),
-                  close);
+      expect_same(
+          edge_dot(g, y, x, heads),
+          sum(reshape(at_targets(g, y) * at_sources(g, x), {300, heads, width / heads}), {2}),
+          close);
     }
   }
 }
@@ -171,7 +182,8 @@ TEST(Messages, HaveDerivativesOfAnyOrder) {
   };
   check("propagate",
         [&](const auto& in) { return sin(propagate(g, in[0], Aggregation::kSum, in[1])); }, {x, w});
-  check("ends", [&](const auto& in) { return sin(at_sources(g, in[0]) * at_targets(g, in[0])); }, {x});
+  check("ends", [&](const auto& in) { return sin(at_sources(g, in[0]) * at_targets(g, in[0])); },
+        {x});
   check("dot", [&](const auto& in) { return sin(edge_dot(g, in[0], in[1], 3)); }, {x, y});
   check("softmax", [&](const auto& in) { return square(edge_softmax(g, in[0])); }, {w});
   for (const Aggregation how :
@@ -197,7 +209,8 @@ TEST(Messages, AreTheSameInPlansEagerAndOnAnyThreads) {
   const Tensor x = cast(numbers({3000, 24}), kF32), w = cast(numbers({g.num_edges(), 3}), kF32);
   const auto value = [&] {
     const Tensor in = trainable(x), alpha = edge_softmax(g, w);
-    const Tensor out = propagate(g, in * 2, Aggregation::kSum, alpha) + propagate(g, in, Aggregation::kMax);
+    const Tensor out =
+        propagate(g, in * 2, Aggregation::kSum, alpha) + propagate(g, in, Aggregation::kMax);
     return gradients(sum(square(out)), {in})[0].to_vector<float>();
   };
   const int threads = num_threads();

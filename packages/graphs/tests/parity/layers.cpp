@@ -1,7 +1,7 @@
 // Glia's side of layers.py: layers IN.npz OUT.npz. IN has what each case NAME needs under NAME.KEY:
 // x (N, F) and edge_index (2, E), maybe edge, deg, xt (features of targets), the layer's state as
-// state.*, and seed, by which the output is weighed. OUT has NAME.out and the gradient of everything,
-// NAME.grad.KEY.
+// state.*, and seed, by which the output is weighed. OUT has NAME.out and the gradient of
+// everything, NAME.grad.KEY.
 #include <functional>
 #include <iostream>
 #include <map>
@@ -20,9 +20,7 @@ using Inputs = std::map<std::string, Tensor>;
 nn::Sequential mlp() { return nn::Sequential(nn::Linear(5, 6), relu, nn::Linear(6, 4)); }
 
 std::map<std::string, std::function<AnyConv(const Inputs&)>> layers() {
-  const auto of = [](auto make) {
-    return [make](const Inputs&) -> AnyConv { return make(); };
-  };
+  const auto of = [](auto make) { return [make](const Inputs&) -> AnyConv { return make(); }; };
   GINEOptions mapped;
   mapped.edge_dim = 3;
   mapped.in_channels = 5;
@@ -48,10 +46,12 @@ std::map<std::string, std::function<AnyConv(const Inputs&)>> layers() {
       {"gat_edge", of([] {
          return GATConv(5, 4, {.heads = 2, .concat = false, .edge_dim = 3, .residual = true});
        })},
-      {"gat_pair",
-       of([] { return GATConv(5, 4, {.heads = 2, .add_self_loops = false, .in_channels_target = 3}); })},
+      {"gat_pair", of([] {
+         return GATConv(5, 4, {.heads = 2, .add_self_loops = false, .in_channels_target = 3});
+       })},
       {"gatv2", of([] { return GATv2Conv(5, 4, {.heads = 3}); })},
-      {"gatv2_edge", of([] { return GATv2Conv(5, 4, {.heads = 2, .concat = false, .edge_dim = 3}); })},
+      {"gatv2_edge",
+       of([] { return GATv2Conv(5, 4, {.heads = 2, .concat = false, .edge_dim = 3}); })},
       {"gin", of([] { return GINConv(mlp(), {.eps = 0.3, .train_eps = true}); })},
       {"gin_fixed", of([] { return GINConv(mlp(), {.eps = 0.2}); })},
       {"gine", of([=] { return GINEConv(mlp(), mapped); })},
@@ -60,8 +60,8 @@ std::map<std::string, std::function<AnyConv(const Inputs&)>> layers() {
       {"pna",
        [](const Inputs& in) -> AnyConv {
          return PNAConv(5, 6,
-                        {.scalers = {Scaler::kIdentity, Scaler::kAmplification, Scaler::kAttenuation,
-                                     Scaler::kLinear, Scaler::kInverseLinear},
+                        {.scalers = {Scaler::kIdentity, Scaler::kAmplification,
+                                     Scaler::kAttenuation, Scaler::kLinear, Scaler::kInverseLinear},
                          .deg = in.at("deg"),
                          .towers = 2});
        }},
@@ -86,12 +86,13 @@ void run_layer(const std::string& name, AnyConv conv, const Inputs& in, StateDic
   for (const auto& [key, value] : in)
     if (key.starts_with("state.")) state.emplace_back(key.substr(6), value);
   layer.load_state_dict(state);
-  const auto given = [&](const char* key) { return in.contains(key) ? trainable(in.at(key)) : Tensor(); };
+  const auto given = [&](const char* key) {
+    return in.contains(key) ? trainable(in.at(key)) : Tensor();
+  };
   const Tensor x = given("x"), xt = given("xt"), edge = given("edge");
   const Features features = xt.defined() ? Features(x, xt) : Features(x);
-  const Graph graph = xt.defined()
-                          ? Graph::bipartite(in.at("edge_index"), x.size(0), xt.size(0))
-                          : Graph(in.at("edge_index"), x.size(0));
+  const Graph graph = xt.defined() ? Graph::bipartite(in.at("edge_index"), x.size(0), xt.size(0))
+                                   : Graph(in.at("edge_index"), x.size(0));
   const Tensor y = (*conv)(features, graph, edge);
   std::vector<Tensor> wanted{x};
   std::vector<std::string> names{"x"};

@@ -1,5 +1,5 @@
-// Glia's side of speed.py: speed MODE DATA.npz EPOCHS, MODE gcn, gat, sage (one graph) or gin (batches).
-// Prints seconds and seconds of the processor of an epoch, and the last loss.
+// Glia's side of speed.py: speed MODE DATA.npz EPOCHS, MODE gcn, gat, sage (one graph) or gin
+// (batches). Prints seconds and seconds of the processor of an epoch, and the last loss.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -38,7 +38,8 @@ void measure(int warm, int count, F&& step) {
   for (int i = 0; i < warm; ++i) loss = step();
   const double wall = wall_seconds(), cpu = cpu_seconds();
   for (int i = 0; i < count; ++i) loss = step();
-  std::printf("%.9g %.9g %.9g\n", (wall_seconds() - wall) / count, (cpu_seconds() - cpu) / count, loss);
+  std::printf("%.9g %.9g %.9g\n", (wall_seconds() - wall) / count, (cpu_seconds() - cpu) / count,
+              loss);
 }
 
 using Inputs = std::map<std::string, Tensor>;
@@ -49,8 +50,7 @@ void one_graph(const std::string& mode, const Inputs& in, int epochs) {
   const Graph graph(in.at("edge_index"), in.at("x").size(0));
   const Features x = sparse ? Features(Csr::from_dense(in.at("x"))) : Features(in.at("x"));
   const bool gat = name == "gat";
-  GNN model(name, x.channels(), 7,
-            {.hidden_channels = gat ? 8 : 16, .dropout = gat ? 0.6 : 0.5});
+  GNN model(name, x.channels(), 7, {.hidden_channels = gat ? 8 : 16, .dropout = gat ? 0.6 : 0.5});
   optim::Adam optimizer(model.parameters(), {.lr = gat ? 0.005 : 0.01, .weight_decay = 5e-4});
   const Tensor train = in.at("train"), y = take(in.at("y"), train);
   measure(5, epochs, [&] {
@@ -84,12 +84,14 @@ void batches(const Inputs& in, int epochs) {
   }
   GINClassifier model(in.at("x").size(1), 2);
   optim::Adam optimizer(model.parameters(), {.lr = 0.01});
-  auto which = data::from_tensors(arange(static_cast<int64_t>(all.size()))).shuffle(0).batch(32, true);
+  auto which =
+      data::from_tensors(arange(static_cast<int64_t>(all.size()))).shuffle(0).batch(32, true);
   measure(2, epochs, [&] {
     double last = 0;
     for (const auto& [index] : which) {
       const Batch b = collate(all, index.data<int64_t>(), {.pad = true});
-      const Tensor loss = cross_entropy(model(b.x.sources(), b.graph, b.membership, b.node_mask), b.y);
+      const Tensor loss =
+          cross_entropy(model(b.x.sources(), b.graph, b.membership, b.node_mask), b.y);
       optimizer.step(gradients(loss, model.parameters()));
       last = loss.item();
     }

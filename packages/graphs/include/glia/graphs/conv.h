@@ -130,9 +130,9 @@ struct APPNP : Conv {
 
 struct SAGEOptions {
   Aggregation aggr = Aggregation::kMean;
-  bool normalize = false;    // outputs to length 1
-  bool root_weight = true;   // a weight of its own for the node itself
-  bool project = false;      // relu(W x + b) of the neighbours first
+  bool normalize = false;   // outputs to length 1
+  bool root_weight = true;  // a weight of its own for the node itself
+  bool project = false;     // relu(W x + b) of the neighbours first
   bool bias = true;
   int64_t in_channels_target = 0;  // of a bipartite graph's targets; 0: as the sources
 };
@@ -142,7 +142,7 @@ struct SAGEConv : Conv {
   std::unique_ptr<Conv> clone() const override { return std::make_unique<SAGEConv>(*this); }
 
   SAGEOptions options;
-  std::optional<nn::Linear> lin;    // of project
+  std::optional<nn::Linear> lin;  // of project
   nn::Linear lin_l;
   std::optional<nn::Linear> lin_r;  // of root_weight
   GLIA_FIELDS(lin, lin_l, lin_r)
@@ -166,9 +166,9 @@ struct GINConv : Conv {
   Tensor combined(const Features& x, const Tensor& arrived) const;
 
   GINOptions options;
-  Parameter trained_eps;  // (1), with train_eps; in state dicts either is "eps"
-  Buffer fixed_eps;       // (1), without
-  nn::Sequential mlp;     // in state dicts "nn"
+  Parameter trained_eps;          // (1), with train_eps; in state dicts either is "eps"
+  Buffer fixed_eps;               // (1), without
+  nn::Sequential mlp;             // in state dicts "nn"
   std::optional<nn::Linear> lin;  // of GINEConv
 
  protected:
@@ -190,11 +190,11 @@ struct GINEConv : GINConv {
                  const Where& where) const override;
 };
 
-// GGNN: h = GRU(sum of W_l h_j, h) num_layers times, from x filled up with zeros to out_channels (Li
-// et al. 2016). Takes weights of edges.
+// GGNN: h = GRU(sum of W_l h_j, h) num_layers times, from x filled up with zeros to out_channels
+// (Li et al. 2016). Takes weights of edges.
 struct GatedGraphConv : Conv {
-  GatedGraphConv(int64_t out_channels, int64_t num_layers,
-                 Aggregation aggr = Aggregation::kSum, bool bias = true);
+  GatedGraphConv(int64_t out_channels, int64_t num_layers, Aggregation aggr = Aggregation::kSum,
+                 bool bias = true);
   std::unique_ptr<Conv> clone() const override { return std::make_unique<GatedGraphConv>(*this); }
 
   Aggregation aggr;
@@ -222,8 +222,8 @@ struct PNAOptions {
   int64_t towers = 1, pre_layers = 1, post_layers = 1;
   bool divide_input = false;  // each tower gets its part of the features
 };
-// Principal neighbourhood aggregation (Corso et al. 2020): all aggregators, each scaled by degree in
-// all ways, of messages W [x_i, x_j, e_ji]. May take features of edges.
+// Principal neighbourhood aggregation (Corso et al. 2020): all aggregators, each scaled by degree
+// in all ways, of messages W [x_i, x_j, e_ji]. May take features of edges.
 struct PNAConv : Conv {
   PNAConv(int64_t in_channels, int64_t out_channels, const PNAOptions& options);
   std::unique_ptr<Conv> clone() const override { return std::make_unique<PNAConv>(*this); }
@@ -252,7 +252,7 @@ struct GATOptions {
   int64_t heads = 1;
   bool concat = true;  // heads beside each other, else their mean
   double negative_slope = 0.2;
-  double dropout = 0;  // on the attention, in training mode
+  double dropout = 0;          // on the attention, in training mode
   bool add_self_loops = true;  // in place of those that are there
   int64_t edge_dim = 0;        // features of edges, if any; those of a loop are its node's mean
   bool bias = true, residual = false;
@@ -278,7 +278,7 @@ struct GATConv : Conv {
   GATOptions options;
   Parameter att_src, att_dst, att_edge;  // (1, heads, out); the last undefined without edge_dim
   Parameter bias;                        // (heads out), (out) if not concat, or undefined
-  std::optional<nn::Linear> lin;               // one for both ends, or
+  std::optional<nn::Linear> lin;         // one for both ends, or
   std::optional<nn::Linear> lin_src, lin_dst;  // one for each of a bipartite graph
   std::optional<nn::Linear> lin_edge, res;
   GLIA_FIELDS(att_src, att_dst, att_edge, bias, lin, lin_src, lin_dst, lin_edge, res)

@@ -1,4 +1,5 @@
-// Graphs with what is known of their nodes and edges, several as one batch, and parts of large ones.
+// Graphs with what is known of their nodes and edges, several as one batch, and parts of large
+// ones.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,11 @@ namespace glia::graphs {
 // PyTorch Geometric's Data: what a graph has is defined, the rest is not.
 struct Data {
   Graph graph;
-  Features x;                                  // of nodes (N, F)
-  Tensor edge_weight;                          // (E)
-  Tensor edge_attr;                            // (E, D)
-  Tensor y;                                    // of nodes (N), or of the graph (1)
-  Tensor train_mask, val_mask, test_mask;      // (N) bool: nodes whose y is for this
+  Features x;                              // of nodes (N, F)
+  Tensor edge_weight;                      // (E)
+  Tensor edge_attr;                        // (E, D)
+  Tensor y;                                // of nodes (N), or of the graph (1)
+  Tensor train_mask, val_mask, test_mask;  // (N) bool: nodes whose y is for this
 };
 
 // Several graphs as one without edges between them: nodes and edges of the first, then of the next.
@@ -31,9 +32,9 @@ struct Batch : Data {
   Tensor ptr() const;    // (graphs + 1) i64: where each graph's nodes begin
 };
 struct CollateOptions {
-  // One more graph of nodes without edges to others fills up the numbers of nodes and edges to one of
-  // few, so that batches have few shapes and a training step is planned a few times only. Its features
-  // are zeros and its y is -100, which cross_entropy() leaves out.
+  // One more graph of nodes without edges to others fills up the numbers of nodes and edges to one
+  // of few, so that batches have few shapes and a training step is planned a few times only. Its
+  // features are zeros and its y is -100, which cross_entropy() leaves out.
   bool pad = false;
 };
 // Of these, or of those of them that have these numbers; y along its first axis. All must have the

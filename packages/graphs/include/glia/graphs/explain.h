@@ -10,11 +10,12 @@
 
 namespace glia::graphs {
 
-// What is explained: features of nodes and a graph to logits, of nodes (N, C) or of the graph (1, C).
+// What is explained: features of nodes and a graph to logits, of nodes (N, C) or of the graph (1,
+// C).
 using GraphFunction = std::function<Tensor(const Tensor& x, const Graph& graph)>;
 
-// Importance from 0 up: of each edge (E), and of each feature of each node (N, F), or of each feature
-// alike in all nodes (1, F).
+// Importance from 0 up: of each edge (E), and of each feature of each node (N, F), or of each
+// feature alike in all nodes (1, F).
 struct Explanation {
   Tensor edge_mask, node_mask;
 };
@@ -24,8 +25,9 @@ enum class NodeMask { kNone, kObject, kAttributes, kCommonAttributes };
 struct GNNExplainerOptions {
   int64_t epochs = 100;
   double lr = 0.01;
-  NodeMask node_mask_type = NodeMask::kAttributes;  // kObject: (N, 1); kNone: features are as they are
-  double edge_size = 0.005, edge_ent = 1;           // weights of the masks' sizes and entropies
+  NodeMask node_mask_type =
+      NodeMask::kAttributes;               // kObject: (N, 1); kNone: features are as they are
+  double edge_size = 0.005, edge_ent = 1;  // weights of the masks' sizes and entropies
   double node_feat_size = 1, node_feat_ent = 0.1;
   uint64_t seed = 0;
 };
@@ -38,7 +40,7 @@ Explanation gnn_explainer(const GraphFunction& model, const Tensor& x, const Gra
 
 // Absolute gradients of the logit of `target` by masks of ones and by the features (Simonyan et al.
 // 2014; Baldassarre & Azizpour 2019); with `times_input` gradients times features.
-Explanation saliency(const GraphFunction& model, const Tensor& x, const Graph& graph, int64_t target,
-                     std::optional<int64_t> index = {}, bool times_input = false);
+Explanation saliency(const GraphFunction& model, const Tensor& x, const Graph& graph,
+                     int64_t target, std::optional<int64_t> index = {}, bool times_input = false);
 
 }  // namespace glia::graphs

@@ -33,7 +33,8 @@ class Features {
   Tensor targets() const;  // the same as the sources, if there is one set
 
   // x W^T + b of the sources, or of the targets: weight (out, F), bias (out) or undefined.
-  Tensor linear(const Tensor& weight, const Tensor& bias = {}, Where where = Where::current()) const;
+  Tensor linear(const Tensor& weight, const Tensor& bias = {},
+                Where where = Where::current()) const;
   Tensor linear_targets(const Tensor& weight, const Tensor& bias = {},
                         Where where = Where::current()) const;
 

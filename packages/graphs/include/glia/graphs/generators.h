@@ -14,8 +14,8 @@ Graph erdos_renyi_graph(int64_t num_nodes, double p, uint64_t seed = 0);
 // Each new node is joined to so many older ones, in proportion to their degrees (Barabasi & Albert
 // 1999), from as many isolated nodes on.
 Graph barabasi_albert_graph(int64_t num_nodes, int64_t num_edges, uint64_t seed = 0);
-// Blocks of these sizes; an edge between nodes of blocks i and j with probability probs[i][j] (Holland
-// et al. 1983). y (N) is each node's block.
+// Blocks of these sizes; an edge between nodes of blocks i and j with probability probs[i][j]
+// (Holland et al. 1983). y (N) is each node's block.
 Data stochastic_blockmodel_graph(const std::vector<int64_t>& block_sizes,
                                  const std::vector<std::vector<double>>& edge_probs,
                                  uint64_t seed = 0);

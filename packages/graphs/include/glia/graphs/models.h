@@ -16,14 +16,14 @@ namespace glia::graphs {
 
 struct GNNOptions {
   int64_t hidden_channels = 16, num_layers = 2;
-  double dropout = 0.5;  // on the features in front of each layer
+  double dropout = 0.5;              // on the features in front of each layer
   int64_t heads = 8, out_heads = 1;  // of attention: the last layer takes the heads' mean
   double attention_dropout = 0.6;
   double alpha = 0.1;  // of appnp, whose layers are linear ones with K steps behind
   int64_t K = 0;       // of appnp its steps, of cheb its polynomials; 0: 10 and 2
 };
-// "gcn", "cheb", "sage", "gat", "gatv2", "gin", "appnp", in the form of their papers: Kipf & Welling
-// 2017 (ReLU), Velickovic et al. 2018 (ELU), ...
+// "gcn", "cheb", "sage", "gat", "gatv2", "gin", "appnp", in the form of their papers: Kipf &
+// Welling 2017 (ReLU), Velickovic et al. 2018 (ELU), ...
 std::vector<std::string> gnn_names();
 
 // Layers one after another with activations between: features of nodes to logits of classes.
@@ -50,8 +50,8 @@ class GNN : public nn::Module {
 
 struct GINClassifierOptions {
   int64_t hidden_channels = 32;
-  int64_t num_layers = 5;       // with that of the input, as Xu et al. count
-  double dropout = 0.5;         // on the scores
+  int64_t num_layers = 5;  // with that of the input, as Xu et al. count
+  double dropout = 0.5;    // on the scores
   bool train_eps = false;
   Aggregation neighbors = Aggregation::kSum;  // of neighbours
   Aggregation readout = Aggregation::kSum;    // of nodes: sum or mean
@@ -62,8 +62,8 @@ struct GINClassifierOptions {
 class GINClassifier : public nn::Module {
  public:
   GINClassifier(int64_t in_channels, int64_t classes, const GINClassifierOptions& options = {});
-  // (graphs, classes). Statistics of batch norms are of the nodes of the mask (N) bool, if any: of a
-  // Batch that is filled up its node_mask.
+  // (graphs, classes). Statistics of batch norms are of the nodes of the mask (N) bool, if any: of
+  // a Batch that is filled up its node_mask.
   Tensor operator()(const Tensor& x, const Graph& graph, const Graph& membership,
                     const Tensor& node_mask = {}, Where where = Where::current()) const;
 

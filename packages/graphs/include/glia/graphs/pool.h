@@ -19,7 +19,8 @@ Tensor global_max_pool(const Tensor& x, const Graph& membership, Where where = W
 // ---- Fewer nodes ------------------------------------------------------------------------------
 
 struct TopKOptions {
-  double ratio = 0.5;     // the share of each graph's nodes that is kept, rounded up; from 1 on how many
+  double ratio =
+      0.5;  // the share of each graph's nodes that is kept, rounded up; from 1 on how many
   double min_score = -1;  // if not negative: nodes whose softmax of scores is above this
   double multiplier = 1;
 };
