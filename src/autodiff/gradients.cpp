@@ -22,6 +22,12 @@ class RecordingGradients {
   bool previous_;
 };
 
+// What OtherRules have put in the place of the operations' own rules on this thread, or null.
+const GradientRule*& other_rule() {
+  thread_local const GradientRule* rule = nullptr;
+  return rule;
+}
+
 // The sum of a gradient over the axes along which its input was broadcast.
 Tensor unbroadcast(const Tensor& grad, const Shape& shape) {
   if (grad.shape() == shape) return grad;
@@ -184,8 +190,6 @@ class Walk {
     if (node.custom) {
       custom(node, grads_[i]);
     } else {
-      if (!node.op->vjp && !node.op->compose)
-        throw Error(std::string("gradients: ") + node.op->name + " has no gradient", node.where);
       bool needs[Node::kInline];
       std::vector<uint8_t> many(inputs.size() > Node::kInline ? inputs.size() : 0);
       bool* const flags = many.empty() ? needs : reinterpret_cast<bool*>(many.data());
@@ -195,7 +199,12 @@ class Walk {
           several ? std::span<const Tensor>(tuples_.at(i).grads) : std::span(&grads_[i], 1);
       Vjp vjp(node, grads, {flags, inputs.size()}, results_,
               several ? std::span<const Tensor>(tuples_.at(i).outs) : std::span<const Tensor>());
-      node.op->vjp ? node.op->vjp(vjp) : vjp.set_composed();
+      const GradientRule* const other = other_rule();
+      if (!other || !(*other)(vjp)) {
+        if (!node.op->vjp && !node.op->compose)
+          throw Error(std::string("gradients: ") + node.op->name + " has no gradient", node.where);
+        node.op->vjp ? node.op->vjp(vjp) : vjp.set_composed();
+      }
     }
     for (size_t k = 0; k < inputs.size(); ++k) {
       Tensor g = std::exchange(results_[k], {});
@@ -302,6 +311,10 @@ bool is_intermediate(const Node& node) {
 }
 
 }  // namespace
+
+OtherRules::OtherRules(GradientRule rule)
+    : rule_(std::move(rule)), previous_(std::exchange(other_rule(), rule_ ? &rule_ : nullptr)) {}
+OtherRules::~OtherRules() { other_rule() = previous_; }
 
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& with_respect_to,
                               const Tensor& seed, std::source_location where) {
