@@ -1,0 +1,253 @@
+// SHAP values of trees: by the trees' own samples, or by those of a background.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "glia/explain/shap.h"
+#include "glia/op.h"
+#include "glia/ops.h"
+#include "glia/parallel.h"
+
+namespace glia::explain {
+namespace {
+
+// One tree, and one sample's way in it.
+struct Tree {
+  const TreeEnsemble& all;
+  size_t first;
+
+  Tree(const TreeEnsemble& trees, size_t t) : all(trees), first(static_cast<size_t>(trees.begin[t])) {}
+  bool is_leaf(size_t node) const { return all.left[first + node] < 0; }
+  int64_t feature(size_t node) const { return all.feature[first + node]; }
+  double weight(size_t node) const { return all.weight[first + node]; }
+  size_t child(size_t node, bool left) const {
+    return static_cast<size_t>((left ? all.left : all.right)[first + node]);
+  }
+  const double* value(size_t node) const {
+    return all.value.data() + (first + node) * static_cast<size_t>(all.outputs);
+  }
+  bool goes_left(size_t node, const float* row) const {
+    const float x = row[feature(node)];
+    return std::isnan(x) ? static_cast<bool>(all.missing_left[first + node])
+                         : x <= all.threshold[first + node];
+  }
+};
+
+// A feature on the way to a node: the share of samples that go on where it is not known, and
+// whether the explained one does; and the summed weights of subsets of that size.
+struct Step {
+  int64_t feature;
+  double unknown, known, weight;
+};
+
+class PathDependent {
+ public:
+  PathDependent(const Tree& tree, const float* row, double* phi) : tree_(tree), row_(row), phi_(phi) {}
+  void run() { visit(0, {}, 1, 1, -1); }
+
+ private:
+  static void extend(std::vector<Step>& path, double unknown, double known, int64_t feature) {
+    const auto d = static_cast<double>(path.size());
+    path.push_back({feature, unknown, known, path.empty() ? 1.0 : 0.0});
+    for (size_t i = path.size() - 1; i-- > 0;) {
+      const auto k = static_cast<double>(i);
+      path[i + 1].weight += known * path[i].weight * (k + 1) / (d + 1);
+      path[i].weight *= unknown * (d - k) / (d + 1);
+    }
+  }
+
+  // The weights of the path without step i: their sum, or put in place.
+  static double unwound(std::vector<Step>& path, size_t i, bool in_place) {
+    const size_t last = path.size() - 1;
+    const auto d = static_cast<double>(last);
+    const double known = path[i].known, unknown = path[i].unknown;
+    double next = path[last].weight, total = 0;
+    for (size_t j = last; j-- > 0;) {
+      const auto k = static_cast<double>(j);
+      double weight;
+      if (known != 0) {
+        weight = next * (d + 1) / ((k + 1) * known);
+        next = path[j].weight - weight * unknown * (d - k) / (d + 1);
+      } else {
+        weight = path[j].weight * (d + 1) / (unknown * (d - k));
+      }
+      total += weight;
+      if (in_place) path[j].weight = weight;
+    }
+    if (in_place) {
+      for (size_t j = i; j < last; ++j) {
+        path[j].feature = path[j + 1].feature;
+        path[j].unknown = path[j + 1].unknown;
+        path[j].known = path[j + 1].known;
+      }
+      path.pop_back();
+    }
+    return total;
+  }
+
+  void visit(size_t node, std::vector<Step> path, double unknown, double known, int64_t feature) {
+    extend(path, unknown, known, feature);
+    const auto outputs = static_cast<size_t>(tree_.all.outputs);
+    if (tree_.is_leaf(node)) {
+      for (size_t i = 1; i < path.size(); ++i) {
+        const double w = unwound(path, i, false) * (path[i].known - path[i].unknown);
+        double* const out = phi_ + static_cast<size_t>(path[i].feature) * outputs;
+        for (size_t k = 0; k < outputs; ++k) out[k] += w * tree_.value(node)[k];
+      }
+      return;
+    }
+    const int64_t split = tree_.feature(node);
+    double before_unknown = 1, before_known = 1;
+    const auto seen = std::ranges::find(path, split, &Step::feature);
+    if (seen != path.end()) {
+      before_unknown = seen->unknown;
+      before_known = seen->known;
+      unwound(path, static_cast<size_t>(seen - path.begin()), true);
+    }
+    const bool left = tree_.goes_left(node, row_);
+    for (const bool side : {left, !left}) {
+      const size_t child = tree_.child(node, side);
+      const double share = tree_.weight(child) / tree_.weight(node);
+      if (share > 0)
+        visit(child, path, before_unknown * share, side == left ? before_known : 0, split);
+    }
+  }
+
+  const Tree& tree_;
+  const float* const row_;
+  double* const phi_;
+};
+
+// Where the explained sample and one of the background part, each feature is one's or the other's.
+class Interventional {
+ public:
+  Interventional(const Tree& tree, const float* row, const float* other, double* phi)
+      : tree_(tree), row_(row), other_(other), phi_(phi) {}
+  void run() { visit(0); }
+
+ private:
+  static double share(size_t mine, size_t others) {  // (mine - 1)! others! / (mine + others)!
+    return std::exp(std::lgamma(static_cast<double>(mine)) +
+                    std::lgamma(static_cast<double>(others) + 1) -
+                    std::lgamma(static_cast<double>(mine + others) + 1));
+  }
+
+  void visit(size_t node) {
+    if (tree_.is_leaf(node)) {
+      const auto outputs = static_cast<size_t>(tree_.all.outputs);
+      const auto give = [&](const std::vector<int64_t>& features, double w) {
+        for (int64_t f : features)
+          for (size_t k = 0; k < outputs; ++k)
+            phi_[static_cast<size_t>(f) * outputs + k] += w * tree_.value(node)[k];
+      };
+      if (!mine_.empty()) give(mine_, share(mine_.size(), others_.size()));
+      if (!others_.empty()) give(others_, -share(others_.size(), mine_.size()));
+      return;
+    }
+    const bool own = tree_.goes_left(node, row_), other = tree_.goes_left(node, other_);
+    const int64_t feature = tree_.feature(node);
+    if (own == other || std::ranges::count(mine_, feature) > 0) return visit(tree_.child(node, own));
+    if (std::ranges::count(others_, feature) > 0) return visit(tree_.child(node, other));
+    mine_.push_back(feature);
+    visit(tree_.child(node, own));
+    mine_.pop_back();
+    others_.push_back(feature);
+    visit(tree_.child(node, other));
+    others_.pop_back();
+  }
+
+  const Tree& tree_;
+  const float *const row_, *const other_;
+  double* const phi_;
+  std::vector<int64_t> mine_, others_;
+};
+
+size_t leaf_of(const Tree& tree, const float* row) {
+  size_t node = 0;
+  while (!tree.is_leaf(node)) node = tree.child(node, tree.goes_left(node, row));
+  return node;
+}
+
+void check(const TreeEnsemble& trees, const Where& where) {
+  const size_t nodes = trees.left.size();
+  bool fits = trees.outputs >= 1 && trees.begin.size() >= 2 && trees.begin.front() == 0 &&
+              trees.begin.back() == static_cast<int64_t>(nodes) && trees.right.size() == nodes &&
+              trees.feature.size() == nodes && trees.threshold.size() == nodes &&
+              trees.missing_left.size() == nodes && trees.weight.size() == nodes &&
+              trees.value.size() == nodes * static_cast<size_t>(trees.outputs) &&
+              trees.base.size() == static_cast<size_t>(trees.outputs);
+  for (size_t t = 0; fits && t + 1 < trees.begin.size(); ++t) {
+    const int64_t size = trees.begin[t + 1] - trees.begin[t];
+    fits = size > 0;
+    for (int64_t i = 0; fits && i < size; ++i) {
+      const auto at = static_cast<size_t>(trees.begin[t] + i);
+      const int64_t left = trees.left[at], right = trees.right[at];
+      fits = left < 0 || (left > i && left < size && right > i && right < size &&
+                          trees.feature[at] >= 0 && trees.feature[at] < trees.features);
+    }
+  }
+  if (!fits) throw ValueError("tree_shap: the arrays of the trees do not fit each other", where);
+}
+
+Tensor table_of(const Tensor& x, int64_t features, const Where& where) {
+  require_defined("tree_shap", x, where);
+  if (x.rank() != 2 || x.size(1) != features)
+    fail("tree_shap", "X " + x.shape().str() + " for trees of " + std::to_string(features) +
+                          " features", where);
+  return cast(x, kF32);
+}
+
+}  // namespace
+
+TableShap tree_shap(const TreeEnsemble& trees, const Tensor& x, const Tensor& background,
+                    Where where) {
+  check(trees, where);
+  const Tensor rows = table_of(x, trees.features, where);
+  Tensor others;
+  if (background.defined()) {
+    others = table_of(background, trees.features, where);
+    if (others.size(0) == 0) fail("tree_shap", "the background has no rows", where);
+  }
+  const int64_t n = rows.size(0);
+  const auto width = static_cast<size_t>(trees.features * trees.outputs);
+  const auto outputs = static_cast<size_t>(trees.outputs);
+  std::vector<double> phi(static_cast<size_t>(n) * width, 0), expected = trees.base;
+  const float* const data = rows.data<float>().data();
+  const float* const other = others.defined() ? others.data<float>().data() : nullptr;
+  const int64_t count = others.defined() ? others.size(0) : 0;
+  std::vector<Tree> all;
+  for (size_t t = 0; t + 1 < trees.begin.size(); ++t) all.emplace_back(trees, t);
+
+  parallel_for(n, [&](int64_t i) {
+    double* const out = phi.data() + static_cast<size_t>(i) * width;
+    const float* const row = data + i * trees.features;
+    for (const Tree& tree : all) {
+      if (!other) PathDependent(tree, row, out).run();
+      for (int64_t b = 0; b < count; ++b)
+        Interventional(tree, row, other + b * trees.features, out).run();
+    }
+    if (other)
+      for (size_t k = 0; k < width; ++k) out[k] /= static_cast<double>(count);
+  });
+  for (const Tree& tree : all) {
+    if (other) {
+      for (int64_t b = 0; b < count; ++b)
+        for (size_t k = 0; k < outputs; ++k)
+          expected[k] += tree.value(leaf_of(tree, other + b * trees.features))[k] /
+                         static_cast<double>(count);
+      continue;
+    }
+    const size_t size = (&tree == &all.back() ? trees.left.size() : (&tree + 1)->first) - tree.first;
+    for (size_t node = 0; node < size; ++node)
+      if (tree.is_leaf(node))
+        for (size_t k = 0; k < outputs; ++k)
+          expected[k] += tree.value(node)[k] * tree.weight(node) / tree.weight(0);
+  }
+  if (trees.outputs == 1)
+    return {from_vector(phi, {n, trees.features}), tensor(expected[0])};
+  return {from_vector(phi, {n, trees.features, trees.outputs}),
+          from_vector(expected, {trees.outputs})};
+}
+
+}  // namespace glia::explain
