@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "glia/data/source.h"
 #include "glia/op.h"
 #include "glia/ops.h"
 
@@ -73,6 +74,13 @@ std::vector<int64_t> zeros_and_ones(const char* op, const char* what, const Tens
 
 Tensor positions(const std::vector<int64_t>& of) {
   return from_vector(of, {static_cast<int64_t>(of.size())});
+}
+
+Tensor drawn(const Tensor& probability, uint64_t seed) {
+  data::Random random(seed, 0);
+  std::vector<int64_t> out;
+  for (double p : probability.to_vector<double>()) out.push_back(random.uniform() < p);
+  return positions(out);
 }
 
 }  // namespace glia::fairness

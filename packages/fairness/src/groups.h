@@ -23,5 +23,7 @@ std::vector<std::vector<int64_t>> members(const Grouped& groups);
 std::vector<int64_t> zeros_and_ones(const char* op, const char* what, const Tensor& y,
                                     int64_t samples, Where where);
 Tensor positions(const std::vector<int64_t>& of);
+// 1 with these probabilities (N), else 0: i64.
+Tensor drawn(const Tensor& probability, uint64_t seed);
 
 }  // namespace glia::fairness
