@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "classification.h"
+#include "explanations.h"
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "glia/vision/folder.h"
@@ -34,6 +35,30 @@ Results ImagePredictor::answer(const Input& input) const {
     throw IoError(path_ + ": gives no numbers for " + (file ? *file : "an image") +
                   ": its weights are broken");
   }
+}
+
+report::Report ImagePredictor::explain(const Input& input, const ExplainOptions& options) const {
+  const auto* file = std::get_if<std::string>(&input);
+  std::string note;
+  const Tensor shown =
+      form_.prepared(file ? vision::read_image(*file) : std::get<Tensor>(input), note);
+  const Tensor x = form_.normalized(shown);
+  const auto p = softmax(model_.logits(x)).to_vector<double>();
+  const auto label =
+      static_cast<size_t>(explained_class(form_.classes, options.answer, p));
+  report::Bars bars;
+  for (size_t c = 0; c < p.size() && p.size() <= 40; ++c) bars.bars.push_back({form_.classes[c], p[c]});
+  report::Report page{
+      .title = "Why " + form_.classes[label],
+      .subtitle = (file ? std::filesystem::path(*file).filename().string() : "a picture") +
+                  (note.empty() ? "" : ", " + note),
+      .highlights = {{"probability of " + form_.classes[label], report::shown(p[label], true)}},
+      .sections = picture_sections(model_.logits, x, index(shown, {0}), static_cast<int64_t>(label))};
+  if (!bars.bars.empty()) {
+    bars.percent = true;
+    page.sections.push_back({.title = "Classes", .body = bars});
+  }
+  return page;
 }
 
 Results ImagePredictor::score(const Evaluation& what) const {

@@ -9,6 +9,8 @@
 #include "glia/classic/linear_model.h"
 #include "glia/classic/model_selection.h"
 #include "glia/data/source.h"
+#include "glia/math/integrate.h"
+#include "glia/nn/functional.h"
 #include "glia/op.h"
 #include "glia/ops/image.h"
 
@@ -122,6 +124,39 @@ Tensor layer_activation(const Forward& f, const Tensor& x, const Tensor& layer, 
   r.x = trainable(stop_gradient(x));
   r.scores = f(r.x);
   return stop_gradient(found("layer_activation", r, layer, where));
+}
+
+Attributed embedding_gradients(const nn::Module& embedding, const std::function<Tensor()>& f,
+                               const EmbeddingGradientsOptions& options, Where where) {
+  constexpr const char* kOp = "embedding_gradients";
+  require_count(kOp, "n_steps", options.n_steps, where);
+  const ParameterList parameters = embedding.all_parameters();
+  if (parameters.size() != 1 || parameters[0].shape().rank() != 2)
+    throw Error(std::string(kOp) + ": an embedding has one parameter, its table", where);
+  const Tensor table = stop_gradient(parameters[0].tensor());
+  const Tensor base = baseline_for(kOp, options.baseline, table, where);
+  // The outputs, and what was looked up, with the table that far from the baseline.
+  const auto at = [&](double share) {
+    Recording r;
+    r.x = trainable(base + (table - base) * share);
+    const nn::Substituted here(embedding, {r.x}, where);
+    r.outputs = f();
+    r.scores = options.target.of(r.outputs, where);
+    r.outputs = found(kOp, r, r.x, where);
+    return r;
+  };
+  const auto rule = integrate::roots_legendre(options.n_steps, where);
+  const auto nodes = rule.nodes.to_vector<double>(), weights = rule.weights.to_vector<double>();
+  Tensor total;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Recording r = at((nodes[i] + 1) / 2);
+    const Tensor g = gradients(sum(r.scores), {r.outputs}, {}, where)[0] * (weights[i] / 2);
+    total = total.defined() ? total + g : g;
+    eval(total);
+  }
+  const Recording whole = at(1), none = at(0);
+  const Tensor words = sum(total * stop_gradient(whole.outputs - none.outputs), {-1});
+  return {words, example_sums(words) - stop_gradient(whole.scores - none.scores)};
 }
 
 Tcav tcav(const Forward& head, const Tensor& concept_activations, const Tensor& random_activations,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "glia/explain/attribution.h"
+#include "glia/nn/module.h"
 
 namespace glia::explain {
 
@@ -38,6 +39,21 @@ Tensor guided_grad_cam(const Forward& f, const Tensor& x, const GradCamOptions& 
 // that an operation with this parameter gives, of any shape. Without gradients.
 Tensor layer_activation(const Forward& f, const Tensor& x, const Tensor& layer = {},
                         Where where = Where::current());
+
+// ---- Words --------------------------------------------------------------------------------------
+
+struct EmbeddingGradientsOptions {
+  Target target = {};
+  Tensor baseline = {};  // (D): the row that stands for no word; undefined: zeros
+  int64_t n_steps = 50;
+};
+// Integrated gradients of what an embedding looks up, position by position: what each word adds to
+// the score. `embedding` is the module that has the table (count, D), its only parameter, and f()
+// the model's outputs (N, outputs) for texts of its own. Attributions are (N, T), summed over D.
+// All rows go from the baseline to their values at once. Captum's LayerIntegratedGradients.
+Attributed embedding_gradients(const nn::Module& embedding, const std::function<Tensor()>& f,
+                               const EmbeddingGradientsOptions& options = {},
+                               Where where = Where::current());
 
 // ---- Concepts -----------------------------------------------------------------------------------
 
