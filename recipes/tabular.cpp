@@ -12,6 +12,7 @@
 #include "glia/recipes/run.h"
 #include "glia/tables/datasets.h"
 #include "glia/tables/read.h"
+#include "recipes/src/explanations.h"
 #include "recipes/src/tabular.h"
 
 namespace glia::recipes {
@@ -246,7 +247,9 @@ void train(Run& run, const TabularSettings& s) {
              std::move(results));
 }
 
-class TablePredictor : public Predictor {
+constexpr int64_t kBackground = 50;  // rows that stand for columns that are not known
+
+class TablePredictor : public Predictor, public Explains {
  public:
   TablePredictor(const Saved& saved, const TabularSettings& s)
       : settings_(s), form_(TableForm::of(saved)), model_(table_pipeline(s.model, form_, "")) {
@@ -287,6 +290,38 @@ class TablePredictor : public Predictor {
       rows.push_back(row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     }
     return rows;
+  }
+
+  // A row, or the first row of a table.
+  report::Report explain(const Input& input, const ExplainOptions& options) const override {
+    const auto* given = std::get_if<std::string>(&input);
+    if (!given) throw ValueError("a row is a text: {\"COLUMN\": VALUE, ...}");
+    const std::vector<std::string> rows = inputs(*given);
+    if (rows.empty()) throw IoError(*given + ": holds no rows");
+    const tables::Table table = row_of(rows[0]);
+    const Tensor x = form_.codes.transform(table);
+    const auto samples = settings_.samples(form_.is_classes()).train.x;
+    const Tensor background = slice(samples, 0, {0, std::min(samples.size(0), kBackground)});
+    std::vector<std::string> names, values;
+    for (const auto& c : form_.codes.columns) {
+      names.push_back(c.name);
+      const tables::Column& column = table.column(c.name);
+      values.push_back(column.is_missing(0) ? "missing" : column.text(0));
+    }
+    std::string title = form_.target;
+    std::function<Tensor(const Tensor&)> said = [this](const Tensor& t) { return model_.predict(t); };
+    if (form_.is_classes()) {
+      const Tensor p = probabilities(x);
+      if (!p.defined()) throw Error(settings_.model + " gives no probabilities to explain");
+      const int64_t label =
+          explained_class(form_.classes, options.answer, p.to_vector<double>());
+      title = "probability of " + form_.classes[static_cast<size_t>(label)];
+      said = [this, label](const Tensor& t) { return index(probabilities(t), {Slice{}, label}); };
+    }
+    return {.title = "Why: " + title,
+            .subtitle = classic::to_text(model_.step("model")),
+            .highlights = {{title, report::shown(said(x).item(), form_.is_classes())}},
+            .sections = row_sections(said, x, background, names, values)};
   }
 
  protected:
@@ -415,7 +450,6 @@ const Register<TabularSettings> tabular({
         "numbers. --data may name another table that has the target.",
     .resumes = false,
     .fills = true,
-    .explains = true,
 });
 
 }  // namespace

@@ -5,10 +5,13 @@
 #include <filesystem>
 #include <numeric>
 
+#include "glia/explain/layers.h"
+#include "glia/explain/page.h"
 #include "glia/optim.h"
 #include "glia/recipes/run.h"
 #include "glia/runtime.h"
 #include "glia/text/classifier.h"
+#include "recipes/src/explanations.h"
 #include "recipes/src/labelled_texts.h"
 #include "recipes/src/sentences.h"
 
@@ -161,7 +164,7 @@ void train(Run& run, const TextSettings& s) {
               {"parameters", t.model.parameter_count()}});
 }
 
-class Use : public Predictor {
+class Use : public Predictor, public Explains {
  public:
   Use(const Saved& saved, const TextSettings& s)
       : settings_(s),
@@ -169,6 +172,41 @@ class Use : public Predictor {
                s.options) {
     model_.load_state_dict(saved.weights);
     model_.eval();
+  }
+
+  report::Report explain(const Input& input, const ExplainOptions& options) const override {
+    const auto* one = std::get_if<std::string>(&input);
+    if (!one) throw ValueError("there is no text to classify");
+    const auto p = model_.probabilities({*one}).to_vector<double>();
+    const int64_t label = explained_class(model_.classes, options.answer, p);
+    const std::string& name = model_.classes[static_cast<size_t>(label)];
+    std::vector<std::string> parts;
+    std::vector<double> without;
+    for (const auto& part : model_.explained(*one, label)) {
+      parts.push_back(part.text);
+      without.push_back(part.weight);
+    }
+    report::Report page{
+        .title = "Why " + name,
+        .highlights = {{"probability of " + name,
+                        report::shown(p[static_cast<size_t>(label)], true)}},
+        .sections = {explain::words_section("Without each word", parts, without)}};
+    page.sections[0].note = "Shaded by how much less probable the class is without the word.";
+    data::Samples samples = model_.batches({{*one}, {}, model_.classes}, 1);
+    for (const data::Sample& batch : samples) {
+      const auto found = explain::embedding_gradients(
+          model_.embedding, [&] { return model_(batch); }, {.target = label});
+      page.sections.push_back(explain::words_section(
+          "Integrated gradients", parts,
+          over_parts(*one, index(found.attributions, {0}).to_vector<double>())));
+      page.sections.back().note = fmt::format(
+          "Shaded by what each word adds to the class's logit; the sum misses its change from a "
+          "text without words by {:.2g}.", std::abs(found.delta.item()));
+    }
+    report::Bars bars{.percent = true};
+    for (size_t c = 0; c < p.size(); ++c) bars.bars.push_back({model_.classes[c], p[c]});
+    page.sections.push_back({.title = "Classes", .body = bars});
+    return page;
   }
 
  protected:
@@ -205,6 +243,21 @@ class Use : public Predictor {
   }
 
  private:
+  // What words weigh, with zeros for what stands between them, as explained() cuts a text.
+  std::vector<double> over_parts(const std::string& text, const std::vector<double>& words) const {
+    const text::Encoding encoding = model_.tokenizer.encode(text);
+    const int64_t n = std::min(encoding.size(), model_.options.longest);
+    std::vector<double> out;
+    size_t at = 0;
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+      if (static_cast<size_t>(encoding.begins[i]) > at) out.push_back(0);
+      out.push_back(words[i]);
+      at = static_cast<size_t>(encoding.ends[i]);
+    }
+    if (at < text.size()) out.push_back(0);
+    return out;
+  }
+
   const TextSettings settings_;
   TextClassifier model_;
 };
@@ -231,7 +284,6 @@ const Register<TextSettings> text_classification({
     .input_help = "A text.",
     .predict_help = "Prints the class, the probability of each, and the words that decided.",
     .evaluate_help = "Prints accuracy and F1: of two classes that of the rarer one.",
-    .explains = true,
 });
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <source_location>
 #include <span>
@@ -428,26 +427,6 @@ struct RegisterKernel {
 
 // An Op::overwrites: output 0 may lie over input 0.
 int first_over_first(const Recorded& node, int output);
-
-// ---- Other rules for a while ------------------------------------------------------------------
-
-// Sets the gradients of an operation's inputs and says true, or says false: then the operation's
-// own rule does.
-using GradientRule = std::function<bool(Vjp&)>;
-// While one lives, gradients() on this thread asks it about every operation that it comes by: for
-// what goes back through a graph as derivatives do and is none, such as guided backpropagation and
-// relevance. An empty rule gives operations their own again. May be nested: the innermost counts.
-class OtherRules {
- public:
-  explicit OtherRules(GradientRule rule);
-  ~OtherRules();
-  OtherRules(const OtherRules&) = delete;
-  OtherRules& operator=(const OtherRules&) = delete;
-
- private:
-  GradientRule rule_;
-  const GradientRule* previous_;
-};
 
 // ---- Recording --------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 #include "core/node.h"
 #include "core/op.h"
 #include "glia/autodiff.h"
+#include "glia/gradient_rule.h"
 #include "glia/ops.h"
 #include "ops/rows.h"
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "glia/gradient_rule.h"
 #include "glia/op.h"
 
 namespace glia::explain {

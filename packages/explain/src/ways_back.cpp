@@ -11,7 +11,7 @@ Tensor through_relus(const char* op, const Forward& f, const Tensor& x, const Ta
   const OtherRules rules([&](Vjp& v) {
     if (!is_named(v, {"relu"})) return false;
     const Tensor positive = relu(v.g());
-    v.set(0, guided ? where(v.in(0) > 0, positive, 0) : positive);
+    v.set(0, guided ? glia::where(v.in(0) > 0, positive, 0) : positive);
     return true;
   });
   return gradient(op, f, x, target, where);

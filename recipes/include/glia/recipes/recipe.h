@@ -110,7 +110,6 @@ struct Recipe {
   bool fills = false;             // its models add columns to tables
   bool ranks = false;             // its answers are lists, of which Predictor::top is the length
   std::string input_option = {};  // what else names an input: "user" for --user U
-  bool explains = false;          // its predictors are an Explains (glia/recipes/explain.h)
   Values preset = {};             // of a shorthand: settings that are not to be chosen
   std::string shorthand_for = {};
 
@@ -167,7 +166,7 @@ struct Definition {
   std::function<void(Run&, const S&)> train;
   std::function<std::unique_ptr<Predictor>(const Saved&, const S&)> load;
   std::string input = "FILE", input_help, predict_help, evaluate_help;
-  bool resumes = true, generates = false, fills = false, ranks = false, explains = false;
+  bool resumes = true, generates = false, fills = false, ranks = false;
   std::string input_option = {};
 };
 
@@ -216,7 +215,6 @@ class Register {
                  .fills = d.fills,
                  .ranks = d.ranks,
                  .input_option = d.input_option,
-                 .explains = d.explains,
                  .functions = std::make_shared<const detail::Functions>(std::move(f))});
   }
 };

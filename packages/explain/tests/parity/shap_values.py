@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Holds SHAP values against shap, live, of the same trees, and partial dependence against
+scikit-learn. Run by tests/parity/run."""
+import pathlib
+import subprocess
+import warnings
+
+from package import WORK, compiled, peers
+
+with peers():
+    import numpy as np
+    import shap
+    from sklearn.datasets import load_diabetes
+    from sklearn.ensemble import (GradientBoostingClassifier, RandomForestClassifier,
+                                  RandomForestRegressor)
+    from sklearn.inspection import partial_dependence
+    from sklearn.linear_model import LinearRegression
+
+warnings.filterwarnings("ignore")
+PROGRAM = compiled(pathlib.Path(__file__).with_name("explain.cpp"), "classic")
+
+x, y = load_diabetes(return_X_y=True)
+x = x.astype(np.float32).astype(np.float64)
+classes, three = (y > 140).astype(int), np.digitize(y, [100, 200])
+rows, background = x[:12], x[100:130]
+line = LinearRegression().fit(x, y)
+np.savez(WORK / "in.npz", x=x, y=y, classes=classes, three=three, rows=rows, background=background,
+         coef=line.coef_, intercept=line.intercept_)
+subprocess.run([PROGRAM, "shap", WORK / "in.npz", WORK / "out.npz"], check=True)
+ours = dict(np.load(WORK / "out.npz"))
+
+models = {
+    "forest": RandomForestRegressor(20, max_depth=6, random_state=0).fit(x, y),
+    "boosted": GradientBoostingClassifier(n_estimators=20, random_state=0).fit(x, classes),
+    "classes": RandomForestClassifier(10, max_depth=5, random_state=0).fit(x, three),
+}
+bad = []
+
+
+def near(name, value, tolerance):
+    value = np.asarray(value)
+    off = np.abs(ours[name].reshape(value.shape) - value).max() / max(np.abs(value).max(), 1e-12)
+    print(f"{name}: {off:.1e} of the largest, beside shap or scikit-learn")
+    if not off < tolerance:
+        bad.append(name)
+
+
+near("forest_prediction", models["forest"].predict(rows), 1e-9)
+for name, model in models.items():
+    path = shap.TreeExplainer(model)
+    near(f"{name}_path", path.shap_values(rows), 1e-6)
+    near(f"{name}_path_base", np.ravel(path.expected_value), 1e-6)
+    other = shap.TreeExplainer(model, shap.maskers.Independent(background, 1000), "raw",
+                               "interventional")
+    near(f"{name}_interventional", other.shap_values(rows), 1e-6)
+near("kernel", shap.KernelExplainer(models["forest"].predict, background).shap_values(
+    rows, l1_reg=False, silent=True), 1e-6)
+near("linear", shap.LinearExplainer(line, shap.maskers.Independent(background, 1000)).shap_values(rows), 1e-9)
+pdp = partial_dependence(models["forest"], x, [2], grid_resolution=20, kind="average", method="brute")
+near("pdp_grid", pdp["grid_values"][0], 1e-9)
+near("pdp", pdp["average"][0], 1e-9)
+assert not bad, bad
