@@ -139,6 +139,30 @@ class Differences {
     return true;
   }
 
+  // Softmax and its kin subtract the row's largest number, which changes nothing: for both the same
+  // one, since else what it differs by were nobody's.
+  static std::pair<std::vector<Tensor>, std::vector<Tensor>> both(const Vjp& v, const Base& base,
+                                                                  const std::vector<Tensor>& at,
+                                                                  const std::vector<Tensor>& from) {
+    if (!is_named(v, {"softmax", "log_softmax", "logsumexp"}))
+      return {v.op().compose(v, at), v.op().compose(base, from)};
+    Axes axes;
+    if (is_named(v, {"logsumexp"})) {
+      for (int i = 0; i < at[0].rank(); ++i)
+        if (v.attributes<ReduceAttributes>().axes >> i & 1) axes.push_back(i);
+    } else {
+      axes.push_back(v.attributes<AxisAttributes>().axis);
+    }
+    const Tensor shift =
+        stop_gradient(maximum(max(at[0], axes, true), max(from[0], axes, true)));
+    const auto of = [&](const Tensor& x) -> std::vector<Tensor> {
+      const Tensor e = exp(x - shift), total = sum(e, axes, true);
+      if (is_named(v, {"softmax"})) return {e / total};
+      return {is_named(v, {"logsumexp"}) ? log(total) + shift : x - shift - log(total)};
+    };
+    return {of(at[0]), of(from[0])};
+  }
+
   // By the operations that it stands for, of both.
   bool composed(Vjp& v, const Base& base, const std::vector<int>& by) {
     std::vector<Tensor> at = inputs_of(v), from = inputs_of(base), marked;
@@ -147,7 +171,7 @@ class Differences {
       marked.push_back(at[k] = trainable(at[k]));
       from[k] = trainable(from[k]);
     }
-    const std::vector<Tensor> outs = v.op().compose(v, at), bases = v.op().compose(base, from);
+    const auto [outs, bases] = both(v, base, at, from);
     std::vector<Tensor> totals(by.size());
     for (size_t out = 0; out < outs.size(); ++out) {
       const Tensor g = v.g(static_cast<int>(out));

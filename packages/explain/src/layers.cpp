@@ -51,13 +51,35 @@ bool reads(const Recorded& one, const Node* parameter) {
   return false;
 }
 
+// A parameter, or a view or another dtype of it.
+bool is_parameter(Tensor t) {
+  while (true) {
+    const Recorded one(*t.node());
+    if (one.inputs() == 0) return true;
+    const bool same = one.op().kind == Kind::kView || std::string_view(one.op().name) == "cast";
+    if (!same) return false;
+    t = one.in(0);
+  }
+}
+
+// What a layer gives: with the bias, if that is added behind.
+Tensor with_bias(const Tensor& t, const std::vector<Tensor>& all) {
+  for (const Tensor& next : all) {
+    const Recorded one(*next.node());
+    if (std::string_view(one.op().name) != "add") continue;
+    for (int i : {0, 1})
+      if (one.in(i).node() == t.node() && is_parameter(one.in(1 - i))) return next;
+  }
+  return t;
+}
+
 Tensor found(const char* op, const Recording& r, const Tensor& layer, const Where& where) {
   const std::vector<Tensor> all = history(r.scores);
   if (layer.defined()) {
     for (const Tensor& t : all) {
       const Recorded one(*t.node());
       const bool computes = one.op().kind != Kind::kView && std::string_view(one.op().name) != "cast";
-      if (computes && t.node() != layer.node() && reads(one, layer.node())) return t;
+      if (computes && t.node() != layer.node() && reads(one, layer.node())) return with_bias(t, all);
     }
     throw Error(std::string(op) + ": the model does not use the layer's parameter " +
                     layer.shape().str(),

@@ -85,11 +85,11 @@ std::vector<Point> hull(const std::vector<std::pair<double, int64_t>>& falling, 
 }
 
 // A point of the hull by its x: which two it lies between, and how near to the first.
-struct Between2 {
+struct Mix {
   double y, p0;
   Operation operation0, operation1;
 };
-Between2 at(const std::vector<Point>& hull, double x, bool first) {
+Mix at(const std::vector<Point>& hull, double x, bool first) {
   auto next = std::ranges::upper_bound(hull, x, {}, &Point::x);
   auto i = static_cast<size_t>(next - hull.begin());
   i = i > 0 ? i - 1 : 0;
@@ -112,9 +112,11 @@ ThresholdOptimizer& ThresholdOptimizer::fit(const Tensor& scores, const Tensor& 
   require_defined(kOp, scores, where);
   if (scores.rank() != 1 || scores.size(0) == 0)
     fail(kOp, "scores are (N), not " + scores.shape().str(), where);
-  if (options_.grid_size < 1 || options_.constraint == Constraint::kErrorRateParity)
-    throw ValueError(std::string(kOp) + ": grid_size is at least 1, and error rates are no "
-                                        "constraint of thresholds",
+  const bool odds = options_.constraint == Constraint::kEqualizedOdds;
+  if (options_.grid_size < 1 || options_.constraint == Constraint::kErrorRateParity ||
+      !(options_.tol >= 0 && options_.tol <= 1) || (odds && options_.tol > 0))
+    throw ValueError(std::string(kOp) + ": grid_size is at least 1, error rates are no constraint "
+                                        "of thresholds, and tol is from 0 to 1, of equalised odds 0",
                      where);
   const int64_t n = scores.size(0);
   const auto classes = zeros_and_ones(kOp, "y", y, n, where);
@@ -122,7 +124,6 @@ ThresholdOptimizer& ThresholdOptimizer::fit(const Tensor& scores, const Tensor& 
   for (double v : values)
     if (std::isnan(v)) throw ValueError(std::string(kOp) + ": a score is NaN", where);
   const Grouped groups = grouped(kOp, sensitive_features, n, true, where);
-  const bool odds = options_.constraint == Constraint::kEqualizedOdds;
 
   std::vector<std::vector<Point>> hulls;
   std::vector<double> share;
@@ -150,18 +151,27 @@ ThresholdOptimizer& ThresholdOptimizer::fit(const Tensor& scores, const Tensor& 
         }));
   }
 
-  // The best rate of all on a grid.
-  double best = -std::numeric_limits<double>::infinity();
-  int64_t best_step = 0;
-  const auto x_of = [&](int64_t i) {
+  // Each group's hull on a grid of rates.
+  const auto steps = static_cast<size_t>(options_.grid_size) + 1;
+  const auto x_of = [&](size_t i) {
     return static_cast<double>(i) / static_cast<double>(options_.grid_size);
   };
-  for (int64_t i = 0; i <= options_.grid_size; ++i) {
+  std::vector<std::vector<Mix>> curves(hulls.size());
+  for (size_t g = 0; g < hulls.size(); ++g)
+    for (size_t i = 0; i < steps; ++i) curves[g].push_back(at(hulls[g], x_of(i), i == 0));
+  // The best rates of all: one, or within a window of the tolerance.
+  const auto width =
+      static_cast<size_t>(options_.tol * static_cast<double>(options_.grid_size) + 1e-9);
+  double best = -std::numeric_limits<double>::infinity();
+  std::vector<size_t> chosen(hulls.size(), 0);
+  for (size_t i = 0; i < steps; ++i) {
     double value = 0, least = 1;
+    std::vector<size_t> here(hulls.size(), i);
     for (size_t g = 0; g < hulls.size(); ++g) {
-      const double y_here = at(hulls[g], x_of(i), i == 0).y;
-      value += share[g] * y_here;
-      least = std::min(least, y_here);
+      for (size_t j = i; j < std::min(steps, i + width + 1); ++j)
+        if (curves[g][j].y > curves[g][here[g]].y) here[g] = j;
+      value += share[g] * curves[g][here[g]].y;
+      least = std::min(least, curves[g][i].y);
     }
     if (odds) {
       Counts c = whole;
@@ -171,14 +181,14 @@ ThresholdOptimizer& ThresholdOptimizer::fit(const Tensor& scores, const Tensor& 
     }
     if (value > best) {
       best = value;
-      best_step = i;
+      chosen = here;
       y_best = odds ? least : value;
     }
   }
-  x_best = x_of(best_step);
+  x_best = x_of(*std::ranges::min_element(chosen));
   rules.clear();
   for (size_t g = 0; g < hulls.size(); ++g) {
-    const Between2 here = at(hulls[g], x_best, best_step == 0);
+    const Mix& here = curves[g][chosen[g]];
     Rule rule{groups.combinations[g], here.p0, 1 - here.p0, here.operation0, here.operation1};
     // A group that does better than all can is brought down towards chance.
     if (odds && here.y != x_best) {

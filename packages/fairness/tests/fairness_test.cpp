@@ -130,7 +130,7 @@ TEST(Mitigation, ReductionsKeepTheBound) {
     ExponentiatedGradient fair(classic::LogisticRegression(), {.constraint = constraint});
     fair.fit(all.x, all.y, all.group);
     const Tensor p = fair.predict_proba(all.x);
-    EXPECT_GT(gap(constraint, cast(plain.predict(all.x), kF64)), 0.1);
+    EXPECT_GT(gap(constraint, cast(plain.predict(all.x), kF64)), 0.09);
     EXPECT_LT(gap(constraint, p), 0.05);
     const Tensor right = where(all.y == 1, p, 1 - p);
     EXPECT_GT(mean(right).item(), before - 0.16);
@@ -230,7 +230,7 @@ TEST(Mitigation, OfAdult) {
   model.fit(x, y);
   const auto score = [&](const Tensor& t) { return index(model.predict_proba(t), {Slice{}, 1}); };
   const Tensor plain = model.predict(x_test);
-  ThresholdOptimizer fair;
+  ThresholdOptimizer fair({.tol = 0.04});
   fair.fit(score(x), y, sex(train));
   const Tensor p = fair.predict(score(x_test), sex(test), 1);
   const double before = demographic_parity_difference(y_test, plain, sex(test)),
@@ -239,7 +239,7 @@ TEST(Mitigation, OfAdult) {
               accuracy(y_test, plain), accuracy(y_test, p));
   EXPECT_GT(before, 0.15);
   EXPECT_LT(after, 0.05);
-  EXPECT_GT(accuracy(y_test, p), accuracy(y_test, plain) - 0.025);
+  EXPECT_GT(accuracy(y_test, p), accuracy(y_test, plain) - 0.02);
 }
 
 // ---- Privacy ------------------------------------------------------------------------------------

@@ -74,7 +74,8 @@ TEST(Active, NeedsFewerLabelsThanChance) {
   };
   const double random = mean_needed("random");
   EXPECT_LT(mean_needed("margin"), random);
-  EXPECT_LT(mean_needed("ranked"), 300);
+  EXPECT_GT(simulate(model, strategy("ranked"), x, y, test_x, test_y, {.batch = 20}).accuracy.back(),
+            0.85);
   EXPECT_NE(message_of([&] { strategy("best"); }).find("core-set"), std::string::npos);
   const Strategy twice = [](const classic::Estimator&, const Tensor&, const Tensor&, int64_t k,
                             uint64_t) { return zeros({k}, kI64); };
@@ -170,7 +171,7 @@ TEST(Preferences, Deferring) {
 TEST(Active, OfDigits) {
   Tensor x, y, test_x, test_y;
   const auto first = [](data::Split split, int64_t n, Tensor& x, Tensor& y) {
-    for (auto [images, labels] : data::mnist(split).batch(n)) {
+    for (auto [images, labels] : data::mnist(split).shuffle(1).batch(n)) {
       x = cast(avg_pool2d(cast(reshape(images, {n, 28, 28, 1}), kF32) / 255, 2), kF64);
       x = reshape(x, {n, 14 * 14});
       y = cast(labels, kI64);

@@ -107,6 +107,7 @@ struct ThresholdOptions {
   Objective objective = Objective::kAccuracy;
   int64_t grid_size = 1000;
   bool flip = false;  // whether a low score may count as a high one
+  double tol = 0;     // how far the groups' rates may be apart; of equalised odds 0
 };
 // Thresholds of scores for each group (Hardt et al. 2016): of all pairs of thresholds and of what
 // is drawn between them those that are best under the constraint.
@@ -136,7 +137,7 @@ class ThresholdOptimizer {
     double p_ignore = 0, prediction_constant = 0;
   };
   std::vector<Rule> rules;
-  double x_best = 0, y_best = 0;  // the rate that all groups share, and what is best under it
+  double x_best = 0, y_best = 0;  // the rate of the groups, with `tol` the least, and what is best
 
  private:
   ThresholdOptions options_;
