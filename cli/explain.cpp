@@ -47,7 +47,8 @@ void add_explain(CLI::App& command, const recipes::Recipe& recipe, const Session
       ->type_name("FILE.html")
       ->default_str(job->out);
   command.footer(
-      "\nThe page shows where a model of pictures looks, which words one of texts goes by, and what\n"
+      "\nThe page shows where a model of pictures looks, which words one of texts goes by, and "
+      "what\n"
       "each column of a row adds. Of a folder or a table the first picture or row is explained.");
   command.callback([job, &recipe, session] {
     session.begin();
@@ -56,7 +57,8 @@ void add_explain(CLI::App& command, const recipes::Recipe& recipe, const Session
 }
 
 const bool added = [] {
-  more_commands().push_back({"explain", "Says why a trained model answers as it does.", add_explain});
+  more_commands().push_back(
+      {"explain", "Says why a trained model answers as it does.", add_explain});
   return true;
 }();
 

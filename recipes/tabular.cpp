@@ -309,12 +309,13 @@ class TablePredictor : public Predictor, public Explains {
       values.push_back(column.is_missing(0) ? "missing" : column.text(0));
     }
     std::string title = form_.target;
-    std::function<Tensor(const Tensor&)> said = [this](const Tensor& t) { return model_.predict(t); };
+    std::function<Tensor(const Tensor&)> said = [this](const Tensor& t) {
+      return model_.predict(t);
+    };
     if (form_.is_classes()) {
       const Tensor p = probabilities(x);
       if (!p.defined()) throw Error(settings_.model + " gives no probabilities to explain");
-      const int64_t label =
-          explained_class(form_.classes, options.answer, p.to_vector<double>());
+      const int64_t label = explained_class(form_.classes, options.answer, p.to_vector<double>());
       title = "probability of " + form_.classes[static_cast<size_t>(label)];
       said = [this, label](const Tensor& t) { return index(probabilities(t), {Slice{}, label}); };
     }

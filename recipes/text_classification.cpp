@@ -186,11 +186,10 @@ class Use : public Predictor, public Explains {
       parts.push_back(part.text);
       without.push_back(part.weight);
     }
-    report::Report page{
-        .title = "Why " + name,
-        .highlights = {{"probability of " + name,
-                        report::shown(p[static_cast<size_t>(label)], true)}},
-        .sections = {explain::words_section("Without each word", parts, without)}};
+    report::Report page{.title = "Why " + name,
+                        .highlights = {{"probability of " + name,
+                                        report::shown(p[static_cast<size_t>(label)], true)}},
+                        .sections = {explain::words_section("Without each word", parts, without)}};
     page.sections[0].note = "Shaded by how much less probable the class is without the word.";
     data::Samples samples = model_.batches({{*one}, {}, model_.classes}, 1);
     for (const data::Sample& batch : samples) {
@@ -201,7 +200,8 @@ class Use : public Predictor, public Explains {
           over_parts(*one, index(found.attributions, {0}).to_vector<double>())));
       page.sections.back().note = fmt::format(
           "Shaded by what each word adds to the class's logit; the sum misses its change from a "
-          "text without words by {:.2g}.", std::abs(found.delta.item()));
+          "text without words by {:.2g}.",
+          std::abs(found.delta.item()));
     }
     report::Bars bars{.percent = true};
     for (size_t c = 0; c < p.size(); ++c) bars.bars.push_back({model_.classes[c], p[c]});

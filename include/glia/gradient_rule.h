@@ -1,5 +1,5 @@
-// Other rules for gradients for a while: for what goes back through a graph as derivatives do and is
-// none, such as guided backpropagation and relevance. Not part of glia.h; goes with glia/op.h.
+// Other rules for gradients for a while: for what goes back through a graph as derivatives do and
+// is none, such as guided backpropagation and relevance. Not part of glia.h; goes with glia/op.h.
 #pragma once
 
 #include <functional>

@@ -25,12 +25,11 @@ constexpr size_t kCurves = 4;
 
 int64_t explained_class(const std::vector<std::string>& classes, const std::string& named,
                         const std::vector<double>& probabilities) {
-  if (named.empty())
-    return std::ranges::max_element(probabilities) - probabilities.begin();
+  if (named.empty()) return std::ranges::max_element(probabilities) - probabilities.begin();
   const auto at = std::ranges::find(classes, named);
   if (at == classes.end())
-    throw ValueError(fmt::format("'{}' is no class of the model: {}", named,
-                                 fmt::join(classes, ", ")));
+    throw ValueError(
+        fmt::format("'{}' is no class of the model: {}", named, fmt::join(classes, ", ")));
   return at - classes.begin();
 }
 
@@ -40,10 +39,8 @@ std::vector<report::Section> picture_sections(const std::function<Tensor(const T
   const double range = (max(x) - min(x)).item();
   const auto integrated = explain::integrated_gradients(logits, x, {.target = target});
   const Tensor smooth = explain::noise_tunnel(
-      [&](const Tensor& noisy) {
-        return explain::saliency(logits, noisy, {.target = target});
-      },
-      x, {.nt_samples = kSmoothSamples, .stdevs = kSmoothNoise * range});
+      [&](const Tensor& noisy) { return explain::saliency(logits, noisy, {.target = target}); }, x,
+      {.nt_samples = kSmoothSamples, .stdevs = kSmoothNoise * range});
   const int64_t window = std::max<int64_t>(1, x.size(1) / 8);
   const Tensor occluded = explain::occlusion(
       logits, x,
@@ -53,9 +50,10 @@ std::vector<report::Section> picture_sections(const std::function<Tensor(const T
   const auto map = [](const Tensor& attributions) {
     return explain::channel_sums(index(attributions, {0}));
   };
-  std::vector<std::pair<std::string, Tensor>> heat{{"integrated gradients", integrated.attributions},
-                                                   {"SmoothGrad", smooth},
-                                                   {"occlusion", occluded}};
+  std::vector<std::pair<std::string, Tensor>> heat{
+      {"integrated gradients", integrated.attributions},
+      {"SmoothGrad", smooth},
+      {"occlusion", occluded}};
   std::vector<std::pair<std::string, Tensor>> maps;
   for (const auto& [name, a] : heat) maps.emplace_back(name, map(a));
   try {
@@ -68,9 +66,9 @@ std::vector<report::Section> picture_sections(const std::function<Tensor(const T
   report::Table trust{{{"method"}, {"deletion"}, {"insertion"}, {"infidelity"}}, {}};
   for (const auto& [name, a] : heat) {
     const auto curve = explain::deletion_insertion(logits, x, a, {.target = target});
-    trust.rows.push_back({name, curve.deletion.item(), curve.insertion.item(),
-                          explain::infidelity(logits, x, a, {.target = target,
-                                                             .normalize = true}).item()});
+    trust.rows.push_back(
+        {name, curve.deletion.item(), curve.insertion.item(),
+         explain::infidelity(logits, x, a, {.target = target, .normalize = true}).item()});
   }
   return {explain::pictures_section("Where it looks", shown, maps),
           {.title = "Whether the maps can be trusted",
@@ -97,9 +95,8 @@ std::vector<report::Section> row_sections(const std::function<Tensor(const Tenso
       shap.expected_value.item(), background.size(0), said(row).item());
   std::vector<size_t> order(phi.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, [&](size_t a, size_t b) {
-    return std::abs(phi[a]) > std::abs(phi[b]);
-  });
+  std::ranges::stable_sort(order,
+                           [&](size_t a, size_t b) { return std::abs(phi[a]) > std::abs(phi[b]); });
   const auto own = row.to_vector<double>();
   for (size_t k = 0; k < std::min(kCurves, order.size()); ++k) {
     const auto feature = static_cast<int64_t>(order[k]);
@@ -109,10 +106,13 @@ std::vector<report::Section> row_sections(const std::function<Tensor(const Tenso
     const auto x = curve.grid.to_vector<double>();
     out.push_back(
         {.title = names[order[k]],
-         .body = report::Curves{
-             .series = {{.name = "this row", .y = index(curve.individual, {0}).to_vector<double>(), .x = x},
-                        {.name = "mean of all", .y = curve.average.to_vector<double>(), .x = x}},
-             .x = {names[order[k]]}},
+         .body = report::Curves{.series = {{.name = "this row",
+                                            .y = index(curve.individual, {0}).to_vector<double>(),
+                                            .x = x},
+                                           {.name = "mean of all",
+                                            .y = curve.average.to_vector<double>(),
+                                            .x = x}},
+                                .x = {names[order[k]]}},
          .note = fmt::format("The answer where this column has another value; it has {:.4g}.",
                              own[order[k]])});
   }

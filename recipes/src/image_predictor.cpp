@@ -44,16 +44,17 @@ report::Report ImagePredictor::explain(const Input& input, const ExplainOptions&
       form_.prepared(file ? vision::read_image(*file) : std::get<Tensor>(input), note);
   const Tensor x = form_.normalized(shown);
   const auto p = softmax(model_.logits(x)).to_vector<double>();
-  const auto label =
-      static_cast<size_t>(explained_class(form_.classes, options.answer, p));
+  const auto label = static_cast<size_t>(explained_class(form_.classes, options.answer, p));
   report::Bars bars;
-  for (size_t c = 0; c < p.size() && p.size() <= 40; ++c) bars.bars.push_back({form_.classes[c], p[c]});
+  for (size_t c = 0; c < p.size() && p.size() <= 40; ++c)
+    bars.bars.push_back({form_.classes[c], p[c]});
   report::Report page{
       .title = "Why " + form_.classes[label],
       .subtitle = (file ? std::filesystem::path(*file).filename().string() : "a picture") +
                   (note.empty() ? "" : ", " + note),
       .highlights = {{"probability of " + form_.classes[label], report::shown(p[label], true)}},
-      .sections = picture_sections(model_.logits, x, index(shown, {0}), static_cast<int64_t>(label))};
+      .sections =
+          picture_sections(model_.logits, x, index(shown, {0}), static_cast<int64_t>(label))};
   if (!bars.bars.empty()) {
     bars.percent = true;
     page.sections.push_back({.title = "Classes", .body = bars});

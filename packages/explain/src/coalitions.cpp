@@ -42,9 +42,9 @@ Groups::Groups(const char* op, const Tensor& feature_mask, const Tensor& x, cons
     seen[static_cast<size_t>(g)] = true;
   }
   if (std::ranges::count(seen, true) != count_)
-    throw ValueError(std::string(op) + ": feature_mask leaves out a number below " +
-                         std::to_string(count_),
-                     where);
+    throw ValueError(
+        std::string(op) + ": feature_mask leaves out a number below " + std::to_string(count_),
+        where);
 }
 
 Tensor Groups::spread(const Tensor& values) const {
@@ -64,8 +64,7 @@ Tensor kept_scores(const Forward& f, const Tensor& x, const Tensor& absent, cons
     const Tensor inputs = glia::where(unsqueeze(some, 1), unsqueeze(x, 0), unsqueeze(absent, 0));
     Shape flat = x.shape();
     flat[0] = some.size(0) * rows;
-    const Tensor scores =
-        target.at(zeros({flat[0]}, kI64)).of(f(reshape(inputs, flat)), where);
+    const Tensor scores = target.at(zeros({flat[0]}, kI64)).of(f(reshape(inputs, flat)), where);
     all.push_back(mean(reshape(scores, {some.size(0), rows}), {1}));
     eval(all.back());
   }

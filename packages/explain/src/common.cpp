@@ -44,8 +44,10 @@ Target likeliest(const Forward& f, const Tensor& x) {
 void require_input(const char* op, const Tensor& x, const Where& where) {
   require_defined(op, x, where);
   if (x.rank() == 0 || (x.dtype() != kF32 && x.dtype() != kF64))
-    fail(op, "the input is f32 or f64 (N, ...), not " + std::string(name(x.dtype())) + " " +
-                 x.shape().str(), where);
+    fail(op,
+         "the input is f32 or f64 (N, ...), not " + std::string(name(x.dtype())) + " " +
+             x.shape().str(),
+         where);
 }
 
 Tensor baseline_for(const char* op, const Tensor& baseline, const Tensor& x, const Where& where) {
@@ -59,9 +61,8 @@ Tensor baseline_for(const char* op, const Tensor& baseline, const Tensor& x, con
 
 void require_count(const char* op, const char* name, int64_t count, const Where& where) {
   if (count < 1)
-    throw ValueError(std::string(op) + ": " + name + " is " + std::to_string(count) +
-                         ", not at least 1",
-                     where);
+    throw ValueError(
+        std::string(op) + ": " + name + " is " + std::to_string(count) + ", not at least 1", where);
 }
 
 Recording recorded(const char* op, const Forward& f, const Tensor& x, const Target& target,
@@ -75,8 +76,9 @@ Recording recorded(const char* op, const Forward& f, const Tensor& x, const Targ
     fail(op, "the model gives " + r.outputs.shape().str() + " for inputs " + x.shape().str(),
          where);
   if (!r.scores.requires_grad())
-    throw Error(std::string(op) + ": the model's output does not depend on its input by operations "
-                                  "that have gradients",
+    throw Error(std::string(op) +
+                    ": the model's output does not depend on its input by operations "
+                    "that have gradients",
                 where);
   return r;
 }
@@ -92,9 +94,7 @@ Tensor scores_of(const Forward& f, const Tensor& x, const Target& target, const 
   return target.of(f(x), where);
 }
 
-Tensor example_sums(const Tensor& x) {
-  return x.rank() == 1 ? x : sum(flatten(x, 1), {1});
-}
+Tensor example_sums(const Tensor& x) { return x.rank() == 1 ? x : sum(flatten(x, 1), {1}); }
 
 Tensor along(const Tensor& examples, int rank) {
   Shape shape = examples.shape();

@@ -89,8 +89,8 @@ class Differences {
       std::vector<Tensor> mine = from, others = at;
       mine[k] = at[k];
       others[k] = from[k];
-      const Tensor share = 0.5 * (again(v, mine) - base.value +
-                                  stop_gradient(v.out()) - again(v, others));
+      const Tensor share =
+          0.5 * (again(v, mine) - base.value + stop_gradient(v.out()) - again(v, others));
       const auto i = static_cast<int>(k);
       v.set(i, ratio(v, i, share, difference(i)));
     }
@@ -153,8 +153,7 @@ class Differences {
     } else {
       axes.push_back(v.attributes<AxisAttributes>().axis);
     }
-    const Tensor shift =
-        stop_gradient(maximum(max(at[0], axes, true), max(from[0], axes, true)));
+    const Tensor shift = stop_gradient(maximum(max(at[0], axes, true), max(from[0], axes, true)));
     const auto of = [&](const Tensor& x) -> std::vector<Tensor> {
       const Tensor e = exp(x - shift), total = sum(e, axes, true);
       if (is_named(v, {"softmax"})) return {e / total};
@@ -209,8 +208,8 @@ Attributed deep_lift(const Forward& f, const Tensor& x, const DeepLiftOptions& o
   const OtherRules rules([&](Vjp& v) { return differences.rule(v); });
   const Tensor multipliers = gradients(sum(at.scores), {at.x}, {}, where)[0];
   const Tensor attributions = multipliers * (stop_gradient(x) - baseline);
-  return {attributions, example_sums(attributions) -
-                            (stop_gradient(at.scores) - stop_gradient(base.scores))};
+  return {attributions,
+          example_sums(attributions) - (stop_gradient(at.scores) - stop_gradient(base.scores))};
 }
 
 Attributed deep_lift_shap(const Forward& f, const Tensor& x, const Tensor& baselines,
@@ -222,8 +221,8 @@ Attributed deep_lift_shap(const Forward& f, const Tensor& x, const Tensor& basel
   if (count == 0) fail(kOp, "there are no baselines", where);
   Attributed total{zeros_like(x), zeros({x.size(0)}, x.dtype())};
   for (int64_t b = 0; b < count; ++b) {
-    const Attributed one = deep_lift(
-        f, x, {.target = target, .baseline = slice(baselines, 0, {b, b + 1})}, where);
+    const Attributed one =
+        deep_lift(f, x, {.target = target, .baseline = slice(baselines, 0, {b, b + 1})}, where);
     total.attributions = total.attributions + one.attributions / static_cast<double>(count);
     total.delta = total.delta + one.delta / static_cast<double>(count);
     eval({total.attributions, total.delta});

@@ -45,8 +45,8 @@ Counterfactual counterfactual(const Forward& f, const Tensor& x,
   if (!(options.lambda > 0 && options.lr > 0 && options.tolerance > 0))
     throw ValueError("counterfactual: lambda, lr and tolerance are above 0", where);
   const Shape one{x.size(1)};
-  for (const Tensor* t : {&options.feature_weights, &options.mutable_features, &options.low,
-                          &options.high})
+  for (const Tensor* t :
+       {&options.feature_weights, &options.mutable_features, &options.low, &options.high})
     if (t->defined() && t->shape() != one)
       fail(kOp, "a number for each feature of " + x.shape().str() + ", not " + t->shape().str(),
            where);
@@ -71,13 +71,13 @@ Counterfactual counterfactual(const Forward& f, const Tensor& x,
 
   constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEps = 1e-8, kMostLambda = 1e6;
   Tensor now = stop_gradient(x), best = now;
-  Tensor done = reached(from), best_cost = glia::where(done, 0, full({x.size(0)}, INFINITY, x.dtype()));
+  Tensor done = reached(from),
+         best_cost = glia::where(done, 0, full({x.size(0)}, INFINITY, x.dtype()));
   for (double lambda = options.lambda; lambda < kMostLambda; lambda *= 10) {
     Tensor m = zeros_like(x), v = zeros_like(x);
     for (int64_t step = 1; step <= options.steps; ++step) {
       const Recording r = recorded(kOp, f, now, options.target, where);
-      const Tensor g =
-          gradients(lambda * sum(square(r.scores - side)), {r.x}, {}, where)[0] * may;
+      const Tensor g = gradients(lambda * sum(square(r.scores - side)), {r.x}, {}, where)[0] * may;
       m = kBeta1 * m + (1 - kBeta1) * g;
       v = kBeta2 * v + (1 - kBeta2) * square(g);
       const double c1 = 1 - std::pow(kBeta1, static_cast<double>(step));

@@ -82,8 +82,8 @@ Attributed integrated_gradients(const Forward& f, const Tensor& x,
     eval(total);
   }
   const Tensor attributions = total * difference;
-  const Tensor change = scores_of(f, x, options.target, where) -
-                        scores_of(f, base, options.target, where);
+  const Tensor change =
+      scores_of(f, x, options.target, where) - scores_of(f, base, options.target, where);
   return {attributions, example_sums(attributions) - change};
 }
 
@@ -116,10 +116,9 @@ Attributed gradient_shap(const Forward& f, const Tensor& x, const Tensor& baseli
   const int64_t examples = x.size(0);
   Tensor total = zeros_like(x), change = zeros({examples}, x.dtype());
   for (int64_t i = 0; i < options.n_samples; ++i) {
-    const Tensor noisy = options.stdevs > 0
-                             ? x + randn(x.shape(), x.dtype()) * options.stdevs
-                             : x;
-    const Tensor drawn = cast(take(baselines, randint(0, baselines.size(0), {examples})), x.dtype());
+    const Tensor noisy = options.stdevs > 0 ? x + randn(x.shape(), x.dtype()) * options.stdevs : x;
+    const Tensor drawn =
+        cast(take(baselines, randint(0, baselines.size(0), {examples})), x.dtype());
     if (drawn.shape() != x.shape())
       fail(kOp, "baselines " + baselines.shape().str() + " for inputs " + x.shape().str(), where);
     const Tensor share = along(rand({examples}, x.dtype()), x.rank());

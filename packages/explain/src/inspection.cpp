@@ -19,9 +19,8 @@ Tensor table(const char* op, const Tensor& x, const std::vector<int64_t>& featur
     fail(op, "X is (samples, features), not " + x.shape().str(), where);
   for (int64_t f : features)
     if (f < 0 || f >= x.size(1))
-      throw ValueError(std::string(op) + ": feature " + std::to_string(f) + " of X " +
-                           x.shape().str(),
-                       where);
+      throw ValueError(
+          std::string(op) + ": feature " + std::to_string(f) + " of X " + x.shape().str(), where);
   return cast(x, kF64);
 }
 
@@ -50,14 +49,14 @@ double quantile_of(const std::vector<double>& sorted, double q) {
   return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
-std::vector<double> grid_of(const Tensor& x, int64_t feature,
-                            const PartialDependenceOptions& o, const Where& where) {
-  if (o.percentiles.size() != 2 || !(0 <= o.percentiles[0] && o.percentiles[0] < o.percentiles[1] &&
-                                     o.percentiles[1] <= 1))
+std::vector<double> grid_of(const Tensor& x, int64_t feature, const PartialDependenceOptions& o,
+                            const Where& where) {
+  if (o.percentiles.size() != 2 ||
+      !(0 <= o.percentiles[0] && o.percentiles[0] < o.percentiles[1] && o.percentiles[1] <= 1))
     throw ValueError("partial_dependence: percentiles are two that rise, from 0 to 1", where);
   if (o.grid_resolution < 2)
-    throw ValueError("partial_dependence: grid_resolution is " +
-                         std::to_string(o.grid_resolution) + ", not at least 2",
+    throw ValueError("partial_dependence: grid_resolution is " + std::to_string(o.grid_resolution) +
+                         ", not at least 2",
                      where);
   std::vector<double> sorted = column(x, feature);
   std::ranges::sort(sorted);
@@ -143,8 +142,9 @@ AccumulatedLocalEffects accumulated_local_effects(const TableModel& model, const
   std::ranges::sort(sorted);
   for (int64_t i = 0; i <= bins; ++i) {
     // A quantile that is a value of the data, so that no bin is empty.
-    const auto at = static_cast<size_t>(std::ceil(static_cast<double>(i) / static_cast<double>(bins) *
-                                                  static_cast<double>(sorted.size() - 1)));
+    const auto at =
+        static_cast<size_t>(std::ceil(static_cast<double>(i) / static_cast<double>(bins) *
+                                      static_cast<double>(sorted.size() - 1)));
     if (edges.empty() || sorted[at] > edges.back()) edges.push_back(sorted[at]);
   }
   if (edges.size() < 2)
@@ -154,17 +154,15 @@ AccumulatedLocalEffects accumulated_local_effects(const TableModel& model, const
   std::vector<double> below, above;
   std::vector<size_t> bin;
   for (double v : values) {
-    const size_t b =
-        std::max<int64_t>(std::ranges::lower_bound(edges, v) - edges.begin() - 1, 0);
+    const size_t b = std::max<int64_t>(std::ranges::lower_bound(edges, v) - edges.begin() - 1, 0);
     bin.push_back(b);
     below.push_back(edges[b]);
     above.push_back(edges[b + 1]);
   }
   const int64_t n = given.size(0);
-  const auto rise =
-      (said(kOp, model, with_column(given, feature, from_vector(above, {n})), where) -
-       said(kOp, model, with_column(given, feature, from_vector(below, {n})), where))
-          .to_vector<double>();
+  const auto rise = (said(kOp, model, with_column(given, feature, from_vector(above, {n})), where) -
+                     said(kOp, model, with_column(given, feature, from_vector(below, {n})), where))
+                        .to_vector<double>();
   std::vector<double> step(edges.size() - 1, 0);
   std::vector<int64_t> count(edges.size() - 1, 0);
   for (size_t i = 0; i < rise.size(); ++i) {
@@ -177,8 +175,8 @@ AccumulatedLocalEffects accumulated_local_effects(const TableModel& model, const
                       (count[b] > 0 ? step[b] / static_cast<double>(count[b]) : 0));
   double middle = 0;
   for (size_t b = 0; b < step.size(); ++b)
-    middle += static_cast<double>(count[b]) / static_cast<double>(n) *
-              (effects[b] + effects[b + 1]) / 2;
+    middle +=
+        static_cast<double>(count[b]) / static_cast<double>(n) * (effects[b] + effects[b + 1]) / 2;
   for (double& e : effects) e -= middle;
   const auto k = static_cast<int64_t>(edges.size());
   return {from_vector(edges, {k}), from_vector(effects, {k}), from_vector(count, {k - 1})};

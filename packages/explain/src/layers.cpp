@@ -78,12 +78,14 @@ Tensor found(const char* op, const Recording& r, const Tensor& layer, const Wher
   if (layer.defined()) {
     for (const Tensor& t : all) {
       const Recorded one(*t.node());
-      const bool computes = one.op().kind != Kind::kView && std::string_view(one.op().name) != "cast";
-      if (computes && t.node() != layer.node() && reads(one, layer.node())) return with_bias(t, all);
+      const bool computes =
+          one.op().kind != Kind::kView && std::string_view(one.op().name) != "cast";
+      if (computes && t.node() != layer.node() && reads(one, layer.node()))
+        return with_bias(t, all);
     }
-    throw Error(std::string(op) + ": the model does not use the layer's parameter " +
-                    layer.shape().str(),
-                where);
+    throw Error(
+        std::string(op) + ": the model does not use the layer's parameter " + layer.shape().str(),
+        where);
   }
   for (size_t i = all.size(); i-- > 0;) {
     const Shape& shape = all[i].shape();
@@ -107,9 +109,9 @@ Cam cam(const char* op, const Forward& f, const Tensor& x, const GradCamOptions&
 Tensor finished(const Tensor& heat, const Tensor& x, const GradCamOptions& options) {
   const Tensor t = options.relu_attributions ? relu(heat) : heat;
   if (!options.upsample) return stop_gradient(t);
-  return stop_gradient(squeeze(interpolate(unsqueeze(t, 3), {x.size(1), x.size(2)},
-                                           {.mode = InterpolationMode::kLinear}),
-                               3));
+  return stop_gradient(squeeze(
+      interpolate(unsqueeze(t, 3), {x.size(1), x.size(2)}, {.mode = InterpolationMode::kLinear}),
+      3));
 }
 
 }  // namespace
@@ -190,13 +192,16 @@ Tcav tcav(const Forward& head, const Tensor& concept_activations, const Tensor& 
   for (const Tensor* t : {&concept_activations, &random_activations}) {
     one[0] = t->size(0);
     if (t->shape() != one || one[0] < 3)
-      fail(kOp, "activations " + t->shape().str() + " of examples, at least 3, for inputs " +
-                    activations.shape().str(), where);
+      fail(kOp,
+           "activations " + t->shape().str() + " of examples, at least 3, for inputs " +
+               activations.shape().str(),
+           where);
   }
   const Tensor x = concat({reshape(concept_activations, {concept_activations.size(0), -1}),
-                           reshape(random_activations, {random_activations.size(0), -1})}, 0);
-  const Tensor y = concat({ones({concept_activations.size(0)}, kI64),
-                           zeros({random_activations.size(0)}, kI64)}, 0);
+                           reshape(random_activations, {random_activations.size(0), -1})},
+                          0);
+  const Tensor y = concat(
+      {ones({concept_activations.size(0)}, kI64), zeros({random_activations.size(0)}, kI64)}, 0);
   const auto rows = classic::train_test_split(
       x.size(0), {.test_size = 1.0 / 3, .random_state = options.seed, .stratify = y}, where);
   classic::LogisticRegression model({.C = options.C});
@@ -216,8 +221,9 @@ Probe probe(const Tensor& activations, const Tensor& labels, const Tensor& contr
   const int64_t n = activations.size(0);
   if (activations.rank() != 2 || labels.shape() != Shape{n} ||
       (control.defined() && control.shape() != Shape{n}))
-    fail("probe", "activations " + activations.shape().str() + " with labels " +
-                      labels.shape().str(), where);
+    fail("probe",
+         "activations " + activations.shape().str() + " with labels " + labels.shape().str(),
+         where);
   const Tensor y = cast(labels, kI64);
   const auto rows = classic::train_test_split(
       n, {.test_size = options.test_size, .random_state = options.seed, .stratify = y}, where);
@@ -249,7 +255,8 @@ Tensor attention_rollout(const std::vector<Tensor>& layers, const RolloutOptions
     require_defined(kOp, layer, where);
     if (layer.shape() != layers[0].shape() || layer.rank() < 3 || layer.rank() > 4 ||
         layer.size(-1) != layer.size(-2))
-      fail(kOp, "weights " + layer.shape().str() + ", not (heads, T, T) or (N, heads, T, T)", where);
+      fail(kOp, "weights " + layer.shape().str() + ", not (heads, T, T) or (N, heads, T, T)",
+           where);
     Tensor a = mean(layer, {-3});
     const int64_t size = a.size(-1);
     const auto few = static_cast<int64_t>(options.discard_ratio * static_cast<double>(size));

@@ -114,8 +114,7 @@ std::vector<Randomised> cascading_randomisation(nn::Module& module, const Method
     if (layers.empty() || layers.back().first != layer) layers.push_back({layer, {}});
     layers.back().second.push_back(p);
   }
-  if (layers.empty())
-    throw Error("cascading_randomisation: the module has no parameters", where);
+  if (layers.empty()) throw Error("cascading_randomisation: the module has no parameters", where);
   struct Back {
     nn::Module& module;
     const StateDict& values;

@@ -20,10 +20,10 @@ Tensor heat_picture(const Tensor& image, const Tensor& heat, Where where) {
     fail(kOp, "a picture " + image.shape().str() + " and heat " + heat.shape().str(), where);
   const int64_t colours = image.size(2) > 2 ? 3 : 1;
   const Tensor grey = mean(cast(slice(image, 2, {0, colours}), kF32), {2}, true);
-  const Tensor large = squeeze(
-      interpolate(reshape(cast(heat, kF32), {1, heat.size(0), heat.size(1), 1}),
-                  {image.size(0), image.size(1)}, {.mode = InterpolationMode::kLinear}),
-      0);
+  const Tensor large =
+      squeeze(interpolate(reshape(cast(heat, kF32), {1, heat.size(0), heat.size(1), 1}),
+                          {image.size(0), image.size(1)}, {.mode = InterpolationMode::kLinear}),
+              0);
   const Tensor sizes = sort(reshape(abs(large), {-1}), 0).first;
   const int64_t at = static_cast<int64_t>(kMost * static_cast<double>(sizes.numel() - 1));
   double most = index(sizes, {at}).item();
@@ -58,30 +58,34 @@ report::Section pictures_section(const std::string& title, const Tensor& image,
 report::Section words_section(const std::string& title, const std::vector<std::string>& parts,
                               const std::vector<double>& weights, Where where) {
   if (parts.size() != weights.size())
-    fail("words_section", std::to_string(weights.size()) + " weights of " +
-                              std::to_string(parts.size()) + " parts", where);
+    fail("words_section",
+         std::to_string(weights.size()) + " weights of " + std::to_string(parts.size()) + " parts",
+         where);
   report::Texts::Text text;
   for (size_t i = 0; i < parts.size(); ++i) text.spans.push_back({parts[i], weights[i]});
   return {.title = title,
           .body = report::Texts{{text}},
-          .note = "Shaded by how much each word speaks for the answer or, in the other colour, "
-                  "against it.",
+          .note =
+              "Shaded by how much each word speaks for the answer or, in the other colour, "
+              "against it.",
           .wide = true};
 }
 
 report::Section bars_section(const std::string& title, const std::vector<std::string>& features,
                              const std::vector<double>& values, int64_t most, Where where) {
   if (features.size() != values.size())
-    fail("bars_section", std::to_string(values.size()) + " values of " +
-                             std::to_string(features.size()) + " features", where);
+    fail("bars_section",
+         std::to_string(values.size()) + " values of " + std::to_string(features.size()) +
+             " features",
+         where);
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_sort(order, [&](size_t a, size_t b) {
-    return std::abs(values[a]) > std::abs(values[b]);
-  });
+  std::ranges::stable_sort(
+      order, [&](size_t a, size_t b) { return std::abs(values[a]) > std::abs(values[b]); });
   report::Bars bars;
   for (size_t i : order)
-    if (static_cast<int64_t>(bars.bars.size()) < most) bars.bars.push_back({features[i], values[i]});
+    if (static_cast<int64_t>(bars.bars.size()) < most)
+      bars.bars.push_back({features[i], values[i]});
   return {.title = title, .body = bars, .wide = true};
 }
 

@@ -21,8 +21,8 @@ std::vector<Tensor> each_example(const Tensor& x, const Tensor& baseline, const 
                                  F&& f) {
   std::vector<Tensor> out;
   for (int64_t i = 0; i < x.size(0); ++i) {
-    out.push_back(f(slice(x, 0, {i, i + 1}), slice(baseline, 0, {i, i + 1}),
-                    target.at(full({1}, i, kI64))));
+    out.push_back(
+        f(slice(x, 0, {i, i + 1}), slice(baseline, 0, {i, i + 1}), target.at(full({1}, i, kI64))));
     eval(out.back());
   }
   return out;
@@ -79,8 +79,8 @@ Tensor occlusion(const Forward& f, const Tensor& x, const OcclusionOptions& opti
       places[axis + 1] = shape[axis];
       const Tensor from = reshape(from_vector(begin, {windows[0]}), windows);
       const Tensor at = reshape(arange(shape[axis]), places);
-      covered.push_back(
-          (at >= from) & (at < from + options.sliding_window_shapes[static_cast<size_t>(axis)]));
+      covered.push_back((at >= from) &
+                        (at < from + options.sliding_window_shapes[static_cast<size_t>(axis)]));
     }
     Tensor all = covered[0];
     for (size_t i = 1; i < covered.size(); ++i) all = all & covered[i];
@@ -132,31 +132,31 @@ Tensor shapley_value_sampling(const Forward& f, const Tensor& x,
   const Groups groups(kOp, options.feature_mask, x, where);
   const auto count = static_cast<size_t>(groups.count());
   return joined(
-      each_example(
-          x, baseline, options.target,
-          [&](const Tensor& one, const Tensor& base, const Target& target) {
-            data::Random random(options.seed, 0);
-            std::vector<double> value(count, 0);
-            std::vector<size_t> order(count);
-            std::iota(order.begin(), order.end(), size_t{0});
-            for (int64_t s = 0; s < options.n_samples; ++s) {
-              for (size_t i = count; i > 1; --i)
-                std::swap(order[i - 1],
-                          order[static_cast<size_t>(random.below(static_cast<int64_t>(i)))]);
-              // Row k has the first k features of this order.
-              std::vector<uint8_t> rows((count + 1) * count, 0);
-              for (size_t k = 1; k <= count; ++k)
-                for (size_t i = 0; i < k; ++i) rows[k * count + order[i]] = 1;
-              const auto n = static_cast<int64_t>(count);
-              const Tensor keep = groups.spread(from_vector(rows, {n + 1, n})) > 0;
-              const auto scores =
-                  kept_scores(f, one, base, keep, target, where).to_vector<double>();
-              for (size_t k = 0; k < count; ++k)
-                value[order[k]] +=
-                    (scores[k + 1] - scores[k]) / static_cast<double>(options.n_samples);
-            }
-            return groups.spread(from_vector(value, {1, static_cast<int64_t>(count)}));
-          }),
+      each_example(x, baseline, options.target,
+                   [&](const Tensor& one, const Tensor& base, const Target& target) {
+                     data::Random random(options.seed, 0);
+                     std::vector<double> value(count, 0);
+                     std::vector<size_t> order(count);
+                     std::iota(order.begin(), order.end(), size_t{0});
+                     for (int64_t s = 0; s < options.n_samples; ++s) {
+                       for (size_t i = count; i > 1; --i)
+                         std::swap(
+                             order[i - 1],
+                             order[static_cast<size_t>(random.below(static_cast<int64_t>(i)))]);
+                       // Row k has the first k features of this order.
+                       std::vector<uint8_t> rows((count + 1) * count, 0);
+                       for (size_t k = 1; k <= count; ++k)
+                         for (size_t i = 0; i < k; ++i) rows[k * count + order[i]] = 1;
+                       const auto n = static_cast<int64_t>(count);
+                       const Tensor keep = groups.spread(from_vector(rows, {n + 1, n})) > 0;
+                       const auto scores =
+                           kept_scores(f, one, base, keep, target, where).to_vector<double>();
+                       for (size_t k = 0; k < count; ++k)
+                         value[order[k]] +=
+                             (scores[k + 1] - scores[k]) / static_cast<double>(options.n_samples);
+                     }
+                     return groups.spread(from_vector(value, {1, static_cast<int64_t>(count)}));
+                   }),
       x);
 }
 

@@ -30,8 +30,9 @@ std::vector<Tensor> pulled_back(const Recorded& one, std::vector<Tensor> inputs,
                                 const std::vector<int>& by, const Tensor& g) {
   const OtherRules own({});
   std::vector<Tensor> marked;
-  for (int i : by) marked.push_back(inputs[static_cast<size_t>(i)] =
-                                        trainable(stop_gradient(inputs[static_cast<size_t>(i)])));
+  for (int i : by)
+    marked.push_back(inputs[static_cast<size_t>(i)] =
+                         trainable(stop_gradient(inputs[static_cast<size_t>(i)])));
   return gradients(again(one, inputs), marked, stop_gradient(g));
 }
 

@@ -91,7 +91,8 @@ TreeEnsemble trees_of(const classic::Estimator& estimator, Where where) {
   if (const auto outputs = static_cast<int64_t>(out.base.size()); outputs != out.outputs) {
     std::vector<double> wide(out.value.size() * static_cast<size_t>(outputs), 0);
     for (int64_t t = 0; t < trees; ++t)
-      for (int64_t i = out.begin[static_cast<size_t>(t)]; i < out.begin[static_cast<size_t>(t) + 1]; ++i)
+      for (int64_t i = out.begin[static_cast<size_t>(t)]; i < out.begin[static_cast<size_t>(t) + 1];
+           ++i)
         wide[static_cast<size_t>(i * outputs + t % outputs)] = out.value[static_cast<size_t>(i)];
     out.value = std::move(wide);
     out.outputs = outputs;

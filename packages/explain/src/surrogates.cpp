@@ -38,8 +38,8 @@ Coalitions coalitions(int64_t groups, int64_t budget, uint64_t seed) {
   const int64_t sizes = groups / 2, pairs = (groups - 1) / 2;  // sizes with another complement
   std::vector<double> share(static_cast<size_t>(sizes) + 1, 0);
   for (int64_t s = 1; s <= sizes; ++s)
-    share[static_cast<size_t>(s)] =
-        (s <= pairs ? 2.0 : 1.0) * static_cast<double>(groups - 1) / static_cast<double>(s * (groups - s));
+    share[static_cast<size_t>(s)] = (s <= pairs ? 2.0 : 1.0) * static_cast<double>(groups - 1) /
+                                    static_cast<double>(s * (groups - s));
   const double all = std::accumulate(share.begin(), share.end(), 0.0);
   for (double& w : share) w /= all;
 
@@ -108,9 +108,8 @@ LimeResult lime(const Forward& f, const Tensor& x, const LimeOptions& options, W
   require_input(kOp, x, where);
   require_count(kOp, "n_samples", options.n_samples, where);
   if (!(options.kernel_width > 0))
-    throw ValueError("lime: kernel_width is " + std::to_string(options.kernel_width) +
-                         ", not above 0",
-                     where);
+    throw ValueError(
+        "lime: kernel_width is " + std::to_string(options.kernel_width) + ", not above 0", where);
   const Tensor baseline = baseline_for(kOp, options.baseline, x, where);
   const Groups groups(kOp, options.feature_mask, x, where);
   const int64_t n = groups.count();
@@ -142,7 +141,8 @@ LimeResult lime(const Forward& f, const Tensor& x, const LimeOptions& options, W
     intercepts.push_back(model.intercept.item());
     scores.push_back(model.score(features, y, weights));
   }
-  if (places.empty()) return {zeros_like(x), zeros({0, n}, kF64), zeros({0}, kF64), zeros({0}, kF64)};
+  if (places.empty())
+    return {zeros_like(x), zeros({0, n}, kF64), zeros({0}, kF64), zeros({0}, kF64)};
   const int64_t examples = x.size(0);
   return {cast(concat(places, 0), x.dtype()), concat(coefficients, 0),
           from_vector(intercepts, {examples}), from_vector(scores, {examples})};
@@ -186,15 +186,13 @@ ShapValues kernel_shap(const Forward& f, const Tensor& x, const KernelShapOption
       values.push_back(full({1, 1}, change, kF64));
       continue;
     }
-    const Tensor y =
-        cast(kept_scores(f, input, background, keep, target, where), kF64) - base;
+    const Tensor y = cast(kept_scores(f, input, background, keep, target, where), kF64) - base;
     // The values add up to the change: the last is what the others leave.
     const Tensor last = slice(rows, 1, {n - 1, n});
     const Tensor a = (slice(rows, 1, {0, n - 1}) - last) * root;
     const Tensor b = (unsqueeze(y, 1) - last * change) * root;
     const Tensor first = squeeze(linalg::lstsq(a, b).solution, 1);
-    values.push_back(
-        unsqueeze(concat({first, unsqueeze(change - sum(first), 0)}, 0), 0));
+    values.push_back(unsqueeze(concat({first, unsqueeze(change - sum(first), 0)}, 0), 0));
     eval(values.back());
   }
   const Tensor found = values.empty() ? zeros({0, n}, kF64) : concat(values, 0);

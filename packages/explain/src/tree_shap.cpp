@@ -17,7 +17,8 @@ struct Tree {
   const TreeEnsemble& all;
   size_t first;
 
-  Tree(const TreeEnsemble& trees, size_t t) : all(trees), first(static_cast<size_t>(trees.begin[t])) {}
+  Tree(const TreeEnsemble& trees, size_t t)
+      : all(trees), first(static_cast<size_t>(trees.begin[t])) {}
   bool is_leaf(size_t node) const { return all.left[first + node] < 0; }
   int64_t feature(size_t node) const { return all.feature[first + node]; }
   double weight(size_t node) const { return all.weight[first + node]; }
@@ -43,7 +44,8 @@ struct Step {
 
 class PathDependent {
  public:
-  PathDependent(const Tree& tree, const float* row, double* phi) : tree_(tree), row_(row), phi_(phi) {}
+  PathDependent(const Tree& tree, const float* row, double* phi)
+      : tree_(tree), row_(row), phi_(phi) {}
   void run() { visit(0, {}, 1, 1, -1); }
 
  private:
@@ -147,7 +149,8 @@ class Interventional {
     }
     const bool own = tree_.goes_left(node, row_), other = tree_.goes_left(node, other_);
     const int64_t feature = tree_.feature(node);
-    if (own == other || std::ranges::count(mine_, feature) > 0) return visit(tree_.child(node, own));
+    if (own == other || std::ranges::count(mine_, feature) > 0)
+      return visit(tree_.child(node, own));
     if (std::ranges::count(others_, feature) > 0) return visit(tree_.child(node, other));
     mine_.push_back(feature);
     visit(tree_.child(node, own));
@@ -193,8 +196,8 @@ void check(const TreeEnsemble& trees, const Where& where) {
 Tensor table_of(const Tensor& x, int64_t features, const Where& where) {
   require_defined("tree_shap", x, where);
   if (x.rank() != 2 || x.size(1) != features)
-    fail("tree_shap", "X " + x.shape().str() + " for trees of " + std::to_string(features) +
-                          " features", where);
+    fail("tree_shap",
+         "X " + x.shape().str() + " for trees of " + std::to_string(features) + " features", where);
   return cast(x, kF32);
 }
 
@@ -234,18 +237,18 @@ TableShap tree_shap(const TreeEnsemble& trees, const Tensor& x, const Tensor& ba
     if (other) {
       for (int64_t b = 0; b < count; ++b)
         for (size_t k = 0; k < outputs; ++k)
-          expected[k] += tree.value(leaf_of(tree, other + b * trees.features))[k] /
-                         static_cast<double>(count);
+          expected[k] +=
+              tree.value(leaf_of(tree, other + b * trees.features))[k] / static_cast<double>(count);
       continue;
     }
-    const size_t size = (&tree == &all.back() ? trees.left.size() : (&tree + 1)->first) - tree.first;
+    const size_t size =
+        (&tree == &all.back() ? trees.left.size() : (&tree + 1)->first) - tree.first;
     for (size_t node = 0; node < size; ++node)
       if (tree.is_leaf(node))
         for (size_t k = 0; k < outputs; ++k)
           expected[k] += tree.value(node)[k] * tree.weight(node) / tree.weight(0);
   }
-  if (trees.outputs == 1)
-    return {from_vector(phi, {n, trees.features}), tensor(expected[0])};
+  if (trees.outputs == 1) return {from_vector(phi, {n, trees.features}), tensor(expected[0])};
   return {from_vector(phi, {n, trees.features, trees.outputs}),
           from_vector(expected, {trees.outputs})};
 }

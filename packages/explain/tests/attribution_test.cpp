@@ -1,5 +1,6 @@
 // Attributions on networks whose answers are known: completeness, closed forms, other rules, maps
-// and words, and what is refused. Beside Captum and shap: parity/captum_methods.py, parity/shap_values.py.
+// and words, and what is refused. Beside Captum and shap: parity/captum_methods.py,
+// parity/shap_values.py.
 #include "glia/explain/attribution.h"
 
 #include <gtest/gtest.h>
@@ -62,13 +63,16 @@ class Attribution : public ::testing::Test {
 TEST_F(Attribution, IntegratedGradientsAddUp) {
   ConvNet net;
   const Tensor x = randn({3, 8, 8, 2}), base = randn({1, 8, 8, 2}) * 0.1;
-  const auto a = integrated_gradients(
-      of(net), x, {.target = from_vector(std::vector<int64_t>{0, 2, 1}, {3}), .baseline = base,
-                   .n_steps = 300});
+  const auto a = integrated_gradients(of(net), x,
+                                      {.target = from_vector(std::vector<int64_t>{0, 2, 1}, {3}),
+                                       .baseline = base,
+                                       .n_steps = 300});
   EXPECT_EQ(a.attributions.shape(), x.shape());
   EXPECT_LT(largest(a.delta), 3e-3);  // a network of corners
   // Of a smooth one the rule of Gauss has all digits.
-  nn::Sequential smooth(nn::Linear(5, 8), tanh, nn::Linear(8, 8), [](const Tensor& t) { return silu(t); }, nn::Linear(8, 2));
+  nn::Sequential smooth(
+      nn::Linear(5, 8), tanh, nn::Linear(8, 8), [](const Tensor& t) { return silu(t); },
+      nn::Linear(8, 2));
   smooth.to(kF64);
   const Tensor z = randn({4, 5}, kF64);
   const auto b = integrated_gradients(of(smooth), z, {.target = 1});
@@ -77,7 +81,8 @@ TEST_F(Attribution, IntegratedGradientsAddUp) {
   expect_same(integrated_gradients(cubic, z, {.n_steps = 2}).attributions, z * z * z, 1e-12);
   for (auto method : {IntegralMethod::kRiemannMiddle, IntegralMethod::kRiemannTrapezoid,
                       IntegralMethod::kRiemannLeft, IntegralMethod::kRiemannRight})
-    EXPECT_LT(largest(integrated_gradients(cubic, z, {.n_steps = 400, .method = method}).delta), 0.2);
+    EXPECT_LT(largest(integrated_gradients(cubic, z, {.n_steps = 400, .method = method}).delta),
+              0.2);
 }
 
 TEST_F(Attribution, OfALinearModelAllAgree) {
@@ -107,8 +112,9 @@ TEST_F(Attribution, DeepLiftAddsUp) {
   Gated gated;
   gated.to(kF64);
   const Tensor z = randn({4, 5}, kF64), other = randn({3, 5}, kF64);
-  EXPECT_LT(largest(deep_lift(of(gated), z, {.target = 1, .baseline = slice(other, 0, {0, 1})}).delta),
-            1e-9);
+  EXPECT_LT(
+      largest(deep_lift(of(gated), z, {.target = 1, .baseline = slice(other, 0, {0, 1})}).delta),
+      1e-9);
   EXPECT_LT(largest(deep_lift_shap(of(gated), z, other, 0).delta), 1e-9);
   // Of one feature it is the whole difference, whatever the function.
   const Forward bent = [](const Tensor& t) {
@@ -166,8 +172,11 @@ TEST_F(Attribution, GradCamByHand) {
   EXPECT_EQ(grad_cam(of(net), x, {.target = 1, .layer = net.first.weight}).shape(),
             (Shape{2, 8, 8}));
   ConvNet other;
-  EXPECT_NE(message_of([&] { grad_cam(of(net), x, {.target = 1, .layer = other.first.weight}); }), "");
-  EXPECT_NE(message_of([&] { grad_cam([](const Tensor& t) { return sum(t, {1}); }, randn({2, 3})); }),
+  EXPECT_NE(message_of([&] { grad_cam(of(net), x, {.target = 1, .layer = other.first.weight}); }),
+            "");
+  EXPECT_NE(message_of([&] {
+              grad_cam([](const Tensor& t) { return sum(t, {1}); }, randn({2, 3}));
+            }),
             "");
 }
 
@@ -205,9 +214,11 @@ TEST_F(Attribution, TrustMeasures) {
   ASSERT_EQ(changed.size(), 2u);
   EXPECT_EQ(changed[0].layer, "2");
   EXPECT_LT(changed[1].similarity, 0.9);
-  const auto same = cascading_randomisation(net, [](const Tensor& t) { return t * t; }, x, 1);
+  const auto same = cascading_randomisation(
+      net, [](const Tensor& t) { return t * t; }, x, 1);
   EXPECT_DOUBLE_EQ(same[1].similarity, 1);
-  for (size_t i = 0; i < before.size(); ++i) expect_same(net.state_dict()[i].second, before[i].second);
+  for (size_t i = 0; i < before.size(); ++i)
+    expect_same(net.state_dict()[i].second, before[i].second);
   // Of a sum the most important first falls fastest.
   const Forward total = [](const Tensor& t) { return sum(t, {1}); };
   const Tensor positive = abs(x) + 0.1;
@@ -215,7 +226,8 @@ TEST_F(Attribution, TrustMeasures) {
              wrong = deletion_insertion(total, positive, -positive);
   EXPECT_TRUE(all(right.deletion < wrong.deletion).item<bool>());
   EXPECT_TRUE(all(right.insertion > wrong.insertion).item<bool>());
-  const Tensor smooth = noise_tunnel([&](const Tensor& t) { return saliency(f, t, {.target = 0}); }, x);
+  const Tensor smooth =
+      noise_tunnel([&](const Tensor& t) { return saliency(f, t, {.target = 0}); }, x);
   EXPECT_EQ(smooth.shape(), x.shape());
   EXPECT_GE(min(noise_tunnel(integrated, x, {.type = NoiseTunnelType::kVarGrad})).item(), 0);
 }
@@ -233,8 +245,8 @@ TEST_F(Attribution, WhatIsRefused) {
   EXPECT_NE(message_of<ShapeError>(
                 [&] { integrated_gradients(f, x, {.target = 0, .baseline = ones({4})}); }),
             "");
-  EXPECT_NE(message_of<ValueError>([&] { integrated_gradients(f, x, {.target = 0, .n_steps = 0}); }),
-            "");
+  EXPECT_NE(
+      message_of<ValueError>([&] { integrated_gradients(f, x, {.target = 0, .n_steps = 0}); }), "");
   EXPECT_NE(message_of([&] {
               saliency([](const Tensor& t) { return cast(cast(t, kI64), kF32); }, x, {.target = 0});
             }).find("does not depend"),
@@ -243,16 +255,17 @@ TEST_F(Attribution, WhatIsRefused) {
               saliency([](const Tensor& t) { return ones({t.size(0), 2}); }, x, {.target = 0});
             }),
             "");
+  EXPECT_NE(
+      message_of<ValueError>([&] { occlusion(f, x, {.target = 0, .sliding_window_shapes = {9}}); }),
+      "");
   EXPECT_NE(message_of<ValueError>([&] {
-              occlusion(f, x, {.target = 0, .sliding_window_shapes = {9}});
+              feature_ablation(
+                  f, x,
+                  {.target = 0, .feature_mask = from_vector(std::vector<int64_t>{0, 2, 2}, {3})});
             }),
             "");
-  EXPECT_NE(message_of<ValueError>([&] {
-              feature_ablation(f, x, {.target = 0,
-                                      .feature_mask = from_vector(std::vector<int64_t>{0, 2, 2}, {3})});
-            }),
-            "");
-  EXPECT_EQ(integrated_gradients(f, zeros({0, 3}), {.target = 0}).attributions.shape(), (Shape{0, 3}));
+  EXPECT_EQ(integrated_gradients(f, zeros({0, 3}), {.target = 0}).attributions.shape(),
+            (Shape{0, 3}));
 }
 
 }  // namespace

@@ -77,7 +77,8 @@ TEST(TreeShap, IsTheDefinition) {
   }
   // Path-dependent: where a feature is not known both sides count by their samples.
   const TableShap own = tree_shap(trees, rows);
-  const auto walk = [&](auto&& self, size_t tree, int64_t node, int s, const double* row) -> double {
+  const auto walk = [&](auto&& self, size_t tree, int64_t node, int s,
+                        const double* row) -> double {
     const auto at = static_cast<size_t>(trees.begin[tree] + node);
     if (trees.left[at] < 0) return trees.value[at];
     const auto side = [&](int64_t child) { return self(self, tree, child, s, row); };
@@ -144,9 +145,9 @@ TEST(Shap, LinearModelsExactly) {
                                   slice(t.x, 0, {0, 4}), {.background = t.x});
   expect_same(kernel.values, slice(shap.values, 0, {0, 4}), 1e-9);
   // With groups, and with more features than all coalitions can be tried of.
-  const auto grouped = kernel_shap([&](const Tensor& x) { return line.predict(x); },
-                                   slice(t.x, 0, {0, 2}),
-                                   {.background = t.x, .feature_mask = tensor<int64_t>({0, 0, 1, 1})});
+  const auto grouped =
+      kernel_shap([&](const Tensor& x) { return line.predict(x); }, slice(t.x, 0, {0, 2}),
+                  {.background = t.x, .feature_mask = tensor<int64_t>({0, 0, 1, 1})});
   EXPECT_EQ(grouped.values.shape(), (Shape{2, 2}));
   const Tensor w = randn({30}, kF64), wide = randn({2, 30}, kF64), base = randn({1, 30}, kF64);
   const auto many = kernel_shap([&](const Tensor& x) { return matmul(x, w); }, wide,
@@ -169,14 +170,16 @@ TEST(Inspection, OfAFunctionThatIsKnown) {
   const auto ale = accumulated_local_effects(f, t.x, 1, 15);
   EXPECT_EQ(sum(ale.counts).item<int64_t>(), 400);
   const Tensor square_of = square(ale.edges);
-  EXPECT_LT(largest((ale.effects - index(ale.effects, {0})) - (square_of - index(square_of, {0}))), 1e-9);
+  EXPECT_LT(largest((ale.effects - index(ale.effects, {0})) - (square_of - index(square_of, {0}))),
+            1e-9);
   const Tensor few = slice(t.x, 0, {0, 60});
   EXPECT_LT(h_statistic(f, few, 0, 1), 1e-12);
   EXPECT_GT(h_statistic(f, few, 2, 3), 0.5);
   const auto both = partial_dependence(f, few, 2, 3, {.grid_resolution = 3});
   EXPECT_EQ(both.average.shape(), (Shape{3, 3}));
   const auto importance = permutation_importance(
-      [&](const Tensor& x, const Tensor& y) { return -mean(square(f(x) - y)).item(); }, t.x, f(t.x));
+      [&](const Tensor& x, const Tensor& y) { return -mean(square(f(x) - y)).item(); }, t.x,
+      f(t.x));
   EXPECT_EQ(argmax(importance.importances_mean).item<int64_t>(), 0);
   EXPECT_NE(message_of<ValueError>([&] { partial_dependence(f, t.x, 4); }), "");
   EXPECT_NE(message_of<ValueError>([&] {
@@ -197,10 +200,13 @@ TEST(Examples, CounterfactualsAreNear) {
   EXPECT_NEAR(index(found.cost, {0}).item(), 1.25, 0.15);
   EXPECT_NEAR(index(found.inputs, {0, 1}).item(), 0.5, 0.1);
   // What may not change does not, and bounds are kept.
-  const auto held = counterfactual(f, x, {.target_score = 0.5,
-                                          .mutable_features = tensor({false, true}),
-                                          .low = tensor({-9.0, -9.0}), .high = tensor({9.0, 9.0}),
-                                          .lambda = 1, .lr = 0.05});
+  const auto held = counterfactual(f, x,
+                                   {.target_score = 0.5,
+                                    .mutable_features = tensor({false, true}),
+                                    .low = tensor({-9.0, -9.0}),
+                                    .high = tensor({9.0, 9.0}),
+                                    .lambda = 1,
+                                    .lr = 0.05});
   expect_same(index(held.inputs, {Slice{}, 0}), index(x, {Slice{}, 0}));
   EXPECT_TRUE(all(held.valid).item<bool>());
   const auto never = counterfactual([](const Tensor& t) { return 0 * sum(t, {1}); }, x,
@@ -221,9 +227,9 @@ TEST(Examples, InfluenceIsWhatLeavingOutDoes) {
   const auto train = [&](const Tensor& weights) {
     for (int i = 0; i < 1500; ++i) {
       const Tensor logits = squeeze(model(x), 1);
-      const Tensor total = sum(weights * (softplus(logits) - y * logits)) / 30 +
-                           kDecay / 2 * (sum(square(model.weight.tensor())) +
-                                         sum(square(model.bias.tensor())));
+      const Tensor total =
+          sum(weights * (softplus(logits) - y * logits)) / 30 +
+          kDecay / 2 * (sum(square(model.weight.tensor())) + sum(square(model.bias.tensor())));
       const auto g = gradients(total, model.parameters());
       model.weight.set(stop_gradient(model.weight.tensor() - 1.0 * g[0]));
       model.bias.set(stop_gradient(model.bias.tensor() - 1.0 * g[1]));
@@ -280,7 +286,8 @@ TEST(Layers, ConceptsProbesAndAttention) {
   const Tensor both = matmul(0.5 * eye(5) + 0.5 * mean(b, {0}), 0.5 * eye(5) + 0.5 * mean(a, {0}));
   expect_same(rollout, both, 1e-6);
   const Tensor self = expand(eye(5), {2, 3, 5, 5});
-  expect_same(attention_rollout({self, self}, {.discard_ratio = 0.3}), expand(eye(5), {2, 5, 5}), 1e-6);
+  expect_same(attention_rollout({self, self}, {.discard_ratio = 0.3}), expand(eye(5), {2, 5, 5}),
+              1e-6);
   EXPECT_NE(message_of([&] { attention_rollout({}); }), "");
   EXPECT_NE(message_of([&] { attention_rollout({ones({2, 3, 4})}); }), "");
 }
@@ -290,7 +297,9 @@ TEST(Page, HeatWordsAndBars) {
   const Tensor heat = tensor({{1.0f, 0.0f}, {0.0f, -1.0f}});
   const Tensor shown = heat_picture(image, heat);
   EXPECT_EQ(shown.shape(), image.shape());
-  const auto at = [&](int64_t y, int64_t x, int64_t c) { return index(shown, {y, x, c}).item<int>(); };
+  const auto at = [&](int64_t y, int64_t x, int64_t c) {
+    return index(shown, {y, x, c}).item<int>();
+  };
   EXPECT_GT(at(0, 0, 0), at(0, 0, 2) + 50);  // red where it speaks for
   EXPECT_GT(at(5, 3, 2), at(5, 3, 0) + 50);  // blue against
   expect_same(index(heat_picture(image, zeros({2, 2})), {0, 0, 0}),

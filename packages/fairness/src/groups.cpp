@@ -13,8 +13,10 @@ namespace glia::fairness {
 Grouped grouped(const char* op, const Tensor& features, int64_t samples, bool there, Where where) {
   require_defined(op, features, where);
   if (features.rank() < 1 || features.rank() > 2 || features.size(0) != samples)
-    fail(op, "sensitive features " + features.shape().str() + " of " + std::to_string(samples) +
-                 " samples", where);
+    fail(op,
+         "sensitive features " + features.shape().str() + " of " + std::to_string(samples) +
+             " samples",
+         where);
   const auto values = features.to_vector<double>();
   const auto width = features.rank() == 2 ? static_cast<size_t>(features.size(1)) : 1;
   std::vector<std::vector<int64_t>> rows(static_cast<size_t>(samples));
@@ -59,14 +61,15 @@ std::vector<int64_t> zeros_and_ones(const char* op, const char* what, const Tens
                                     int64_t samples, Where where) {
   require_defined(op, y, where);
   if (y.shape() != Shape{samples})
-    fail(op, std::string(what) + " " + y.shape().str() + " of " + std::to_string(samples) +
-                 " samples", where);
+    fail(op,
+         std::string(what) + " " + y.shape().str() + " of " + std::to_string(samples) + " samples",
+         where);
   std::vector<int64_t> out;
   for (double v : y.to_vector<double>()) {
     if (v != 0 && v != 1)
-      throw ValueError(std::string(op) + ": " + what + " has " + std::to_string(v) +
-                           ", and not only 0 and 1",
-                       where);
+      throw ValueError(
+          std::string(op) + ": " + what + " has " + std::to_string(v) + ", and not only 0 and 1",
+          where);
     out.push_back(v == 1);
   }
   return out;

@@ -107,8 +107,8 @@ double calibration_error(const Tensor& y_true, const Tensor& y_pred, const Tenso
   if (truth.size() != said.size())
     throw ShapeError("calibration_error: y_true " + y_true.shape().str() + " and y_pred " +
                      y_pred.shape().str());
-  const auto w =
-      sample_weight.defined() ? sample_weight.to_vector<double>() : std::vector<double>(truth.size(), 1);
+  const auto w = sample_weight.defined() ? sample_weight.to_vector<double>()
+                                         : std::vector<double>(truth.size(), 1);
   double weight[kBins] = {}, gap[kBins] = {}, all = 0, error = 0;
   for (size_t i = 0; i < said.size(); ++i) {
     if (!(said[i] >= 0 && said[i] <= 1))
@@ -134,13 +134,15 @@ MetricFrame::MetricFrame(std::vector<std::pair<std::string, Metric>> metrics, co
     fail(kOp, "y_true " + y_true.shape().str() + " and y_pred " + y_pred.shape().str(), where);
   const int64_t n = y_true.size(0);
   if (options.sample_weight.defined() && options.sample_weight.shape() != Shape{n})
-    fail(kOp, "sample_weight " + options.sample_weight.shape().str() + " of " + std::to_string(n) +
-                  " samples", where);
+    fail(kOp,
+         "sample_weight " + options.sample_weight.shape().str() + " of " + std::to_string(n) +
+             " samples",
+         where);
   const Grouped groups = grouped(kOp, sensitive_features, n, false, where);
   controlled_ = options.control_features.defined();
-  const Grouped controls =
-      controlled_ ? grouped(kOp, options.control_features, n, false, where)
-                  : Grouped{{{}}, std::vector<int64_t>(static_cast<size_t>(n), 0)};
+  const Grouped controls = controlled_
+                               ? grouped(kOp, options.control_features, n, false, where)
+                               : Grouped{{{}}, std::vector<int64_t>(static_cast<size_t>(n), 0)};
   groups_ = groups.combinations;
   controls_ = controls.combinations;
   std::vector<std::vector<int64_t>> cells(groups_.size() * controls_.size());
@@ -189,13 +191,16 @@ Tensor MetricFrame::reduced(const std::string& metric, const Reduce& reduce, Whe
 }
 
 Tensor MetricFrame::overall(const std::string& metric, Where where) const {
-  return reduced(metric, [](const auto&, double all) { return all; }, where);
+  return reduced(
+      metric, [](const auto&, double all) { return all; }, where);
 }
 Tensor MetricFrame::group_min(const std::string& metric, Where where) const {
-  return reduced(metric, [](const auto& groups, double) { return least(groups); }, where);
+  return reduced(
+      metric, [](const auto& groups, double) { return least(groups); }, where);
 }
 Tensor MetricFrame::group_max(const std::string& metric, Where where) const {
-  return reduced(metric, [](const auto& groups, double) { return most(groups); }, where);
+  return reduced(
+      metric, [](const auto& groups, double) { return most(groups); }, where);
 }
 Tensor MetricFrame::difference(const std::string& metric, Between method, Where where) const {
   return reduced(
@@ -225,13 +230,15 @@ double demographic_parity_difference(const Tensor& y_true, const Tensor& y_pred,
                                      const Tensor& sensitive_features,
                                      const FairnessOptions& options, Where where) {
   return rates(kSelection, y_true, y_pred, sensitive_features, options, where)
-      .difference("selected", options.method).item();
+      .difference("selected", options.method)
+      .item();
 }
 double demographic_parity_ratio(const Tensor& y_true, const Tensor& y_pred,
                                 const Tensor& sensitive_features, const FairnessOptions& options,
                                 Where where) {
   return rates(kSelection, y_true, y_pred, sensitive_features, options, where)
-      .ratio("selected", options.method).item();
+      .ratio("selected", options.method)
+      .item();
 }
 double equalized_odds_difference(const Tensor& y_true, const Tensor& y_pred,
                                  const Tensor& sensitive_features, const FairnessOptions& options,
@@ -251,13 +258,15 @@ double equal_opportunity_difference(const Tensor& y_true, const Tensor& y_pred,
                                     const Tensor& sensitive_features,
                                     const FairnessOptions& options, Where where) {
   return rates(kOdds, y_true, y_pred, sensitive_features, options, where)
-      .difference("tpr", options.method).item();
+      .difference("tpr", options.method)
+      .item();
 }
 double equal_opportunity_ratio(const Tensor& y_true, const Tensor& y_pred,
                                const Tensor& sensitive_features, const FairnessOptions& options,
                                Where where) {
   return rates(kOdds, y_true, y_pred, sensitive_features, options, where)
-      .ratio("tpr", options.method).item();
+      .ratio("tpr", options.method)
+      .item();
 }
 
 }  // namespace glia::fairness

@@ -21,13 +21,16 @@ Parts parts_of(const ModelCard& c) {
           {"Caveats and recommendations", c.caveats}};
 }
 Parts facts_of(const ModelCard& c) {
-  return {{"Version", c.version}, {"Date", c.date},       {"Type", c.type},
+  return {{"Version", c.version},       {"Date", c.date},       {"Type", c.type},
           {"Developers", c.developers}, {"Licence", c.license}, {"Citation", c.citation}};
 }
 Parts parts_of(const DataSheet& s) {
-  return {{"Motivation", s.motivation},       {"Composition", s.composition},
-          {"Collection", s.collection},       {"Preprocessing", s.preprocessing},
-          {"Uses", s.uses},                   {"Distribution", s.distribution},
+  return {{"Motivation", s.motivation},
+          {"Composition", s.composition},
+          {"Collection", s.collection},
+          {"Preprocessing", s.preprocessing},
+          {"Uses", s.uses},
+          {"Distribution", s.distribution},
           {"Maintenance", s.maintenance}};
 }
 
@@ -52,7 +55,8 @@ report::Section section_of(const Parts& parts) {
 
 std::string to_markdown(const ModelCard& card) {
   std::string out = "# Model card: " + or_missing(card.name) + "\n\n";
-  for (const auto& [name, value] : facts_of(card)) out += "- " + name + ": " + or_missing(value) + "\n";
+  for (const auto& [name, value] : facts_of(card))
+    out += "- " + name + ": " + or_missing(value) + "\n";
   out += written(parts_of(card)) + "\n## Metrics\n\n";
   if (card.metrics.empty()) return out + kMissing + "\n";
   out += "| metric | value |\n| --- | --- |\n";
@@ -71,7 +75,8 @@ report::Report to_report(const ModelCard& card) {
   report::Report page{.title = "Model card: " + or_missing(card.name),
                       .sections = {section_of(parts_of(card))},
                       .settings = {}};
-  for (const auto& [name, value] : facts_of(card)) page.settings.emplace_back(name, or_missing(value));
+  for (const auto& [name, value] : facts_of(card))
+    page.settings.emplace_back(name, or_missing(value));
   for (const auto& [name, value] : card.metrics)
     page.highlights.emplace_back(name, report::shown(value));
   for (const report::Section& s : card.sections) page.sections.push_back(s);
@@ -89,8 +94,10 @@ std::vector<report::Section> fairness_sections(const MetricFrame& frame,
                                                const std::vector<std::string>& metrics,
                                                const std::vector<std::string>& names, Where where) {
   if (names.size() != frame.groups().size() || metrics.empty())
-    fail("fairness_sections", std::to_string(names.size()) + " names of " +
-                                  std::to_string(frame.groups().size()) + " groups", where);
+    fail("fairness_sections",
+         std::to_string(names.size()) + " names of " + std::to_string(frame.groups().size()) +
+             " groups",
+         where);
   if (frame.controls().size() != 1)
     fail("fairness_sections", "of a frame without control features", where);
   report::Table table{{{"group"}}, {}};
@@ -102,7 +109,8 @@ std::vector<report::Section> fairness_sections(const MetricFrame& frame,
     const auto values = frame.by_group(metric, where).to_vector<double>();
     for (size_t g = 0; g < values.size(); ++g) table.rows[g].push_back(values[g]);
     table.rows[names.size()].push_back(frame.overall(metric, where).to_vector<double>()[0]);
-    table.rows[names.size() + 1].push_back(frame.difference(metric, Between::kGroups, where).to_vector<double>()[0]);
+    table.rows[names.size() + 1].push_back(
+        frame.difference(metric, Between::kGroups, where).to_vector<double>()[0]);
   }
   report::Bars bars;
   const auto first = frame.by_group(metrics[0], where).to_vector<double>();

@@ -43,8 +43,9 @@ CorrelationRemover& CorrelationRemover::fit(const Tensor& x, const Tensor& sensi
   const Tensor features = as_columns("CorrelationRemover.fit", x, where),
                sensitive = as_columns("CorrelationRemover.fit", sensitive_features, where);
   if (sensitive.size(0) != features.size(0) || features.size(0) == 0)
-    fail("CorrelationRemover.fit", "X " + x.shape().str() + " and sensitive features " +
-                                       sensitive_features.shape().str(), where);
+    fail("CorrelationRemover.fit",
+         "X " + x.shape().str() + " and sensitive features " + sensitive_features.shape().str(),
+         where);
   const Tensor middle = mean(sensitive, {0});
   classic::LinearRegression line({.fit_intercept = false});
   line.fit(sensitive - middle, features);
@@ -61,8 +62,9 @@ Tensor CorrelationRemover::transform(const Tensor& x, const Tensor& sensitive_fe
                sensitive = as_columns(kOp, sensitive_features, where);
   if (features.size(1) != beta.size(1) || sensitive.size(1) != beta.size(0) ||
       sensitive.size(0) != features.size(0))
-    fail(kOp, "X " + x.shape().str() + " and sensitive features " +
-                  sensitive_features.shape().str(), where);
+    fail(kOp,
+         "X " + x.shape().str() + " and sensitive features " + sensitive_features.shape().str(),
+         where);
   return features - alpha_ * matmul(sensitive - sensitive_mean, beta);
 }
 

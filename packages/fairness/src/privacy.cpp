@@ -45,8 +45,7 @@ double log_binomial(double n, double k) {
 double whole_moment(double q, double sigma, double alpha) {
   double total = -kInfinity;
   for (double i = 0; i <= alpha; ++i) {
-    const double term =
-        log_binomial(alpha, i) + i * std::log(q) + (alpha - i) * std::log1p(-q);
+    const double term = log_binomial(alpha, i) + i * std::log(q) + (alpha - i) * std::log1p(-q);
     total = log_add(total, term + (i * i - i) / (2 * sigma * sigma));
   }
   return total;
@@ -85,14 +84,16 @@ double moment(double q, double sigma, double alpha) {
 
 }  // namespace
 
-std::vector<Tensor> private_gradients(
-    const nn::Module& module, const std::function<Tensor(const std::vector<Tensor>&)>& loss,
-    const std::vector<Tensor>& batch, const DpOptions& options, Where where) {
+std::vector<Tensor> private_gradients(const nn::Module& module,
+                                      const std::function<Tensor(const std::vector<Tensor>&)>& loss,
+                                      const std::vector<Tensor>& batch, const DpOptions& options,
+                                      Where where) {
   constexpr const char* kOp = "private_gradients";
   if (!(options.noise_multiplier >= 0 && options.max_grad_norm > 0 &&
         options.expected_batch_size > 0))
-    throw ValueError(std::string(kOp) + ": max_grad_norm and expected_batch_size are above 0, "
-                                        "noise_multiplier is not negative",
+    throw ValueError(std::string(kOp) +
+                         ": max_grad_norm and expected_batch_size are above 0, "
+                         "noise_multiplier is not negative",
                      where);
   if (batch.empty()) fail(kOp, "a batch has at least one tensor", where);
   for (const Tensor& t : batch)
@@ -135,9 +136,10 @@ Tensor poisson_sample(int64_t n, double sample_rate, uint64_t seed, uint64_t ste
 double sampled_gaussian_rdp(double sample_rate, double noise_multiplier, double alpha,
                             Where where) {
   if (!(sample_rate >= 0 && sample_rate <= 1 && noise_multiplier >= 0 && alpha > 1))
-    throw ValueError("sampled_gaussian_rdp: sample_rate is from 0 to 1, noise_multiplier not "
-                     "negative, alpha above 1",
-                     where);
+    throw ValueError(
+        "sampled_gaussian_rdp: sample_rate is from 0 to 1, noise_multiplier not "
+        "negative, alpha above 1",
+        where);
   if (sample_rate == 0) return 0;
   if (noise_multiplier == 0 || std::isinf(alpha)) return kInfinity;
   if (sample_rate == 1) return alpha / (2 * noise_multiplier * noise_multiplier);
@@ -181,8 +183,8 @@ double RdpAccountant::epsilon(double delta, const std::vector<double>& alphas, d
       if (p.steps > 0)
         rdp += static_cast<double>(p.steps) *
                sampled_gaussian_rdp(p.sample_rate, p.noise_multiplier, alpha, where);
-    const double epsilon = rdp - (std::log(delta) + std::log(alpha)) / (alpha - 1) +
-                           std::log((alpha - 1) / alpha);
+    const double epsilon =
+        rdp - (std::log(delta) + std::log(alpha)) / (alpha - 1) + std::log((alpha - 1) / alpha);
     if (epsilon < best) {
       best = epsilon;
       if (best_alpha) *best_alpha = alpha;
@@ -205,9 +207,8 @@ double noise_multiplier_for(double target_epsilon, double target_delta, double s
   while (reached > target_epsilon) {
     high *= 2;
     if (high > kMost)
-      throw ValueError("noise_multiplier_for: no noise gives epsilon " +
-                           std::to_string(target_epsilon),
-                       where);
+      throw ValueError(
+          "noise_multiplier_for: no noise gives epsilon " + std::to_string(target_epsilon), where);
     reached = epsilon(high);
   }
   while (target_epsilon - reached > kTolerance && high - low > 1e-9) {
@@ -229,7 +230,8 @@ MembershipAttack membership_inference(const Tensor& member_losses, const Tensor&
     if (!t->defined() || t->rank() != 1 || t->size(0) == 0)
       fail("membership_inference", "losses are (N), of at least one example", where);
   const Tensor scores = -concat({cast(member_losses, kF64), cast(other_losses, kF64)}, 0);
-  const Tensor is = concat({ones({member_losses.size(0)}, kI64), zeros({other_losses.size(0)}, kI64)}, 0);
+  const Tensor is =
+      concat({ones({member_losses.size(0)}, kI64), zeros({other_losses.size(0)}, kI64)}, 0);
   MembershipAttack out;
   out.auc = classic::roc_auc_score(is, scores, {}, where);
   const auto curve = classic::roc_curve(is, scores, {}, where);
@@ -245,10 +247,12 @@ Tensor likelihood_ratio_attack(const Tensor& losses, const Tensor& shadow_losses
                                const Tensor& shadow_members, Where where) {
   constexpr const char* kOp = "likelihood_ratio_attack";
   require_defined(kOp, losses, where);
-  if (losses.rank() != 1 || shadow_losses.rank() != 2 ||
-      shadow_losses.size(1) != losses.size(0) || shadow_members.shape() != shadow_losses.shape())
-    fail(kOp, "losses " + losses.shape().str() + " and those of shadow models " +
-                  shadow_losses.shape().str(), where);
+  if (losses.rank() != 1 || shadow_losses.rank() != 2 || shadow_losses.size(1) != losses.size(0) ||
+      shadow_members.shape() != shadow_losses.shape())
+    fail(kOp,
+         "losses " + losses.shape().str() + " and those of shadow models " +
+             shadow_losses.shape().str(),
+         where);
   // log(p / (1 - p)) for p = exp(-loss).
   const auto confidence = [](const Tensor& t) {
     const Tensor l = maximum(cast(t, kF64), 1e-12);
@@ -256,8 +260,9 @@ Tensor likelihood_ratio_attack(const Tensor& losses, const Tensor& shadow_losses
   };
   const Tensor in = cast(shadow_members != 0, kF64), out = 1 - in, all = confidence(shadow_losses);
   if (min(sum(in, {0})).item() < 2 || min(sum(out, {0})).item() < 2)
-    throw ValueError(std::string(kOp) + ": each example needs two shadow models that had it, and "
-                                        "two that had not",
+    throw ValueError(std::string(kOp) +
+                         ": each example needs two shadow models that had it, and "
+                         "two that had not",
                      where);
   const Tensor seen = confidence(losses);
   const auto log_likelihood = [&](const Tensor& weight) {

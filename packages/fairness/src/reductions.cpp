@@ -51,8 +51,10 @@ class Moments {
     }
     const bool errors = constraint == Constraint::kErrorRateParity;
     for (int64_t c : y) slope_.push_back(errors && c == 1 ? -1 : 1);
-    if (errors) base_.assign(y.begin(), y.end());
-    else base_.assign(y.size(), 0);
+    if (errors)
+      base_.assign(y.begin(), y.end());
+    else
+      base_.assign(y.size(), 0);
   }
 
   size_t size() const { return 2 * event_.size(); }  // first from above, then from below
@@ -121,8 +123,8 @@ class Moments {
 
  private:
   std::vector<int64_t> y_;
-  std::vector<int64_t> cell_;   // of each sample; -1: no constraint is about it
-  std::vector<size_t> event_;   // of each cell
+  std::vector<int64_t> cell_;  // of each sample; -1: no constraint is about it
+  std::vector<size_t> event_;  // of each cell
   Numbers cell_size_, event_size_;
   Numbers slope_, base_;  // what a prediction is worth: slope prediction + base
 };
@@ -231,8 +233,9 @@ ExponentiatedGradient& ExponentiatedGradient::fit(const Tensor& x, const Tensor&
   if (x.rank() != 2 || x.size(0) == 0) fail(kOp, "X is (N, F), not " + x.shape().str(), where);
   if (!(options_.eps > 0 && options_.difference_bound >= 0 && options_.eta0 > 0) ||
       options_.max_iter < 1)
-    throw ValueError(std::string(kOp) + ": eps, eta0 and max_iter are above 0, difference_bound is "
-                                        "not negative",
+    throw ValueError(std::string(kOp) +
+                         ": eps, eta0 and max_iter are above 0, difference_bound is "
+                         "not negative",
                      where);
   const auto classes = zeros_and_ones(kOp, "y", y, x.size(0), where);
   const Moments moments(kOp, options_.constraint, classes, sensitive_features, where);

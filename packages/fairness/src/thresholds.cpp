@@ -69,9 +69,8 @@ std::vector<Point> hull(const std::vector<std::pair<double, int64_t>>& falling, 
     add(i < falling.size() ? (score + falling[i].first) / 2
                            : -std::numeric_limits<double>::infinity());
   }
-  std::ranges::stable_sort(points, [](const Point& a, const Point& b) {
-    return a.x != b.x ? a.x < b.x : a.y < b.y;
-  });
+  std::ranges::stable_sort(
+      points, [](const Point& a, const Point& b) { return a.x != b.x ? a.x < b.x : a.y < b.y; });
   std::vector<Point> out;
   for (const Point& p : points) {
     while (out.size() >= 2) {
@@ -115,8 +114,9 @@ ThresholdOptimizer& ThresholdOptimizer::fit(const Tensor& scores, const Tensor& 
   const bool odds = options_.constraint == Constraint::kEqualizedOdds;
   if (options_.grid_size < 1 || options_.constraint == Constraint::kErrorRateParity ||
       !(options_.tol >= 0 && options_.tol <= 1) || (odds && options_.tol > 0))
-    throw ValueError(std::string(kOp) + ": grid_size is at least 1, error rates are no constraint "
-                                        "of thresholds, and tol is from 0 to 1, of equalised odds 0",
+    throw ValueError(std::string(kOp) +
+                         ": grid_size is at least 1, error rates are no constraint "
+                         "of thresholds, and tol is from 0 to 1, of equalised odds 0",
                      where);
   const int64_t n = scores.size(0);
   const auto classes = zeros_and_ones(kOp, "y", y, n, where);
@@ -143,9 +143,11 @@ ThresholdOptimizer& ThresholdOptimizer::fit(const Tensor& scores, const Tensor& 
     whole.positives += all.positives;
     whole.negatives += all.negatives;
     share.push_back(static_cast<double>(rows.size()) / static_cast<double>(n));
-    std::ranges::stable_sort(falling, [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::ranges::stable_sort(falling,
+                             [](const auto& a, const auto& b) { return a.first > b.first; });
     hulls.push_back(hull(
-        falling, all, options_.flip, [&](const Counts& c) { return rate_of(options_.constraint, c); },
+        falling, all, options_.flip,
+        [&](const Counts& c) { return rate_of(options_.constraint, c); },
         [&](const Counts& c) {
           return odds ? c.true_positives / c.positives : value_of(options_.objective, c);
         }));
@@ -218,7 +220,8 @@ Tensor ThresholdOptimizer::predict_proba(const Tensor& scores, const Tensor& sen
   const auto values = scores.to_vector<double>();
   for (size_t i = 0; i < values.size(); ++i) {
     const Rule& r = *of[static_cast<size_t>(groups.of[i])];
-    const double p = r.p0 * passes(r.operation0, values[i]) + r.p1 * passes(r.operation1, values[i]);
+    const double p =
+        r.p0 * passes(r.operation0, values[i]) + r.p1 * passes(r.operation1, values[i]);
     out.push_back(r.p_ignore * r.prediction_constant + (1 - r.p_ignore) * p);
   }
   return from_vector(out, {scores.size(0)});

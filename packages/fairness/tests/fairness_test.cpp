@@ -1,5 +1,5 @@
-// Metrics of groups by hand, mitigation on drawn people and, where they are, on the adult and compas
-// sets, private training, and cards. Beside Fairlearn and Opacus: parity/fairlearn_live.py.
+// Metrics of groups by hand, mitigation on drawn people and, where they are, on the adult and
+// compas sets, private training, and cards. Beside Fairlearn and Opacus: parity/fairlearn_live.py.
 #include "glia/fairness/mitigation.h"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,9 @@ using glia::test::expect_same;
 using glia::test::expect_values;
 using glia::test::message_of;
 
-Tensor ints(const std::vector<int64_t>& v) { return from_vector(v, {static_cast<int64_t>(v.size())}); }
+Tensor ints(const std::vector<int64_t>& v) {
+  return from_vector(v, {static_cast<int64_t>(v.size())});
+}
 
 // Two groups with other base rates; the second feature gives the group away.
 struct People {
@@ -37,14 +39,16 @@ People people(int64_t n = 2000, uint64_t seed = 1) {
   const Tensor group = cast(bernoulli({n}, 0.4), kI64), skill = randn({n}, kF64);
   const Tensor y = cast(skill + 0.9 * (cast(group, kF64) - 0.5) + 0.4 * randn({n}, kF64) > 0, kI64);
   const Tensor x = stack({skill + 0.3 * randn({n}, kF64),
-                          cast(group, kF64) + 0.2 * randn({n}, kF64), randn({n}, kF64)}, 1);
+                          cast(group, kF64) + 0.2 * randn({n}, kF64), randn({n}, kF64)},
+                         1);
   return {x, y, group};
 }
 
 TEST(Metrics, ByHand) {
   const Tensor y = ints({1, 1, 0, 0, 1, 0, 1, 0}), p = ints({1, 0, 0, 1, 1, 0, 0, 0}),
                g = ints({0, 0, 0, 0, 1, 1, 1, 1});
-  const MetricFrame frame({{"accuracy", accuracy}, {"tpr", true_positive_rate}, {"n", count}}, y, p, g);
+  const MetricFrame frame({{"accuracy", accuracy}, {"tpr", true_positive_rate}, {"n", count}}, y, p,
+                          g);
   expect_values(frame.by_group("accuracy"), {2}, {0.5, 0.75});
   expect_values(frame.overall("accuracy"), {}, {0.625});
   expect_values(frame.difference("accuracy"), {}, {0.25});
@@ -84,9 +88,15 @@ TEST(Metrics, WhatIsRefused) {
   const Tensor y = ints({1, 0}), g = ints({0, 1});
   EXPECT_NE(message_of<ShapeError>([&] { demographic_parity_difference(y, y, ints({0})); }), "");
   EXPECT_NE(message_of<ValueError>([&] { demographic_parity_difference(y, ints({2, 0}), g); }), "");
-  EXPECT_NE(message_of<ValueError>([&] { demographic_parity_difference(y, y, tensor({0.5, 1.0})); }), "");
+  EXPECT_NE(message_of<ValueError>([&] {
+              demographic_parity_difference(y, y, tensor({0.5, 1.0}));
+            }),
+            "");
   EXPECT_NE(message_of<ValueError>([&] { MetricFrame({{"a", count}}, y, y, g).overall("b"); }), "");
-  EXPECT_NE(message_of<ShapeError>([&] { MetricFrame({{"a", count}}, ints({}), ints({}), ints({})); }), "");
+  EXPECT_NE(message_of<ShapeError>([&] {
+              MetricFrame({{"a", count}}, ints({}), ints({}), ints({}));
+            }),
+            "");
 }
 
 TEST(Mitigation, BeforeTraining) {
@@ -104,7 +114,8 @@ TEST(Mitigation, BeforeTraining) {
   const Tensor clean = remover.transform(all.x, all.group);
   const Tensor g = cast(all.group, kF64) - mean(cast(all.group, kF64));
   EXPECT_LT(max(abs(matmul(g, clean - mean(clean, {0})))).item(), 1e-8);
-  expect_same(CorrelationRemover(0).fit(all.x, all.group).transform(all.x, all.group), all.x, 1e-12);
+  expect_same(CorrelationRemover(0).fit(all.x, all.group).transform(all.x, all.group), all.x,
+              1e-12);
   EXPECT_NE(message_of([&] { CorrelationRemover().transform(all.x, all.group); }), "");
 }
 
@@ -151,8 +162,8 @@ TEST(Mitigation, ThresholdsKeepTheConstraint) {
   model.fit(all.x, all.y);
   const auto scores = [&](const Tensor& x) { return index(model.predict_proba(x), {Slice{}, 1}); };
   for (const auto constraint :
-       {Constraint::kDemographicParity, Constraint::kEqualizedOdds, Constraint::kTruePositiveRateParity,
-        Constraint::kFalsePositiveRateParity}) {
+       {Constraint::kDemographicParity, Constraint::kEqualizedOdds,
+        Constraint::kTruePositiveRateParity, Constraint::kFalsePositiveRateParity}) {
     ThresholdOptimizer fair({.constraint = constraint});
     fair.fit(scores(all.x), all.y, all.group);
     const Tensor p = fair.predict_proba(scores(all.x), all.group);
@@ -167,7 +178,8 @@ TEST(Mitigation, ThresholdsKeepTheConstraint) {
     } else if (constraint != Constraint::kFalsePositiveRateParity) {
       EXPECT_NEAR(rate(0, all.y == 1), rate(1, all.y == 1), 1e-9);
     }
-    if (constraint == Constraint::kEqualizedOdds || constraint == Constraint::kFalsePositiveRateParity)
+    if (constraint == Constraint::kEqualizedOdds ||
+        constraint == Constraint::kFalsePositiveRateParity)
       EXPECT_NEAR(rate(0, all.y == 0), rate(1, all.y == 0), 1e-9);
     const Tensor drawn = fair.predict(scores(fresh.x), fresh.group, 3);
     if (constraint == Constraint::kDemographicParity)
@@ -212,7 +224,8 @@ TEST(Mitigation, OfAdult) {
   classic::ColumnCodes codes;
   codes.fit(train, {"income"});
   auto columns = classic::table_columns(codes);
-  const Tensor x = columns.fit_transform(codes.transform(train)), x_test = columns.transform(codes.transform(test));
+  const Tensor x = columns.fit_transform(codes.transform(train)),
+               x_test = columns.transform(codes.transform(test));
   const auto income = [](const tables::Table& t) {
     std::vector<int64_t> y;
     const auto& c = t.column("income");
@@ -252,8 +265,8 @@ TEST(Privacy, GradientsAreClippedAndNoisy) {
     return cross_entropy(unsqueeze(model(one[0]), 0), unsqueeze(one[1], 0));
   };
   // Far below the norm nothing is clipped: it is the mean's gradient.
-  const auto whole = private_gradients(model, loss, {x, y},
-                                       {.noise_multiplier = 0, .max_grad_norm = 1e6, .expected_batch_size = 6});
+  const auto whole = private_gradients(
+      model, loss, {x, y}, {.noise_multiplier = 0, .max_grad_norm = 1e6, .expected_batch_size = 6});
   const auto exact = gradients(cross_entropy(model(x), y), model.parameters());
   for (size_t i = 0; i < exact.size(); ++i) expect_same(whole[i], exact[i], 1e-5);
   const auto norm = [](const std::vector<Tensor>& g) {
@@ -262,15 +275,18 @@ TEST(Privacy, GradientsAreClippedAndNoisy) {
     return std::sqrt(total);
   };
   // One example's share is at most the norm, whatever it is.
-  const auto one = private_gradients(model, loss, {slice(x, 0, {0, 1}) * 1e3, slice(y, 0, {0, 1})},
-                                     {.noise_multiplier = 0, .max_grad_norm = 0.5, .expected_batch_size = 1});
+  const auto one =
+      private_gradients(model, loss, {slice(x, 0, {0, 1}) * 1e3, slice(y, 0, {0, 1})},
+                        {.noise_multiplier = 0, .max_grad_norm = 0.5, .expected_batch_size = 1});
   EXPECT_LE(norm(one), 0.5 + 1e-6);
   // Of nothing it is noise of that deviation.
   double squares = 0;
   for (int i = 0; i < 200; ++i)
-    squares += std::pow(norm(private_gradients(model, loss, {slice(x, 0, {0, 0}), slice(y, 0, {0, 0})},
-                                               {.noise_multiplier = 2, .max_grad_norm = 0.5,
-                                                .expected_batch_size = 4})), 2);
+    squares +=
+        std::pow(norm(private_gradients(
+                     model, loss, {slice(x, 0, {0, 0}), slice(y, 0, {0, 0})},
+                     {.noise_multiplier = 2, .max_grad_norm = 0.5, .expected_batch_size = 4})),
+                 2);
   EXPECT_NEAR(std::sqrt(squares / 200 / 10), 0.25, 0.02);
   EXPECT_NE(message_of<ValueError>([&] { private_gradients(model, loss, {x, y}, {}); }), "");
   EXPECT_NEAR(static_cast<double>(poisson_sample(10000, 0.1, 1, 2).size(0)), 1000, 120);
@@ -307,9 +323,12 @@ TEST(Privacy, AttackersFindWhatWasLearntByHeart) {
   EXPECT_NEAR(none.auc, 0.5, 0.03);
   // Hard and easy examples: only what their own shadow models say tells.
   const Tensor hard = linspace(0.05, 3, 200, kF64), member = cast(randint(0, 2, {200}), kF64);
-  const auto losses = [&](const Tensor& in) { return hard * (1 - 0.5 * in) * exp(0.05 * randn(in.shape(), kF64)); };
+  const auto losses = [&](const Tensor& in) {
+    return hard * (1 - 0.5 * in) * exp(0.05 * randn(in.shape(), kF64));
+  };
   Tensor shadows = cast(randint(0, 2, {16, 200}), kF64);
-  shadows = index_update(shadows, {Slice{0, 4}}, expand(tensor({{0.}, {0.}, {1.}, {1.}}), {4, 200}));
+  shadows =
+      index_update(shadows, {Slice{0, 4}}, expand(tensor({{0.}, {0.}, {1.}, {1.}}), {4, 200}));
   const Tensor score = likelihood_ratio_attack(losses(member), losses(shadows), shadows);
   const Tensor right = cast((score > 0) == (member > 0.5), kF64);
   EXPECT_GT(mean(right).item(), 0.95);
@@ -330,7 +349,8 @@ TEST(Cards, SayWhatIsMissing) {
   EXPECT_NE(text.find("0.8512"), std::string::npos);
   EXPECT_NE(text.find("## Training data\n\nNot stated."), std::string::npos);
   const People all = people(300);
-  const MetricFrame frame({{"selection rate", selection_rate}, {"accuracy", accuracy}}, all.y, all.y, all.group);
+  const MetricFrame frame({{"selection rate", selection_rate}, {"accuracy", accuracy}}, all.y,
+                          all.y, all.group);
   card.sections = fairness_sections(frame, {"selection rate", "accuracy"}, {"women", "men"});
   EXPECT_NE(report::to_html(to_report(card)).find("women"), std::string::npos);
   DataSheet sheet{.name = "people", .numbers = {{"rows", "300"}}};

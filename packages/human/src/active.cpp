@@ -16,8 +16,10 @@ Tensor checked(const char* op, const Tensor& p, int rank) {
   const Where where = Where::current();
   require_defined(op, p, where);
   if (p.rank() != rank || p.size(-1) < 1)
-    fail(op, std::string("probabilities are ") + (rank == 2 ? "" : "(draws, ") +
-                 (rank == 2 ? "(N, classes)" : "N, classes)") + ", not " + p.shape().str(), where);
+    fail(op,
+         std::string("probabilities are ") + (rank == 2 ? "" : "(draws, ") +
+             (rank == 2 ? "(N, classes)" : "N, classes)") + ", not " + p.shape().str(),
+         where);
   return cast(p, kF64);
 }
 
@@ -29,9 +31,9 @@ Tensor positions(const std::vector<int64_t>& of) {
 
 void check_k(const char* op, int64_t k, int64_t n, const Where& where) {
   if (k < 0 || k > n)
-    throw ValueError(std::string(op) + ": " + std::to_string(k) + " of " + std::to_string(n) +
-                         " samples",
-                     where);
+    throw ValueError(
+        std::string(op) + ": " + std::to_string(k) + " of " + std::to_string(n) + " samples",
+        where);
 }
 
 // Squared distances of rows to one row.
@@ -145,8 +147,10 @@ Tensor ranked_batch(const Tensor& scores, const Tensor& pool, const Tensor& labe
   const Rows rows(kOp, pool, where), others(kOp, labelled, where);
   check_k(kOp, k, pool.size(0), where);
   if ((others.count > 0 && others.width != rows.width) || scores.shape() != Shape{pool.size(0)})
-    fail(kOp, "scores " + scores.shape().str() + ", pool " + pool.shape().str() +
-                  " and labelled " + labelled.shape().str(), where);
+    fail(kOp,
+         "scores " + scores.shape().str() + ", pool " + pool.shape().str() + " and labelled " +
+             labelled.shape().str(),
+         where);
   const auto value = scores.to_vector<double>();
   return one_by_one(rows, nearest(rows, others), k, [&](size_t i, double distance, int64_t c) {
     const auto left = static_cast<double>(pool.size(0) - c);
@@ -164,8 +168,8 @@ Tensor badge(const Tensor& probabilities, const Tensor& features, int64_t k, uin
   check_k(kOp, k, p.size(0), where);
   // Of the cross-entropy with the likeliest label: (p - e) x features.
   const Tensor off = p - one_hot(argmax(p), p.size(1), kF64);
-  const Tensor gradient = reshape(unsqueeze(off, 2) * unsqueeze(cast(features, kF64), 1),
-                                  {p.size(0), -1});
+  const Tensor gradient =
+      reshape(unsqueeze(off, 2) * unsqueeze(cast(features, kF64), 1), {p.size(0), -1});
   const Rows rows(kOp, gradient, where);
   data::Random random(seed, 0);
   std::vector<int64_t> chosen;
@@ -199,17 +203,17 @@ Strategy strategy(const std::string& name, Where where) {
   if (name == "margin") return by(margin);
   if (name == "entropy") return by(entropy);
   if (name == "random")
-    return [](const classic::Estimator&, const Tensor& pool, const Tensor&, int64_t k,
-              uint64_t seed) {
-      std::vector<int64_t> order(static_cast<size_t>(pool.size(0)));
-      std::iota(order.begin(), order.end(), int64_t{0});
-      data::Random random(seed, 0);
-      for (int64_t i = 0; i < k; ++i)
-        std::swap(order[static_cast<size_t>(i)],
-                  order[static_cast<size_t>(i + random.below(pool.size(0) - i))]);
-      order.resize(static_cast<size_t>(k));
-      return positions(order);
-    };
+    return
+        [](const classic::Estimator&, const Tensor& pool, const Tensor&, int64_t k, uint64_t seed) {
+          std::vector<int64_t> order(static_cast<size_t>(pool.size(0)));
+          std::iota(order.begin(), order.end(), int64_t{0});
+          data::Random random(seed, 0);
+          for (int64_t i = 0; i < k; ++i)
+            std::swap(order[static_cast<size_t>(i)],
+                      order[static_cast<size_t>(i + random.below(pool.size(0) - i))]);
+          order.resize(static_cast<size_t>(k));
+          return positions(order);
+        };
   if (name == "core-set")
     return [](const classic::Estimator&, const Tensor& pool, const Tensor& labelled, int64_t k,
               uint64_t) { return k_center_greedy(pool, labelled, k); };
@@ -218,9 +222,9 @@ Strategy strategy(const std::string& name, Where where) {
               int64_t k, uint64_t) {
       return ranked_batch(uncertainty(model.predict_proba(pool)), pool, labelled, k);
     };
-  throw Error("strategy: there is no " + name +
-                  ": random, uncertainty, margin, entropy, ranked, core-set",
-              where);
+  throw Error(
+      "strategy: there is no " + name + ": random, uncertainty, margin, entropy, ranked, core-set",
+      where);
 }
 
 int64_t ActiveCurve::needed(double target) const {
@@ -237,9 +241,10 @@ ActiveCurve simulate(const classic::Estimator& estimator, const Strategy& strate
   if (x.rank() != 2 || y.shape() != Shape{n})
     fail(kOp, "x " + x.shape().str() + " with labels " + y.shape().str(), where);
   if (options.initial < 1 || options.batch < 1 || options.budget > n)
-    throw ValueError("simulate: initial and batch are above 0, and the pool has as many as the "
-                     "budget",
-                     where);
+    throw ValueError(
+        "simulate: initial and batch are above 0, and the pool has as many as the "
+        "budget",
+        where);
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), int64_t{0});
   data::Random random(options.seed, 0);
@@ -251,8 +256,8 @@ ActiveCurve simulate(const classic::Estimator& estimator, const Strategy& strate
   std::stable_partition(order.begin(), order.end(), [&](int64_t i) {
     return seen.insert(labels[static_cast<size_t>(i)]).second;
   });
-  const auto first = std::min<int64_t>(
-      n, std::max<int64_t>(options.initial, static_cast<int64_t>(seen.size())));
+  const auto first =
+      std::min<int64_t>(n, std::max<int64_t>(options.initial, static_cast<int64_t>(seen.size())));
   std::vector<int64_t> known(order.begin(), order.begin() + first);
   std::vector<int64_t> left(order.begin() + first, order.end());
   ActiveCurve curve;
@@ -262,12 +267,12 @@ ActiveCurve simulate(const classic::Estimator& estimator, const Strategy& strate
     model->fit(samples, take(y, positions(known)));
     curve.labels.push_back(static_cast<int64_t>(known.size()));
     curve.accuracy.push_back(model->score(x_test, y_test));
-    const int64_t k = std::min({options.batch, options.budget - curve.labels.back(),
-                                static_cast<int64_t>(left.size())});
+    const int64_t k = std::min(
+        {options.batch, options.budget - curve.labels.back(), static_cast<int64_t>(left.size())});
     if (k <= 0) return curve;
-    const auto chosen = strategy(*model, take(x, positions(left)), samples, k,
-                                 options.seed * 1000003 + round + 1)
-                            .to_vector<int64_t>();
+    const auto chosen =
+        strategy(*model, take(x, positions(left)), samples, k, options.seed * 1000003 + round + 1)
+            .to_vector<int64_t>();
     const std::set<int64_t> asked(chosen.begin(), chosen.end());
     if (static_cast<int64_t>(asked.size()) != k || *asked.begin() < 0 ||
         *asked.rbegin() >= static_cast<int64_t>(left.size()))

@@ -136,9 +136,12 @@ Dpo dpo_loss(const Tensor& policy_chosen, const Tensor& policy_rejected,
                rejected = policy_rejected - stop_gradient(reference_rejected);
   const Tensor h = chosen - rejected;
   Tensor loss;
-  if (options.loss == DpoLoss::kHinge) loss = relu(1 - beta * h);
-  else if (options.loss == DpoLoss::kIpo) loss = square(h - 1 / (2 * beta));
-  else loss = (1 - wrong) * softplus(-beta * h) + wrong * softplus(beta * h);
+  if (options.loss == DpoLoss::kHinge)
+    loss = relu(1 - beta * h);
+  else if (options.loss == DpoLoss::kIpo)
+    loss = square(h - 1 / (2 * beta));
+  else
+    loss = (1 - wrong) * softplus(-beta * h) + wrong * softplus(beta * h);
   return {reduced(loss, options.reduction), stop_gradient(beta * chosen),
           stop_gradient(beta * rejected)};
 }

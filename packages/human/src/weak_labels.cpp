@@ -25,9 +25,8 @@ Votes votes_of(const char* op, const Tensor& votes, int64_t classes, const Where
   for (double v : votes.to_vector<double>()) {
     const auto whole = static_cast<int64_t>(v);
     if (static_cast<double>(whole) != v || whole < kAbstain || (classes > 0 && whole >= classes))
-      throw ValueError(std::string(op) + ": a vote is " + std::to_string(v) +
-                           ", neither a class nor -1",
-                       where);
+      throw ValueError(
+          std::string(op) + ": a vote is " + std::to_string(v) + ", neither a class nor -1", where);
     out.values.push_back(whole);
   }
   return out;
@@ -108,7 +107,8 @@ LabelModel& LabelModel::fit(const Tensor& votes, Where where) {
       for (size_t c = 0; c < k; ++c) {
         prior[c] += q[i * k + c];
         for (size_t s = 0; s < v.sources; ++s)
-          if (v.at(i, s) >= 0) table[(s * k + c) * k + static_cast<size_t>(v.at(i, s))] += q[i * k + c];
+          if (v.at(i, s) >= 0)
+            table[(s * k + c) * k + static_cast<size_t>(v.at(i, s))] += q[i * k + c];
       }
     for (size_t row = 0; row < v.sources * k; ++row) {
       double total = 0;
@@ -152,19 +152,23 @@ LabelModel& LabelModel::fit(const Tensor& votes, Where where) {
 
 Tensor LabelModel::predict_proba(const Tensor& votes, Where where) const {
   constexpr const char* kOp = "LabelModel.predict_proba";
-  if (!confusion.defined()) throw Error(std::string(kOp) + ": it is not fitted; call fit first", where);
+  if (!confusion.defined())
+    throw Error(std::string(kOp) + ": it is not fitted; call fit first", where);
   const Votes v = votes_of(kOp, votes, classes_, where);
   if (static_cast<int64_t>(v.sources) != confusion.size(0))
-    fail(kOp, "votes " + votes.shape().str() + " of " + std::to_string(confusion.size(0)) +
-                  " sources", where);
+    fail(kOp,
+         "votes " + votes.shape().str() + " of " + std::to_string(confusion.size(0)) + " sources",
+         where);
   const auto k = static_cast<size_t>(classes_);
-  const auto table = log(confusion).to_vector<double>(), prior = log(class_prior).to_vector<double>();
+  const auto table = log(confusion).to_vector<double>(),
+             prior = log(class_prior).to_vector<double>();
   std::vector<double> out(v.samples * k);
   for (size_t i = 0; i < v.samples; ++i)
     for (size_t c = 0; c < k; ++c) {
       out[i * k + c] = prior[c];
       for (size_t s = 0; s < v.sources; ++s)
-        if (v.at(i, s) >= 0) out[i * k + c] += table[(s * k + c) * k + static_cast<size_t>(v.at(i, s))];
+        if (v.at(i, s) >= 0)
+          out[i * k + c] += table[(s * k + c) * k + static_cast<size_t>(v.at(i, s))];
     }
   return softmax(from_vector(out, {votes.size(0), classes_}));
 }

@@ -7,8 +7,8 @@
 
 #include "glia/autodiff.h"
 #include "glia/catalogue.h"
-#include "glia/data.h"
 #include "glia/classic/linear_model.h"
+#include "glia/data.h"
 #include "glia/human/active.h"
 #include "glia/human/preferences.h"
 #include "glia/human/weak_labels.h"
@@ -74,8 +74,9 @@ TEST(Active, NeedsFewerLabelsThanChance) {
   };
   const double random = mean_needed("random");
   EXPECT_LT(mean_needed("margin"), random);
-  EXPECT_GT(simulate(model, strategy("ranked"), x, y, test_x, test_y, {.batch = 20}).accuracy.back(),
-            0.85);
+  EXPECT_GT(
+      simulate(model, strategy("ranked"), x, y, test_x, test_y, {.batch = 20}).accuracy.back(),
+      0.85);
   EXPECT_NE(message_of([&] { strategy("best"); }).find("core-set"), std::string::npos);
   const Strategy twice = [](const classic::Estimator&, const Tensor&, const Tensor&, int64_t k,
                             uint64_t) { return zeros({k}, kI64); };
@@ -137,14 +138,17 @@ TEST(Preferences, Dpo) {
                rc = tensor({-3.5, -4.5}), rr = tensor({-4.5, -4.0});
   const Dpo d = dpo_loss(pc, pr, rc, rr, {.reduction = Reduction::kNone});
   const double h0 = 0.5 - 0.5, h1 = -0.5 - 0;
-  expect_values(d.loss, {2}, {std::log1p(std::exp(-0.1 * h0)), std::log1p(std::exp(-0.1 * h1))}, 1e-12);
+  expect_values(d.loss, {2}, {std::log1p(std::exp(-0.1 * h0)), std::log1p(std::exp(-0.1 * h1))},
+                1e-12);
   expect_values(d.chosen_rewards, {2}, {0.05, -0.05}, 1e-12);
   expect_values(gradients(sum(d.loss), {pc})[0], {2},
                 {-0.1 / (1 + std::exp(0.1 * h0)), -0.1 / (1 + std::exp(0.1 * h1))}, 1e-12);
-  expect_values(dpo_loss(pc, pr, rc, rr, {.loss = DpoLoss::kIpo, .reduction = Reduction::kNone}).loss,
-                {2}, {25, 30.25}, 1e-9);
-  expect_values(dpo_loss(pc, pr, rc, rr, {.loss = DpoLoss::kHinge, .reduction = Reduction::kNone}).loss,
-                {2}, {1, 1.05}, 1e-9);
+  expect_values(
+      dpo_loss(pc, pr, rc, rr, {.loss = DpoLoss::kIpo, .reduction = Reduction::kNone}).loss, {2},
+      {25, 30.25}, 1e-9);
+  expect_values(
+      dpo_loss(pc, pr, rc, rr, {.loss = DpoLoss::kHinge, .reduction = Reduction::kNone}).loss, {2},
+      {1, 1.05}, 1e-9);
   EXPECT_NE(message_of<ValueError>([&] { dpo_loss(pc, pr, rc, rr, {.beta = 0}); }), "");
   const Tensor logits = randn({2, 4, 5}), tokens = randint(0, 5, {2, 4});
   Tensor by_hand = zeros({2});
@@ -156,13 +160,16 @@ TEST(Preferences, Dpo) {
 }
 
 TEST(Preferences, Deferring) {
-  const Tensor logits = randn({3, 4}), y = tensor<int64_t>({0, 1, 2}), right = tensor({true, false, true});
+  const Tensor logits = randn({3, 4}), y = tensor<int64_t>({0, 1, 2}),
+               right = tensor({true, false, true});
   const Tensor l = log_softmax(logits);
   expect_values(defer_loss(logits, y, right, 1, Reduction::kNone), {3},
                 {-(index(l, {0, 0}) + index(l, {0, 3})).item(), -index(l, {1, 1}).item(),
-                 -(index(l, {2, 2}) + index(l, {2, 3})).item()}, 1e-6);
-  const auto curve = deferral_curve(tensor({true, true, false, false}), tensor({false, true, true, true}),
-                                    tensor({0.9, 0.8, 0.2, 0.1}), 5);
+                 -(index(l, {2, 2}) + index(l, {2, 3})).item()},
+                1e-6);
+  const auto curve =
+      deferral_curve(tensor({true, true, false, false}), tensor({false, true, true, true}),
+                     tensor({0.9, 0.8, 0.2, 0.1}), 5);
   expect_values(curve.coverage, {5}, {0, 0.25, 0.5, 0.75, 1});
   expect_values(curve.accuracy, {5}, {0.75, 1, 1, 0.75, 0.5});
 }
@@ -190,7 +197,8 @@ TEST(Active, OfDigits) {
                                 {.initial = 20, .batch = 20, .budget = 260, .seed = 1});
     const int64_t n = curve.needed(0.80);
     std::printf("mnist, %s: %ld labels for 0.80, accuracy %.3f with %ld\n", name,
-                static_cast<long>(n), curve.accuracy.back(), static_cast<long>(curve.labels.back()));
+                static_cast<long>(n), curve.accuracy.back(),
+                static_cast<long>(curve.labels.back()));
     return n < 0 ? 1000 : n;
   };
   EXPECT_LE(needed("margin"), needed("random"));

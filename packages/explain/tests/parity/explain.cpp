@@ -1,5 +1,5 @@
-// Glia's side of attributions.py and shap_values.py: explain WHAT IN.npz OUT.npz. Pictures are (N, C,
-// H, W) as PyTorch has them.
+// Glia's side of attributions.py and shap_values.py: explain WHAT IN.npz OUT.npz. Pictures are (N,
+// C, H, W) as PyTorch has them.
 #include <iostream>
 #include <map>
 #include <string>
@@ -46,40 +46,46 @@ StateDict attributions() {
   const explain::Forward f = [&](const Tensor& x) { return net(x); };
   const Tensor x = picture(given("x")), base = picture(given("base")), target = given("target");
   const auto ig = explain::integrated_gradients(f, x, {.target = target, .baseline = base});
-  const auto right = explain::integrated_gradients(
-      f, x, {.target = target, .baseline = base, .n_steps = 20,
-             .method = explain::IntegralMethod::kRiemannTrapezoid});
+  const auto right =
+      explain::integrated_gradients(f, x,
+                                    {.target = target,
+                                     .baseline = base,
+                                     .n_steps = 20,
+                                     .method = explain::IntegralMethod::kRiemannTrapezoid});
   const auto lift = explain::deep_lift(f, x, {.target = target, .baseline = base});
   const auto lift_shap = explain::deep_lift_shap(f, x, base, target);
   const auto lrp = [&](explain::LrpRule rule) {
     return back(explain::lrp(f, x, {.target = target, .rule = rule}).attributions);
   };
-  return {{"saliency", back(explain::saliency(f, x, {.target = target}))},
-          {"input_x_gradient", back(explain::input_x_gradient(f, x, target))},
-          {"integrated_gradients", back(ig.attributions)},
-          {"ig_delta", ig.delta},
-          {"ig_trapezoid", back(right.attributions)},
-          {"guided_backprop", back(explain::guided_backprop(f, x, target))},
-          {"deconvolution", back(explain::deconvolution(f, x, target))},
-          {"deep_lift", back(lift.attributions)},
-          {"deep_lift_delta", lift.delta},
-          {"deep_lift_shap", back(lift_shap.attributions)},
-          {"lrp_epsilon", lrp(explain::LrpRule::kEpsilon)},
-          {"lrp_gamma", lrp(explain::LrpRule::kGamma)},
-          {"lrp_alpha1_beta0", lrp(explain::LrpRule::kAlpha1Beta0)},
-          {"grad_cam", explain::grad_cam(f, x, {.target = target, .layer = net.conv2.weight})},
-          {"occlusion", back(explain::occlusion(f, x, {.target = target,
-                                                       .sliding_window_shapes = {3, 2, 3},
-                                                       .strides = {2, 1, 3}}))},
-          {"feature_ablation",
-           back(explain::feature_ablation(
-               f, x, {.target = target, .baseline = base,
-                      .feature_mask = squeeze(picture(given("mask")), 0)}))},
-          {"logits", net(x)}};
+  return {
+      {"saliency", back(explain::saliency(f, x, {.target = target}))},
+      {"input_x_gradient", back(explain::input_x_gradient(f, x, target))},
+      {"integrated_gradients", back(ig.attributions)},
+      {"ig_delta", ig.delta},
+      {"ig_trapezoid", back(right.attributions)},
+      {"guided_backprop", back(explain::guided_backprop(f, x, target))},
+      {"deconvolution", back(explain::deconvolution(f, x, target))},
+      {"deep_lift", back(lift.attributions)},
+      {"deep_lift_delta", lift.delta},
+      {"deep_lift_shap", back(lift_shap.attributions)},
+      {"lrp_epsilon", lrp(explain::LrpRule::kEpsilon)},
+      {"lrp_gamma", lrp(explain::LrpRule::kGamma)},
+      {"lrp_alpha1_beta0", lrp(explain::LrpRule::kAlpha1Beta0)},
+      {"grad_cam", explain::grad_cam(f, x, {.target = target, .layer = net.conv2.weight})},
+      {"occlusion",
+       back(explain::occlusion(
+           f, x, {.target = target, .sliding_window_shapes = {3, 2, 3}, .strides = {2, 1, 3}}))},
+      {"feature_ablation",
+       back(explain::feature_ablation(f, x,
+                                      {.target = target,
+                                       .baseline = base,
+                                       .feature_mask = squeeze(picture(given("mask")), 0)}))},
+      {"logits", net(x)}};
 }
 
 StateDict shap_values() {
-  const Tensor x = given("x"), y = given("y"), rows = given("rows"), background = given("background");
+  const Tensor x = given("x"), y = given("y"), rows = given("rows"),
+               background = given("background");
   classic::RandomForestRegressor forest({.n_estimators = 20, .max_depth = 6});
   forest.fit(x, y);
   classic::GradientBoostingClassifier boosted({.n_estimators = 20});
@@ -104,8 +110,8 @@ StateDict shap_values() {
   out.emplace_back("kernel", kernel.values);
   const auto line = explain::linear_shap(given("coef"), given("intercept"), rows, background);
   out.emplace_back("linear", line.values);
-  const auto pdp = explain::partial_dependence([&](const Tensor& t) { return forest.predict(t); }, x, 2,
-                                               {.grid_resolution = 20});
+  const auto pdp = explain::partial_dependence([&](const Tensor& t) { return forest.predict(t); },
+                                               x, 2, {.grid_resolution = 20});
   out.emplace_back("pdp", pdp.average);
   out.emplace_back("pdp_grid", pdp.grid);
   out.emplace_back("forest_prediction", forest.predict(rows));

@@ -24,7 +24,8 @@ int main(int argc, char** argv) try {
   for (const bool weighted : {false, true})
     for (const auto method : {Between::kGroups, Between::kOverall}) {
       const FairnessOptions o{method, weighted ? weight : Tensor()};
-      const std::string end = std::string(weighted ? "_w" : "") + (method == Between::kOverall ? "_o" : "");
+      const std::string end =
+          std::string(weighted ? "_w" : "") + (method == Between::kOverall ? "_o" : "");
       number("dpd" + end, demographic_parity_difference(y, p, g, o));
       number("dpr" + end, demographic_parity_ratio(y, p, g, o));
       number("eod" + end, equalized_odds_difference(y, p, g, o));
@@ -72,7 +73,8 @@ int main(int argc, char** argv) try {
     RdpAccountant accountant;
     accountant.step(sigma[i], q[i], static_cast<int64_t>(steps[i]));
     epsilons.push_back(accountant.epsilon(1e-5));
-    for (double alpha : default_alphas()) rdp.push_back(sampled_gaussian_rdp(q[i], sigma[i], alpha));
+    for (double alpha : default_alphas())
+      rdp.push_back(sampled_gaussian_rdp(q[i], sigma[i], alpha));
   }
   const auto n = static_cast<int64_t>(q.size());
   out.emplace_back("epsilon", from_vector(epsilons, {n}));

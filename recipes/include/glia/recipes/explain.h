@@ -15,8 +15,9 @@ struct ExplainOptions {
 class Explains {
  public:
   virtual ~Explains() = default;
-  // A page of why the model says what it says of an input, which is as for predict(). Throws IoError
-  // for a file that cannot be used, ValueError for another input or an answer that there is not.
+  // A page of why the model says what it says of an input, which is as for predict(). Throws
+  // IoError for a file that cannot be used, ValueError for another input or an answer that there is
+  // not.
   virtual report::Report explain(const Input& input, const ExplainOptions& options = {}) const = 0;
 };
 

@@ -62,8 +62,13 @@ Tensor input_x_gradient(const Forward& f, const Tensor& x, const Target& target 
 struct Attributed {
   Tensor attributions, delta;
 };
-enum class IntegralMethod { kGaussLegendre, kRiemannRight, kRiemannLeft, kRiemannMiddle,
-                            kRiemannTrapezoid };
+enum class IntegralMethod {
+  kGaussLegendre,
+  kRiemannRight,
+  kRiemannLeft,
+  kRiemannMiddle,
+  kRiemannTrapezoid
+};
 struct IntegratedGradientsOptions {
   Target target = {};
   Tensor baseline = {};  // broadcasts to the input; undefined: zeros
@@ -124,9 +129,9 @@ Attributed deep_lift_shap(const Forward& f, const Tensor& x, const Tensor& basel
                           const Target& target = {}, Where where = Where::current());
 
 enum class LrpRule {
-  kEpsilon,       // z / (sum of z + epsilon)
-  kGamma,         // weights w + gamma max(w, 0)
-  kAlpha1Beta0,   // positive weights alone
+  kEpsilon,      // z / (sum of z + epsilon)
+  kGamma,        // weights w + gamma max(w, 0)
+  kAlpha1Beta0,  // positive weights alone
 };
 struct LrpOptions {
   Target target = {};

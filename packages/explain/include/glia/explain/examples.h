@@ -15,11 +15,11 @@ struct CounterfactualOptions {
   Target target = {};
   Tensor feature_weights = {};  // what a change of each feature costs; undefined: 1 / its deviation
   Tensor reference = {};        // rows (B, features) by whose median absolute deviation that is
-  Tensor mutable_features = {};    // bool (features): what may change; undefined: all
-  Tensor low = {}, high = {};      // (features): bounds; undefined: none
-  double tolerance = 0.01;         // of the score
-  double lambda = 0.1;             // weight of the score at first; it grows until it is reached
-  int64_t steps = 500;             // at each weight, at most
+  Tensor mutable_features = {};  // bool (features): what may change; undefined: all
+  Tensor low = {}, high = {};    // (features): bounds; undefined: none
+  double tolerance = 0.01;       // of the score
+  double lambda = 0.1;           // weight of the score at first; it grows until it is reached
+  int64_t steps = 500;           // at each weight, at most
   double lr = 0.01;
 };
 struct Counterfactual {
@@ -35,9 +35,9 @@ Counterfactual counterfactual(const Forward& f, const Tensor& x,
                               Where where = Where::current());
 
 struct InfluenceOptions {
-  double damping = 0.01;      // added to the Hessian's diagonal
-  int64_t iterations = 100;   // of conjugate gradients, at most
-  double tolerance = 1e-6;    // of the residual, as a share
+  double damping = 0.01;     // added to the Hessian's diagonal
+  int64_t iterations = 100;  // of conjugate gradients, at most
+  double tolerance = 1e-6;   // of the residual, as a share
 };
 // Influence functions (Koh & Liang 2017): by how much the loss of each test example rises if a
 // training example gets one more of itself, to first order, times the number of training examples:

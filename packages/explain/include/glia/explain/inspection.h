@@ -20,8 +20,8 @@ struct PermutationImportanceOptions {
   uint64_t random_state = 0;
 };
 struct PermutationImportance {
-  Tensor importances;                         // (features, n_repeats) f64
-  Tensor importances_mean, importances_std;   // (features); the deviation of all repeats
+  Tensor importances;                        // (features, n_repeats) f64
+  Tensor importances_mean, importances_std;  // (features); the deviation of all repeats
 };
 // How much the score falls when a feature's column is shuffled (Breiman 2001).
 PermutationImportance permutation_importance(const TableScore& score, const Tensor& x,
@@ -46,10 +46,10 @@ PartialDependence partial_dependence(const TableModel& model, const Tensor& x, i
 struct PartialDependence2d {
   Tensor grid0, grid1, average;
 };
-PartialDependence2d partial_dependence(const TableModel& model, const Tensor& x, int64_t feature0,
-                                       int64_t feature1,
-                                       const PartialDependenceOptions& options = {.grid_resolution = 20},
-                                       Where where = Where::current());
+PartialDependence2d partial_dependence(
+    const TableModel& model, const Tensor& x, int64_t feature0, int64_t feature1,
+    const PartialDependenceOptions& options = {.grid_resolution = 20},
+    Where where = Where::current());
 
 struct AccumulatedLocalEffects {
   Tensor edges;    // (bins + 1) f64: quantiles of the feature

@@ -58,9 +58,9 @@ Attributed embedding_gradients(const nn::Module& embedding, const std::function<
 // ---- Concepts -----------------------------------------------------------------------------------
 
 struct Tcav {
-  Tensor cav;           // (features): the direction from the random examples to the concept
-  double accuracy = 0;  // of telling them apart, on a third that was held out
-  double score = 0;     // the share of inputs whose score rises along it
+  Tensor cav;            // (features): the direction from the random examples to the concept
+  double accuracy = 0;   // of telling them apart, on a third that was held out
+  double score = 0;      // the share of inputs whose score rises along it
   double magnitude = 0;  // by how much, as a share of all change
 };
 struct TcavOptions {
@@ -93,8 +93,8 @@ Probe probe(const Tensor& activations, const Tensor& labels, const Tensor& contr
 // ---- Attention ----------------------------------------------------------------------------------
 
 struct RolloutOptions {
-  double residual = 0.5;       // the share of what passes by the attention
-  double discard_ratio = 0;    // of each row the smallest weights that count as none
+  double residual = 0.5;     // the share of what passes by the attention
+  double discard_ratio = 0;  // of each row the smallest weights that count as none
 };
 // Attention roll-out (Abnar & Zuidema 2020): how much each output position (T) rests on each input
 // position (T), through layers of weights (heads, T, T) or (N, heads, T, T): (T, T) or (N, T, T).

@@ -13,7 +13,7 @@ namespace glia::explain {
 
 struct InfidelityOptions {
   Target target = {};
-  double noise_scale = 0.01;      // deviation of the normal perturbation
+  double noise_scale = 0.01;  // deviation of the normal perturbation
   int64_t n_perturb_samples = 10;
   bool normalize = false;  // by the best factor of the attributions, as Captum's
 };

@@ -72,7 +72,7 @@ struct KernelShapOptions {
   uint64_t seed = 0;
 };
 struct ShapValues {
-  Tensor values;         // of the shape of x, or (N, groups) if groups are given
+  Tensor values;          // of the shape of x, or (N, groups) if groups are given
   Tensor expected_value;  // (N): the score of the background
 };
 // Kernel SHAP (Lundberg & Lee 2017): Shapley values as the weighted regression on coalitions. Exact

@@ -22,7 +22,7 @@ TableShap linear_shap(const Tensor& coef, const Tensor& intercept, const Tensor&
 
 // Trees as flat arrays, one tree after another.
 struct TreeEnsemble {
-  std::vector<int64_t> begin;  // the first node of each tree, and the end
+  std::vector<int64_t> begin;                 // the first node of each tree, and the end
   std::vector<int64_t> left, right, feature;  // children within the tree; -1 of leaves
   std::vector<double> threshold;              // left where x <= threshold, x in f32
   std::vector<bool> missing_left;             // where NaN goes

@@ -20,8 +20,8 @@
 namespace glia::fairness {
 
 // Of the samples of one group; the weight is undefined if none was given. NaN: it has no value.
-using Metric = std::function<double(const Tensor& y_true, const Tensor& y_pred,
-                                    const Tensor& sample_weight)>;
+using Metric =
+    std::function<double(const Tensor& y_true, const Tensor& y_pred, const Tensor& sample_weight)>;
 
 // ---- Metrics of one group -----------------------------------------------------------------------
 // NaN where there is nothing to divide by.
@@ -113,7 +113,6 @@ double equal_opportunity_difference(const Tensor& y_true, const Tensor& y_pred,
                                     Where where = Where::current());
 double equal_opportunity_ratio(const Tensor& y_true, const Tensor& y_pred,
                                const Tensor& sensitive_features,
-                               const FairnessOptions& options = {},
-                               Where where = Where::current());
+                               const FairnessOptions& options = {}, Where where = Where::current());
 
 }  // namespace glia::fairness

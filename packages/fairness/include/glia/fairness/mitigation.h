@@ -44,9 +44,9 @@ class CorrelationRemover {
 enum class Constraint {
   kDemographicParity,
   kEqualizedOdds,
-  kTruePositiveRateParity,   // equal opportunity
+  kTruePositiveRateParity,  // equal opportunity
   kFalsePositiveRateParity,
-  kErrorRateParity,          // of ExponentiatedGradient alone
+  kErrorRateParity,  // of ExponentiatedGradient alone
 };
 struct ExponentiatedGradientOptions {
   Constraint constraint = Constraint::kDemographicParity;

@@ -16,8 +16,8 @@ namespace glia::fairness {
 // ---- DP-SGD -------------------------------------------------------------------------------------
 
 struct DpOptions {
-  double noise_multiplier = 1;  // the noise's deviation, in units of max_grad_norm
-  double max_grad_norm = 1;     // to which each example's gradient is clipped
+  double noise_multiplier = 1;     // the noise's deviation, in units of max_grad_norm
+  double max_grad_norm = 1;        // to which each example's gradient is clipped
   double expected_batch_size = 0;  // what the sum is divided by: sample rate times N, above 0
 };
 // The gradient of each trainable parameter for an optimizer's step: each example's gradient, by
@@ -26,9 +26,10 @@ struct DpOptions {
 // be empty: then it is noise alone. Noise is by this thread's random stream, which is no
 // cryptographic one. A module whose examples depend on each other, as by batch norm in training, is
 // not private, and vmap refuses it.
-std::vector<Tensor> private_gradients(
-    const nn::Module& module, const std::function<Tensor(const std::vector<Tensor>&)>& loss,
-    const std::vector<Tensor>& batch, const DpOptions& options, Where where = Where::current());
+std::vector<Tensor> private_gradients(const nn::Module& module,
+                                      const std::function<Tensor(const std::vector<Tensor>&)>& loss,
+                                      const std::vector<Tensor>& batch, const DpOptions& options,
+                                      Where where = Where::current());
 
 // Which examples are in a batch, each with probability `sample_rate` by itself: positions i64 of n.
 // What the accountant assumes; shuffling does not give it.
@@ -69,8 +70,8 @@ double noise_multiplier_for(double target_epsilon, double target_delta, double s
 // ---- Membership inference -----------------------------------------------------------------------
 
 struct MembershipAttack {
-  double auc = 0;        // 0.5: it tells nothing
-  double advantage = 0;  // the greatest difference of true and false positive rates
+  double auc = 0;             // 0.5: it tells nothing
+  double advantage = 0;       // the greatest difference of true and false positive rates
   double tpr_at_low_fpr = 0;  // at a false positive rate of at most 0.001
 };
 // How well losses tell examples that were trained on from others (Yeom et al. 2018): (N) and (M).

@@ -18,8 +18,9 @@ namespace glia::human {
 // ---- How much a label would tell, (N) f64: the more the better ----------------------------------
 
 Tensor uncertainty(const Tensor& probabilities);  // 1 - the largest (Lewis & Gale 1994)
-Tensor margin(const Tensor& probabilities);  // 1 - (the largest - the second) (Scheffer et al. 2001)
-Tensor entropy(const Tensor& probabilities);      // in nats (Shannon 1948)
+Tensor margin(
+    const Tensor& probabilities);  // 1 - (the largest - the second) (Scheffer et al. 2001)
+Tensor entropy(const Tensor& probabilities);  // in nats (Shannon 1948)
 // BALD (Houlsby et al. 2011): what the label and the model say of each other, in nats, by
 // probabilities (draws, N, classes) of a model with dropout, or of an ensemble.
 Tensor bald(const Tensor& probabilities);

@@ -26,8 +26,8 @@ std::vector<SourceSummary> summarize(const Tensor& votes, const Tensor& y = {},
 
 struct LabelModelOptions {
   int64_t max_iter = 200;
-  double tol = 1e-6;       // of the mean log-likelihood
-  double smoothing = 0.1;  // counts that are added to each cell
+  double tol = 1e-6;                       // of the mean log-likelihood
+  double smoothing = 0.1;                  // counts that are added to each cell
   std::vector<double> class_balance = {};  // of the classes, if it is known
 };
 // What each source says of each true class, and the classes' shares, by their agreement alone
