@@ -16,9 +16,18 @@ namespace {
 struct Tree {
   const TreeEnsemble& all;
   size_t first;
+  int64_t depth = 0;  // of the deepest leaf
 
   Tree(const TreeEnsemble& trees, size_t t)
-      : all(trees), first(static_cast<size_t>(trees.begin[t])) {}
+      : all(trees), first(static_cast<size_t>(trees.begin[t])) {
+    // Children stand behind their parents.
+    std::vector<int64_t> depths(static_cast<size_t>(trees.begin[t + 1]) - first, 0);
+    for (size_t node = 0; node < depths.size(); ++node) {
+      depth = std::max(depth, depths[node]);
+      if (is_leaf(node)) continue;
+      for (bool side : {false, true}) depths[child(node, side)] = depths[node] + 1;
+    }
+  }
   bool is_leaf(size_t node) const { return all.left[first + node] < 0; }
   int64_t feature(size_t node) const { return all.feature[first + node]; }
   double weight(size_t node) const { return all.weight[first + node]; }
@@ -42,58 +51,59 @@ struct Step {
   double unknown, known, weight;
 };
 
+// Each node on the way has a copy of its parent's path behind it in `room`, one step longer.
 class PathDependent {
  public:
-  PathDependent(const Tree& tree, const float* row, double* phi)
-      : tree_(tree), row_(row), phi_(phi) {}
-  void run() { visit(0, {}, 1, 1, -1); }
+  PathDependent(const Tree& tree, const float* row, std::vector<Step>& room, double* phi)
+      : tree_(tree), row_(row), phi_(phi) {
+    const auto longest = static_cast<size_t>(tree.depth) + 2;
+    if (room.size() < longest * (longest + 1) / 2) room.resize(longest * (longest + 1) / 2);
+    visit(0, room.data(), 0, 1, 1, -1);
+  }
 
  private:
-  static void extend(std::vector<Step>& path, double unknown, double known, int64_t feature) {
-    const auto d = static_cast<double>(path.size());
-    path.push_back({feature, unknown, known, path.empty() ? 1.0 : 0.0});
-    for (size_t i = path.size() - 1; i-- > 0;) {
+  static void extend(Step* path, size_t length, double unknown, double known, int64_t feature) {
+    const auto d = static_cast<double>(length);
+    path[length] = {feature, unknown, known, length == 0 ? 1.0 : 0.0};
+    for (size_t i = length; i-- > 0;) {
       const auto k = static_cast<double>(i);
       path[i + 1].weight += known * path[i].weight * (k + 1) / (d + 1);
       path[i].weight *= unknown * (d - k) / (d + 1);
     }
   }
 
-  // The weights of the path without step i: their sum, or put in place.
-  static double unwound(std::vector<Step>& path, size_t i, bool in_place) {
-    const size_t last = path.size() - 1;
-    const auto d = static_cast<double>(last);
+  // The weights of the path without step i, from the last to the first, and their sum.
+  template <class F>
+  static double unwound(const Step* path, size_t length, size_t i, F&& put) {
+    const auto d = static_cast<double>(length - 1);
     const double known = path[i].known, unknown = path[i].unknown;
-    double next = path[last].weight, total = 0;
-    for (size_t j = last; j-- > 0;) {
+    double next = path[length - 1].weight, total = 0;
+    for (size_t j = length - 1; j-- > 0;) {
       const auto k = static_cast<double>(j);
+      const double own = path[j].weight;
       double weight;
       if (known != 0) {
         weight = next * (d + 1) / ((k + 1) * known);
-        next = path[j].weight - weight * unknown * (d - k) / (d + 1);
+        next = own - weight * unknown * (d - k) / (d + 1);
       } else {
-        weight = path[j].weight * (d + 1) / (unknown * (d - k));
+        weight = own * (d + 1) / (unknown * (d - k));
       }
       total += weight;
-      if (in_place) path[j].weight = weight;
-    }
-    if (in_place) {
-      for (size_t j = i; j < last; ++j) {
-        path[j].feature = path[j + 1].feature;
-        path[j].unknown = path[j + 1].unknown;
-        path[j].known = path[j + 1].known;
-      }
-      path.pop_back();
+      put(j, weight);
     }
     return total;
   }
 
-  void visit(size_t node, std::vector<Step> path, double unknown, double known, int64_t feature) {
-    extend(path, unknown, known, feature);
+  void visit(size_t node, Step* parent, size_t length, double unknown, double known,
+             int64_t feature) {
+    Step* const path = parent + length;
+    std::copy_n(parent, length, path);
+    extend(path, length++, unknown, known, feature);
     const auto outputs = static_cast<size_t>(tree_.all.outputs);
     if (tree_.is_leaf(node)) {
-      for (size_t i = 1; i < path.size(); ++i) {
-        const double w = unwound(path, i, false) * (path[i].known - path[i].unknown);
+      for (size_t i = 1; i < length; ++i) {
+        const double w =
+            unwound(path, length, i, [](size_t, double) {}) * (path[i].known - path[i].unknown);
         double* const out = phi_ + static_cast<size_t>(path[i].feature) * outputs;
         for (size_t k = 0; k < outputs; ++k) out[k] += w * tree_.value(node)[k];
       }
@@ -101,18 +111,22 @@ class PathDependent {
     }
     const int64_t split = tree_.feature(node);
     double before_unknown = 1, before_known = 1;
-    const auto seen = std::ranges::find(path, split, &Step::feature);
-    if (seen != path.end()) {
-      before_unknown = seen->unknown;
-      before_known = seen->known;
-      unwound(path, static_cast<size_t>(seen - path.begin()), true);
+    for (size_t i = 1; i < length; ++i) {
+      if (path[i].feature != split) continue;
+      before_unknown = path[i].unknown;
+      before_known = path[i].known;
+      unwound(path, length, i, [&](size_t j, double weight) { path[j].weight = weight; });
+      for (size_t j = i; j + 1 < length; ++j)
+        path[j] = {path[j + 1].feature, path[j + 1].unknown, path[j + 1].known, path[j].weight};
+      --length;
+      break;
     }
     const bool left = tree_.goes_left(node, row_);
     for (const bool side : {left, !left}) {
       const size_t child = tree_.child(node, side);
       const double share = tree_.weight(child) / tree_.weight(node);
       if (share > 0)
-        visit(child, path, before_unknown * share, side == left ? before_known : 0, split);
+        visit(child, path, length, before_unknown * share, side == left ? before_known : 0, split);
     }
   }
 
@@ -224,9 +238,10 @@ TableShap tree_shap(const TreeEnsemble& trees, const Tensor& x, const Tensor& ba
 
   parallel_for(n, [&](int64_t i) {
     double* const out = phi.data() + static_cast<size_t>(i) * width;
+    std::vector<Step> room;
     const float* const row = data + i * trees.features;
     for (const Tree& tree : all) {
-      if (!other) PathDependent(tree, row, out).run();
+      if (!other) PathDependent(tree, row, room, out);
       for (int64_t b = 0; b < count; ++b)
         Interventional(tree, row, other + b * trees.features, out).run();
     }
