@@ -306,7 +306,10 @@ class TablePredictor : public Predictor, public Explains {
     for (const auto& c : form_.codes.columns) {
       names.push_back(c.name);
       const tables::Column& column = table.column(c.name);
-      values.push_back(column.is_missing(0) ? "missing" : column.text(0));
+      values.push_back(column.is_missing(0) ? "missing"
+                       : column.type() == tables::ColumnType::kFloat
+                           ? fmt::format("{:g}", column.floats()[0])
+                           : column.text(0));
     }
     std::string title = form_.target;
     std::function<Tensor(const Tensor&)> said = [this](const Tensor& t) {

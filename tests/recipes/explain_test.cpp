@@ -73,7 +73,7 @@ TEST_F(Explain, Words) {
     table += "\"the " + std::string(i % 2 ? "lovely" : "awful") + " film number " +
              std::to_string(i % 5) + "\"," + (i % 2 ? "pos" : "neg") + "\n";
   io::write_file_atomic("t.csv", table);
-  for (const char* model : {"cnn", "fasttext"}) {
+  for (const char* model : {"cnn", "bag"}) {
     train("text-classification", {.given = {{"data", "t.csv"},
                                             {"model", model},
                                             {"features", 16},

@@ -23,11 +23,11 @@ class Net(nn.Module):
         self.conv1, self.conv2 = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 8, 3, padding=1)
         self.fc1, self.fc2 = nn.Linear(128, 16), nn.Linear(16, 4)
         self.relu1, self.relu2, self.relu3 = nn.ReLU(), nn.ReLU(), nn.ReLU()
-        self.pool, self.flat = nn.AvgPool2d(2), nn.Flatten()
+        self.pool = nn.AvgPool2d(2)
 
     def forward(self, x):
         h = self.pool(self.relu2(self.conv2(self.relu1(self.conv1(x)))))
-        return self.fc2(self.relu3(self.fc1(self.flat(h))))
+        return self.fc2(self.relu3(self.fc1(torch.flatten(h, 1))))
 
 
 torch.manual_seed(0)
