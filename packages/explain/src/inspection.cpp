@@ -41,12 +41,15 @@ Tensor said(const char* op, const TableModel& model, const Tensor& x, const Wher
   return y;
 }
 
-// As NumPy's, linear between neighbours.
+// As SciPy's mquantiles, by which scikit-learn lays its grids: of n sorted numbers the one at
+// 0.4 + q (n + 0.2), from 1 on.
 double quantile_of(const std::vector<double>& sorted, double q) {
-  const double at = q * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<size_t>(at);
-  const size_t high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
+  const auto n = static_cast<double>(sorted.size());
+  if (n < 2) return sorted[0];
+  const double at = 0.4 + q * (n + 0.2), below = std::clamp(std::floor(at), 1.0, n - 1);
+  const double share = std::clamp(at - below, 0.0, 1.0);
+  const auto k = static_cast<size_t>(below);
+  return (1 - share) * sorted[k - 1] + share * sorted[k];
 }
 
 std::vector<double> grid_of(const Tensor& x, int64_t feature, const PartialDependenceOptions& o,

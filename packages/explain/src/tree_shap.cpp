@@ -54,42 +54,49 @@ struct Step {
 // Each node on the way has a copy of its parent's path behind it in `room`, one step longer.
 class PathDependent {
  public:
-  PathDependent(const Tree& tree, const float* row, std::vector<Step>& room, double* phi)
-      : tree_(tree), row_(row), phi_(phi) {
+  // `inverse` has 1 / k for k up to the depth and two more.
+  PathDependent(const Tree& tree, const float* row, const double* inverse, std::vector<Step>& room,
+                double* phi)
+      : tree_(tree), row_(row), inverse_(inverse), phi_(phi) {
     const auto longest = static_cast<size_t>(tree.depth) + 2;
     if (room.size() < longest * (longest + 1) / 2) room.resize(longest * (longest + 1) / 2);
     visit(0, room.data(), 0, 1, 1, -1);
   }
 
  private:
-  static void extend(Step* path, size_t length, double unknown, double known, int64_t feature) {
+  void extend(Step* path, size_t length, double unknown, double known, int64_t feature) const {
     const auto d = static_cast<double>(length);
+    const double per = inverse_[length + 1];
     path[length] = {feature, unknown, known, length == 0 ? 1.0 : 0.0};
     for (size_t i = length; i-- > 0;) {
       const auto k = static_cast<double>(i);
-      path[i + 1].weight += known * path[i].weight * (k + 1) / (d + 1);
-      path[i].weight *= unknown * (d - k) / (d + 1);
+      path[i + 1].weight += known * path[i].weight * (k + 1) * per;
+      path[i].weight *= unknown * (d - k) * per;
     }
   }
 
-  // The weights of the path without step i, from the last to the first, and their sum.
+  // The weights of the path without step i, from the last to the first, and their sum. A feature is
+  // known or not: 1 or 0.
   template <class F>
-  static double unwound(const Step* path, size_t length, size_t i, F&& put) {
-    const auto d = static_cast<double>(length - 1);
-    const double known = path[i].known, unknown = path[i].unknown;
-    double next = path[length - 1].weight, total = 0;
-    for (size_t j = length - 1; j-- > 0;) {
-      const auto k = static_cast<double>(j);
-      const double own = path[j].weight;
-      double weight;
-      if (known != 0) {
-        weight = next * (d + 1) / ((k + 1) * known);
-        next = own - weight * unknown * (d - k) / (d + 1);
-      } else {
-        weight = own * (d + 1) / (unknown * (d - k));
+  double unwound(const Step* path, size_t length, size_t i, F&& put) const {
+    const size_t d = length - 1;
+    const double unknown = path[i].unknown, all = static_cast<double>(length);
+    double total = 0;
+    if (path[i].known != 0) {
+      double next = path[d].weight;
+      for (size_t j = d; j-- > 0;) {
+        const double own = path[j].weight, weight = next * all * inverse_[j + 1];
+        next = own - weight * unknown * static_cast<double>(d - j) * inverse_[length];
+        total += weight;
+        put(j, weight);
       }
-      total += weight;
-      put(j, weight);
+    } else {
+      const double scale = all / unknown;
+      for (size_t j = d; j-- > 0;) {
+        const double weight = path[j].weight * scale * inverse_[d - j];
+        total += weight;
+        put(j, weight);
+      }
     }
     return total;
   }
@@ -132,6 +139,7 @@ class PathDependent {
 
   const Tree& tree_;
   const float* const row_;
+  const double* const inverse_;
   double* const phi_;
 };
 
@@ -236,12 +244,17 @@ TableShap tree_shap(const TreeEnsemble& trees, const Tensor& x, const Tensor& ba
   std::vector<Tree> all;
   for (size_t t = 0; t + 1 < trees.begin.size(); ++t) all.emplace_back(trees, t);
 
+  int64_t depth = 0;
+  for (const Tree& tree : all) depth = std::max(depth, tree.depth);
+  std::vector<double> inverse{0};
+  for (int64_t k = 1; k <= depth + 2; ++k) inverse.push_back(1 / static_cast<double>(k));
+
   parallel_for(n, [&](int64_t i) {
     double* const out = phi.data() + static_cast<size_t>(i) * width;
     std::vector<Step> room;
     const float* const row = data + i * trees.features;
     for (const Tree& tree : all) {
-      if (!other) PathDependent(tree, row, room, out);
+      if (!other) PathDependent(tree, row, inverse.data(), room, out);
       for (int64_t b = 0; b < count; ++b)
         Interventional(tree, row, other + b * trees.features, out).run();
     }

@@ -61,19 +61,35 @@ class Relevance {
     return true;
   }
 
+  // Weights as the rule counts them; biases stay, as in Captum.
+  Tensor ruled(const Tensor& weight) const {
+    if (options_.rule == LrpRule::kGamma) return weight + options_.gamma * relu(weight);
+    return options_.rule == LrpRule::kAlpha1Beta0 ? relu(weight) : weight;
+  }
+  std::vector<Tensor> ruled_inputs(const Recorded& one) const {
+    std::vector<Tensor> in = inputs_of(one);
+    in[1] = ruled(in[1]);
+    return in;
+  }
+
   bool weighted(Vjp& v, const std::vector<int>& by) const {
-    std::vector<Tensor> in = inputs_of(v);
-    for (int i = 0; i < v.inputs(); ++i) {
-      Tensor& t = in[static_cast<size_t>(i)];
-      if (v.needs(i) || !t.defined()) continue;
-      if (options_.rule == LrpRule::kGamma) t = t + options_.gamma * relu(t);
-      if (options_.rule == LrpRule::kAlpha1Beta0) t = relu(t);
-    }
-    return shared(v, by, in);
+    // A product of two things that depend on the input has no weights.
+    return shared(v, by, by.size() > 1 || by[0] > 0 ? inputs_of(v) : ruled_inputs(v));
+  }
+
+  // A bias that is added behind a layer counts in its sum.
+  bool biased(Vjp& v, int i) const {
+    const Tensor in = v.in(i);
+    const Recorded layer(*in.node());
+    if (options_.rule == LrpRule::kEpsilon || !is_named(layer, {"conv2d", "matmul"})) return false;
+    const Tensor z = again(layer, ruled_inputs(layer));
+    v.set(i, v.g() * z / stable(z + stop_gradient(v.in(1 - i))));
+    return true;
   }
 
   bool elementwise(Vjp& v, const std::vector<int>& by) const {
     if (is_named(v, {"where", "cast", "maximum", "minimum"}) && by.size() > 1) return false;
+    if (is_named(v, {"add"}) && by.size() == 1 && biased(v, by[0])) return true;
     if (is_named(v, {"add", "sub"})) {
       const Tensor share = v.g() / stable(stop_gradient(v.out()));
       for (int i : by) {

@@ -56,7 +56,7 @@ theirs = {
     "saliency": attr.Saliency(net).attribute(x, target=target),
     "input_x_gradient": attr.InputXGradient(net).attribute(x, target=target),
     "integrated_gradients": ig.attribute(x, base, target=target),
-    "ig_trapezoid": ig.attribute(x, base, target=target, n_steps=20, method="riemann_trapezoid"),
+    "ig_middle": ig.attribute(x, base, target=target, n_steps=20, method="riemann_middle"),
     "guided_backprop": attr.GuidedBackprop(net).attribute(x, target=target),
     "deconvolution": attr.Deconvolution(net).attribute(x, target=target),
     "deep_lift": attr.DeepLift(net).attribute(x, base, target=target),

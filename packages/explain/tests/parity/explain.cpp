@@ -48,12 +48,12 @@ StateDict attributions() {
   const explain::Forward f = [&](const Tensor& x) { return net(x); };
   const Tensor x = picture(given("x")), base = picture(given("base")), target = given("target");
   const auto ig = explain::integrated_gradients(f, x, {.target = target, .baseline = base});
-  const auto right =
+  const auto middle =
       explain::integrated_gradients(f, x,
                                     {.target = target,
                                      .baseline = base,
                                      .n_steps = 20,
-                                     .method = explain::IntegralMethod::kRiemannTrapezoid});
+                                     .method = explain::IntegralMethod::kRiemannMiddle});
   const auto lift = explain::deep_lift(f, x, {.target = target, .baseline = base});
   const auto lift_shap = explain::deep_lift_shap(f, x, base, target);
   const auto lrp = [&](explain::LrpRule rule) {
@@ -64,7 +64,7 @@ StateDict attributions() {
       {"input_x_gradient", back(explain::input_x_gradient(f, x, target))},
       {"integrated_gradients", back(ig.attributions)},
       {"ig_delta", ig.delta},
-      {"ig_trapezoid", back(right.attributions)},
+      {"ig_middle", back(middle.attributions)},
       {"guided_backprop", back(explain::guided_backprop(f, x, target))},
       {"deconvolution", back(explain::deconvolution(f, x, target))},
       {"deep_lift", back(lift.attributions)},
