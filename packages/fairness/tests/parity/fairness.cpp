@@ -60,11 +60,15 @@ int main(int argc, char** argv) try {
       {"FalsePositiveRateParity", Constraint::kFalsePositiveRateParity},
       {"ErrorRateParity", Constraint::kErrorRateParity}};
   for (const auto& [name, constraint] : reductions) {
-    ExponentiatedGradient fair(classic::DecisionTreeClassifier({.max_depth = 4}),
-                               {.constraint = constraint, .max_iter = 20});
+    ExponentiatedGradient fair(
+        classic::DecisionTreeClassifier({.max_depth = 4, .min_samples_leaf = 15}),
+        {.constraint = constraint, .max_iter = 20});
     fair.fit(x, y, g);
     out.emplace_back(std::string("reduction_") + name, fair.predict_proba(x));
     number(std::string("gap_") + name, fair.best_gap);
+    number(std::string("iter_") + name, static_cast<double>(fair.best_iter));
+    out.emplace_back(std::string("weights_") + name,
+                     from_vector(fair.weights, {static_cast<int64_t>(fair.weights.size())}));
   }
   const auto q = in.at("q").to_vector<double>(), sigma = in.at("sigma").to_vector<double>(),
              steps = in.at("steps").to_vector<double>();

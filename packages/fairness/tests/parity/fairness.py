@@ -88,11 +88,13 @@ for constraint in ("demographic_parity", "equalized_odds", "true_positive_rate_p
 for constraint in ("DemographicParity", "EqualizedOdds", "TruePositiveRateParity",
                    "FalsePositiveRateParity", "ErrorRateParity"):
     fair = reductions.ExponentiatedGradient(
-        DecisionTreeClassifier(max_depth=4, random_state=0),
+        DecisionTreeClassifier(max_depth=4, min_samples_leaf=15, random_state=0),
         getattr(reductions, constraint)(difference_bound=0.01), max_iter=20, run_linprog_step=False)
     fair.fit(x, y, sensitive_features=group)
     near(f"reduction_{constraint}", fair._pmf_predict(x)[:, 1], 1e-7)
     near(f"gap_{constraint}", fair.best_gap_, 1e-7)
+    near(f"iter_{constraint}", fair.best_iter_)
+    near(f"weights_{constraint}", fair.weights_.sort_index().to_numpy())
 alphas = RDPAccountant.DEFAULT_ALPHAS
 epsilon, rdp = [], []
 for rate, noise, count in zip(q, sigma, steps):
