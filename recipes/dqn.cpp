@@ -1,29 +1,28 @@
-// Deep Q-learning (Mnih et al. 2015) with double estimates (van Hasselt et al. 2016), in
-// environments with few actions.
+// Deep Q-learning (Mnih et al. 2015) with double estimates (van Hasselt et al. 2016) and, as options,
+// what makes it Rainbow (Hessel et al. 2018), in environments with few actions.
+#include "glia/rl/dqn.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
-#include "glia/rl/dqn.h"
-#include "glia/rl/policy.h"
-#include "recipes/src/numbers.h"
+#include "recipes/src/agents.h"
 
 namespace glia::recipes {
 namespace {
 
-constexpr int64_t kEpochs = 50, kEpisodes = 20;
-
 // The defaults are those of CleanRL's dqn.py.
 struct DqnSettings : TrainingSettings {
-  std::string env;
+  std::string env, returns;
   rl::DqnOptions options;
+  rl::QNetworkOptions network;
 
   void declare(Fields& f) override {
     f(env, "env", "CartPole-v1", "The environment.",
-      {{"CartPole-v1", "MountainCar-v0", "Acrobot-v1"}});
+      {{"CartPole-v1", "MountainCar-v0", "Acrobot-v1", "FrozenLake-v1", "FrozenLake8x8-v1",
+        "CliffWalking-v1", "Taxi-v4", "MinAtar/Breakout-v1"}});
     auto& o = options;
     f(o.total_steps, "steps", 500000, "Steps in the environment.", {100, 1e9});
     f(o.learning_starts, "learning-starts", std::min<int64_t>(10000, o.total_steps / 10),
@@ -39,104 +38,97 @@ struct DqnSettings : TrainingSettings {
     f(o.exploration_fraction, "exploration", 0.5, "Part of the steps in which it falls.",
       {1e-6, 1});
     f(o.double_q, "double", true, "The online network chooses what the target network values.");
+    f(network.dueling, "dueling", false, "Values of states and of what actions add to them.");
+    f(network.noisy, "noisy", false, "Noise in the layers explores, instead of random actions.");
+    f(returns, "returns", "mean", "What is learnt of returns: C51's atoms, QR-DQN's quantiles.",
+      {{"mean", "c51", "qr"}});
+    f(network.atoms, "atoms", returns == "qr" ? 50 : 101, "Atoms or quantiles.", {2, 1000});
+    f(network.v_min, "v-min", -100, "The return of the lowest atom.", {-1e9, 1e9});
+    f(network.v_max, "v-max", 100, "The return of the highest atom.", {-1e9, 1e9});
+    f(o.n_step, "n-step", 1, "Steps whose rewards are summed.", {1, 1000});
+    f(o.per_alpha, "per-alpha", 0, "Priorities of transitions: error^alpha; 0: none.", {0, 1});
     TrainingSettings::declare(f);
     o.seed = static_cast<uint64_t>(seed);
+    if (returns == "c51") {
+      network.returns = rl::ReturnKind::kCategorical;
+      o.eps = 0.01 / static_cast<double>(o.batch_size);
+    }
+    if (returns == "qr") network.returns = rl::ReturnKind::kQuantile;
   }
 };
 
-// By the best actions, from starts that no training has seen.
-rl::Episodes play(const nn::Sequential& q, const DqnSettings& s, int64_t episodes) {
-  return rl::play(*rl::make(s.env), rl::greedy_policy(q), episodes, s.options.seed + 1);
-}
-
-double mean_of(const auto& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+rl::QNetwork network_of(const DqnSettings& s) {
+  const auto env = env_for_networks(s.env);
+  return {env->observation_space(), env->action_space(), s.network};
 }
 
 void train(Run& run, const DqnSettings& s) {
   if (s.options.learning_starts >= s.options.total_steps)
     throw Error("--learning-starts is not less than --steps");
-  auto env = rl::make(s.env);
-  nn::Sequential network = rl::q_network(*env);
-  rl::Dqn agent(std::move(env), std::move(network), s.options);
+  rl::Dqn agent(env_for_networks(s.env), network_of(s), s.options);
   training::Trainer trainer(agent.task(),
                             {.steps = agent.updates(),
-                             .interval = std::max<int64_t>(2, agent.updates() / kEpochs),
+                             .interval = std::max<int64_t>(2, agent.updates() / kEpochsOfAgents),
                              .note = run.note()});
   run.say(fmt::format("dqn: {}, results in {}", s.env, run.folder()));
   run.fit(trainer, "steps");
 
-  run.save(agent.network().state_dict());
-  const rl::Episodes played = play(agent.network(), s, kEpisodes);
-  report::Curves episode{.series = {}, .x = {"step"}};
-  for (int64_t i = 0; i < played.first.size(1); ++i)
-    episode.series.push_back(
-        {fmt::format("observation {}", i), index(played.first, {Ellipsis, i}).to_vector<double>()});
+  rl::QNetwork network = agent.network();
+  network.eval();
+  run.save(network.state_dict());
   std::vector<double> at;
   for (const training::Epoch& e : trainer.history())
     at.push_back(static_cast<double>(agent.steps_after(e.step)));
-  const auto over_steps = [&](const char* title, const char* name) {
-    return curve(trainer, title, name, {"step"}, {}, at);
-  };
-  Results results = {{"greedy_return", mean_of(played.returns)},
-                     {"steps_per_second", static_cast<double>(agent.steps()) / trainer.seconds()}};
-  if (!agent.returns().empty())  // an episode has ended
-    results.insert(results.begin(), {"return_of_last_episodes", mean_of(agent.returns())});
+  Finished end = finished(run, *env_for_networks(s.env), rl::greedy_policy(network), s.seed,
+                          agent.returns(), agent.steps(), trainer.seconds());
+  auto sections = curves_of(trainer, at,
+                            {{"Return: mean of the last hundred episodes", "return"},
+                             {"Loss", "loss"},
+                             {"Share of random actions", "exploring"}});
+  sections.insert(sections.end(), end.sections.begin(), end.sections.end());
   run.finish({.title = "DQN, " + s.env,
               .subtitle = fmt::format("Trained by {} for {} steps", version(),
-                                      report::shown(agent.steps())),
-              .sections = {over_steps("Return: mean of the last hundred episodes", "train_return"),
-                           over_steps("Loss", "train_loss"),
-                           over_steps("Share of random actions", "train_exploring"),
-                           {"An episode by the trained agent", episode}}},
-             results);
+                                      report::shown(static_cast<double>(agent.steps()))),
+              .sections = sections},
+             end.results);
 }
 
-class Player : public Predictor {
+class DqnPlayer : public Player {
  public:
-  Player(const Saved& saved, const DqnSettings& s)
-      : settings_(s),
-        width_(rl::make(s.env)->observation_space().size()),
-        q_(rl::q_network(*rl::make(s.env))) {
+  DqnPlayer(const Saved& saved, const DqnSettings& s) : Player(s.env, s.seed), q_(network_of(s)) {
     q_.load_state_dict(saved.weights);
+    q_.eval();
+    set_policy(rl::greedy_policy(q_));
   }
 
  protected:
   Results answer(const Input& input) const override {
-    const auto numbers = numbers_of(input, width_, "an observation");
-    const auto values = rl::action_values(q_, std::vector<float>(numbers.begin(), numbers.end()));
+    const auto values = rl::action_values(q_, observation(input));
     report::Table table{{{"action"}, {"value"}}, {}};
     for (size_t a = 0; a < values.size(); ++a) table.rows.push_back({int64_t(a), values[a]});
     return {{"action", rl::greedy_action(values)}, {"values", table}};
   }
-  Results score(const Evaluation& what) const override {
-    const std::string& env = what.data.empty() ? settings_.env : what.data;
-    if (env != settings_.env) throw Error(env + ": the agent is of " + settings_.env);
-    const auto returns = play(q_, settings_, what.count > 0 ? what.count : kEpisodes).returns;
-    const auto [least, most] = std::ranges::minmax(returns);
-    return {{"greedy_return", mean_of(returns)},
-            {"least", least},
-            {"most", most},
-            {"episodes", static_cast<int64_t>(returns.size())}};
-  }
 
  private:
-  const DqnSettings settings_;
-  const int64_t width_;
-  nn::Sequential q_;
+  rl::QNetwork q_;
 };
 
 const Register<DqnSettings> dqn({
     .name = "dqn",
     .task = "reinforcement-learning",
-    .description = "Deep Q-learning in an environment of classic control.",
-    .run_name = [](const DqnSettings& s) { return "dqn-" + s.env; },
+    .description = "Deep Q-learning, double, dueling, prioritised, distributional or noisy.",
+    .run_name = [](const DqnSettings& s) { return "dqn-" + s.env.substr(s.env.find('/') + 1); },
     .references = [](const DqnSettings& s) -> std::vector<Reference> {
-      if (s.env != "CartPole-v1") return {};
-      return {{"return_of_last_episodes", 475, "where Gymnasium takes CartPole-v1 for solved"}};
+      if (s.env == "CartPole-v1")
+        return {{"return_of_last_episodes", 488.69, "CleanRL's dqn.py, 500,000 steps"}};
+      if (s.env == "Acrobot-v1")
+        return {{"return_of_last_episodes", -91.54, "CleanRL's dqn.py, 500,000 steps"}};
+      if (s.env == "MountainCar-v0")
+        return {{"return_of_last_episodes", -194.95, "CleanRL's dqn.py, 500,000 steps"}};
+      return {};
     },
     .train = train,
-    .load = make_predictor<Player, DqnSettings>,
+    .load = make_predictor<DqnPlayer, DqnSettings>,
     .input = "OBSERVATION",
     .input_help = "The numbers of an observation, \"0.1, 0, -0.02, 0\".",
     .predict_help = "Prints the best action and the value of each.",

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "canvas.h"
 #include "classic_control.h"
 
 namespace glia::rl {
@@ -79,6 +80,22 @@ class Acrobot : public Env {
     const double values[] = {std::cos(state[0]), std::sin(state[0]), std::cos(state[1]),
                              std::sin(state[1]), state[2],           state[3]};
     std::copy(std::begin(values), std::end(values), out.values<float>().begin());
+  }
+
+  Tensor draw(std::span<const double> state) const override {
+    constexpr double kScale = 45;  // of a link's length; angles count from straight down
+    Canvas canvas(200, 200);
+    const Point hinge = {100, 100};
+    const double angle = state[0] + state[1];
+    const Point elbow = {hinge.x + kScale * std::sin(state[0]),
+                         hinge.y + kScale * std::cos(state[0])};
+    const Point end = {elbow.x + kScale * std::sin(angle), elbow.y + kScale * std::cos(angle)};
+    canvas.line({0, hinge.y - kScale}, {200, hinge.y - kScale}, 1, kBlack);
+    canvas.line(hinge, elbow, 8, kGreen);
+    canvas.line(elbow, end, 8, kGreen);
+    canvas.circle(hinge, 5, kYellow);
+    canvas.circle(elbow, 5, kYellow);
+    return canvas.picture();
   }
 };
 

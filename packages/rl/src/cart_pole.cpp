@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "canvas.h"
 #include "classic_control.h"
 
 namespace glia::rl {
@@ -48,6 +49,20 @@ class CartPole : public Env {
   void write(std::span<const double> state, const Observation& out) const override {
     const std::span<float> values = out.values<float>();
     for (size_t i = 0; i < 4; ++i) values[i] = static_cast<float>(state[i]);
+  }
+
+  Tensor draw(std::span<const double> state) const override {
+    constexpr double kScale = 300 / (2 * kMostX), kTrack = 150;
+    Canvas canvas(300, 200);
+    const double x = 150 + state[0] * kScale;
+    canvas.line({0, kTrack}, {300, kTrack}, 1, kBlack);
+    canvas.rectangle({x - 20, kTrack - 10}, {x + 20, kTrack + 10}, kBlack);
+    const double length = 2 * kLength * kScale;
+    canvas.line({x, kTrack - 5},
+                {x + length * std::sin(state[2]), kTrack - 5 - length * std::cos(state[2])}, 7,
+                kBrown);
+    canvas.circle({x, kTrack - 5}, 4, kBlue);
+    return canvas.picture();
   }
 };
 

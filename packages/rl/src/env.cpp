@@ -187,8 +187,16 @@ void Env::observe(const Observation& out) const {
   write(state_, out);
 }
 
+Tensor Env::render() const {
+  if (!started_) throw Error(name_ + ": render() before reset()");
+  return draw(state_);
+}
+
+Tensor Env::draw(std::span<const double>) const { throw Error(name_ + " has no picture"); }
+
 void Env::set_state(std::span<const double> state) {
   check_state(state);
+  accept(state);
   std::copy(state.begin(), state.end(), state_.begin());
   steps_ = 0;
   started_ = true;
@@ -217,7 +225,10 @@ void Env::load_state_dict(const StateDict& values) {
   const auto count = [](int64_t n) { return n >= 0 && n < int64_t{1} << 62; };
   if (!count(counts[1]) || !count(counts[2]) || (counts[3] != 0 && counts[3] != 1))
     throw ValueError(name_ + ": \"progress\" of the state is of no episode");
-  if (counts[3]) check_state(state.data<double>());
+  if (counts[3]) {
+    check_state(state.data<double>());
+    accept(state.data<double>());
+  }
   const std::span<const double> numbers = state.data<double>();
   std::copy(numbers.begin(), numbers.end(), state_.begin());
   seed_ = static_cast<uint64_t>(counts[0]);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "canvas.h"
 #include "classic_control.h"
 
 namespace glia::rl {
@@ -13,6 +14,22 @@ constexpr double kSlack = 1e-7;
 void write_values(std::span<const double> state, const Observation& out) {
   const std::span<float> values = out.values<float>();
   for (size_t i = 0; i < 2; ++i) values[i] = static_cast<float>(state[i]);
+}
+
+Tensor draw_hill(std::span<const double> state, double goal) {
+  constexpr double kScale = 300 / (kRight - kLeft);
+  const auto at = [](double position) {
+    return Point{(position - kLeft) * kScale, 180 - (std::sin(3 * position) + 1) * 0.45 * kScale};
+  };
+  Canvas canvas(300, 200);
+  for (int i = 0; i < 60; ++i)
+    canvas.line(at(kLeft + (kRight - kLeft) * i / 60), at(kLeft + (kRight - kLeft) * (i + 1) / 60),
+                2, kBlack);
+  const Point flag = at(goal), car = at(state[0]);
+  canvas.line(flag, {flag.x, flag.y - 25}, 1, kBlack);
+  canvas.polygon({{flag.x, flag.y - 25}, {flag.x, flag.y - 15}, {flag.x + 12, flag.y - 20}}, kYellow);
+  canvas.circle({car.x, car.y - 7}, 7, kBlue);
+  return canvas.picture();
 }
 
 void start_in_valley(data::Random& random, std::span<double> state) {
@@ -45,6 +62,8 @@ class MountainCar : public Env {
   void write(std::span<const double> state, const Observation& out) const override {
     write_values(state, out);
   }
+
+  Tensor draw(std::span<const double> state) const override { return draw_hill(state, 0.5); }
 };
 
 // Gymnasium's state is f64 when an episode starts and f32 after its first step, and so is what is
@@ -89,6 +108,8 @@ class MountainCarContinuous : public Env {
   void write(std::span<const double> state, const Observation& out) const override {
     write_values(state, out);
   }
+
+  Tensor draw(std::span<const double> state) const override { return draw_hill(state, 0.45); }
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "canvas.h"
 #include "classic_control.h"
 
 namespace glia::rl {
@@ -46,6 +47,14 @@ class Pendulum : public Env {
     values[0] = static_cast<float>(std::cos(state[0]));
     values[1] = static_cast<float>(std::sin(state[0]));
     values[2] = static_cast<float>(state[1]);
+  }
+
+  Tensor draw(std::span<const double> state) const override {  // upright at 0
+    Canvas canvas(200, 200);
+    canvas.line({100, 100},
+                {100 - 80 * std::sin(state[0]), 100 - 80 * std::cos(state[0])}, 16, kRed);
+    canvas.circle({100, 100}, 5, kBlack);
+    return canvas.picture();
   }
 };
 

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "classic_control.h"
+#include "glia/rl/minatar.h"
+#include "glia/rl/toy_text.h"
 
 namespace glia::rl {
 namespace {
@@ -13,7 +15,7 @@ struct Registry {
 };
 
 // An environment with the limit of steps that belongs to its name.
-Factory limited(std::unique_ptr<Env> (*make)(), int64_t max_episode_steps) {
+Factory limited(Factory make, int64_t max_episode_steps) {
   return [=] {
     std::unique_ptr<Env> env = make();
     env->set_max_episode_steps(max_episode_steps);
@@ -27,7 +29,15 @@ Registry& registry() {
                        {"MountainCar-v0", limited(make_mountain_car, 200)},
                        {"MountainCarContinuous-v0", limited(make_mountain_car_continuous, 999)},
                        {"Acrobot-v1", limited(make_acrobot, 500)},
-                       {"Pendulum-v1", limited(make_pendulum, 200)}}};
+                       {"Pendulum-v1", limited(make_pendulum, 200)},
+                       {"FrozenLake-v1", limited([] { return frozen_lake(); }, 100)},
+                       {"FrozenLake8x8-v1",
+                        limited([] { return frozen_lake({.map_name = "8x8"}); }, 200)},
+                       {"CliffWalking-v1", [] { return cliff_walking(); }},
+                       {"CliffWalkingSlippery-v1", [] { return cliff_walking(true); }},
+                       {"Taxi-v4", limited([] { return taxi(); }, 200)},
+                       {"Blackjack-v1", limited([] { return blackjack(); }, 24)},  // never reached
+                       {"MinAtar/Breakout-v1", limited([] { return breakout(); }, 10000)}}};
   return all;
 }
 

@@ -20,7 +20,7 @@ void add(ReplayBuffer& buffer, int64_t i) {
 }
 
 ReplayBuffer small(int64_t capacity, uint64_t seed = 0) {
-  return {capacity, Space::box(-1e9, 1e9, {2}), Space::discrete(3), seed};
+  return {capacity, Space::box(-1e9, 1e9, {2}), Space::discrete(3), {.seed = seed}};
 }
 
 std::vector<double> all_of(const Transitions& t) {
@@ -129,6 +129,68 @@ TEST(ReplayBuffer, RefusesAndStaysAsItIs) {
   values.back().second = tensor<int64_t>({4, 1, 3, 0, 0});
   EXPECT_THROW(buffer.load_state_dict(values), ValueError);
   EXPECT_EQ(buffer.sample(1).rewards.item(), 2);
+}
+
+// Transition i has the reward 2^i, and episodes of three.
+ReplayBuffer with_steps(int64_t n_step, int64_t capacity, int64_t count) {
+  ReplayBuffer buffer(capacity, Space::box(-1e9, 1e9, {1}), Space::discrete(3),
+                      {.n_step = n_step, .gamma = 0.5});
+  for (int64_t i = 0; i < count; ++i) {
+    const auto x = static_cast<float>(i);
+    buffer.add(std::vector<float>{x}, 0, 1 << i, std::vector<float>{x + 1}, i % 6 == 2, i % 6 == 5);
+  }
+  return buffer;
+}
+
+TEST(ReplayBuffer, SumsRewardsOfSteps) {
+  // Eight transitions in room for six: those of 2 to 7 are there, 7 is the newest.
+  ReplayBuffer buffer = with_steps(2, 6, 8);
+  const Transitions t = buffer.sample(200);
+  const auto seen = t.observations.to_vector<int64_t>(), next = t.next_observations.to_vector<int64_t>();
+  const auto rewards = t.rewards.to_vector<double>(), discounts = t.discounts.to_vector<double>();
+  for (size_t i = 0; i < seen.size(); ++i) {
+    const int64_t at = seen[i], r = int64_t{1} << at;
+    const bool alone = at == 2 || at == 5 || at == 7;  // terminated, truncated, the newest
+    EXPECT_EQ(rewards[i], alone ? r : r + 0.5 * 2 * double(r)) << at;
+    EXPECT_EQ(next[i], at + (alone ? 1 : 2));
+    EXPECT_EQ(discounts[i], at == 2 ? 0 : alone ? 0.5 : 0.25);
+  }
+  const Transitions one = with_steps(1, 6, 8).sample(200);
+  EXPECT_EQ(max(one.discounts).item(), 0.5);
+  EXPECT_EQ(min(one.weights).item(), 1);
+}
+
+TEST(ReplayBuffer, DrawsByPriorities) {
+  const auto filled = [] {
+    ReplayBuffer buffer(5, Space::box(-1e9, 1e9, {1}), Space::discrete(3), {.alpha = 1, .eps = 1e-9});
+    for (int64_t i = 0; i < 4; ++i)
+      buffer.add(std::vector<float>{static_cast<float>(i)}, 0, 0, std::vector<float>{0}, false);
+    buffer.update_priorities(std::vector<int64_t>{0, 1, 2, 3}, std::vector<float>{1, -2, 3, 4});
+    return buffer;
+  };
+  ReplayBuffer buffer = filled();
+  std::vector<double> counts(4);
+  const Transitions t = buffer.sample(10000, 0.5);
+  const auto weights = t.weights.to_vector<double>();
+  for (size_t i = 0; i < t.rows.size(); ++i) {
+    const auto row = static_cast<size_t>(t.rows[i]);
+    ++counts[row];
+    EXPECT_NEAR(weights[i], std::sqrt(1.0 / static_cast<double>(row + 1)), 1e-6);
+  }
+  for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(counts[i], 1000.0 * double(i + 1), 3);  // stratified
+  // A new one has the largest priority so far.
+  buffer.add(std::vector<float>{9}, 0, 0, std::vector<float>{0}, false);
+  const auto drawn = buffer.sample(1400).rows;
+  EXPECT_NEAR(static_cast<double>(std::ranges::count(drawn, 4)), 400, 2);
+  EXPECT_THROW(buffer.update_priorities(std::vector<int64_t>{5}, std::vector<float>{1}), ValueError);
+  EXPECT_THROW(buffer.update_priorities(std::vector<int64_t>{0}, std::vector<float>{NAN}), ValueError);
+  EXPECT_THROW(buffer.update_priorities(std::vector<int64_t>{0}, std::vector<float>{}), ShapeError);
+  EXPECT_THROW(small(4).update_priorities(std::vector<int64_t>{0}, std::vector<float>{1}), Error);
+  ReplayBuffer other = filled();
+  other.load_state_dict(buffer.state_dict());
+  EXPECT_EQ(buffer.sample(50).rows, other.sample(50).rows);
+  EXPECT_THROW(ReplayBuffer(4, Space::discrete(2), Space::discrete(2), {.n_step = 0}), ValueError);
+  EXPECT_THROW(ReplayBuffer(4, Space::discrete(2), Space::discrete(2), {.alpha = 2}), ValueError);
 }
 
 }  // namespace

@@ -188,7 +188,9 @@ TEST(VectorEnv, AMillionStepsAllocateNothing) {
   }
   for (const std::string& name : registered()) {
     const auto env = make(name);
-    std::vector<float> seen(static_cast<size_t>(env->observation_space().size()));
+    const Space& space = env->observation_space();
+    std::vector<std::byte> bytes(space.bytes());
+    const Observation seen(bytes.data(), space.dtype(), space.size());
     const std::vector<float> half = {0.5f};
     env->reset(seen, 1);
     const int64_t before = allocations;

@@ -1,26 +1,23 @@
-// Deep Q-learning (Mnih et al. 2015) with double estimates (van Hasselt et al. 2016).
+// Deep Q-learning (Mnih et al. 2015) and what was added to it up to Rainbow (Hessel et al. 2018).
 //
 //   auto env = rl::make("CartPole-v1");
-//   auto network = rl::q_network(*env);
+//   rl::QNetwork network(env->observation_space(), env->action_space());
 //   rl::Dqn agent(std::move(env), std::move(network), {.total_steps = 50000});
 //   training::Trainer trainer(agent.task(), {.steps = agent.updates(), .interval = 100});
 //   trainer.fit();
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <vector>
 
-#include "glia/nn.h"
 #include "glia/optim.h"
-#include "glia/rl/env.h"
-#include "glia/rl/replay.h"
-#include "glia/train.h"
+#include "glia/rl/networks.h"
+#include "glia/rl/off_policy.h"
 
 namespace glia::rl {
 
-// The defaults are those of CleanRL's dqn.py.
+// The defaults are those of CleanRL's dqn.py, with double estimates. What the network is made for
+// (dueling, noisy, C51, quantiles) is an option of the network.
 struct DqnOptions {
   int64_t total_steps = 500000;       // in the environment
   int64_t learning_starts = 10000;    // random steps before learning begins
@@ -29,59 +26,38 @@ struct DqnOptions {
   int64_t buffer_size = 10000;        // transitions that are remembered
   int64_t batch_size = 128;           // transitions in each update
   double lr = 2.5e-4;                 // of Adam
+  double eps = 1e-8;                  // of Adam
   double gamma = 0.99;                // what a reward is worth a step later
   double end_e = 0.05;                // share of random actions in the end; it falls from 1
   double exploration_fraction = 0.5;  // part of the steps in which it falls
-  bool double_q = true;               // the online network chooses what the target network values
+  bool double_q = true;    // the online network chooses what the target network values
+  int64_t n_step = 1;      // steps whose rewards are summed (Sutton 1988)
+  double per_alpha = 0;    // priorities: |error|^alpha (Schaul et al. 2016); 0: none
+  double per_beta = 0.4;   // of their weights at the start; it rises to 1
   uint64_t seed = 0;
 };
 
-// The network of these defaults: layers of 120 and 84, with ReLU.
-nn::Sequential q_network(const Env& env);
-
-// An agent in an environment of few actions. The network gives the values of the actions:
-// (N, observation) -> (N, actions).
-class Dqn {
+// An agent in an environment of few actions. A noisy network explores by its noise alone. Metrics:
+// "exploring", the share of random actions, and "loss".
+class Dqn : public OffPolicy {
  public:
   // Throws ValueError for options out of range, actions that are no choice or observations that are
   // not f32.
-  Dqn(std::unique_ptr<Env> env, nn::Sequential network, const DqnOptions& options);
-  Dqn(const Dqn&) = delete;
-  Dqn& operator=(const Dqn&) = delete;
+  Dqn(std::unique_ptr<Env> env, QNetwork network, const DqnOptions& options = {});
 
-  // For a Trainer of updates() steps: the first fills the buffer, each of the others takes a few
-  // steps in the environment and makes an update. Metrics: "exploring", the share of random
-  // actions; "return", the mean of the last hundred episodes, none before an episode has ended;
-  // "loss", none in the first step.
-  training::Task task();
-  int64_t updates() const;
-  // How many steps in the environment there are after so many of the trainer.
-  int64_t steps_after(int64_t updates) const;
-
-  const Env& env() const { return *env_; }
-  const nn::Sequential& network() const { return q_; }
-  int64_t steps() const { return steps_; }
-  const std::deque<double>& returns() const { return returns_; }  // of the last hundred episodes
-
-  // Of what is no part of the environment, the buffer, the networks or the optimizer.
-  StateDict state_dict() const;
-  void load_state_dict(const StateDict& state);
+  const QNetwork& network() const { return q_; }
+  Policy policy() const override { return greedy_policy(q_); }
 
  private:
-  training::Metrics step();
-  void act();
+  Decision act(const ObservationView& seen, data::Random& random) override;
+  training::Metrics update() override;
+  std::vector<std::string> measured() const override { return {"exploring", "loss"}; }
+  std::vector<training::Part> networks() override;
   double exploring() const;
-  Tensor loss();
 
   const DqnOptions options_;
-  std::unique_ptr<Env> env_;
-  nn::Sequential q_, target_;
+  QNetwork q_, target_;
   optim::Adam optimizer_;
-  ReplayBuffer buffer_;
-  std::vector<float> seen_, next_;
-  int64_t steps_ = 0;
-  double sum_ = 0;  // of rewards of the running episode
-  std::deque<double> returns_;
 };
 
 }  // namespace glia::rl

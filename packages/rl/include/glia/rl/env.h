@@ -170,15 +170,25 @@ class Env {
   virtual StateDict state_dict() const;
   virtual void load_state_dict(const StateDict& values);
 
+  // What it looks like now: u8 (height, width, 3). Throws Error where it has no picture, and before
+  // reset().
+  Tensor render() const;
+
  protected:
   Env(std::string name, Space observation, Space action, Space state);
   // The numbers of this step, or of the start of this episode.
   data::Random random() const;
+  bool started() const { return started_; }
+  uint64_t seed() const { return seed_; }
+  int64_t episode() const { return episode_; }  // of the seed, from 0
 
  private:
   virtual void start(data::Random random, std::span<double> state) = 0;
   virtual Step advance(const Action& action, std::span<double> state) = 0;
   virtual void write(std::span<const double> state, const Observation& out) const = 0;
+  // Called before a state within its bounds is taken over; throws ValueError for one that is none.
+  virtual void accept(std::span<const double>) {}
+  virtual Tensor draw(std::span<const double> state) const;
 
   void check_state(std::span<const double> state) const;
 
@@ -201,6 +211,9 @@ class Env {
 //   MountainCarContinuous-v0  position, velocity, whether they are f32: after the first step
 //   Acrobot-v1                theta1, theta2, and their velocities
 //   Pendulum-v1               theta, theta_dot
+//   FrozenLake-v1, FrozenLake8x8-v1, CliffWalking-v1, CliffWalkingSlippery-v1, Taxi-v4: the state's
+//                             number; Blackjack-v1 (see glia/rl/toy_text.h)
+//   MinAtar/Breakout-v1       (see glia/rl/minatar.h)
 // Throws Error for a name that is not known.
 std::unique_ptr<Env> make(const std::string& name);
 
