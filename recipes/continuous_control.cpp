@@ -68,8 +68,7 @@ Agent agent_of(const ControlSettings& s) {
     const nn::Module* actor = &agent->actor();
     return Agent{std::move(agent), actor};
   };
-  if (s.algorithm == "sac")
-    return pair(std::make_unique<rl::Sac>(env_for_networks(s.env), s.sac));
+  if (s.algorithm == "sac") return pair(std::make_unique<rl::Sac>(env_for_networks(s.env), s.sac));
   return pair(std::make_unique<rl::Td3>(env_for_networks(s.env), s.td3));
 }
 
@@ -131,8 +130,7 @@ const Register<ControlSettings> continuous_control({
     },
     .train = train,
     .load = [](const Saved& saved, const ControlSettings& s) -> std::unique_ptr<Predictor> {
-      if (s.algorithm == "sac")
-        return std::make_unique<ControlPlayer<rl::SquashedActor>>(saved, s);
+      if (s.algorithm == "sac") return std::make_unique<ControlPlayer<rl::SquashedActor>>(saved, s);
       return std::make_unique<ControlPlayer<rl::DeterministicActor>>(saved, s);
     },
     .input = "OBSERVATION",

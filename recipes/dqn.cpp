@@ -1,5 +1,5 @@
-// Deep Q-learning (Mnih et al. 2015) with double estimates (van Hasselt et al. 2016) and, as options,
-// what makes it Rainbow (Hessel et al. 2018), in environments with few actions.
+// Deep Q-learning (Mnih et al. 2015) with double estimates (van Hasselt et al. 2016) and, as
+// options, what makes it Rainbow (Hessel et al. 2018), in environments with few actions.
 #include "glia/rl/dqn.h"
 
 #include <fmt/format.h>

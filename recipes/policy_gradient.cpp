@@ -1,5 +1,5 @@
-// Policy gradients: PPO (Schulman et al. 2017), A2C (Mnih et al. 2016), TRPO (Schulman et al. 2015),
-// in environments with choices or with values for actions.
+// Policy gradients: PPO (Schulman et al. 2017), A2C (Mnih et al. 2016), TRPO (Schulman et al.
+// 2015), in environments with choices or with values for actions.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,9 +32,17 @@ struct GradientSettings : TrainingSettings {
     auto& r = ppo.rollout;
     f(r.total_steps, "steps", 500000, "Steps in all environments.", {100, 1e10});
     f(num_envs, "envs", is_a2c ? 8 : boxes ? 1 : 4, "Environments side by side.", {1, 65536});
-    f(r.num_steps, "rollout", is_a2c ? 5 : boxes ? 2048 : is_ppo ? 128 : 512,
+    f(r.num_steps, "rollout",
+      is_a2c   ? 5
+      : boxes  ? 2048
+      : is_ppo ? 128
+               : 512,
       "Steps of each environment for an update.", {1, 1e6});
-    f(o.lr, "lr", is_a2c ? 7e-4 : !is_ppo ? 1e-3 : boxes ? 3e-4 : 2.5e-4,
+    f(o.lr, "lr",
+      is_a2c    ? 7e-4
+      : !is_ppo ? 1e-3
+      : boxes   ? 3e-4
+                : 2.5e-4,
       "Learning rate (Adam, of A2C RMSprop, of TRPO the critic's); of PPO it falls to 0.",
       {0, 1000});
     f(r.gamma, "gamma", 0.99, "What a reward is worth a step later.", {0, 1});
@@ -52,15 +60,14 @@ struct GradientSettings : TrainingSettings {
   }
 };
 
-rl::VectorEnv envs_of(const GradientSettings& s) {
+std::unique_ptr<rl::VectorEnv> envs_of(const GradientSettings& s) {
   std::vector<std::unique_ptr<rl::Env>> envs;
   for (int64_t i = 0; i < s.num_envs; ++i) {
     auto env = env_for_networks(s.env);
-    if (!env->action_space().is_discrete())
-      env = std::make_unique<rl::ClipAction>(std::move(env));
+    if (!env->action_space().is_discrete()) env = std::make_unique<rl::ClipAction>(std::move(env));
     envs.push_back(std::move(env));
   }
-  return rl::VectorEnv(std::move(envs), rl::AutoresetMode::kSameStep);
+  return std::make_unique<rl::VectorEnv>(std::move(envs), rl::AutoresetMode::kSameStep);
 }
 
 rl::ActorCritic network_of(const GradientSettings& s) {
@@ -74,10 +81,10 @@ std::unique_ptr<rl::OnPolicy> agent_of(const GradientSettings& s) {
         envs_of(s), network_of(s),
         rl::A2cOptions{.rollout = s.ppo.rollout, .lr = s.ppo.lr, .ent_coef = s.ppo.ent_coef});
   if (s.algorithm == "trpo")
-    return std::make_unique<rl::Trpo>(envs_of(s), network_of(s),
-                                      rl::TrpoOptions{.rollout = s.ppo.rollout,
-                                                      .target_kl = s.ppo.target_kl,
-                                                      .critic_lr = s.ppo.lr});
+    return std::make_unique<rl::Trpo>(
+        envs_of(s), network_of(s),
+        rl::TrpoOptions{
+            .rollout = s.ppo.rollout, .target_kl = s.ppo.target_kl, .critic_lr = s.ppo.lr});
   return std::make_unique<rl::Ppo>(envs_of(s), network_of(s), s.ppo);
 }
 

@@ -1,5 +1,5 @@
-// Values of actions in a table (Watkins 1989; Sutton & Barto 2018), in environments whose states can
-// be counted, beside the exact ones where what may happen is known.
+// Values of actions in a table (Watkins 1989; Sutton & Barto 2018), in environments whose states
+// can be counted, beside the exact ones where what may happen is known.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,9 +14,8 @@
 namespace glia::recipes {
 namespace {
 
-const std::vector<std::string> kAlgorithms = {"q-learning",  "sarsa",       "expected-sarsa",
-                                              "double-q",    "monte-carlo", "sarsa-lambda",
-                                              "q-lambda"};
+const std::vector<std::string> kAlgorithms = {
+    "q-learning", "sarsa", "expected-sarsa", "double-q", "monte-carlo", "sarsa-lambda", "q-lambda"};
 
 struct TableSettings : TrainingSettings {
   std::string env, algorithm;
@@ -33,9 +32,12 @@ struct TableSettings : TrainingSettings {
     f(episodes, "episodes", lake || cards ? 200000 : 5000, "Episodes to learn from.", {100, 1e10});
     f(o.gamma, "gamma", lake ? 0.99 : 1.0, "What a reward is worth a step later.", {0, 1});
     f(o.alpha, "alpha", lake || cards ? 1.0 : 0.2, "Step size, of the first visit.", {0, 1});
-    f(o.alpha_power, "alpha-power", lake || cards ? 0.7 : 0.0,
+    f(o.alpha_power, "alpha-power",
+      lake    ? 0.6
+      : cards ? 0.7
+              : 0.0,
       "It falls with the visits of a state and action to this power.", {0, 10});
-    f(o.epsilon, "epsilon", lake ? 1.0 : 0.1, "Share of random actions in the first episode.",
+    f(o.epsilon, "epsilon", lake ? 0.3 : 0.1, "Share of random actions in the first episode.",
       {0, 1});
     f(o.epsilon_decay, "epsilon-decay", 1, "By which it falls with each.", {0, 1});
     f(o.lambda, "lambda", 0.9, "Of eligibility traces.", {0, 1});
@@ -81,7 +83,8 @@ std::vector<report::Section> maps(const TableSettings& s, const rl::TabularAgent
 void train(Run& run, const TableSettings& s) {
   const auto env = env_of(s);
   rl::TabularAgent agent(*env, s.options);
-  Lessons lessons{*env, agent, {}, std::max<int64_t>(1, s.episodes / (10 * kEpochsOfAgents))};
+  Lessons lessons{*env, agent, rl::EpisodeStatistics(),
+                  std::max<int64_t>(1, s.episodes / (10 * kEpochsOfAgents))};
   training::Trainer trainer(
       {.parts = {{"env", *env}, {"agent", agent}, {"statistics", lessons.statistics}},
        .step = [&](const data::Sample&) { return lessons.step(); }},

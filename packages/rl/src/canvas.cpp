@@ -27,9 +27,8 @@ void Canvas::fill(Point low, Point high, Color color, const Inside& inside) {
 void Canvas::rectangle(Point corner, Point opposite, Color color) {
   const Point low = {std::min(corner.x, opposite.x), std::min(corner.y, opposite.y)};
   const Point high = {std::max(corner.x, opposite.x), std::max(corner.y, opposite.y)};
-  fill(low, high, color, [&](double x, double y) {
-    return x >= low.x && x < high.x && y >= low.y && y < high.y;
-  });
+  fill(low, high, color,
+       [&](double x, double y) { return x >= low.x && x < high.x && y >= low.y && y < high.y; });
 }
 
 void Canvas::polygon(const std::vector<Point>& corners, Color color) {

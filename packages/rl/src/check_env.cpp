@@ -52,8 +52,7 @@ class Check {
     look(first, "after reset()");
     env_.reset(again.out(), 7);
     if (first.bytes() != again.bytes()) fault("reset() with the same seed begins differently");
-    if (!env_.state_space().contains(
-            std::vector<double>(env_.state().begin(), env_.state().end())))
+    if (!env_.state_space().contains(std::vector<double>(env_.state().begin(), env_.state().end())))
       fault("the state after reset() is not in its space");
   }
 

@@ -45,8 +45,7 @@ Tensor least(const std::vector<Critic>& critics, const Tensor& seen, const Tenso
   return value;
 }
 
-Tensor critic_loss(const std::vector<Critic>& critics, const Transitions& t,
-                   const Tensor& wanted) {
+Tensor critic_loss(const std::vector<Critic>& critics, const Transitions& t, const Tensor& wanted) {
   Tensor loss = mse_loss(critics[0](t.observations, t.actions), wanted);
   for (size_t i = 1; i < critics.size(); ++i)
     loss = loss + mse_loss(critics[i](t.observations, t.actions), wanted);
@@ -135,8 +134,7 @@ training::Metrics Td3::update() {
     }
     wanted = t.rewards + t.discounts * least(target_critics_, t.next_observations, next);
   }
-  const Tensor loss =
-      critic_optimizer_.step([&] { return critic_loss(critics_, t, wanted); });
+  const Tensor loss = critic_optimizer_.step([&] { return critic_loss(critics_, t, wanted); });
   Tensor actor_loss;
   if ((steps() / options_.train_frequency) % options_.policy_frequency == 0) {
     actor_loss = actor_optimizer_.step(
@@ -168,7 +166,10 @@ std::vector<training::Part> Sac::networks() {
   add_parts(parts, "critic", critics_);
   add_parts(parts, "target_critic", target_critics_);
   parts.emplace_back(
-      "alpha", [this] { return StateDict{{"log_alpha", log_alpha_.tensor()}}; },
+      "alpha",
+      [this] {
+        return StateDict{{"log_alpha", log_alpha_.tensor()}};
+      },
       [this](const StateDict& values) {
         if (values.size() != 1 || values[0].first != "log_alpha" ||
             !(values[0].second.shape() == Shape{1}))
@@ -197,12 +198,10 @@ training::Metrics Sac::update() {
   {
     const NoGrad no_grad;
     const auto next = actor_.sample(t.next_observations);
-    wanted = t.rewards +
-             t.discounts * (least(target_critics_, t.next_observations, next.action) -
-                            alpha() * next.log_prob);
+    wanted = t.rewards + t.discounts * (least(target_critics_, t.next_observations, next.action) -
+                                        alpha() * next.log_prob);
   }
-  const Tensor loss =
-      critic_optimizer_.step([&] { return critic_loss(critics_, t, wanted); });
+  const Tensor loss = critic_optimizer_.step([&] { return critic_loss(critics_, t, wanted); });
   Tensor actor_loss;
   if ((steps() / options_.train_frequency) % options_.policy_frequency == 0) {
     for (int64_t i = 0; i < options_.policy_frequency; ++i) {
@@ -222,9 +221,8 @@ training::Metrics Sac::update() {
   }
   for (size_t i = 0; i < critics_.size(); ++i)
     follow(target_critics_[i], critics_[i], options_.tau);
-  return {{"critic_loss", loss},
-          measured_or_not("actor_loss", actor_loss),
-          {"alpha", sum(alpha())}};
+  return {
+      {"critic_loss", loss}, measured_or_not("actor_loss", actor_loss), {"alpha", sum(alpha())}};
 }
 
 }  // namespace glia::rl

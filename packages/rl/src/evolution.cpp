@@ -13,14 +13,15 @@
 namespace glia::rl {
 namespace {
 
-VectorEnv checked(VectorEnv envs, const EvolutionOptions& o) {
+std::unique_ptr<VectorEnv> checked(std::unique_ptr<VectorEnv> envs, const EvolutionOptions& o) {
   const std::string who = "EvolutionStrategy: ";
-  if (envs.autoreset_mode() != AutoresetMode::kSameStep)
+  if (!envs) throw ValueError(who + "there are no environments");
+  if (envs->autoreset_mode() != AutoresetMode::kSameStep)
     throw ValueError(who + "the environments are not of AutoresetMode::kSameStep");
-  if (envs.num_envs() % 2 != 0)
-    throw ValueError(who + std::to_string(envs.num_envs()) + " neighbours are not pairs");
-  if (envs.env(0).max_episode_steps() == 0)
-    throw ValueError(who + "episodes of " + envs.env(0).name() + " have no limit of steps");
+  if (envs->num_envs() % 2 != 0)
+    throw ValueError(who + std::to_string(envs->num_envs()) + " neighbours are not pairs");
+  if (envs->env(0).max_episode_steps() == 0)
+    throw ValueError(who + "episodes of " + envs->env(0).name() + " have no limit of steps");
   if (o.generations < 1 || !(o.sigma > 0))
     throw ValueError(who + "generations is below 1, or sigma not above 0");
   return envs;
@@ -43,18 +44,18 @@ std::vector<float> centred_ranks(const std::vector<double>& returns) {
 
 }  // namespace
 
-EvolutionStrategy::EvolutionStrategy(VectorEnv envs, ActorCritic network,
+EvolutionStrategy::EvolutionStrategy(std::unique_ptr<VectorEnv> envs, ActorCritic network,
                                      const EvolutionOptions& options)
     : options_(options),
       envs_(checked(std::move(envs), options)),
       network_(std::move(network)),
       optimizer_(network_.actor.parameters(),
                  {.lr = options.lr, .weight_decay = options.weight_decay}) {
-  envs_.reset(options.seed);
+  envs_->reset(options.seed);
 }
 
 training::Task EvolutionStrategy::task() {
-  return {.parts = {{"envs", envs_},
+  return {.parts = {{"envs", *envs_},
                     {"agent", *this},
                     {"network", network_},
                     {"optimizer", optimizer_}},
@@ -68,25 +69,25 @@ std::vector<double> EvolutionStrategy::returns_of(const std::vector<Tensor>& wei
     return nn::functional_call(network_.actor, values,
                                [&] { return network_.policy(unsqueeze(all.back(), 0)); });
   });
-  const auto envs = static_cast<size_t>(envs_.num_envs());
-  const auto width = static_cast<size_t>(envs_.single_action_space().size());
+  const auto envs = static_cast<size_t>(envs_->num_envs());
+  const auto width = static_cast<size_t>(envs_->single_action_space().size());
   std::vector<double> returns(envs);
   std::vector<uint8_t> over(envs);
-  envs_.reset();
+  envs_->reset();
   while (std::ranges::count(over, uint8_t{0}) > 0) {
     std::vector<Tensor> all = weights;
-    all.push_back(envs_.observations());
+    all.push_back(envs_->observations());
     const Tensor out = squeeze(act(all), 1);
     if (network_.is_discrete())
-      envs_.step(argmax(out, 1));
+      envs_->step(argmax(out, 1));
     else
-      envs_.step(reshape(out, {envs_.num_envs(), static_cast<int64_t>(width)}));
+      envs_->step(reshape(out, {envs_->num_envs(), static_cast<int64_t>(width)}));
     for (size_t i = 0; i < envs; ++i) {
       if (over[i]) continue;
       ++steps_;
-      returns[i] += envs_.reward_data()[i];
+      returns[i] += envs_->reward_data()[i];
       const auto row = static_cast<int64_t>(i);
-      over[i] = envs_.terminated(row) || envs_.truncated(row);
+      over[i] = envs_->terminated(row) || envs_->truncated(row);
     }
   }
   return returns;
@@ -95,7 +96,7 @@ std::vector<double> EvolutionStrategy::returns_of(const std::vector<Tensor>& wei
 training::Metrics EvolutionStrategy::step() {
   const NoGrad no_grad;
   const ParameterList parameters = network_.actor.all_parameters();
-  const int64_t pairs = envs_.num_envs() / 2;
+  const int64_t pairs = envs_->num_envs() / 2;
   std::vector<Tensor> noise, weights;
   for (const Variable& p : parameters) {
     const Tensor one_side = randn(in_rows(pairs, p.shape()));
@@ -104,13 +105,13 @@ training::Metrics EvolutionStrategy::step() {
   }
   eval(weights);
   const std::vector<double> returns = returns_of(weights);
-  const Tensor ranks = from_vector(centred_ranks(returns), {envs_.num_envs()});
-  const double scale = -1 / (static_cast<double>(envs_.num_envs()) * options_.sigma);
+  const Tensor ranks = from_vector(centred_ranks(returns), {envs_->num_envs()});
+  const double scale = -1 / (static_cast<double>(envs_->num_envs()) * options_.sigma);
   std::vector<Tensor> slopes;
   for (const Tensor& e : noise)
-    slopes.push_back(reshape(
-        scale * matmul(unsqueeze(ranks, 0), reshape(e, {envs_.num_envs(), -1})),
-        index(e, {0}).shape()));
+    slopes.push_back(
+        reshape(scale * matmul(unsqueeze(ranks, 0), reshape(e, {envs_->num_envs(), -1})),
+                index(e, {0}).shape()));
   optimizer_.step(slopes);
   ++generation_;
   const double sum = std::accumulate(returns.begin(), returns.end(), 0.0);

@@ -29,7 +29,8 @@ class Palette {
  private:
   uint32_t key(const uint8_t* rgb) const {
     uint32_t out = 0;
-    for (size_t c = 0; c < 3; ++c) out = out << 8 | static_cast<uint32_t>(rgb[c] >> dropped_ << dropped_);
+    for (size_t c = 0; c < 3; ++c)
+      out = out << 8 | static_cast<uint32_t>(rgb[c] >> dropped_ << dropped_);
     return out;
   }
   bool collect(const std::vector<Tensor>& pictures) {

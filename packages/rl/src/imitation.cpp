@@ -41,11 +41,9 @@ Dagger::Dagger(std::unique_ptr<Env> env, Policy expert, ActorCritic network,
 }
 
 training::Task Dagger::task() {
-  return {.parts = {{"env", *env_},
-                    {"agent", *this},
-                    {"network", network_},
-                    {"optimizer", optimizer_}},
-          .step = [this](const data::Sample&) { return step(); }};
+  return {
+      .parts = {{"env", *env_}, {"agent", *this}, {"network", network_}, {"optimizer", optimizer_}},
+      .step = [this](const data::Sample&) { return step(); }};
 }
 
 training::Metrics Dagger::step() {
@@ -117,8 +115,8 @@ void Dagger::load_state_dict(const StateDict& values) {
       count > options_.iterations * options_.steps)
     throw Error(who + ": the state is of no agent");
   const Space& acted = env_->action_space();
-  const Tensor seen = entry(who, values, "observations",
-                            in_rows(count, env_->observation_space().shape()), kF32);
+  const Tensor seen =
+      entry(who, values, "observations", in_rows(count, env_->observation_space().shape()), kF32);
   const Tensor actions =
       entry(who, values, "actions", in_rows(count, acted.shape()), acted.dtype());
   statistics_.load_state_dict(io::with_prefix(values, "statistics."));

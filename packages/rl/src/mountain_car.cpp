@@ -27,7 +27,8 @@ Tensor draw_hill(std::span<const double> state, double goal) {
                 2, kBlack);
   const Point flag = at(goal), car = at(state[0]);
   canvas.line(flag, {flag.x, flag.y - 25}, 1, kBlack);
-  canvas.polygon({{flag.x, flag.y - 25}, {flag.x, flag.y - 15}, {flag.x + 12, flag.y - 20}}, kYellow);
+  canvas.polygon({{flag.x, flag.y - 25}, {flag.x, flag.y - 15}, {flag.x + 12, flag.y - 20}},
+                 kYellow);
   canvas.circle({car.x, car.y - 7}, 7, kBlue);
   return canvas.picture();
 }

@@ -109,8 +109,7 @@ std::vector<float> first_row(const Tensor& x) {
 // ---- Values of actions ------------------------------------------------------------------------
 
 NoisyLinear::NoisyLinear(int64_t in_features, int64_t out_features, double std_init) {
-  if (in_features < 1 || out_features < 1)
-    throw ShapeError("NoisyLinear: no inputs or no outputs");
+  if (in_features < 1 || out_features < 1) throw ShapeError("NoisyLinear: no inputs or no outputs");
   const double bound = 1 / std::sqrt(static_cast<double>(in_features));
   weight_mu = uniform({out_features, in_features}, -bound, bound);
   bias_mu = uniform({out_features}, -bound, bound);
@@ -125,12 +124,10 @@ Tensor NoisyLinear::operator()(const Tensor& x) const {
     return sign(e) * sqrt(abs(e));
   };
   const Tensor in = noise(weight_mu.shape()[1]), out = noise(weight_mu.shape()[0]);
-  return linear(x, weight_mu + weight_sigma * (unsqueeze(out, 1) * in),
-                bias_mu + bias_sigma * out);
+  return linear(x, weight_mu + weight_sigma * (unsqueeze(out, 1) * in), bias_mu + bias_sigma * out);
 }
 
-QNetwork::QNetwork(const Space& observations, const Space& actions,
-                   const QNetworkOptions& options)
+QNetwork::QNetwork(const Space& observations, const Space& actions, const QNetworkOptions& options)
     : options_(options),
       observation_space_(of_f32("QNetwork", observations)),
       actions_(actions.n()) {
@@ -163,9 +160,7 @@ QNetwork::QNetwork(const Space& observations, const Space& actions,
   if (options.dueling) head(value, 1);
 }
 
-Tensor QNetwork::atoms() const {
-  return linspace(options_.v_min, options_.v_max, options_.atoms);
-}
+Tensor QNetwork::atoms() const { return linspace(options_.v_min, options_.v_max, options_.atoms); }
 
 Tensor QNetwork::returns(const Tensor& observations) const {
   const Tensor features = trunk(observations);
@@ -253,7 +248,7 @@ Critic::Critic(const Space& observations, const Space& actions,
   check_hidden("Critic", hidden);
   of_f32("Critic", observations);
   layers = mlp(Space::box(0.0, 1.0, {observations.size()}), hidden, 1,
-                bounded("Critic", actions).size());
+               bounded("Critic", actions).size());
 }
 
 Tensor Critic::operator()(const Tensor& observations, const Tensor& actions) const {
@@ -291,8 +286,8 @@ SquashedActor::Sample SquashedActor::sample(const Tensor& observations) const {
   const Tensor log_std = kLeast + 0.5 * (kMost - kLeast) * (tanh(parts[1]) + 1);
   const Tensor noise = randn(parts[0].shape());
   const Tensor squashed = tanh(parts[0] + exp(log_std) * noise);
-  const Tensor log_prob = -0.5 * square(noise) - log_std - kHalfLog2Pi -
-                          log(scale * (1 - square(squashed)) + 1e-6);
+  const Tensor log_prob =
+      -0.5 * square(noise) - log_std - kHalfLog2Pi - log(scale * (1 - square(squashed)) + 1e-6);
   return {squashed * scale + bias, sum(log_prob, {1})};
 }
 

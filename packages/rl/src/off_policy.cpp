@@ -35,8 +35,7 @@ OffPolicy::OffPolicy(const char* name, std::unique_ptr<Env> env, const OffPolicy
     : name_(name),
       options_(options),
       env_(checked(name, std::move(env), options)),
-      buffer_(options.buffer_size, env_->observation_space(), env_->action_space(),
-              options.replay),
+      buffer_(options.buffer_size, env_->observation_space(), env_->action_space(), options.replay),
       seen_(static_cast<size_t>(env_->observation_space().size())),
       next_(seen_) {
   env_->reset(seen_, options.replay.seed);
@@ -58,8 +57,8 @@ int64_t OffPolicy::steps_after(int64_t updates) const {
 
 void OffPolicy::take_step() {
   data::Random random = agent_random(options_.replay.seed, 0, static_cast<uint64_t>(steps_));
-  const Decision action = steps_ < options_.learning_starts ? random_action(actions(), random)
-                                                            : act(seen_, random);
+  const Decision action =
+      steps_ < options_.learning_starts ? random_action(actions(), random) : act(seen_, random);
   const Step step = env_->step(action, next_);
   const bool ended = step.terminated || step.truncated;
   buffer_.add(seen_, action, step.reward, next_, step.terminated, step.truncated);

@@ -51,8 +51,8 @@ class Pendulum : public Env {
 
   Tensor draw(std::span<const double> state) const override {  // upright at 0
     Canvas canvas(200, 200);
-    canvas.line({100, 100},
-                {100 - 80 * std::sin(state[0]), 100 - 80 * std::cos(state[0])}, 16, kRed);
+    canvas.line({100, 100}, {100 - 80 * std::sin(state[0]), 100 - 80 * std::cos(state[0])}, 16,
+                kRed);
     canvas.circle({100, 100}, 5, kBlack);
     return canvas.picture();
   }

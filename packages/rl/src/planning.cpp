@@ -9,8 +9,7 @@ namespace {
 
 void check(const Model& model, const PlanOptions& o) {
   model.check();
-  if (!(o.gamma >= 0 && o.gamma <= 1))
-    throw ValueError("planning: gamma is not between 0 and 1");
+  if (!(o.gamma >= 0 && o.gamma <= 1)) throw ValueError("planning: gamma is not between 0 and 1");
   if (!(o.tolerance >= 0)) throw ValueError("planning: tolerance is below 0");
   if (o.max_sweeps < 1) throw ValueError("planning: max_sweeps is not at least 1");
 }

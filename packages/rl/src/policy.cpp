@@ -68,8 +68,8 @@ std::vector<Tensor> record(Env& env, const Policy& policy, uint64_t seed, int64_
   Room seen(env.observation_space());
   env.reset(seen.out(), seed);
   std::vector<Tensor> pictures = {env.render()};
-  for (Step step; !step.terminated && !step.truncated &&
-                  static_cast<int64_t>(pictures.size()) < most;) {
+  for (Step step;
+       !step.terminated && !step.truncated && static_cast<int64_t>(pictures.size()) < most;) {
     step = env.step(policy(seen.view()), seen.out());
     pictures.push_back(env.render());
   }

@@ -71,10 +71,10 @@ PpoOptions ppo_continuous_options() {
           .ent_coef = 0};
 }
 
-Ppo::Ppo(VectorEnv envs, ActorCritic network, const PpoOptions& options)
+Ppo::Ppo(std::unique_ptr<VectorEnv> envs, ActorCritic network, const PpoOptions& options)
     : OnPolicy("Ppo", std::move(envs), std::move(network), options.rollout),
       options_(options),
-      optimizer_(this->network().parameters(), {.lr = options.lr, .eps = 1e-5}) {
+      optimizer_(learner().parameters(), {.lr = options.lr, .eps = 1e-5}) {
   at_least("Ppo", "update_epochs", static_cast<double>(options.update_epochs), 1);
   at_least("Ppo", "clip_coef", options.clip_coef, 0);
   at_least("Ppo", "target_kl", options.target_kl, 0);
@@ -97,9 +97,9 @@ training::Metrics Ppo::learn(const Rollout& rollout) {
       const Tensor at = slice(order, 0, {start, start + size});
       const auto part = [&](const Tensor& all) { return take(all, at); };
       const Tensor seen = part(rollout.observations);
-      const Tensor policy = network().policy(seen), value = network().value(seen);
+      const Tensor policy = learner().policy(seen), value = learner().value(seen);
       const Tensor log_ratio =
-          network().log_prob(policy, part(rollout.actions)) - part(rollout.log_probs);
+          learner().log_prob(policy, part(rollout.actions)) - part(rollout.log_probs);
       const Tensor ratio = exp(log_ratio);
       Tensor advantages = part(rollout.advantages);
       if (o.norm_adv && size > 1) advantages = normalised(advantages);
@@ -110,16 +110,15 @@ training::Metrics Ppo::learn(const Rollout& rollout) {
       Tensor errors = square(value - wanted);
       if (o.clip_vloss && o.clip_coef > 0) {
         const Tensor before = part(rollout.values);
-        errors = maximum(errors,
-                         square(before + clamp(value - before, -widest, widest) - wanted));
+        errors = maximum(errors, square(before + clamp(value - before, -widest, widest) - wanted));
       }
       const Tensor value_loss = 0.5 * mean(errors);
-      const Tensor entropy = mean(network().entropy(policy));
+      const Tensor entropy = mean(learner().entropy(policy));
       Tensor loss = policy_loss - o.ent_coef * entropy + o.vf_coef * value_loss;
       if (o.kl_coef > 0)
-        loss = loss + o.kl_coef * mean(network().kl(part(rollout.policy), rollout.log_std, policy));
+        loss = loss + o.kl_coef * mean(learner().kl(part(rollout.policy), rollout.log_std, policy));
       moved = stop_gradient(mean(ratio - 1 - log_ratio));
-      optimizer_.step(clipped(gradients(loss, network().parameters()), o.max_grad_norm));
+      optimizer_.step(clipped(gradients(loss, learner().parameters()), o.max_grad_norm));
       sums.add({policy_loss, value_loss, entropy, moved});
     }
     if (o.target_kl > 0 && moved.item() > o.target_kl) break;
@@ -129,22 +128,22 @@ training::Metrics Ppo::learn(const Rollout& rollout) {
 
 // ---- A2C --------------------------------------------------------------------------------------
 
-A2c::A2c(VectorEnv envs, ActorCritic network, const A2cOptions& options)
+A2c::A2c(std::unique_ptr<VectorEnv> envs, ActorCritic network, const A2cOptions& options)
     : OnPolicy("A2c", std::move(envs), std::move(network), options.rollout),
       options_(options),
-      optimizer_(this->network().parameters(), {.lr = options.lr, .alpha = 0.99, .eps = 1e-5}) {}
+      optimizer_(learner().parameters(), {.lr = options.lr, .alpha = 0.99, .eps = 1e-5}) {}
 
 training::Metrics A2c::learn(const Rollout& rollout) {
   const A2cOptions& o = options_;
-  const Tensor policy = network().policy(rollout.observations);
-  const Tensor value = network().value(rollout.observations);
+  const Tensor policy = learner().policy(rollout.observations);
+  const Tensor value = learner().value(rollout.observations);
   const Tensor advantages =
       o.norm_adv && rows() > 1 ? normalised(rollout.advantages) : rollout.advantages;
-  const Tensor policy_loss = -mean(advantages * network().log_prob(policy, rollout.actions));
+  const Tensor policy_loss = -mean(advantages * learner().log_prob(policy, rollout.actions));
   const Tensor value_loss = mse_loss(value, rollout.returns);
-  const Tensor entropy = mean(network().entropy(policy));
+  const Tensor entropy = mean(learner().entropy(policy));
   const Tensor loss = policy_loss - o.ent_coef * entropy + o.vf_coef * value_loss;
-  optimizer_.step(clipped(gradients(loss, network().parameters()), o.max_grad_norm));
+  optimizer_.step(clipped(gradients(loss, learner().parameters()), o.max_grad_norm));
   Sums sums;
   sums.add({policy_loss, value_loss, entropy, zeros({})});
   return sums.metrics({"policy_loss", "value_loss", "entropy", "kl"});

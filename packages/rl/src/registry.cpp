@@ -24,20 +24,20 @@ Factory limited(Factory make, int64_t max_episode_steps) {
 }
 
 Registry& registry() {
-  static Registry all{{},
-                      {{"CartPole-v1", limited(make_cart_pole, 500)},
-                       {"MountainCar-v0", limited(make_mountain_car, 200)},
-                       {"MountainCarContinuous-v0", limited(make_mountain_car_continuous, 999)},
-                       {"Acrobot-v1", limited(make_acrobot, 500)},
-                       {"Pendulum-v1", limited(make_pendulum, 200)},
-                       {"FrozenLake-v1", limited([] { return frozen_lake(); }, 100)},
-                       {"FrozenLake8x8-v1",
-                        limited([] { return frozen_lake({.map_name = "8x8"}); }, 200)},
-                       {"CliffWalking-v1", [] { return cliff_walking(); }},
-                       {"CliffWalkingSlippery-v1", [] { return cliff_walking(true); }},
-                       {"Taxi-v4", limited([] { return taxi(); }, 200)},
-                       {"Blackjack-v1", limited([] { return blackjack(); }, 24)},  // never reached
-                       {"MinAtar/Breakout-v1", limited([] { return breakout(); }, 10000)}}};
+  static Registry all{
+      {},
+      {{"CartPole-v1", limited(make_cart_pole, 500)},
+       {"MountainCar-v0", limited(make_mountain_car, 200)},
+       {"MountainCarContinuous-v0", limited(make_mountain_car_continuous, 999)},
+       {"Acrobot-v1", limited(make_acrobot, 500)},
+       {"Pendulum-v1", limited(make_pendulum, 200)},
+       {"FrozenLake-v1", limited([] { return frozen_lake(); }, 100)},
+       {"FrozenLake8x8-v1", limited([] { return frozen_lake({.map_name = "8x8"}); }, 200)},
+       {"CliffWalking-v1", [] { return cliff_walking(); }},
+       {"CliffWalkingSlippery-v1", [] { return cliff_walking(true); }},
+       {"Taxi-v4", limited([] { return taxi(); }, 200)},
+       {"Blackjack-v1", limited([] { return blackjack(); }, 24)},  // never reached
+       {"MinAtar/Breakout-v1", limited([] { return breakout(); }, 10000)}}};
   return all;
 }
 

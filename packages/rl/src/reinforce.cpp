@@ -19,15 +19,13 @@ std::unique_ptr<Env> checked(std::unique_ptr<Env> env, const ReinforceOptions& o
     throw ValueError("Reinforce: episodes of " + env->name() + " have no limit of steps");
   if (o.batch_episodes < 1 || o.total_episodes < o.batch_episodes)
     throw ValueError("Reinforce: total_episodes is less than batch_episodes, or that below 1");
-  if (!(o.gamma >= 0 && o.gamma <= 1))
-    throw ValueError("Reinforce: gamma is not between 0 and 1");
+  if (!(o.gamma >= 0 && o.gamma <= 1)) throw ValueError("Reinforce: gamma is not between 0 and 1");
   return env;
 }
 
 }  // namespace
 
-Reinforce::Reinforce(std::unique_ptr<Env> env, ActorCritic network,
-                     const ReinforceOptions& options)
+Reinforce::Reinforce(std::unique_ptr<Env> env, ActorCritic network, const ReinforceOptions& options)
     : options_(options),
       env_(checked(std::move(env), options)),
       network_(std::move(network)),
@@ -38,11 +36,9 @@ Reinforce::Reinforce(std::unique_ptr<Env> env, ActorCritic network,
 }
 
 training::Task Reinforce::task() {
-  return {.parts = {{"env", *env_},
-                    {"agent", *this},
-                    {"network", network_},
-                    {"optimizer", optimizer_}},
-          .step = [this](const data::Sample&) { return step(); }};
+  return {
+      .parts = {{"env", *env_}, {"agent", *this}, {"network", network_}, {"optimizer", optimizer_}},
+      .step = [this](const data::Sample&) { return step(); }};
 }
 
 int64_t Reinforce::updates() const { return options_.total_episodes / options_.batch_episodes; }
@@ -88,8 +84,7 @@ training::Metrics Reinforce::step() {
   };
   const Tensor weight = from_vector(weights, {rows}), wanted = filled(returns, {});
   const Tensor observations = filled(seen, observed.shape());
-  const Tensor actions =
-      acted.is_discrete() ? filled(choices, {}) : filled(boxes, {acted.size()});
+  const Tensor actions = acted.is_discrete() ? filled(choices, {}) : filled(boxes, {acted.size()});
   const Tensor told = options_.baseline ? network_.value(observations) : sum(weight * wanted);
   const Tensor log_prob = network_.log_prob(network_.policy(observations), actions);
   const Tensor policy_loss = -sum(weight * stop_gradient(wanted - told) * log_prob);

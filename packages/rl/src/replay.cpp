@@ -165,7 +165,8 @@ Transitions ReplayBuffer::sample(int64_t batch_size, double beta) {
     }
     last[i] = at;
     rewards[i] = static_cast<float>(sum);
-    discounts[i] = terminated_[static_cast<size_t>(at)] != std::byte{0} ? 0 : static_cast<float>(gamma);
+    discounts[i] =
+        terminated_[static_cast<size_t>(at)] != std::byte{0} ? 0 : static_cast<float>(gamma);
   }
   const float most = *std::ranges::max_element(weights);
   for (float& weight : weights) weight /= most;
@@ -177,8 +178,7 @@ Transitions ReplayBuffer::sample(int64_t batch_size, double beta) {
   return drawn;
 }
 
-void ReplayBuffer::update_priorities(std::span<const int64_t> rows,
-                                     std::span<const float> errors) {
+void ReplayBuffer::update_priorities(std::span<const int64_t> rows, std::span<const float> errors) {
   if (options_.alpha == 0) throw Error(kWho + ": it has no priorities");
   if (rows.size() != errors.size())
     throw ShapeError(kWho + ": " + std::to_string(errors.size()) + " errors of " +
@@ -206,12 +206,12 @@ StateDict ReplayBuffer::state_dict() const {
       {"next_observations", all.next_observations},
       {"terminated", all.terminated},
       {"ended", from_bytes(ended_.get(), {size_}, kBool)},
-      {"progress",
-       tensor<int64_t>({capacity_, size_, next_, static_cast<int64_t>(options_.seed),
-                        static_cast<int64_t>(draws_)})}};
+      {"progress", tensor<int64_t>({capacity_, size_, next_, static_cast<int64_t>(options_.seed),
+                                    static_cast<int64_t>(draws_)})}};
   if (options_.alpha > 0) {
     const auto leaves = sums_.begin() + leaves_;
-    values.emplace_back("priorities", from_vector(std::vector<double>(leaves, leaves + size_), {size_}));
+    values.emplace_back("priorities",
+                        from_vector(std::vector<double>(leaves, leaves + size_), {size_}));
     values.emplace_back("highest_priority", tensor(highest_));
   }
   return values;
@@ -260,7 +260,8 @@ void ReplayBuffer::load_state_dict(const StateDict& values) {
   options_.seed = static_cast<uint64_t>(counts[3]);
   draws_ = static_cast<uint64_t>(counts[4]);
   std::ranges::fill(sums_, 0.0);
-  for (size_t i = 0; i < priorities.size(); ++i) set_priority(static_cast<int64_t>(i), priorities[i]);
+  for (size_t i = 0; i < priorities.size(); ++i)
+    set_priority(static_cast<int64_t>(i), priorities[i]);
   highest_ = highest;
 }
 

@@ -51,9 +51,9 @@ TabularAgent::TabularAgent(const Env& env, const TabularOptions& options)
 }
 
 double TabularAgent::epsilon() const {
-  return std::max(options_.min_epsilon,
-                  options_.epsilon *
-                      std::pow(options_.epsilon_decay, static_cast<double>(episodes_)));
+  return std::max(
+      options_.min_epsilon,
+      options_.epsilon * std::pow(options_.epsilon_decay, static_cast<double>(episodes_)));
 }
 
 double& TabularAgent::q(size_t table, int64_t state, int64_t action) {
@@ -67,14 +67,11 @@ std::vector<double> TabularAgent::action_values(int64_t state) const {
   std::vector<double> values(tables_[0].begin() + static_cast<int64_t>(first),
                              tables_[0].begin() + static_cast<int64_t>(first) + actions_);
   if (!tables_[1].empty())
-    for (size_t a = 0; a < values.size(); ++a)
-      values[a] = (values[a] + tables_[1][first + a]) / 2;
+    for (size_t a = 0; a < values.size(); ++a) values[a] = (values[a] + tables_[1][first + a]) / 2;
   return values;
 }
 
-double TabularAgent::value(int64_t state) const {
-  return std::ranges::max(action_values(state));
-}
+double TabularAgent::value(int64_t state) const { return std::ranges::max(action_values(state)); }
 
 int64_t TabularAgent::best_action(size_t table, int64_t state) const {
   const auto* values = &tables_[table][static_cast<size_t>(state * actions_)];
@@ -174,8 +171,7 @@ double TabularAgent::play_episode(Env& env) {
       q(table, state, action) += alpha * error;
     } else {
       traces_[static_cast<size_t>(state * actions_ + action)] = 1;  // replacing traces
-      const double decay =
-          o.method == TabularMethod::kQLambda && !best ? 0 : o.gamma * o.lambda;
+      const double decay = o.method == TabularMethod::kQLambda && !best ? 0 : o.gamma * o.lambda;
       for (size_t j = 0; j < traces_.size(); ++j) {
         if (traces_[j] == 0) continue;
         tables_[0][j] += alpha * error * traces_[j];

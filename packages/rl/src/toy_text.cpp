@@ -278,8 +278,8 @@ std::unique_ptr<TabularEnv> cliff_walking(bool is_slippery) {
              next == 47});
       }
     }
-  return std::make_unique<TabularEnv>(
-      is_slippery ? "CliffWalkingSlippery-v1" : "CliffWalking-v1", std::move(model), GridMap{rows});
+  return std::make_unique<TabularEnv>(is_slippery ? "CliffWalkingSlippery-v1" : "CliffWalking-v1",
+                                      std::move(model), GridMap{rows});
 }
 
 std::unique_ptr<TabularEnv> taxi() {

@@ -53,10 +53,10 @@ Vector conjugate_gradients(const Product& product, const Vector& b, int64_t step
 
 }  // namespace
 
-Trpo::Trpo(VectorEnv envs, ActorCritic network, const TrpoOptions& options)
+Trpo::Trpo(std::unique_ptr<VectorEnv> envs, ActorCritic network, const TrpoOptions& options)
     : OnPolicy("Trpo", std::move(envs), std::move(network), options.rollout),
       options_(options),
-      optimizer_(this->network().critic.parameters(), {.lr = options.critic_lr}) {
+      optimizer_(learner().critic.parameters(), {.lr = options.critic_lr}) {
   if (!(options.target_kl > 0)) throw ValueError("Trpo: target_kl is not above 0");
   if (options.cg_max_steps < 1 || options.line_search_steps < 1 || options.n_critic_updates < 0)
     throw ValueError("Trpo: steps are below 1");
@@ -66,18 +66,18 @@ Trpo::Trpo(VectorEnv envs, ActorCritic network, const TrpoOptions& options)
 
 training::Metrics Trpo::learn(const Rollout& rollout) {
   const TrpoOptions& o = options_;
-  const Tensor advantages = (rollout.advantages - mean(rollout.advantages)) /
-                            (sqrt(var(rollout.advantages)) + 1e-8);
-  const ParameterList parameters = of_policy(network());
+  const Tensor advantages =
+      (rollout.advantages - mean(rollout.advantages)) / (sqrt(var(rollout.advantages)) + 1e-8);
+  const ParameterList parameters = of_policy(learner());
   struct Look {
     Tensor objective, kl, entropy;
   };
   const auto look = [&] {
-    const Tensor policy = network().policy(rollout.observations);
-    const Tensor ratio = exp(network().log_prob(policy, rollout.actions) - rollout.log_probs);
+    const Tensor policy = learner().policy(rollout.observations);
+    const Tensor ratio = exp(learner().log_prob(policy, rollout.actions) - rollout.log_probs);
     return Look{mean(advantages * ratio),
-                mean(network().kl(rollout.policy, rollout.log_std, policy)),
-                mean(network().entropy(policy))};
+                mean(learner().kl(rollout.policy, rollout.log_std, policy)),
+                mean(learner().entropy(policy))};
   };
   const auto products = [&](const Vector& v) {  // with the Fisher matrix
     const Vector slope = gradients(look().kl, parameters);
@@ -113,7 +113,7 @@ training::Metrics Trpo::learn(const Rollout& rollout) {
   Tensor value_loss = zeros({});
   for (int64_t i = 0; i < o.n_critic_updates; ++i)
     value_loss = optimizer_.step(
-        [&] { return mse_loss(network().value(rollout.observations), rollout.returns); });
+        [&] { return mse_loss(learner().value(rollout.observations), rollout.returns); });
   return {{"policy_loss", -objective},
           {"value_loss", value_loss},
           {"entropy", before.entropy.item()},

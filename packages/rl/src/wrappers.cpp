@@ -132,7 +132,8 @@ void RunningMeanStd::load_state_dict(const StateDict& values) {
 }
 
 NormalizeObservation::NormalizeObservation(std::unique_ptr<Env> env, double epsilon)
-    : Wrapper(std::move(env), unbounded(of_f32("NormalizeObservation", env).observation_space().shape()),
+    : Wrapper(std::move(env),
+              unbounded(of_f32("NormalizeObservation", env).observation_space().shape()),
               given(env).action_space()),
       epsilon_(epsilon),
       statistics_(observation_space().size()) {
@@ -230,8 +231,7 @@ namespace {
 Space stacked(const Space& one, int64_t count) {
   if (count < 1)
     throw ValueError("FrameStack: stack_size is " + std::to_string(count) + ", not at least 1");
-  if (one.is_discrete())
-    return Space::box(0, static_cast<double>(one.n() - 1), {count}, kI64);
+  if (one.is_discrete()) return Space::box(0, static_cast<double>(one.n() - 1), {count}, kI64);
   const auto repeated = [&](const std::vector<double>& bounds) {
     std::vector<double> all;
     for (int64_t i = 0; i < count; ++i) all.insert(all.end(), bounds.begin(), bounds.end());
@@ -268,7 +268,8 @@ void FrameStack::observation(const Observation& out) const {
 
 StateDict FrameStack::state_dict() const {
   StateDict values = Wrapper::state_dict();
-  values.emplace_back("frames", from_bytes(frames_.data(), {static_cast<int64_t>(frames_.size())}, kU8));
+  values.emplace_back("frames",
+                      from_bytes(frames_.data(), {static_cast<int64_t>(frames_.size())}, kU8));
   return values;
 }
 

@@ -1,5 +1,5 @@
-// Agents by gradients of policies and with continuous actions: networks, advantages, what they learn
-// in a short time, and going on.
+// Agents by gradients of policies and with continuous actions: networks, advantages, what they
+// learn in a short time, and going on.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -41,8 +41,8 @@ void expect_same_bits(const Make& make_agent, const Weights& weights, int64_t st
   EXPECT_EQ(run(-1), whole);
 }
 
-VectorEnv envs(const std::string& name, int64_t count = 4) {
-  return VectorEnv(name, count, AutoresetMode::kSameStep);
+std::unique_ptr<VectorEnv> envs(const std::string& name, int64_t count = 4) {
+  return std::make_unique<VectorEnv>(name, count, AutoresetMode::kSameStep);
 }
 
 ActorCritic network_for(const std::string& name) {
@@ -180,7 +180,8 @@ TEST(Reinforce, Improves) {
 
 TEST(OnPolicy, RefuseWhatDoesNotFit) {
   const auto network = network_for("CartPole-v1");
-  EXPECT_THROW(Ppo(VectorEnv("CartPole-v1", 4), network), ValueError);
+  EXPECT_THROW(Ppo(std::make_unique<VectorEnv>("CartPole-v1", 4), network), ValueError);
+  EXPECT_THROW(Ppo(nullptr, network), ValueError);
   EXPECT_THROW(Ppo(envs("Acrobot-v1"), network), ValueError);
   EXPECT_THROW(Ppo(envs("CartPole-v1"), network, {.rollout = {.total_steps = 100}}), ValueError);
   EXPECT_THROW(Ppo(envs("CartPole-v1"), network, {.num_minibatches = 3}), ValueError);
@@ -230,31 +231,31 @@ double learnt_action(Options options) {
 }
 
 TEST(Continuous, FindTheBestAction) {
-  EXPECT_NEAR(learnt_action<Td3>(Td3Options{.lr = 3e-3, .critic_lr = 3e-3, .tau = 0.05}), 1.5, 0.25);
+  EXPECT_NEAR(learnt_action<Td3>(Td3Options{.lr = 3e-3, .critic_lr = 3e-3, .tau = 0.05}), 1.5,
+              0.25);
   Td3Options ddpg = ddpg_options();
   ddpg.lr = ddpg.critic_lr = 3e-3;
   EXPECT_NEAR(learnt_action<Td3>(ddpg), 1.5, 0.25);
-  EXPECT_NEAR(learnt_action<Sac>(SacOptions{.policy_lr = 3e-3, .q_lr = 3e-3, .tau = 0.05}), 1.5, 0.3);
+  EXPECT_NEAR(learnt_action<Sac>(SacOptions{.policy_lr = 3e-3, .q_lr = 3e-3, .tau = 0.05}), 1.5,
+              0.3);
 }
 
 TEST(Continuous, GoOnToTheSameBits) {
   const auto actor = [](const auto& agent) -> const nn::Module& { return agent.actor(); };
   expect_same_bits(
       [] {
-        return std::make_unique<Td3>(make("Pendulum-v1"),
-                                     Td3Options{.total_steps = 260,
-                                                .learning_starts = 220,
-                                                .batch_size = 16,
-                                                .hidden = {16, 16}});
+        return std::make_unique<Td3>(
+            make("Pendulum-v1"),
+            Td3Options{
+                .total_steps = 260, .learning_starts = 220, .batch_size = 16, .hidden = {16, 16}});
       },
       actor, 13);
   expect_same_bits(
       [] {
-        return std::make_unique<Sac>(make("Pendulum-v1"),
-                                     SacOptions{.total_steps = 260,
-                                                .learning_starts = 220,
-                                                .batch_size = 16,
-                                                .hidden = {16, 16}});
+        return std::make_unique<Sac>(
+            make("Pendulum-v1"),
+            SacOptions{
+                .total_steps = 260, .learning_starts = 220, .batch_size = 16, .hidden = {16, 16}});
       },
       actor, 13);
   EXPECT_THROW(Sac(make("CartPole-v1"), {}), ValueError);
@@ -286,9 +287,8 @@ TEST(EvolutionStrategy, LearnsToBalance) {
   EXPECT_THROW(EvolutionStrategy(envs("CartPole-v1", 3), network_for("CartPole-v1")), ValueError);
   expect_same_bits(
       [&] {
-        return std::make_unique<EvolutionStrategy>(envs("CartPole-v1", 4),
-                                                   network_for("CartPole-v1"),
-                                                   EvolutionOptions{.generations = 6});
+        return std::make_unique<EvolutionStrategy>(
+            envs("CartPole-v1", 4), network_for("CartPole-v1"), EvolutionOptions{.generations = 6});
       },
       [](const EvolutionStrategy& a) -> const nn::Module& { return a.network(); }, 3);
 }

@@ -86,7 +86,8 @@ TEST(Dqn, GoesOnToTheSameBits) {
 // A bandit of one step: the return of action a is a, and of the last one 0 or 10.
 class Bandit : public Env {
  public:
-  Bandit() : Env("Bandit", Space::box(0.0, 1.0, {2}), Space::discrete(3), Space::box(0, 1, {1}, kF64)) {
+  Bandit()
+      : Env("Bandit", Space::box(0.0, 1.0, {2}), Space::discrete(3), Space::box(0, 1, {1}, kF64)) {
     set_max_episode_steps(1);
   }
 

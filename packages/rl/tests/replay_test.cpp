@@ -146,7 +146,8 @@ TEST(ReplayBuffer, SumsRewardsOfSteps) {
   // Eight transitions in room for six: those of 2 to 7 are there, 7 is the newest.
   ReplayBuffer buffer = with_steps(2, 6, 8);
   const Transitions t = buffer.sample(200);
-  const auto seen = t.observations.to_vector<int64_t>(), next = t.next_observations.to_vector<int64_t>();
+  const auto seen = t.observations.to_vector<int64_t>(),
+             next = t.next_observations.to_vector<int64_t>();
   const auto rewards = t.rewards.to_vector<double>(), discounts = t.discounts.to_vector<double>();
   for (size_t i = 0; i < seen.size(); ++i) {
     const int64_t at = seen[i], r = int64_t{1} << at;
@@ -162,7 +163,8 @@ TEST(ReplayBuffer, SumsRewardsOfSteps) {
 
 TEST(ReplayBuffer, DrawsByPriorities) {
   const auto filled = [] {
-    ReplayBuffer buffer(5, Space::box(-1e9, 1e9, {1}), Space::discrete(3), {.alpha = 1, .eps = 1e-9});
+    ReplayBuffer buffer(5, Space::box(-1e9, 1e9, {1}), Space::discrete(3),
+                        {.alpha = 1, .eps = 1e-9});
     for (int64_t i = 0; i < 4; ++i)
       buffer.add(std::vector<float>{static_cast<float>(i)}, 0, 0, std::vector<float>{0}, false);
     buffer.update_priorities(std::vector<int64_t>{0, 1, 2, 3}, std::vector<float>{1, -2, 3, 4});
@@ -182,8 +184,10 @@ TEST(ReplayBuffer, DrawsByPriorities) {
   buffer.add(std::vector<float>{9}, 0, 0, std::vector<float>{0}, false);
   const auto drawn = buffer.sample(1400).rows;
   EXPECT_NEAR(static_cast<double>(std::ranges::count(drawn, 4)), 400, 2);
-  EXPECT_THROW(buffer.update_priorities(std::vector<int64_t>{5}, std::vector<float>{1}), ValueError);
-  EXPECT_THROW(buffer.update_priorities(std::vector<int64_t>{0}, std::vector<float>{NAN}), ValueError);
+  EXPECT_THROW(buffer.update_priorities(std::vector<int64_t>{5}, std::vector<float>{1}),
+               ValueError);
+  EXPECT_THROW(buffer.update_priorities(std::vector<int64_t>{0}, std::vector<float>{NAN}),
+               ValueError);
   EXPECT_THROW(buffer.update_priorities(std::vector<int64_t>{0}, std::vector<float>{}), ShapeError);
   EXPECT_THROW(small(4).update_priorities(std::vector<int64_t>{0}, std::vector<float>{1}), Error);
   ReplayBuffer other = filled();

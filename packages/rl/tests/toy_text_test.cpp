@@ -1,4 +1,5 @@
-// Small worlds, planning and tables: exact numbers of Gymnasium's environments, and of Sutton & Barto.
+// Small worlds, planning and tables: exact numbers of Gymnasium's environments, and of Sutton &
+// Barto.
 #include "glia/rl/toy_text.h"
 
 #include <gtest/gtest.h>
@@ -104,7 +105,8 @@ TEST(ToyText, RefusesOptions) {
   const std::vector<std::string> map = random_map(8, 0.6, 3);
   EXPECT_EQ(map, random_map(8, 0.6, 3));
   EXPECT_NE(map, random_map(8, 0.6, 4));
-  EXPECT_GT(value_iteration(frozen_lake({.desc = map, .is_slippery = false})->model()).values[0], 0);
+  EXPECT_GT(value_iteration(frozen_lake({.desc = map, .is_slippery = false})->model()).values[0],
+            0);
 }
 
 TEST(ToyText, SlipsAsOftenAsItSays) {
@@ -203,8 +205,8 @@ double learnt(const char* name, const TabularOptions& options, int64_t episodes)
 }
 
 TEST(Tabular, QLearningFindsTheValueOfTheLake) {
-  EXPECT_NEAR(learnt("FrozenLake-v1", {.gamma = 0.99, .alpha = 1, .alpha_power = 0.6, .epsilon = 0.3},
-                     150000),
+  EXPECT_NEAR(learnt("FrozenLake-v1",
+                     {.gamma = 0.99, .alpha = 1, .alpha_power = 0.6, .epsilon = 0.3}, 150000),
               0.542026, 0.02);
 }
 
@@ -258,7 +260,8 @@ TEST(Tabular, MonteCarloPlaysBlackjack) {
 TEST(Tabular, GoesOnFromItsState) {
   for (const TabularMethod method : {TabularMethod::kDoubleQ, TabularMethod::kQLambda}) {
     const auto env = make("FrozenLake-v1"), other = make("FrozenLake-v1");
-    TabularAgent a(*env, {.method = method, .epsilon_decay = 0.99}), b(*other, {.method = method, .epsilon_decay = 0.99});
+    TabularAgent a(*env, {.method = method, .epsilon_decay = 0.99}),
+        b(*other, {.method = method, .epsilon_decay = 0.99});
     for (int i = 0; i < 50; ++i) a.play_episode(*env);
     b.load_state_dict(a.state_dict());
     other->load_state_dict(env->state_dict());

@@ -158,8 +158,8 @@ class Faulty : public Env {
 
 TEST(CheckEnv, FindsFaults) {
   const std::pair<int, const char*> expected[] = {
-      {1, "same seed"}, {2, "not in Box"},    {3, "does not bring everything back"},
-      {4, "no limit"},  {5, "not finite"},    {6, "not finite"}};
+      {1, "same seed"}, {2, "not in Box"}, {3, "does not bring everything back"},
+      {4, "no limit"},  {5, "not finite"}, {6, "not finite"}};
   for (const auto& [fault, part] : expected) {
     Faulty env(fault);
     std::string all;
@@ -182,8 +182,7 @@ TEST(Pictures, ShowWhatHappens) {
     EXPECT_EQ(pictures[0].dtype(), kU8);
     EXPECT_EQ(pictures[0].shape()[2], 3);
     bool changes = false;
-    for (const Tensor& picture : pictures)
-      changes |= any(picture != pictures[0]).item<bool>();
+    for (const Tensor& picture : pictures) changes |= any(picture != pictures[0]).item<bool>();
     EXPECT_TRUE(changes) << name;
   }
   EXPECT_EQ(message_of<Error>([] {
@@ -216,7 +215,8 @@ std::vector<std::vector<uint8_t>> decoded(const std::string& gif) {
     for (;;) {
       size_t code = 0;
       for (size_t b = 0; b < bits; ++b, ++from)
-        code |= (static_cast<size_t>(static_cast<uint8_t>(data.at(from / 8))) >> (from % 8) & 1) << b;
+        code |= (static_cast<size_t>(static_cast<uint8_t>(data.at(from / 8))) >> (from % 8) & 1)
+                << b;
       if (code == 257) break;
       if (code == 256) {
         codes.assign(258, "");

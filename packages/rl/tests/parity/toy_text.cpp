@@ -60,7 +60,8 @@ void play(const std::string& name) {
     std::printf("%d ", int(action));
     const rl::Step step = env->step(action, seen);
     print_state();
-    for (const double x : from_bytes(bytes.data(), {space.size()}, space.dtype()).to_vector<double>())
+    for (const double x :
+         from_bytes(bytes.data(), {space.size()}, space.dtype()).to_vector<double>())
       std::printf("%g ", x);
     std::printf("%g %d\n", step.reward, step.terminated);
     if (step.terminated || step.truncated || i % 500 == 499) env->reset(seen);

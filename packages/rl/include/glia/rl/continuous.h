@@ -1,5 +1,5 @@
-// Agents whose actions are values of a box: DDPG (Lillicrap et al. 2016), TD3 (Fujimoto et al. 2018)
-// and SAC (Haarnoja et al. 2018).
+// Agents whose actions are values of a box: DDPG (Lillicrap et al. 2016), TD3 (Fujimoto et al.
+// 2018) and SAC (Haarnoja et al. 2018).
 //
 //   rl::Sac agent(rl::make("Pendulum-v1"), {.total_steps = 20000, .learning_starts = 1000});
 //   training::Trainer trainer(agent.task(), {.steps = agent.updates(), .interval = 100});
@@ -26,12 +26,12 @@ struct Td3Options {
   std::vector<int64_t> hidden = {256, 256};  // of each network
   double lr = 3e-4, critic_lr = 3e-4;
   double gamma = 0.99;
-  double tau = 0.005;               // how far target networks follow in an update
-  double exploration_noise = 0.1;   // deviation of what is added to actions, by half their bounds
-  double policy_noise = 0.2;        // the same of the target's actions,
-  double noise_clip = 0.5;          // and the most of it
-  int64_t policy_frequency = 2;     // updates of critics for each of the actor
-  bool twin = true;                 // two critics, of which the lower one counts
+  double tau = 0.005;              // how far target networks follow in an update
+  double exploration_noise = 0.1;  // deviation of what is added to actions, by half their bounds
+  double policy_noise = 0.2;       // the same of the target's actions,
+  double noise_clip = 0.5;         // and the most of it
+  int64_t policy_frequency = 2;    // updates of critics for each of the actor
+  bool twin = true;                // two critics, of which the lower one counts
   uint64_t seed = 0;
 };
 // DDPG, with CleanRL's settings, is TD3 with one critic and no noise on the target's actions.

@@ -30,10 +30,10 @@ struct DqnOptions {
   double gamma = 0.99;                // what a reward is worth a step later
   double end_e = 0.05;                // share of random actions in the end; it falls from 1
   double exploration_fraction = 0.5;  // part of the steps in which it falls
-  bool double_q = true;    // the online network chooses what the target network values
-  int64_t n_step = 1;      // steps whose rewards are summed (Sutton 1988)
-  double per_alpha = 0;    // priorities: |error|^alpha (Schaul et al. 2016); 0: none
-  double per_beta = 0.4;   // of their weights at the start; it rises to 1
+  bool double_q = true;               // the online network chooses what the target network values
+  int64_t n_step = 1;                 // steps whose rewards are summed (Sutton 1988)
+  double per_alpha = 0;               // priorities: |error|^alpha (Schaul et al. 2016); 0: none
+  double per_beta = 0.4;              // of their weights at the start; it rises to 1
   uint64_t seed = 0;
 };
 

@@ -14,9 +14,9 @@ namespace glia::rl {
 
 struct EvolutionOptions {
   int64_t generations = 100;
-  double sigma = 0.1;         // deviation of a neighbour's weights
-  double lr = 0.03;           // of Adam
-  double weight_decay = 0;    // of Adam: draws weights to 0
+  double sigma = 0.1;       // deviation of a neighbour's weights
+  double lr = 0.03;         // of Adam
+  double weight_decay = 0;  // of Adam: draws weights to 0
   uint64_t seed = 0;
 };
 
@@ -26,7 +26,8 @@ class EvolutionStrategy {
  public:
   // Throws ValueError for an odd number of environments, episodes without a limit of steps, vectors
   // that are not of kSameStep and options out of range. Of the network the policy alone is used.
-  EvolutionStrategy(VectorEnv envs, ActorCritic network, const EvolutionOptions& options = {});
+  EvolutionStrategy(std::unique_ptr<VectorEnv> envs, ActorCritic network,
+                    const EvolutionOptions& options = {});
   EvolutionStrategy(const EvolutionStrategy&) = delete;
   EvolutionStrategy& operator=(const EvolutionStrategy&) = delete;
 
@@ -44,7 +45,7 @@ class EvolutionStrategy {
   std::vector<double> returns_of(const std::vector<Tensor>& weights);
 
   const EvolutionOptions options_;
-  VectorEnv envs_;
+  std::unique_ptr<VectorEnv> envs_;
   ActorCritic network_;
   optim::Adam optimizer_;
   int64_t generation_ = 0, steps_ = 0;

@@ -1,6 +1,6 @@
-// Networks of agents, made for an environment's spaces. What is observed is f32 (N, ...): vectors go
-// through layers of `hidden` units, arrays are flattened first, pictures (height, width, channels)
-// go through 16 convolutions of 3 x 3 before.
+// Networks of agents, made for an environment's spaces. What is observed is f32 (N, ...): vectors
+// go through layers of `hidden` units, arrays are flattened first, pictures (height, width,
+// channels) go through 16 convolutions of 3 x 3 before.
 #pragma once
 
 #include <cstdint>
@@ -73,7 +73,8 @@ struct ActorCriticOptions {
 };
 
 // A policy and the value of what is observed, with orthogonal weights, as CleanRL's PPO: logits of
-// a categorical distribution, or means of a normal one whose deviation is a parameter of each value.
+// a categorical distribution, or means of a normal one whose deviation is a parameter of each
+// value.
 class ActorCritic : public nn::Module {
  public:
   // Throws ValueError for observations that are not f32.

@@ -1,8 +1,8 @@
-// Policy gradients: REINFORCE (Williams 1992), A2C (Mnih et al. 2016), PPO (Schulman et al. 2017) and
-// TRPO (Schulman et al. 2015), with generalised advantages (Schulman et al. 2016).
+// Policy gradients: REINFORCE (Williams 1992), A2C (Mnih et al. 2016), PPO (Schulman et al. 2017)
+// and TRPO (Schulman et al. 2015), with generalised advantages (Schulman et al. 2016).
 //
-//   rl::VectorEnv envs("CartPole-v1", 4, rl::AutoresetMode::kSameStep);
-//   rl::ActorCritic network(envs.single_observation_space(), envs.single_action_space());
+//   auto envs = std::make_unique<rl::VectorEnv>("CartPole-v1", 4, rl::AutoresetMode::kSameStep);
+//   rl::ActorCritic network(envs->single_observation_space(), envs->single_action_space());
 //   rl::Ppo agent(std::move(envs), std::move(network), {.rollout = {.total_steps = 100000}});
 //   training::Trainer trainer(agent.task(), {.steps = agent.updates(), .interval = 10});
 //   trainer.fit();
@@ -22,10 +22,10 @@ namespace glia::rl {
 
 // What is gathered between two updates.
 struct RolloutOptions {
-  int64_t total_steps = 500000;  // in all environments
-  int64_t num_steps = 128;       // of each environment in a rollout
-  double gamma = 0.99;           // what a reward is worth a step later
-  double gae_lambda = 0.95;      // 1: advantages of whole returns, 0: of one step
+  int64_t total_steps = 500000;     // in all environments
+  int64_t num_steps = 128;          // of each environment in a rollout
+  double gamma = 0.99;              // what a reward is worth a step later
+  double gae_lambda = 0.95;         // 1: advantages of whole returns, 0: of one step
   bool bootstrap_truncated = true;  // what is cut off goes on with the critic's value
   bool norm_reward = false;         // learns from rewards as NormalizeReward has them, within 10
   uint64_t seed = 0;
@@ -64,22 +64,23 @@ class OnPolicy {
  protected:
   // Of T steps of N environments, T N rows.
   struct Rollout {
-    Tensor observations;  // (T N, ...)
-    Tensor actions;       // (T N) i64 or (T N, values)
-    Tensor policy;        // (T N, actions or values): what the policy gave
-    Tensor log_std;       // (values) of a box, then
-    Tensor log_probs;     // (T N) of the actions
+    Tensor observations;                 // (T N, ...)
+    Tensor actions;                      // (T N) i64 or (T N, values)
+    Tensor policy;                       // (T N, actions or values): what the policy gave
+    Tensor log_std;                      // (values) of a box, then
+    Tensor log_probs;                    // (T N) of the actions
     Tensor advantages, returns, values;  // (T N)
   };
   // Throws ValueError for options out of range, and vectors that are not of kSameStep.
-  OnPolicy(const char* name, VectorEnv envs, ActorCritic network, const RolloutOptions& options);
+  OnPolicy(const char* name, std::unique_ptr<VectorEnv> envs, ActorCritic network,
+           const RolloutOptions& options);
 
   // One update; metrics behind "return".
   virtual training::Metrics learn(const Rollout& rollout) = 0;
   virtual std::vector<training::Part> optimizers() = 0;
 
-  ActorCritic& network() { return network_; }
-  int64_t rows() const { return options_.num_steps * envs_.num_envs(); }
+  ActorCritic& learner() { return network_; }
+  int64_t rows() const { return options_.num_steps * envs_->num_envs(); }
   double part_done() const;  // from 0 at the first update to below 1 at the last
   uint64_t seed() const { return options_.seed; }
   int64_t updates_done() const { return updates_; }
@@ -91,10 +92,10 @@ class OnPolicy {
 
   const char* name_;
   const RolloutOptions options_;
-  VectorEnv envs_;
+  std::unique_ptr<VectorEnv> envs_;
   ActorCritic network_;
   EpisodeStatistics statistics_;
-  RunningMeanStd rewards_{1};      // of discounted sums, and the running ones of each environment
+  RunningMeanStd rewards_{1};  // of discounted sums, and the running ones of each environment
   std::vector<double> discounted_;
   int64_t updates_ = 0;
 };
@@ -103,8 +104,8 @@ class OnPolicy {
 // ppo_continuous_action.py.
 struct PpoOptions {
   RolloutOptions rollout = {};
-  double lr = 2.5e-4;         // of Adam, whose eps is 1e-5
-  bool anneal_lr = true;      // falls to 0
+  double lr = 2.5e-4;     // of Adam, whose eps is 1e-5
+  bool anneal_lr = true;  // falls to 0
   int64_t num_minibatches = 4;
   int64_t update_epochs = 4;  // passes over a rollout
   bool norm_adv = true;       // advantages of a minibatch: mean 0, deviation 1
@@ -120,7 +121,7 @@ PpoOptions ppo_continuous_options();
 
 class Ppo : public OnPolicy {
  public:
-  Ppo(VectorEnv envs, ActorCritic network, const PpoOptions& options = {});
+  Ppo(std::unique_ptr<VectorEnv> envs, ActorCritic network, const PpoOptions& options = {});
 
  private:
   training::Metrics learn(const Rollout& rollout) override;
@@ -142,7 +143,7 @@ struct A2cOptions {
 
 class A2c : public OnPolicy {
  public:
-  A2c(VectorEnv envs, ActorCritic network, const A2cOptions& options = {});
+  A2c(std::unique_ptr<VectorEnv> envs, ActorCritic network, const A2cOptions& options = {});
 
  private:
   training::Metrics learn(const Rollout& rollout) override;
@@ -155,9 +156,9 @@ class A2c : public OnPolicy {
 // The defaults are those of Stable-Baselines3's contrib.
 struct TrpoOptions {
   RolloutOptions rollout = {.num_steps = 512};
-  double target_kl = 0.01;     // the most that a step may move the policy
-  int64_t cg_max_steps = 15;   // of conjugate gradients
-  double cg_damping = 0.1;     // added to the Fisher matrix
+  double target_kl = 0.01;    // the most that a step may move the policy
+  int64_t cg_max_steps = 15;  // of conjugate gradients
+  double cg_damping = 0.1;    // added to the Fisher matrix
   int64_t line_search_steps = 10;
   double line_search_shrinking = 0.8;
   int64_t n_critic_updates = 10;  // passes of the critic over a rollout
@@ -166,7 +167,7 @@ struct TrpoOptions {
 
 class Trpo : public OnPolicy {
  public:
-  Trpo(VectorEnv envs, ActorCritic network, const TrpoOptions& options = {});
+  Trpo(std::unique_ptr<VectorEnv> envs, ActorCritic network, const TrpoOptions& options = {});
 
  private:
   training::Metrics learn(const Rollout& rollout) override;

@@ -16,11 +16,11 @@ struct PlanOptions {
 
 // A policy and its values.
 struct Plan {
-  std::vector<double> values;     // (states)
-  std::vector<double> q;          // (states * actions), row-major
-  std::vector<int64_t> policy;    // (states): the first of the best actions
-  int64_t sweeps = 0;             // over all states; of policy iteration: of all evaluations
-  int64_t improvements = 0;       // of policy iteration: policies that were evaluated
+  std::vector<double> values;   // (states)
+  std::vector<double> q;        // (states * actions), row-major
+  std::vector<int64_t> policy;  // (states): the first of the best actions
+  int64_t sweeps = 0;           // over all states; of policy iteration: of all evaluations
+  int64_t improvements = 0;     // of policy iteration: policies that were evaluated
   double value_of_start(const Model& model) const;  // mean over where episodes begin
 };
 

@@ -49,8 +49,8 @@ Episodes play(Env& env, const Policy& policy, int64_t episodes, uint64_t seed);
 // so many. Throws as play() and Env::render().
 std::vector<Tensor> record(Env& env, const Policy& policy, uint64_t seed, int64_t most = 500);
 // Pictures of one size as an animated GIF that begins again at its end. More than 256 colours are
-// rounded. Throws ShapeError for pictures that do not fit, ValueError for no pictures or a number of
-// pictures per second out of range.
+// rounded. Throws ShapeError for pictures that do not fit, ValueError for no pictures or a number
+// of pictures per second out of range.
 std::string encode_gif(const std::vector<Tensor>& pictures, double fps = 30);
 
 // The returns of the last episodes, as Gymnasium's RecordEpisodeStatistics has them.

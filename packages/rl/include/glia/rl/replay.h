@@ -13,13 +13,13 @@ namespace glia::rl {
 
 // Transitions drawn from a replay buffer.
 struct Transitions {
-  Tensor observations;       // (B, ...)
-  Tensor actions;            // (B) i64 of a discrete space, (B, ...) f32 of a box
-  Tensor rewards;            // (B) f32
-  Tensor next_observations;  // (B, ...)
-  Tensor terminated;         // (B) bool; not truncated: the value of what follows counts there
-  Tensor discounts;          // (B) f32: of the value of what follows: gamma^n, 0 where terminated
-  Tensor weights;            // (B) f32: of each in a loss; 1 unless prioritised
+  Tensor observations;        // (B, ...)
+  Tensor actions;             // (B) i64 of a discrete space, (B, ...) f32 of a box
+  Tensor rewards;             // (B) f32
+  Tensor next_observations;   // (B, ...)
+  Tensor terminated;          // (B) bool; not truncated: the value of what follows counts there
+  Tensor discounts;           // (B) f32: of the value of what follows: gamma^n, 0 where terminated
+  Tensor weights;             // (B) f32: of each in a loss; 1 unless prioritised
   std::vector<int64_t> rows;  // where they are in the buffer
 };
 

@@ -1,5 +1,5 @@
-// Learning values of actions in a table, without a model (Sutton & Barto 2018): temporal differences
-// and whole episodes, in environments whose observations can be counted.
+// Learning values of actions in a table, without a model (Sutton & Barto 2018): temporal
+// differences and whole episodes, in environments whose observations can be counted.
 //
 //   auto env = rl::make("CliffWalking-v1");
 //   rl::TabularAgent agent(*env, {.method = rl::TabularMethod::kSarsa, .gamma = 1});
@@ -27,13 +27,13 @@ enum class TabularMethod {
 struct TabularOptions {
   TabularMethod method = TabularMethod::kQLearning;
   double gamma = 0.99;
-  // The step size of visit n of a state and action is max(min_alpha, alpha / n^alpha_power): constant
-  // with power 0, the mean of all with alpha 1 and power 1.
+  // The step size of visit n of a state and action is max(min_alpha, alpha / n^alpha_power):
+  // constant with power 0, the mean of all with alpha 1 and power 1.
   double alpha = 0.1, alpha_power = 0, min_alpha = 0;
   // The share of random actions in episode n is max(min_epsilon, epsilon * epsilon_decay^n).
   double epsilon = 0.1, epsilon_decay = 1, min_epsilon = 0;
-  double lambda = 0.9;     // of traces
-  double initial_q = 0;    // above what is possible: it explores
+  double lambda = 0.9;        // of traces
+  double initial_q = 0;       // above what is possible: it explores
   int64_t max_steps = 10000;  // of an episode without a limit of its own
   uint64_t seed = 0;
 };

@@ -56,7 +56,7 @@ class Wrapper : public Env {
 class RunningMeanStd {
  public:
   explicit RunningMeanStd(int64_t size, double epsilon = 1e-4);  // epsilon: the first count
-  void update(std::span<const double> values);  // one sample
+  void update(std::span<const double> values);                   // one sample
   std::span<const double> mean() const { return mean_; }
   std::span<const double> var() const { return var_; }
   double count() const { return count_; }
@@ -142,10 +142,10 @@ class FlattenObservation : public Wrapper {
   void observation(const Observation& out) const override;
 };
 
-// Looks for what agents would stumble on: resets that one seed does not repeat, observations outside
-// their space, numbers that are not finite, states that do not bring everything back, episodes
-// without end. Plays a few episodes at random and leaves the environment at the start of one. Each
-// fault is a line; none: it is good.
+// Looks for what agents would stumble on: resets that one seed does not repeat, observations
+// outside their space, numbers that are not finite, states that do not bring everything back,
+// episodes without end. Plays a few episodes at random and leaves the environment at the start of
+// one. Each fault is a line; none: it is good.
 std::vector<std::string> check_env(Env& env, int64_t steps = 1000);
 
 }  // namespace glia::rl
