@@ -119,6 +119,7 @@ const Register<DqnSettings> dqn({
     .description = "Deep Q-learning, double, dueling, prioritised, distributional or noisy.",
     .run_name = [](const DqnSettings& s) { return "dqn-" + s.env.substr(s.env.find('/') + 1); },
     .references = [](const DqnSettings& s) -> std::vector<Reference> {
+      if (s.options.total_steps < 500000) return {};
       if (s.env == "CartPole-v1")
         return {{"return_of_last_episodes", 488.69, "CleanRL's dqn.py, 500,000 steps"}};
       if (s.env == "Acrobot-v1")

@@ -137,6 +137,7 @@ const Register<GradientSettings> policy_gradient({
           return s.algorithm + "-" + s.env.substr(s.env.find('/') + 1);
         },
     .references = [](const GradientSettings& s) -> std::vector<Reference> {
+      if (s.ppo.rollout.total_steps < 500000) return {};
       if (s.env == "CartPole-v1")
         return {{"return_of_last_episodes", 488.75, "CleanRL's ppo.py, 500,000 steps"}};
       if (s.env == "Acrobot-v1")

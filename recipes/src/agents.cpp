@@ -18,6 +18,11 @@ double mean_of(const auto& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+// Of values for actions returns differ more from episode to episode.
+int64_t episodes_of(const rl::Env& env) {
+  return env.action_space().is_discrete() ? kEpisodesOfAgents : 5 * kEpisodesOfAgents;
+}
+
 // Each of f32 and of few numbers.
 bool is_vector(const rl::Space& space) {
   return space.dtype() == kF32 && space.shape().rank() == 1 && space.size() <= 16;
@@ -74,7 +79,7 @@ Finished finished(Run& run, rl::Env& env, const rl::Policy& policy, int64_t seed
                   const std::deque<double>& returns, int64_t steps, double seconds) {
   Finished out;
   if (!returns.empty()) out.results.push_back({"return_of_last_episodes", mean_of(returns)});
-  out.results.push_back(played(env, policy, kEpisodesOfAgents, seed)[0]);
+  out.results.push_back(played(env, policy, episodes_of(env), seed)[0]);
   out.results.push_back({"steps_per_second", static_cast<double>(steps) / std::max(seconds, 1e-9)});
   out.sections = episode_sections(run, env, policy, seed);
   return out;
@@ -104,8 +109,8 @@ Results Player::answer(const Input& input) const {
 
 Results Player::score(const Evaluation& what) const {
   if (!what.data.empty() && what.data != env_) throw Error(what.data + ": the agent is of " + env_);
-  return played(*env_for_networks(env_), policy_, what.count > 0 ? what.count : kEpisodesOfAgents,
-                seed_);
+  const auto env = env_for_networks(env_);
+  return played(*env, policy_, what.count > 0 ? what.count : episodes_of(*env), seed_);
 }
 
 }  // namespace glia::recipes

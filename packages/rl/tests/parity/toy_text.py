@@ -74,7 +74,7 @@ def tabular_episodes(name):
     for row in rows:
         state, action, following, seen = (int(x) for x in row[:4])
         outcomes = env.P[state][action]
-        which = next(i for i, o in enumerate(outcomes) if o[1] == following)
+        which = next(i for i, o in enumerate(outcomes) if (o[1], o[2]) == (following, float(row[4])))
         given.numbers = [sum(o[0] for o in outcomes[:which]) + outcomes[which][0] / 2]
         env.s = state
         observed, reward, ends, _, _ = env.step(action)
