@@ -9,6 +9,7 @@
 
 #include "cli/help.h"
 #include "glia/error.h"
+#include "glia/io.h"
 #include "glia/recipes/recipe.h"
 #include "glia/runtime.h"
 
@@ -109,11 +110,15 @@ struct UseJob {
   recipes::Evaluation what;
 };
 
-std::shared_ptr<UseJob> add_use(CLI::App& command) {
-  auto job = std::make_shared<UseJob>();
-  command.add_option("--model", job->model, "Folder of a run, or its model.safetensors.")
+CLI::Option* add_model(CLI::App& command, std::string& model) {
+  return command.add_option("--model", model, "Folder of a run, or its model.safetensors.")
       ->type_name("DIR")
       ->required();
+}
+
+std::shared_ptr<UseJob> add_use(CLI::App& command) {
+  auto job = std::make_shared<UseJob>();
+  add_model(command, job->model);
   command.add_flag("--json", job->json, "Prints JSON.");
   return job;
 }
@@ -214,15 +219,13 @@ void add_evaluate(CLI::App& command, const recipes::Recipe& recipe, const Sessio
   });
 }
 
-void add_generate(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
+void add_written(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
   struct Job {
     std::string model, prompt;
     recipes::Generation how;
   };
   auto job = std::make_shared<Job>();
-  command.add_option("--model", job->model, "Folder of a run, or its model.safetensors.")
-      ->type_name("DIR")
-      ->required();
+  add_model(command, job->model);
   command.add_option("prompt", job->prompt, "What the text begins with.")->type_name("PROMPT");
   add_generation(command, std::shared_ptr<recipes::Generation>(job, &job->how));
   command.callback([job, &recipe, session] {
@@ -230,6 +233,69 @@ void add_generate(CLI::App& command, const recipes::Recipe& recipe, const Sessio
     session.begin();
     fmt::print("{}\n", recipe.load(job->model)->generate(job->prompt, job->how));
   });
+}
+
+// Pictures by a model of one recipe, or, without one, of whichever trained it. `above`: the command
+// has others below, and leaves it to these if one is named.
+void add_drawn(CLI::App& command, const recipes::Recipe* recipe, const Session& session) {
+  struct Job {
+    std::string model, out = "samples.png";
+    recipes::Drawing how;
+  };
+  auto job = std::make_shared<Job>();
+  CLI::Option* model = add_model(command, job->model);
+  if (!recipe) model->required(false);
+  const auto whole = [&](const std::string& name, int64_t& value, double low, double high,
+                         const char* help) {
+    return add_text(
+               command, "--" + name,
+               [name, job, &value, low, high](const std::string& text) {
+                 value = parse_whole(name, text, low, high);
+               },
+               help)
+        ->type_name("N");
+  };
+  whole("count", job->how.count, 1, 1e6, "Pictures to draw.")->default_str("64");
+  add_text(
+      command, "--class", [job](const std::string& text) { job->how.label = text; },
+      "Their class, by name or number, of models that were trained with classes.")
+      ->type_name("CLASS")
+      ->default_str("each in turn");
+  whole("steps", job->how.steps, 1, 1e6, "Steps of a diffusion model.");
+  add_text(
+      command, "--guidance",
+      [job](const std::string& text) {
+        job->how.guidance = std::get<double>(
+            recipes::parse({.name = "guidance", .fallback = 1.0, .range = {0, 100}}, text));
+      },
+      "How much the class counts in a diffusion model: 1 as trained, more for more typical ones.")
+      ->type_name("X");
+  whole("seed", job->how.seed, 0, 1e15, "Another one draws other pictures.")->default_str("0");
+  add_text(
+      command, "--out", [job](const std::string& text) { job->out = text; },
+      "The file, with all of them in rows.")
+      ->type_name("FILE.png")
+      ->default_str(job->out);
+  const auto draw = [job, recipe, session] {
+    if (job->model.empty()) throw Error("--model: no folder is named");
+    session.begin();
+    const auto predictor = recipe ? recipe->load(job->model) : recipes::load(job->model);
+    io::write_png(job->out, recipes::picture_grid(predictor->draw(job->how)));
+    fmt::print("{}: {} pictures\n", job->out, job->how.count);
+  };
+  if (recipe) return void(command.callback(draw));
+  command.callback([&command, draw, job] {
+    if (!command.get_subcommands().empty()) return;
+    if (job->model.empty()) throw Error("generate: no recipe is named, and no --model");
+    draw();
+  });
+}
+
+void add_generate(CLI::App& command, const recipes::Recipe& recipe, const Session& session) {
+  if (recipe.generates)
+    add_written(command, recipe, session);
+  else
+    add_drawn(command, &recipe, session);
 }
 
 Json as_json(const recipes::Setting& setting) {
@@ -353,8 +419,10 @@ void add_recipes(CLI::App& app, const Session& session) {
   };
   add_command(app, "train", "Trains a recipe and writes its results to a folder.", with(add_train));
   add_command(app, "predict", "Uses a trained model.", with(add_predict));
-  add_command(app, "generate", "Writes a text by a trained model.", with(add_generate),
-              [](const recipes::Recipe& recipe) { return recipe.generates; });
+  add_command(app, "generate", "Writes a text, or draws pictures, by a trained model.",
+              with(add_generate),
+              [](const recipes::Recipe& recipe) { return recipe.generates || recipe.draws; });
+  add_drawn(*app.get_subcommand("generate"), nullptr, session);
   add_command(app, "evaluate", "Says how good a trained model is on data.", with(add_evaluate));
   for (const RecipeCommand& more : more_commands())
     add_command(app, more.name, more.description, with(more.add));

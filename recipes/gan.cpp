@@ -1,13 +1,13 @@
-// Generative adversarial networks that learn mixtures of Gaussians in the plane.
+// Generative adversarial networks that learn mixtures of Gaussians in the plane, or pictures.
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "glia/generative/gan.h"
 #include "glia/generative/mixture.h"
 #include "glia/glia.h"
-#include "glia/recipes/run.h"
+#include "glia/vision/image.h"
 #include "recipes/src/frames.h"
+#include "recipes/src/gans.h"
 #include "recipes/src/numbers.h"
 
 namespace glia::recipes {
@@ -15,50 +15,27 @@ namespace {
 
 using generative::Mixture;
 
-constexpr int64_t kIntervals = 20, kShown = 1000;
+constexpr int64_t kShown = 1000;
 constexpr int64_t kJudged = 2500;  // samples, as Lin et al. 2018 (PacGAN) take
 
-struct GanSettings : TrainingSettings {
-  std::string data, loss;
-  int64_t width = 0;
-  generative::GanOptions options;
-
-  void declare(Fields& f) override {
-    f(data, "data", "grid-25", "The mixture: 8 Gaussians on a ring, or 25 on a grid.",
-      {{"ring-8", "grid-25"}});
-    f(loss, "loss", "wgan-gp", "Wasserstein with gradient penalty, or non-saturating.",
-      {{"wgan-gp", "non-saturating"}});
-    const bool wgan = loss == "wgan-gp";
-    auto& o = options;
-    o.loss = wgan ? generative::GanLoss::kWasserstein : generative::GanLoss::kNonSaturating;
-    o.penalty = 0.1;
-    f(o.total_steps, "steps", 10000, "Steps of the generator.", {1, 1e9});
-    f(o.critic_steps, "critic-steps", wgan ? 5 : 1, "Steps of the critic for each.", {1, 100});
-    f(o.batch_size, "batch", 256, "Samples in each step.", {2, 100000});
-    f(width, "width", 128, "Units of each hidden layer.", {1, 10000});
-    f(o.lr, "lr", wgan ? 1e-3 : 5e-4, "Learning rate at the start; it falls to 0 along a cosine.",
-      {0, 1000});
-    f(o.ema_decay, "ema", 0.99, "Decay of the average of the generator's weights, which is kept.",
-      {0, 1});
-    TrainingSettings::declare(f);
-  }
-  nn::Sequential network(int64_t in, int64_t out) const {
-    return nn::Sequential(nn::Linear(in, width), relu, nn::Linear(width, width), relu,
-                          nn::Linear(width, width), relu, nn::Linear(width, out));
-  }
-  nn::Sequential generator() const { return network(options.noise, 2); }
-  Mixture mixture() const {
-    return data == "ring-8" ? generative::ring_of_gaussians() : generative::grid_of_gaussians();
-  }
-};
+nn::Sequential network(const GanSettings& s, int64_t in, int64_t out) {
+  return nn::Sequential(nn::Linear(in, s.width), relu, nn::Linear(s.width, s.width), relu,
+                        nn::Linear(s.width, s.width), relu, nn::Linear(s.width, out));
+}
+nn::Sequential generator_of(const GanSettings& s) { return network(s, s.options.noise, 2); }
+Mixture mixture_of(const GanSettings& s) {
+  return s.data == "ring-8" ? generative::ring_of_gaussians() : generative::grid_of_gaussians();
+}
 
 Results results_of(const generative::Coverage& c) {
   return {{"modes", c.modes}, {"good_samples", c.good_samples, true}, {"samples", c.samples}};
 }
 
 void train(Run& run, const GanSettings& s) {
-  const Mixture mixture = s.mixture();
-  nn::Sequential generator = s.generator(), critic = s.network(2, 1);
+  if (!s.is_mixture()) return train_picture_gan(run, s);
+  if (s.conditional) throw Error("--conditional: points have no classes");
+  const Mixture mixture = mixture_of(s);
+  nn::Sequential generator = generator_of(s), critic = network(s, 2, 1);
   generative::Gan gan(std::move(generator), std::move(critic), s.options);
   Frames frames;  // samples after each epoch
   training::Task task = gan.task([&](int64_t n) { return mixture.sample(n); });
@@ -71,9 +48,9 @@ void train(Run& run, const GanSettings& s) {
   };
   training::Trainer trainer(task,
                             {.steps = s.options.total_steps,
-                             .interval = std::max<int64_t>(1, s.options.total_steps / kIntervals),
+                             .interval = std::max<int64_t>(1, s.options.total_steps / kGanIntervals),
                              .note = run.note()});
-  run.say(fmt::format("gan: {} by {}, results in {}", s.data, s.loss, run.folder()));
+  run.say(fmt::format("gan: {} by {}, results in {}", s.data, s.penalties(), run.folder()));
   run.fit(trainer, "samples");
 
   run.save(gan.averaged_weights());
@@ -81,7 +58,7 @@ void train(Run& run, const GanSettings& s) {
   report::Report page{
       .title = "GAN, " + s.data,
       .subtitle =
-          fmt::format("Trained by {} for {} steps, {}", version(), s.options.total_steps, s.loss),
+          fmt::format("Trained by {} for {} steps, {}", version(), s.options.total_steps, s.penalties()),
       .sections = {
           {"Samples", frames.beside(mixture.centres, {"sample", "centre of a mode"}, trainer),
            "What the generator makes as training goes on.", true},
@@ -96,7 +73,7 @@ void train(Run& run, const GanSettings& s) {
 class Generator : public Predictor {
  public:
   Generator(const Saved& saved, const GanSettings& s)
-      : settings_(s), mixture_(s.mixture()), generator_(s.generator()) {
+      : settings_(s), mixture_(mixture_of(s)), generator_(generator_of(s)) {
     generator_.load_state_dict(saved.weights);
   }
 
@@ -121,20 +98,30 @@ class Generator : public Predictor {
 const Register<GanSettings> gan({
     .name = "gan",
     .task = "generation",
-    .description = "A generative adversarial network that learns a mixture of Gaussians.",
-    .run_name = [](const GanSettings& s) { return "gan-" + s.data; },
+    .description = "A generative adversarial network that learns to make pictures, or points.",
+    .run_name =
+        [](const GanSettings& s) {
+          return "gan-" + (s.is_mixture() ? s.data : ImageSource{s.data}.name());
+        },
     .references = [](const GanSettings& s) -> std::vector<Reference> {
+      if (!s.is_mixture()) return {};
       if (s.data == "ring-8") return {{"modes", 8, "all of the mixture"}};
       return {{"modes", 24, "at least, of 25"}};
     },
     .train = train,
-    .load = make_predictor<Generator, GanSettings>,
+    .load = [](const Saved& saved, const GanSettings& s) -> std::unique_ptr<Predictor> {
+      if (s.is_mixture()) return std::make_unique<Generator>(saved, s);
+      return load_picture_gan(saved, s);
+    },
     .input = "COUNT",
     .input_help = "How many samples to draw.",
-    .predict_help = "Prints samples of the generator, a row of two numbers each.",
-    .evaluate_help = "Prints how many modes of the mixture have a sample within three deviations, "
-                     "and the share\n"
-                     "of samples that are so near to any, among 2,500 or --count of them.",
+    .predict_help = "Prints samples of the generator, a row of two numbers each, or pixels.",
+    .evaluate_help = "Of points: prints how many modes of the mixture have a sample within three "
+                     "deviations, and the\n"
+                     "share of samples that are so near to any, among 2,500 or --count of them. Of "
+                     "pictures: the\n"
+                     "distance FID and others, by features of a small classifier of the real ones.",
+    .draws = true,
 });
 
 }  // namespace

@@ -108,6 +108,20 @@ std::string Predictor::write(const std::string&, const Generation&) const {
   throw Error("the model does not write texts");
 }
 
+Tensor Predictor::draw(const Drawing& how) const {
+  if (how.count < 1) throw Error(fmt::format("there are no {} pictures to draw", how.count));
+  const NoGrad no_grad;
+  const RandomState before = random_state();
+  manual_seed(static_cast<uint64_t>(how.seed));
+  const Tensor pictures = draw_pictures(how);
+  eval(pictures);
+  set_random_state(before);
+  return pictures;
+}
+Tensor Predictor::draw_pictures(const Drawing&) const {
+  throw Error("the model does not draw pictures");
+}
+
 int64_t Predictor::fill(const std::string& table, const std::string& out) const {
   const NoGrad no_grad;
   return fill_table(table, out);

@@ -51,6 +51,15 @@ struct Generation {
   int64_t seed = 0;
 };
 
+// How a model draws pictures.
+struct Drawing {
+  int64_t count = 64;
+  std::string label = {};    // a class, by name or number from 0; empty: all in turn, if it has any
+  int64_t steps = 0;         // of a diffusion model; 0: as its settings say
+  double guidance = -1;      // likewise, of how much its classes count
+  int64_t seed = 0;
+};
+
 class Predictor {
  public:
   virtual ~Predictor() = default;
@@ -60,6 +69,9 @@ class Predictor {
   Results evaluate(const Evaluation& what = {}) const;
   // What the model writes behind a prompt, which may be empty. Throws Error if it does not write.
   std::string generate(const std::string& prompt, const Generation& how = {}) const;
+  // Pictures u8 (count, H, W, C) that the model draws. Throws Error if it does not draw, for a class
+  // that it does not know, and for what it has not.
+  Tensor draw(const Drawing& how = {}) const;
   // Writes a copy of a table of the user's with columns of predictions behind, and says how many
   // rows it has. Throws Error if it does not.
   int64_t fill(const std::string& table, const std::string& out) const;
@@ -72,8 +84,13 @@ class Predictor {
   virtual Results answer(const Input& input) const = 0;
   virtual Results score(const Evaluation& what) const = 0;
   virtual std::string write(const std::string& prompt, const Generation& how) const;
+  virtual Tensor draw_pictures(const Drawing& how) const;
   virtual int64_t fill_table(const std::string& table, const std::string& out) const;
 };
+
+// Pictures u8 (N, H, W, C) in rows of one picture, two pixels of black between: about as many rows as
+// columns, or so many columns. Throws ShapeError for other shapes, and none.
+Tensor picture_grid(const Tensor& pictures, int64_t columns = 0);
 
 // ---- Recipes ------------------------------------------------------------------------------------
 
@@ -107,6 +124,7 @@ struct Recipe {
   std::string evaluate_help;      // what `evaluate` goes over
   bool resumes = true;            // keeps checkpoints
   bool generates = false;         // its models write texts
+  bool draws = false;             // its models draw pictures
   bool fills = false;             // its models add columns to tables
   bool ranks = false;             // its answers are lists, of which Predictor::top is the length
   std::string input_option = {};  // what else names an input: "user" for --user U
@@ -166,7 +184,7 @@ struct Definition {
   std::function<void(Run&, const S&)> train;
   std::function<std::unique_ptr<Predictor>(const Saved&, const S&)> load;
   std::string input = "FILE", input_help, predict_help, evaluate_help;
-  bool resumes = true, generates = false, fills = false, ranks = false;
+  bool resumes = true, generates = false, draws = false, fills = false, ranks = false;
   std::string input_option = {};
 };
 
@@ -212,6 +230,7 @@ class Register {
                  .evaluate_help = d.evaluate_help,
                  .resumes = d.resumes,
                  .generates = d.generates,
+                 .draws = d.draws,
                  .fills = d.fills,
                  .ranks = d.ranks,
                  .input_option = d.input_option,
