@@ -53,8 +53,8 @@ struct DiffusionSettings : TrainingSettings {
     f(guidance, "guidance", 1, "How much classes count in samples: 1 as trained.", {0, 100});
     f(judged, "judged", 1000, "How many pictures are drawn to judge them.", {10, 100000});
     TrainingSettings::declare(f);
-    diffusion.schedule =
-        schedule == "linear" ? generative::BetaSchedule::kLinear : generative::BetaSchedule::kCosine;
+    diffusion.schedule = schedule == "linear" ? generative::BetaSchedule::kLinear
+                                              : generative::BetaSchedule::kCosine;
     const auto at = std::ranges::find(kPredictions, prediction) - kPredictions.begin();
     diffusion.prediction = static_cast<generative::Prediction>(at);
   }
@@ -89,8 +89,7 @@ void train(Run& run, const DiffusionSettings& s) {
   const ImageForm& form = real.form;
   generative::UNet net(s.network(form));
   const generative::Diffusion diffusion(s.diffusion);
-  if (s.sampling_steps > s.diffusion.steps)
-    throw Error("--sampling-steps: more than --timesteps");
+  if (s.sampling_steps > s.diffusion.steps) throw Error("--sampling-steps: more than --timesteps");
   optim::Adam optimizer(net.parameters(), {.lr = s.lr});
   optimizer.set_schedule(optim::linear_warmup(
       s.warmup, optim::cosine(s.lr, std::max<int64_t>(s.steps - s.warmup, 1), s.lr / 20)));
@@ -102,9 +101,9 @@ void train(Run& run, const DiffusionSettings& s) {
         const DrawnBatch b = draw_batch(real.train, s.batch);
         Tensor x = to_signed(b.images);
         if (s.mirror) x = where(bernoulli({s.batch, 1, 1, 1}, 0.5), flip(x, {2}), x);
-        const Tensor labels =
-            s.conditional ? generative::dropped_labels(b.labels, classes, s.label_dropout)
-                          : Tensor();
+        const Tensor labels = s.conditional
+                                  ? generative::dropped_labels(b.labels, classes, s.label_dropout)
+                                  : Tensor();
         const Tensor loss = optimizer.step([&] {
           return diffusion.loss(
               [&](const Tensor& noisy, const Tensor& t) { return net(noisy, t, labels); }, x);
@@ -130,9 +129,9 @@ void train(Run& run, const DiffusionSettings& s) {
         samples(shown, kShown, std::min<int64_t>(20, s.sampling_steps), s.guidance));
     return {};
   };
-  training::Trainer trainer(
-      task,
-      {.steps = s.steps, .interval = std::max<int64_t>(1, s.steps / kIntervals), .note = run.note()});
+  training::Trainer trainer(task, {.steps = s.steps,
+                                   .interval = std::max<int64_t>(1, s.steps / kIntervals),
+                                   .note = run.note()});
   const std::string title = s.source().title();
   run.say(fmt::format("diffusion: {}, {} parameters, results in {}", title,
                       report::shown(static_cast<double>(net.parameter_count())), run.folder()));
@@ -140,16 +139,15 @@ void train(Run& run, const DiffusionSettings& s) {
   average.swap();
   run.save(net.state_dict(), form.facts());
   average.swap();
-  const Tensor labels =
-      labels_of({.count = s.judged}, form.classes, s.conditional);
+  const Tensor labels = labels_of({.count = s.judged}, form.classes, s.conditional);
   const Tensor made = samples(labels, s.judged, s.sampling_steps, s.guidance);
   std::vector<report::Section> sections = {
       grid_section("Samples", slice(made, 0, {0, kShown})),
       grid_section("Real pictures", slice(real.test.images, 0, {0, kShown})),
       over_time(frames, trainer)};
   if (s.conditional)
-    sections.push_back(grid_section("With a guidance of 3",
-                                    samples(shown, kShown, s.sampling_steps, 3)));
+    sections.push_back(
+        grid_section("With a guidance of 3", samples(shown, kShown, s.sampling_steps, 3)));
   sections.push_back(curve(trainer, "Loss: mean squared error", "train_loss",
                            {fmt::format("{} steps", trainer.options().interval)}));
   Results results = PictureJudge(real).results(made);
@@ -170,8 +168,8 @@ class Use : public Predictor {
 
  protected:
   Results answer(const Input& input) const override {
-    return {{"samples", draw_pictures(
-                            {.count = whole_number_of(input, "number of samples", 100000)})}};
+    return {
+        {"samples", draw_pictures({.count = whole_number_of(input, "number of samples", 100000)})}};
   }
   Results score(const Evaluation& what) const override {
     if (!what.data.empty() && what.data != settings_.data)

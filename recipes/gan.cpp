@@ -46,10 +46,10 @@ void train(Run& run, const GanSettings& s) {
     const auto found = generative::coverage(mixture, points);
     return {{"modes", static_cast<double>(found.modes)}, {"good_samples", found.good_samples}};
   };
-  training::Trainer trainer(task,
-                            {.steps = s.options.total_steps,
-                             .interval = std::max<int64_t>(1, s.options.total_steps / kGanIntervals),
-                             .note = run.note()});
+  training::Trainer trainer(
+      task, {.steps = s.options.total_steps,
+             .interval = std::max<int64_t>(1, s.options.total_steps / kGanIntervals),
+             .note = run.note()});
   run.say(fmt::format("gan: {} by {}, results in {}", s.data, s.penalties(), run.folder()));
   run.fit(trainer, "samples");
 
@@ -57,8 +57,8 @@ void train(Run& run, const GanSettings& s) {
   const report::Axis x{fmt::format("{} steps", trainer.options().interval)};
   report::Report page{
       .title = "GAN, " + s.data,
-      .subtitle =
-          fmt::format("Trained by {} for {} steps, {}", version(), s.options.total_steps, s.penalties()),
+      .subtitle = fmt::format("Trained by {} for {} steps, {}", version(), s.options.total_steps,
+                              s.penalties()),
       .sections = {
           {"Samples", frames.beside(mixture.centres, {"sample", "centre of a mode"}, trainer),
            "What the generator makes as training goes on.", true},

@@ -10,6 +10,7 @@
 #include "glia/glia.h"
 #include "glia/vision/image.h"
 #include "recipes/src/drawn_pictures.h"
+#include "recipes/src/own_stream.h"
 
 namespace glia::recipes {
 namespace {
@@ -60,8 +61,8 @@ struct VaeSettings : TrainingSettings {
     if (model == "conv") {
       const generative::DcganOptions o{
           .size = form.size, .channels = form.channels, .width = width, .tanh = false};
-      return Vae(generative::dcgan_critic(both, o),
-                 generative::dcgan_generator(options.latent, o), options);
+      return Vae(generative::dcgan_critic(both, o), generative::dcgan_generator(options.latent, o),
+                 options);
     }
     std::vector<int64_t> widths;
     std::istringstream words(hidden);
@@ -81,11 +82,9 @@ struct VaeSettings : TrainingSettings {
   // Once for all: 0 or 255 by draws of a stream of their own.
   void binarise_once(Tensor& bytes, uint64_t stream) const {
     if (binarise != "static") return;
-    const RandomState before = random_state();
-    manual_seed(stream);
+    const OwnStream own(stream);
     bytes = cast(cast(rand(bytes.shape()) < to_unit(bytes), kU8) * 255, kU8);
     eval(bytes);
-    set_random_state(before);
   }
   ImageSplits read(int64_t size) const {
     ImageSplits splits = read_images(source(), size);
@@ -113,8 +112,8 @@ report::Section walks(const Vae& net, const Tensor& x) {
   constexpr int64_t kWalks = 6, kSteps = 10;
   const Tensor z = unsqueeze(net.encode(slice(x, 0, {0, 2 * kWalks})).mean, 1);
   const Tensor part = reshape(linspace(0, 1, kSteps), {1, kSteps, 1});
-  const Tensor at = slice(z, 0, {0, kWalks}) * (1 - part) +
-                    slice(z, 0, {kWalks, 2 * kWalks}) * part;
+  const Tensor at =
+      slice(z, 0, {0, kWalks}) * (1 - part) + slice(z, 0, {kWalks, 2 * kWalks}) * part;
   return grid_section("From one picture's z to another's",
                       from_unit(net.expected(net.decode(reshape(at, {-1, z.size(2)})))), kSteps);
 }
@@ -130,16 +129,14 @@ void train(Run& run, const VaeSettings& s) {
   optim::Adam optimizer(net.parameters(), {.lr = s.lr});
   optimizer.set_schedule(optim::cosine(s.lr, s.epochs * training.size(), s.lr / 100));
   training::Trainer trainer(
-      training::supervised(net, optimizer,
-                           [&](const data::Sample& b) -> training::Outcome {
-                             const Tensor x = s.binarise == "dynamic"
-                                                  ? cast(rand(b[0].shape()) < b[0], kF32)
-                                                  : b[0];
-                             const Vae::Loss l = net.loss(x);
-                             const auto n = static_cast<double>(x.size(0));
-                             return {l.loss,
-                                     {{"reconstruction", -l.log_likelihood * n}, {"kl", l.kl * n}}};
-                           }),
+      training::supervised(
+          net, optimizer,
+          [&](const data::Sample& b) -> training::Outcome {
+            const Tensor x = s.binarise == "dynamic" ? cast(rand(b[0].shape()) < b[0], kF32) : b[0];
+            const Vae::Loss l = net.loss(x);
+            const auto n = static_cast<double>(x.size(0));
+            return {l.loss, {{"reconstruction", -l.log_likelihood * n}, {"kl", l.kl * n}}};
+          }),
       {.epochs = s.epochs, .note = run.note()});
   const std::string title = s.source().title();
   run.say(fmt::format("vae: {}, z of {} numbers, {} parameters, results in {}", title,
@@ -150,12 +147,12 @@ void train(Run& run, const VaeSettings& s) {
   net.eval();
   const NoGrad no_grad;
   const Tensor x = s.prepared(slice(real.test.images, 0, {0, 24}));
-  const Tensor made = drawn_in_parts({}, s.judged, 500, [&](const Tensor&, int64_t n) {
-    return from_unit(net.sample(n));
-  });
-  Results results = {{"nll", nll_of(net, s, real.test.images, s.nll_count)},
-                     {"test_loss", training::value_of(trainer.history().back().values, "test_loss")},
-                     {"kl", training::value_of(trainer.history().back().values, "test_kl")}};
+  const Tensor made = drawn_in_parts(
+      {}, s.judged, 500, [&](const Tensor&, int64_t n) { return from_unit(net.sample(n)); });
+  Results results = {
+      {"nll", nll_of(net, s, real.test.images, s.nll_count)},
+      {"test_loss", training::value_of(trainer.history().back().values, "test_loss")},
+      {"kl", training::value_of(trainer.history().back().values, "test_kl")}};
   for (const Result& r : PictureJudge(real).results(made)) results.push_back(r);
   results.push_back({"parameters", net.parameter_count()});
   run.finish({.title = "VAE, " + title,
@@ -200,9 +197,8 @@ class Use : public Predictor {
   }
   Tensor draw_pictures(const Drawing& how) const override {
     labels_of(how, form_.classes, false);
-    return drawn_in_parts({}, how.count, 500, [&](const Tensor&, int64_t n) {
-      return from_unit(net_.sample(n));
-    });
+    return drawn_in_parts({}, how.count, 500,
+                          [&](const Tensor&, int64_t n) { return from_unit(net_.sample(n)); });
   }
 
  private:

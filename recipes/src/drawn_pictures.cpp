@@ -10,6 +10,7 @@
 #include "glia/nn/conv.h"
 #include "glia/optim.h"
 #include "glia/random.h"
+#include "own_stream.h"
 
 namespace glia::recipes {
 namespace {
@@ -59,27 +60,22 @@ Tensor drawn_in_parts(const Tensor& labels, int64_t count, int64_t at_once,
 }
 
 PictureJudge::PictureJudge(const ImageSplits& real) : form_(real.form) {
-  const RandomState before = random_state();
-  manual_seed(0);
+  const OwnStream stream(0);
   const int64_t side = (real.form.size + 3) / 4;
-  trunk_ = nn::Sequential(
-      nn::Conv2d(form_.channels, 16, {.kernel = 3, .stride = 2, .padding = 1}), relu,
-      nn::Conv2d(16, 32, {.kernel = 3, .stride = 2, .padding = 1}), relu, nn::Flatten(),
-      nn::Linear(side * side * 32, kFeatures), relu);
-  head_ = nn::Sequential(
-      nn::Linear(kFeatures, static_cast<int64_t>(real.form.classes.size())));
+  trunk_ = nn::Sequential(nn::Conv2d(form_.channels, 16, {.kernel = 3, .stride = 2, .padding = 1}),
+                          relu, nn::Conv2d(16, 32, {.kernel = 3, .stride = 2, .padding = 1}), relu,
+                          nn::Flatten(), nn::Linear(side * side * 32, kFeatures), relu);
+  head_ = nn::Sequential(nn::Linear(kFeatures, static_cast<int64_t>(real.form.classes.size())));
   ParameterList parameters = trunk_.parameters();
   for (const Variable& p : head_.parameters()) parameters.push_back(p);
   optim::Adam optimizer(parameters, {.lr = 1e-3});
   auto samples = data::from_tensors(real.train.images, real.train.labels).shuffle(0).batch(kBatch);
   for (int64_t epoch = 0; epoch < kEpochs; ++epoch)
     for (const auto& [x, y] : samples)
-      optimizer.step(
-          [&] { return cross_entropy(head_(trunk_(form_.normalized(x))), y); });
+      optimizer.step([&] { return cross_entropy(head_(trunk_(form_.normalized(x))), y); });
   const NoGrad no_grad;
   real_ = features(real.test.images);
   eval(real_);
-  set_random_state(before);
 }
 
 Tensor PictureJudge::outputs(const Tensor& pictures, bool features) const {
@@ -102,8 +98,7 @@ Results PictureJudge::results(const Tensor& made) const {
           {"kid", distance.mean},
           {"precision", near.precision, true},
           {"recall", near.recall, true},
-          {"classes",
-           sum(shares >= 0.2 / static_cast<double>(classes)).item<int64_t>()},
+          {"classes", sum(shares >= 0.2 / static_cast<double>(classes)).item<int64_t>()},
           {"judged", made.size(0)}};
 }
 

@@ -52,8 +52,8 @@ class PictureJudge {
 };
 
 // One picture of all, and one for each frame (of pictures u8 (N, H, W, C)) over time.
-report::Section grid_section(const std::string& title, const Tensor& pictures,
-                             int64_t columns = 0, const std::string& note = "");
+report::Section grid_section(const std::string& title, const Tensor& pictures, int64_t columns = 0,
+                             const std::string& note = "");
 report::Section over_time(const Frames& frames, const training::Trainer& trainer);
 
 }  // namespace glia::recipes

@@ -46,7 +46,8 @@ ImageSource source_of(const GanSettings& s) {
 class PictureGenerator : public Predictor {
  public:
   PictureGenerator(const Saved& saved, const GanSettings& s)
-      : form_(ImageForm::of(saved)), settings_(with_classes(s, form_)),
+      : form_(ImageForm::of(saved)),
+        settings_(with_classes(s, form_)),
         generator_(generator_of(settings_, form_)) {
     generator_.load_state_dict(saved.weights);
     generator_.eval();
@@ -69,7 +70,8 @@ class PictureGenerator : public Predictor {
  private:
   Tensor made(const Tensor& labels, int64_t count) const {
     const auto& o = settings_.options;
-    const Tensor each = o.classes > 0 && !labels.defined() ? randint(0, o.classes, {count}) : labels;
+    const Tensor each =
+        o.classes > 0 && !labels.defined() ? randint(0, o.classes, {count}) : labels;
     return drawn_in_parts(each, count, kAtOnce, [&](const Tensor& of, int64_t n) {
       const Tensor noise = randn({n, o.noise});
       return from_signed(
@@ -144,8 +146,9 @@ void train_picture_gan(Run& run, const GanSettings& given) {
   const ImageForm& form = real.form;
   const GanSettings s = with_classes(given, form);
   if (s.options.loss == GanLoss::kWasserstein && s.norm == "batch")
-    throw Error("--norm: the gradient penalty of wgan-gp is of each picture alone, and not for "
-                "batch norm");
+    throw Error(
+        "--norm: the gradient penalty of wgan-gp is of each picture alone, and not for "
+        "batch norm");
   nn::Sequential generator = generator_of(s, form), critic = critic_of(s, form);
   const int64_t parameters = generator.parameter_count() + critic.parameter_count();
   generative::Gan gan(std::move(generator), std::move(critic), s.options);
@@ -155,16 +158,15 @@ void train_picture_gan(Run& run, const GanSettings& given) {
     return {to_signed(batch.images), s.conditional ? batch.labels : Tensor()};
   });
   task.parts.emplace_back("frames", frames);
-  const Tensor shown =
-      s.conditional ? remainder(arange(kShown), s.options.classes) : Tensor();
+  const Tensor shown = s.conditional ? remainder(arange(kShown), s.options.classes) : Tensor();
   task.evaluate = [&]() -> training::Values {
     frames.all.push_back(from_signed(gan.sample(kShown, shown)));
     return {};
   };
-  training::Trainer trainer(task,
-                            {.steps = s.options.total_steps,
-                             .interval = std::max<int64_t>(1, s.options.total_steps / kGanIntervals),
-                             .note = run.note()});
+  training::Trainer trainer(
+      task, {.steps = s.options.total_steps,
+             .interval = std::max<int64_t>(1, s.options.total_steps / kGanIntervals),
+             .note = run.note()});
   const std::string title = source_of(s).title();
   run.say(fmt::format("gan: {} by {}, {} parameters, results in {}", title, s.penalties(),
                       report::shown(static_cast<double>(parameters)), run.folder()));

@@ -13,12 +13,11 @@ Tensor picture_grid(const Tensor& pictures, int64_t columns) {
     throw ShapeError("picture_grid: " + pictures.shape().str() + " is not u8 (N, H, W, C)");
   const int64_t n = pictures.size(0), height = pictures.size(1), width = pictures.size(2),
                 channels = pictures.size(3);
-  if (columns == 0)
-    columns = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(n))));
+  if (columns == 0) columns = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(n))));
   columns = std::min(columns, n);
   const int64_t rows = (n + columns - 1) / columns;
-  const Tensor framed = pad(
-      pictures, {{0, rows * columns - n}, {0, kBetween}, {0, kBetween}, {0, 0}});
+  const Tensor framed =
+      pad(pictures, {{0, rows * columns - n}, {0, kBetween}, {0, kBetween}, {0, 0}});
   const int64_t h = height + kBetween, w = width + kBetween;
   const Tensor in_rows = reshape(framed, {rows, columns, h, w, channels});
   const Tensor all = reshape(permute(in_rows, {0, 2, 1, 3, 4}), {rows * h, columns * w, channels});

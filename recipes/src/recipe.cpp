@@ -12,6 +12,7 @@
 #include "glia/error.h"
 #include "glia/random.h"
 #include "json.h"
+#include "own_stream.h"
 #include "run.h"
 
 namespace glia::recipes {
@@ -111,11 +112,9 @@ std::string Predictor::write(const std::string&, const Generation&) const {
 Tensor Predictor::draw(const Drawing& how) const {
   if (how.count < 1) throw Error(fmt::format("there are no {} pictures to draw", how.count));
   const NoGrad no_grad;
-  const RandomState before = random_state();
-  manual_seed(static_cast<uint64_t>(how.seed));
+  const OwnStream stream(static_cast<uint64_t>(how.seed));
   const Tensor pictures = draw_pictures(how);
   eval(pictures);
-  set_random_state(before);
   return pictures;
 }
 Tensor Predictor::draw_pictures(const Drawing&) const {

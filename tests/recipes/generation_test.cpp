@@ -34,8 +34,8 @@ class Generation : public RecipeTest {
 
 TEST_F(Generation, GansOfPictures) {
   // A folder's pictures are 32 x 32.
-  const Trained trained = run("gan", {{"steps", 4}, {"width", 4}, {"noise", 8}, {"judged", 20},
-                                      {"conditional", true}});
+  const Trained trained =
+      run("gan", {{"steps", 4}, {"width", 4}, {"noise", 8}, {"judged", 20}, {"conditional", true}});
   EXPECT_GT(value<double>(trained.results, "fid"), 0);
   EXPECT_LE(value<int64_t>(trained.results, "classes"), 2);
   for (const char* part : {"Samples as training goes on", "step 4", "From one noise to another"})
@@ -57,18 +57,23 @@ TEST_F(Generation, GansOfPictures) {
   EXPECT_EQ(value<Tensor>(predictor->predict("3"), "samples").shape(), (Shape{3, 32, 32, 1}));
 
   for (const char* loss : {"wgan-gp", "hinge", "least-squares"})
-    run("gan", {{"steps", 2}, {"width", 4}, {"noise", 8}, {"judged", 10}, {"loss", loss},
+    run("gan", {{"steps", 2},
+                {"width", 4},
+                {"noise", 8},
+                {"judged", 10},
+                {"loss", loss},
                 {"norm", loss == std::string("hinge") ? "spectral" : "none"}});
   EXPECT_NE(fault([&] { load("run")->draw({.label = "light"}); }).find("without classes"),
             std::string::npos);
-  EXPECT_NE(fault([&] { run("gan", {{"loss", "wgan-gp"}, {"norm", "batch"}}, "none"); })
-                .find("batch norm"),
+  EXPECT_NE(fault([&] {
+              run("gan", {{"loss", "wgan-gp"}, {"norm", "batch"}}, "none");
+            }).find("batch norm"),
             std::string::npos);
   EXPECT_FALSE(fs::exists("none"));
 }
 
 TEST_F(Generation, VaesOfPictures) {
-  const Values small = {{"epochs", 2}, {"latent", 3}, {"hidden", "8"}, {"width", 4},
+  const Values small = {{"epochs", 2},       {"latent", 3},     {"hidden", "8"}, {"width", 4},
                         {"nll-samples", 20}, {"nll-count", 10}, {"judged", 20}};
   const Trained trained = run("vae", small);
   EXPECT_GT(value<double>(trained.results, "nll"), 0);
@@ -90,8 +95,8 @@ TEST_F(Generation, VaesOfPictures) {
   EXPECT_EQ(io::read_file("cut/model.safetensors"), io::read_file("run/model.safetensors"));
 
   Values conv = small;
-  conv.insert(conv.end(), {{"model", "conv"}, {"likelihood", "gaussian"}, {"bound", "iwae"},
-                           {"samples", 3}});
+  conv.insert(conv.end(),
+              {{"model", "conv"}, {"likelihood", "gaussian"}, {"bound", "iwae"}, {"samples", 3}});
   run("vae", conv);
   EXPECT_EQ(load("run")->draw({.count = 2}).shape(), (Shape{2, 32, 32, 1}));
   Values wrong = small;
@@ -100,9 +105,9 @@ TEST_F(Generation, VaesOfPictures) {
 }
 
 TEST_F(Generation, DiffusionOfPictures) {
-  const Values small = {{"steps", 4},         {"width", 8},  {"multipliers", "1,1"}, {"heads", 2},
-                        {"timesteps", 20},    {"judged", 20}, {"sampling-steps", 3},
-                        {"guidance", 1.5}};
+  const Values small = {{"steps", 4},          {"width", 8},      {"multipliers", "1,1"},
+                        {"heads", 2},          {"timesteps", 20}, {"judged", 20},
+                        {"sampling-steps", 3}, {"guidance", 1.5}};
   const Trained trained = run("diffusion", small);
   EXPECT_GT(value<double>(trained.results, "fid"), 0);
   EXPECT_NE(report().find("With a guidance of 3"), std::string::npos);
@@ -123,6 +128,44 @@ TEST_F(Generation, DiffusionOfPictures) {
   Values wrong = small;
   wrong.push_back({"sampling-steps", 21});
   EXPECT_NE(fault([&] { run("diffusion", wrong, "none"); }).find("timesteps"), std::string::npos);
+}
+
+TEST_F(Generation, PixelAfterPixel) {
+  const Trained trained =
+      run("pixel-cnn", {{"steps", 5}, {"width", 4}, {"layers", 1}, {"size", 8}});
+  EXPECT_GT(value<double>(trained.results, "nll"), 0);
+  EXPECT_NE(report().find("lower half is drawn"), std::string::npos);
+  const auto predictor = load("run");
+  EXPECT_EQ(predictor->draw({.count = 3, .label = "dark"}).shape(), (Shape{3, 8, 8, 1}));
+  EXPECT_LT(value<double>(predictor->predict("pictures/light/110.png"), "log_likelihood"), 0);
+  EXPECT_GT(value<double>(predictor->evaluate({.count = 5}), "bits_per_pixel"), 0);
+}
+
+TEST_F(Generation, Sentences) {
+  std::string text;
+  for (int i = 0; i < 60; ++i)
+    text += std::string(i % 2 ? "the dog " : "a cat ") + (i % 3 ? "sees the bird.\n" : "sleeps.\n");
+  io::write_file_atomic("sentences.txt", text + "\n\none\n");
+  const Values small = {{"data", "sentences.txt"},
+                        {"steps", 6},
+                        {"hidden", 8},
+                        {"embedding", 4},
+                        {"latent", 2},
+                        {"batch", 8},
+                        {"longest", 6}};
+  const Trained trained = train("sentence-vae", {.given = small, .out = "run"});
+  EXPECT_GT(value<double>(trained.results, "test_perplexity"), 1);
+  EXPECT_NE(report().find("From one sentence to another"), std::string::npos);
+  const auto predictor = load("run");
+  EXPECT_EQ(value<Tensor>(predictor->predict("the dog sleeps."), "code").shape(), (Shape{2}));
+  EXPECT_EQ(predictor->generate("", {.seed = 3}), predictor->generate("", {.seed = 3}));
+  predictor->generate("a cat sees the dog.");
+  EXPECT_GT(value<double>(predictor->evaluate(), "perplexity"), 1);
+  fault([&] { predictor->predict(""); });
+  fault([&] { predictor->draw(); });
+  io::write_file_atomic("one.txt", "a cat sleeps.\n");
+  EXPECT_NE(fault_of("sentence-vae", {.given = {{"data", "one.txt"}}}).find("one.txt"),
+            std::string::npos);
 }
 
 TEST(PictureGrid, PutsPicturesInRows) {

@@ -55,7 +55,9 @@ nn::Sequential dcgan_generator(int64_t inputs, const DcganOptions& o) {
   int64_t width = o.width << (count - 1);
   nn::Sequential net;
   net.push_back(drawn(nn::Linear(inputs, side * side * width, {.bias = !norm})));
-  net.push_back([side = side, width](const Tensor& x) { return reshape(x, {-1, side, side, width}); });
+  net.push_back([side = side, width](const Tensor& x) {
+    return reshape(x, {-1, side, side, width});
+  });
   for (int64_t i = 0; i < count; ++i) {
     if (norm) net.push_back(drawn_norm(width));
     net.push_back(relu);

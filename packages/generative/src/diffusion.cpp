@@ -59,8 +59,7 @@ Diffusion::Scales Diffusion::scales(const Tensor& x, const Tensor& t, Where wher
   return {at(a_), at(s_)};
 }
 
-Tensor Diffusion::noised(const Tensor& x, const Tensor& noise, const Tensor& t,
-                         Where where) const {
+Tensor Diffusion::noised(const Tensor& x, const Tensor& noise, const Tensor& t, Where where) const {
   if (noise.shape() != x.shape())
     throw ShapeError("Diffusion: noise " + noise.shape().str() + " of data " + x.shape().str(),
                      where);
@@ -102,8 +101,7 @@ Tensor Diffusion::step(const Tensor& noisy, const Tensor& said, int64_t t, int64
                                                             : (noisy - s * said) / a;
   if (how.clip) x = clamp(x, -1, 1);
   // Of the noise that is there then, so much is new.
-  const double fresh =
-      how.eta * std::sqrt((1 - before) / (1 - alpha) * (1 - alpha / before));
+  const double fresh = how.eta * std::sqrt((1 - before) / (1 - alpha) * (1 - alpha / before));
   const double old = std::sqrt(std::max(0.0, 1 - before - fresh * fresh));
   const Tensor out = std::sqrt(before) * x + old / s * (noisy - a * x);
   if (fresh == 0) return out;
@@ -120,14 +118,13 @@ std::vector<int64_t> Diffusion::timesteps(int64_t steps, Where where) const {
   std::vector<int64_t> out;
   const double ratio = static_cast<double>(options_.steps) / static_cast<double>(steps);
   for (int64_t i = 0; i < steps; ++i)
-    out.push_back(std::llround(static_cast<double>(options_.steps) -
-                               static_cast<double>(i) * ratio) -
-                  1);
+    out.push_back(
+        std::llround(static_cast<double>(options_.steps) - static_cast<double>(i) * ratio) - 1);
   return out;
 }
 
-Tensor Diffusion::sample(const Denoiser& denoiser, const Shape& shape,
-                         const DiffusionSampling& how, const Tensor& noise) const {
+Tensor Diffusion::sample(const Denoiser& denoiser, const Shape& shape, const DiffusionSampling& how,
+                         const Tensor& noise) const {
   const NoGrad no_grad;
   if (shape.rank() < 1 || (noise.defined() && noise.shape() != shape))
     throw ShapeError("Diffusion::sample: " + shape.str() + " and the noise do not fit");
@@ -136,8 +133,7 @@ Tensor Diffusion::sample(const Denoiser& denoiser, const Shape& shape,
   for (size_t i = 0; i < steps.size(); ++i) {
     const int64_t t = steps[i], earlier = i + 1 < steps.size() ? steps[i + 1] : -1;
     const Tensor at = from_vector(std::vector<int64_t>(shape[0], t), {shape[0]});
-    x = step(x, denoiser(x, at), t, earlier, how,
-             how.eta > 0 ? randn(shape, x.dtype()) : Tensor());
+    x = step(x, denoiser(x, at), t, earlier, how, how.eta > 0 ? randn(shape, x.dtype()) : Tensor());
     eval(x);
   }
   return x;

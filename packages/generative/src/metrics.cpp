@@ -61,8 +61,7 @@ double frechet_distance(const Tensor& real, const Tensor& fake, Where where) {
   const Moments a = moments(cast(real, kF64)), b = moments(cast(fake, kF64));
   // The root's trace by that of a symmetric matrix with the same eigenvalues.
   const auto [values, vectors] = linalg::eigh(a.covariance);
-  const Tensor root =
-      matmul(vectors * sqrt(maximum(values, 0)), transpose(vectors));
+  const Tensor root = matmul(vectors * sqrt(maximum(values, 0)), transpose(vectors));
   const Tensor both = linalg::eigvalsh(matmul(matmul(root, b.covariance), root));
   return (sum(square(a.mean - b.mean)) + trace(a.covariance) + trace(b.covariance) -
           2 * sum(sqrt(maximum(both, 0))))

@@ -85,8 +85,7 @@ Tensor PixelCnn::operator()(const Tensor& x, const Tensor& labels, Where where) 
 }
 
 Tensor PixelCnn::log_likelihood(const Tensor& x, const Tensor& labels) const {
-  const Tensor each =
-      cross_entropy((*this)(x, labels), x, {.reduction = Reduction::kNone});
+  const Tensor each = cross_entropy((*this)(x, labels), x, {.reduction = Reduction::kNone});
   return -sum(each, {1, 2});
 }
 

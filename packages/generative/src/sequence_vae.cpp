@@ -37,14 +37,14 @@ double kl_weight(int64_t step, int64_t from, int64_t to) {
 // ---- Sentences ----------------------------------------------------------------------------------
 
 SentenceVae::SentenceVae(const SentenceVaeOptions& o)
-    : options((require(o.vocabulary > kSpecial && o.embedding >= 1 && o.hidden >= 1 && o.latent >= 1 &&
-                           o.word_dropout >= 0 && o.word_dropout <= 1,
+    : options((require(o.vocabulary > kSpecial && o.embedding >= 1 && o.hidden >= 1 &&
+                           o.latent >= 1 && o.word_dropout >= 0 && o.word_dropout <= 1,
                        "SentenceVae"),
                o)),
       embedding(o.vocabulary, o.embedding),
       encoder(o.embedding, o.hidden, {.batch_first = true}),
       posterior(o.hidden, 2 * o.latent),
-      begin(o.latent, 2 * o.hidden),
+      start(o.latent, 2 * o.hidden),
       decoder(o.embedding + o.latent, o.hidden, {.batch_first = true}),
       dropout(o.dropout),
       out(o.hidden, o.vocabulary) {}
@@ -64,12 +64,12 @@ Tensor SentenceVae::decode(const Tensor& z, const Tensor& words, Where where) co
     throw ShapeError("SentenceVae: z is " + z.shape().str(), where);
   Tensor before = concat({full({n, 1}, kStart, kI64), cast(words, kI64)}, 1);
   if (is_training() && options.word_dropout > 0) {
-    const Tensor kept = concat({zeros({n, 1}, kBool),
-                                bernoulli(words.shape(), options.word_dropout)}, 1);
+    const Tensor kept =
+        concat({zeros({n, 1}, kBool), bernoulli(words.shape(), options.word_dropout)}, 1);
     before = glia::where(kept, kUnknown, before);
   }
   const Tensor seen = expand(unsqueeze(z, 1), {n, steps, options.latent});
-  const auto [h, c] = halves(begin(z));
+  const auto [h, c] = halves(start(z));
   const Tensor states = decoder(concat({embedding(before), seen}, 2), unsqueeze(glia::tanh(h), 0),
                                 unsqueeze(c, 0), {}, where)
                             .out;
@@ -111,7 +111,7 @@ std::vector<std::vector<int64_t>> SentenceVae::write(const Tensor& z, int64_t mo
   const int64_t n = z.size(0);
   std::vector<std::vector<int64_t>> sentences(static_cast<size_t>(n));
   std::vector<bool> over(static_cast<size_t>(n));
-  const auto [h0, c0] = halves(begin(z));
+  const auto [h0, c0] = halves(start(z));
   Tensor h = unsqueeze(glia::tanh(h0), 0), c = unsqueeze(c0, 0), word = full({n}, kStart, kI64);
   for (int64_t step = 0; step < most && !std::ranges::all_of(over, [](bool o) { return o; });
        ++step) {
@@ -198,8 +198,8 @@ SequenceLoss Vrnn::loss(const Tensor& x, double weight) const {
     const Step s = step(now, h);
     h = s.h;
     likelihoods.push_back(sum(normal_log_likelihood(now, s.x.mean, s.x.log_var), {1}));
-    divergences.push_back(sum(
-        kl_normal(s.posterior.mean, s.posterior.log_var, s.prior.mean, s.prior.log_var), {1}));
+    divergences.push_back(
+        sum(kl_normal(s.posterior.mean, s.posterior.log_var, s.prior.mean, s.prior.log_var), {1}));
   }
   return together(sum(stack(likelihoods), {0}), sum(stack(divergences), {0}), weight);
 }

@@ -25,16 +25,15 @@ Layer silent(Layer layer) {
 }
 
 UNetOptions checked(const UNetOptions& o) {
-  bool fits = o.channels >= 1 && o.width >= 1 && o.width <= 8192 && o.blocks >= 1 &&
-              o.heads >= 1 && o.groups >= 1 && o.classes >= 0 && o.steps >= 1 &&
-              !o.multipliers.empty() && o.multipliers.size() <= 8 && o.attention_levels >= 0 &&
-              o.width % 2 == 0;
+  bool fits = o.channels >= 1 && o.width >= 1 && o.width <= 8192 && o.blocks >= 1 && o.heads >= 1 &&
+              o.groups >= 1 && o.classes >= 0 && o.steps >= 1 && !o.multipliers.empty() &&
+              o.multipliers.size() <= 8 && o.attention_levels >= 0 && o.width % 2 == 0;
   for (const int64_t m : o.multipliers)
     fits = fits && m >= 1 && m <= 64 && o.width * m % o.groups == 0 && o.width * m % o.heads == 0;
   if (!fits)
     throw ShapeError("UNet: width " + std::to_string(o.width) + ", groups " +
-                     std::to_string(o.groups) + ", heads " + std::to_string(o.heads) +
-                     ", levels " + std::to_string(o.multipliers.size()) + " do not fit");
+                     std::to_string(o.groups) + ", heads " + std::to_string(o.heads) + ", levels " +
+                     std::to_string(o.multipliers.size()) + " do not fit");
   return o;
 }
 
@@ -65,7 +64,9 @@ UNet::Attention::Attention(int64_t width, const UNetOptions& o)
 Tensor UNet::Attention::operator()(const Tensor& x) const {
   const int64_t n = x.size(0), places = x.size(1) * x.size(2), width = x.size(3);
   const Tensor all = reshape(qkv(norm(x)), {n, places, 3, heads, width / heads});
-  const auto part = [&](int64_t i) { return permute(index(all, {Slice{}, Slice{}, i}), {0, 2, 1, 3}); };
+  const auto part = [&](int64_t i) {
+    return permute(index(all, {Slice{}, Slice{}, i}), {0, 2, 1, 3});
+  };
   const Tensor seen = scaled_dot_product_attention(part(0), part(1), part(2));
   return x + out(reshape(permute(seen, {0, 2, 1, 3}), x.shape()));
 }
@@ -112,8 +113,7 @@ UNet::UNet(const UNetOptions& o)
   }
 }
 
-Tensor UNet::operator()(const Tensor& x, const Tensor& t, const Tensor& labels,
-                        Where where) const {
+Tensor UNet::operator()(const Tensor& x, const Tensor& t, const Tensor& labels, Where where) const {
   const int64_t factor = int64_t{1} << (options.multipliers.size() - 1);
   if (x.rank() != 4 || x.size(3) != options.channels || x.size(1) % factor != 0 ||
       x.size(2) % factor != 0 || t.shape() != Shape{x.size(0)})

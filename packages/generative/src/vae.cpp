@@ -27,9 +27,8 @@ Axes axes_from(const Tensor& x, int first) {
 
 Tensor importance_bound(const Tensor& log_weights, Where where) {
   if (log_weights.rank() < 1 || log_weights.size(0) < 1)
-    throw ShapeError("importance_bound: the weights are " + log_weights.shape().str() +
-                         ", not (K, ...)",
-                     where);
+    throw ShapeError(
+        "importance_bound: the weights are " + log_weights.shape().str() + ", not (K, ...)", where);
   return logsumexp(log_weights, {0}) - std::log(static_cast<double>(log_weights.size(0)));
 }
 
@@ -47,17 +46,17 @@ Vae::Posterior Vae::encode(const Tensor& x, Where where) const {
   const Tensor out = encoder(x, where);
   const int64_t k = options.latent;
   if (out.rank() != 2 || out.size(1) != 2 * k)
-    throw ShapeError("Vae: the encoder gives " + out.shape().str() + ", not (N, " +
-                         std::to_string(2 * k) + ")",
-                     where);
+    throw ShapeError(
+        "Vae: the encoder gives " + out.shape().str() + ", not (N, " + std::to_string(2 * k) + ")",
+        where);
   return {slice(out, 1, {0, k}), slice(out, 1, {k, 2 * k})};
 }
 
 Tensor Vae::decode(const Tensor& z, Where where) const {
   if (z.rank() < 1 || z.size(-1) != options.latent)
-    throw ShapeError("Vae: z is " + z.shape().str() + ", not (..., " +
-                         std::to_string(options.latent) + ")",
-                     where);
+    throw ShapeError(
+        "Vae: z is " + z.shape().str() + ", not (..., " + std::to_string(options.latent) + ")",
+        where);
   if (z.rank() == 2) return decoder(z, where);
   const Tensor out = decoder(reshape(z, {-1, options.latent}), where);
   Shape shape;
@@ -189,9 +188,8 @@ Tensor VectorQuantizer::codes(const Tensor& indices) const { return take(weight,
 
 VectorQuantizer::Result VectorQuantizer::operator()(const Tensor& x, Where where) const {
   if (x.rank() < 1 || x.size(-1) != weight.shape().size(1))
-    throw ShapeError("VectorQuantizer: x is " + x.shape().str() + ", the codes " +
-                         weight.shape().str(),
-                     where);
+    throw ShapeError(
+        "VectorQuantizer: x is " + x.shape().str() + ", the codes " + weight.shape().str(), where);
   const Tensor rows = stop_gradient(reshape(x, {-1, x.size(-1)}));
   const Tensor table = stop_gradient(weight.tensor());
   // |x - e|^2 but for |x|^2, which is the same for all codes.
@@ -209,7 +207,8 @@ VectorQuantizer::Result VectorQuantizer::operator()(const Tensor& x, Where where
     counts.set(n);
     sums.set(s);
     const Tensor all = sum(n);
-    const Tensor smoothed = (n + options.eps) / (all + options.eps * static_cast<double>(count)) * all;
+    const Tensor smoothed =
+        (n + options.eps) / (all + options.eps * static_cast<double>(count)) * all;
     weight.set(s / unsqueeze(smoothed, 1));
   }
   Shape places = x.shape();

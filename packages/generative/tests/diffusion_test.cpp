@@ -31,7 +31,8 @@ TEST(Diffusion, SchedulesEndInNoise) {
     EXPECT_LT(left, 1e-4);
     EXPECT_GT(d.alphas_cumprod()[0], 0.999);
   }
-  EXPECT_EQ(Diffusion({.steps = 10}).timesteps(10), (std::vector<int64_t>{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}));
+  EXPECT_EQ(Diffusion({.steps = 10}).timesteps(10),
+            (std::vector<int64_t>{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}));
   EXPECT_EQ(Diffusion({.steps = 10}).timesteps(3), (std::vector<int64_t>{9, 6, 2}));
   EXPECT_THROW(Diffusion({.steps = 0}), ValueError);
   EXPECT_THROW(Diffusion({.beta_start = 0.5, .beta_end = 0.1}), ValueError);
@@ -79,7 +80,8 @@ TEST(Diffusion, SamplesWhatTheRightNetworkDescribes) {
 
 TEST(UNet, IsWhatItsOptionsSayAndLearns) {
   manual_seed(1);
-  const UNetOptions options{.width = 8, .multipliers = {1, 2}, .heads = 2, .groups = 4, .classes = 3};
+  const UNetOptions options{
+      .width = 8, .multipliers = {1, 2}, .heads = 2, .groups = 4, .classes = 3};
   UNet net(options);
   const Tensor x = randn({4, 8, 8, 1}), t = tensor({0, 3, 500, 999});
   EXPECT_EQ(net(x, t).shape(), x.shape());
@@ -105,7 +107,10 @@ TEST(UNet, IsWhatItsOptionsSayAndLearns) {
   double first = 0, last = 0;
   for (int i = 0; i < 40; ++i) {
     const double loss =
-        optimizer.step([&] { return d.loss(guided(net, zeros({16}, kI64)), full({16, 8, 8, 1}, 0.5)); })
+        optimizer
+            .step([&] {
+              return d.loss(guided(net, zeros({16}, kI64)), full({16, 8, 8, 1}, 0.5));
+            })
             .item();
     (i < 10 ? first : last) += i < 10 || i >= 30 ? loss / 10 : 0;
   }
@@ -131,10 +136,9 @@ TEST(PixelCnn, SeesAllPixelsBeforeAndNoneAfter) {
   const Tensor before = net(x);
   for (const int64_t at : {0, 7, 12, 24}) {
     const int64_t row = at / side, column = at % side;
-    const Tensor other = index_update(
-        x, {0, row, column}, tensor((x.to_vector<int64_t>()[at] + 1) % 3));
-    const std::vector<float> change =
-        sum(abs(net(other) - before), {3}).to_vector<float>();
+    const Tensor other =
+        index_update(x, {0, row, column}, tensor((x.to_vector<int64_t>()[at] + 1) % 3));
+    const std::vector<float> change = sum(abs(net(other) - before), {3}).to_vector<float>();
     for (int64_t i = 0; i < side * side; ++i) {
       if (i <= at) EXPECT_EQ(change[i], 0) << at << " changes " << i;
       // As far as five layers see.
@@ -149,8 +153,8 @@ TEST(PixelCnn, IsADistributionAndDrawsFromIt) {
   PixelCnn net({.levels = 2, .width = 6, .layers = 2, .classes = 2});
   for (const Variable& p : net.parameters()) p.set(3 * p.tensor());
   // All pictures of 2 x 3 together have the probability 1.
-  const Tensor all = remainder(
-      floor_divide(unsqueeze(arange(64), 1), tensor({1, 2, 4, 8, 16, 32})), 2);
+  const Tensor all =
+      remainder(floor_divide(unsqueeze(arange(64), 1), tensor({1, 2, 4, 8, 16, 32})), 2);
   const Tensor pictures = reshape(cast(all, kI64), {64, 2, 3});
   const Tensor p = exp(net.log_likelihood(pictures, ones({64}, kI64)));
   EXPECT_NEAR(sum(p).item(), 1, 1e-5);
@@ -202,8 +206,7 @@ TEST(RealNvp, LearnsADensityOfIntegralOne) {
     const Tensor a = randn({n}), b = 0.3 * randn({n});
     return stack(std::vector<Tensor>{a, square(a) - 1 + b}, 1);
   };
-  for (int i = 0; i < 300; ++i)
-    optimizer.step([&] { return -mean(flow.log_density(data(128))); });
+  for (int i = 0; i < 300; ++i) optimizer.step([&] { return -mean(flow.log_density(data(128))); });
   // The entropies of a and b together are what can be reached.
   const double most = -2 * 0.5 * std::log(2 * M_PI * M_E) - std::log(0.3);
   const double reached = mean(flow.log_density(data(4000))).item();

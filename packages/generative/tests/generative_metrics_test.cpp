@@ -22,8 +22,7 @@ TEST(FrechetDistance, IsThatOfGaussians) {
   EXPECT_NEAR(frechet_distance(x, x + tensor({3.0, 0.0, 0.0, 4.0})), 25, 1e-9);
   // Twice as wide: tr(C + 4 C - 4 C) = tr C.
   const Tensor apart = x - mean(x, {0});
-  EXPECT_NEAR(frechet_distance(x, mean(x, {0}) + 2 * apart),
-              sum(square(apart)).item() / 499, 1e-8);
+  EXPECT_NEAR(frechet_distance(x, mean(x, {0}) + 2 * apart), sum(square(apart)).item() / 499, 1e-8);
   // Features that never differ from one another have no covariance at all.
   EXPECT_NEAR(frechet_distance(zeros({5, 300}), ones({5, 300})), 300, 1e-9);
   EXPECT_THROW(frechet_distance(x, zeros({500, 3})), ShapeError);
@@ -101,8 +100,12 @@ TEST(Gan, OfPicturesByEveryLoss) {
       o.norm = loss == GanLoss::kHinge ? DcganNorm::kSpectral : DcganNorm::kNone;
       nn::Sequential critic = dcgan_critic(1 + classes, o);
       Gan gan(std::move(generator), std::move(critic),
-              {.loss = loss, .r1 = loss == GanLoss::kNonSaturating ? 1.0 : 0.0, .noise = 4,
-               .classes = classes, .batch_size = 6, .critic_lr = 1e-3});
+              {.loss = loss,
+               .r1 = loss == GanLoss::kNonSaturating ? 1.0 : 0.0,
+               .noise = 4,
+               .classes = classes,
+               .batch_size = 6,
+               .critic_lr = 1e-3});
       const training::Task task = gan.task([&](int64_t n) -> Labelled {
         return {rand({n, 8, 8, 1}), classes ? randint(0, classes, {n}) : Tensor()};
       });
@@ -132,8 +135,7 @@ TEST(GanLosses, AreLogFourWhereNothingCanBeTold) {
   const double step = 24.0 / 4000;
   const double loss = sum(p * softplus(-best) + q * softplus(best)).item() * step;
   const Tensor middle = (p + q) / 2;
-  const double divergence =
-      sum(p * log(p / middle) + q * log(q / middle)).item() / 2 * step;
+  const double divergence = sum(p * log(p / middle) + q * log(q / middle)).item() / 2 * step;
   EXPECT_NEAR(loss, std::log(4) - 2 * divergence, 1e-9);
 }
 

@@ -38,7 +38,8 @@ struct Components {
 Components components(int64_t latent) {
   manual_seed(4);
   const int64_t n = 400, d = 6;
-  const Tensor x = matmul(randn({n, 3}, kF64), 1.5 * randn({3, d}, kF64)) + 0.4 * randn({n, d}, kF64);
+  const Tensor x =
+      matmul(randn({n, 3}, kF64), 1.5 * randn({3, d}, kF64)) + 0.4 * randn({n, d}, kF64);
   Components c{.x = x, .mean = mean(x, {0})};
   const Tensor apart = x - c.mean, covariance = matmul(transpose(apart), apart) / double(n);
   const auto [values, vectors] = linalg::eigh(covariance);
@@ -51,8 +52,9 @@ Components components(int64_t latent) {
   for (const double v : l.to_vector<double>())
     c.posterior_log_var.push_back(std::log(c.variance / v));
   const Tensor model = matmul(c.w, transpose(c.w)) + c.variance * eye(d, kF64);
-  c.log_density = -0.5 * (double(d) * std::log(2 * std::numbers::pi) + linalg::logdet(model).item() +
-                          trace(linalg::solve(model, covariance)).item());
+  c.log_density =
+      -0.5 * (double(d) * std::log(2 * std::numbers::pi) + linalg::logdet(model).item() +
+              trace(linalg::solve(model, covariance)).item());
   return c;
 }
 
@@ -68,13 +70,12 @@ TEST(Vae, LinearOneReachesTheOptimumOfPrincipalComponents) {
   Vae at = linear(k);
   at.to(kF64);
   const Tensor zeros_k = zeros({k, 6}, kF64);
-  at.load_state_dict(
-      {{"encoder.1.weight", concat({c.posterior_w, zeros_k})},
-       {"encoder.1.bias", concat({-matmul(c.posterior_w, c.mean),
-                                  from_vector(c.posterior_log_var, {k})})},
-       {"decoder.0.weight", c.w},
-       {"decoder.0.bias", c.mean},
-       {"log_var", tensor(std::log(c.variance))}});
+  at.load_state_dict({{"encoder.1.weight", concat({c.posterior_w, zeros_k})},
+                      {"encoder.1.bias", concat({-matmul(c.posterior_w, c.mean),
+                                                 from_vector(c.posterior_log_var, {k})})},
+                      {"decoder.0.weight", c.w},
+                      {"decoder.0.bias", c.mean},
+                      {"log_var", tensor(std::log(c.variance))}});
   const Tensor weights = at.log_weights(c.x, 3);
   EXPECT_LT(max(abs(index(weights, {0}) - index(weights, {2}))).item(), 1e-9);
   EXPECT_NEAR(mean(weights).item(), c.log_density, 1e-9);
@@ -107,8 +108,8 @@ TEST(Vae, BoundsLieInTheirOrder) {
   const Tensor prior = -0.5 * sum(square(z), {1}) - std::log(2 * std::numbers::pi);
   const Tensor likelihood =
       net.log_likelihood(x, net.decode(expand(unsqueeze(z, 1), {z.size(0), 40, 2})));
-  const double exact = mean(logsumexp(likelihood + unsqueeze(prior, 1), {0})).item() +
-                       2 * std::log(12.0 / 240);
+  const double exact =
+      mean(logsumexp(likelihood + unsqueeze(prior, 1), {0})).item() + 2 * std::log(12.0 / 240);
   double elbo = 0, ten = 0;
   for (int i = 0; i < 20; ++i) {
     elbo -= net.loss(x).loss.item() / 20;
@@ -147,9 +148,7 @@ TEST(Vae, OptionsCount) {
   EXPECT_TRUE(std::isfinite(conv.loss(rand({2, 8, 8, 1})).loss.item()));
   EXPECT_EQ(conv.sample(5).shape(), (Shape{5, 8, 8, 1}));
   EXPECT_EQ(conv.log_marginal(rand({0, 8, 8, 1}), 3).shape(), (Shape{0}));
-  const auto wrong = [](const VaeOptions& o) {
-    return Vae(nn::Sequential(), nn::Sequential(), o);
-  };
+  const auto wrong = [](const VaeOptions& o) { return Vae(nn::Sequential(), nn::Sequential(), o); };
   EXPECT_THROW(wrong({.latent = 0}), ValueError);
   EXPECT_THROW(wrong({.beta = -1}), ValueError);
   EXPECT_THROW(wrong({.variance = 0.0}), ValueError);

@@ -1,5 +1,5 @@
-// Glia's side of generative.py: generative OUT.npz. It makes networks and inputs, and writes both with
-// values and gradients: NAME/weights.KEY, NAME/in.KEY, NAME/out.KEY, NAME/grad.KEY, all f64.
+// Glia's side of generative.py: generative OUT.npz. It makes networks and inputs, and writes both
+// with values and gradients: NAME/weights.KEY, NAME/in.KEY, NAME/out.KEY, NAME/grad.KEY, all f64.
 #include <functional>
 #include <iostream>
 
@@ -59,7 +59,10 @@ void vaes() {
       Vae net(dense_encoder({7}, {5}, 6), dense_decoder(3, {5}, {7}),
               {.latent = 3,
                .likelihood = gaussian ? Likelihood::kGaussian : Likelihood::kBernoulli,
-               .beta = 1.7, .free_bits = 0.2, .samples = 4, .importance = importance});
+               .beta = 1.7,
+               .free_bits = 0.2,
+               .samples = 4,
+               .importance = importance});
       shake(net, 0.3);
       const Tensor x = rand({6, 7}, kF64);
       add_weights(name, net);
@@ -118,7 +121,8 @@ void diffusions() {
       }
     }
   }
-  UNet net({.channels = 2, .width = 8, .multipliers = {1, 2}, .heads = 2, .groups = 4, .classes = 3});
+  UNet net(
+      {.channels = 2, .width = 8, .multipliers = {1, 2}, .heads = 2, .groups = 4, .classes = 3});
   shake(net, 0.1);
   const Tensor pictures = randn({3, 8, 8, 2}, kF64), labels = tensor({2, 0, 3});
   add_weights("unet", net);

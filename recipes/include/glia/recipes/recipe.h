@@ -54,9 +54,9 @@ struct Generation {
 // How a model draws pictures.
 struct Drawing {
   int64_t count = 64;
-  std::string label = {};    // a class, by name or number from 0; empty: all in turn, if it has any
-  int64_t steps = 0;         // of a diffusion model; 0: as its settings say
-  double guidance = -1;      // likewise, of how much its classes count
+  std::string label = {};  // a class, by name or number from 0; empty: all in turn, if it has any
+  int64_t steps = 0;       // of a diffusion model; 0: as its settings say
+  double guidance = -1;    // likewise, of how much its classes count
   int64_t seed = 0;
 };
 
@@ -69,8 +69,8 @@ class Predictor {
   Results evaluate(const Evaluation& what = {}) const;
   // What the model writes behind a prompt, which may be empty. Throws Error if it does not write.
   std::string generate(const std::string& prompt, const Generation& how = {}) const;
-  // Pictures u8 (count, H, W, C) that the model draws. Throws Error if it does not draw, for a class
-  // that it does not know, and for what it has not.
+  // Pictures u8 (count, H, W, C) that the model draws. Throws Error if it does not draw, for a
+  // class that it does not know, and for what it has not.
   Tensor draw(const Drawing& how = {}) const;
   // Writes a copy of a table of the user's with columns of predictions behind, and says how many
   // rows it has. Throws Error if it does not.
@@ -88,8 +88,8 @@ class Predictor {
   virtual int64_t fill_table(const std::string& table, const std::string& out) const;
 };
 
-// Pictures u8 (N, H, W, C) in rows of one picture, two pixels of black between: about as many rows as
-// columns, or so many columns. Throws ShapeError for other shapes, and none.
+// Pictures u8 (N, H, W, C) in rows of one picture, two pixels of black between: about as many rows
+// as columns, or so many columns. Throws ShapeError for other shapes, and none.
 Tensor picture_grid(const Tensor& pictures, int64_t columns = 0);
 
 // ---- Recipes ------------------------------------------------------------------------------------

@@ -22,9 +22,8 @@ struct DcganOptions {
   bool tanh = true;  // of a generator: pictures are in [-1, 1]; or any numbers
 };
 
-// Weights are drawn from N(0, 0.02), as the paper has them. Both throw ShapeError for options out of
-// range.
-// Numbers (N, inputs) -> pictures; ReLU between. A spectral norm is a critic's.
+// Weights are drawn from N(0, 0.02), as the paper has them. Both throw ShapeError for options out
+// of range. Numbers (N, inputs) -> pictures; ReLU between. A spectral norm is a critic's.
 nn::Sequential dcgan_generator(int64_t inputs, const DcganOptions& options = {});
 // Pictures -> (N, outputs); leaky ReLU of slope 0.2 between.
 nn::Sequential dcgan_critic(int64_t outputs, const DcganOptions& options = {});

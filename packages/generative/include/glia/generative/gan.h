@@ -32,8 +32,8 @@ Tensor generator_loss(GanLoss loss, const Tensor& fake);
 Tensor gradient_penalty(const std::function<Tensor(const Tensor&)>& critic, const Tensor& real,
                         const Tensor& fake, Where where = Where::current());
 
-// The mean of the critic's squared slope at real samples (N, ...) (Mescheder et al. 2018, R1), which
-// is added to its loss gamma / 2 times. Throws ShapeError unless the samples are (N, ...).
+// The mean of the critic's squared slope at real samples (N, ...) (Mescheder et al. 2018, R1),
+// which is added to its loss gamma / 2 times. Throws ShapeError unless the samples are (N, ...).
 Tensor r1_penalty(const std::function<Tensor(const Tensor&)>& critic, const Tensor& real,
                   Where where = Where::current());
 

@@ -16,16 +16,17 @@ namespace glia::generative {
 double frechet_distance(const Tensor& real, const Tensor& fake, Where where = Where::current());
 
 struct KernelDistanceOptions {
-  int64_t subsets = 100;        // whose distances are averaged
-  int64_t subset_size = 1000;   // or as many as there are
+  int64_t subsets = 100;         // whose distances are averaged
+  int64_t subset_size = 1000;    // or as many as there are
   double degree = 3, coef0 = 1;  // of (x . y gamma + coef0)^degree
-  double gamma = 0;             // 0: 1 / D
+  double gamma = 0;              // 0: 1 / D
   uint64_t seed = 2020;
 };
 struct KernelDistance {
   double mean = 0, std = 0;  // over subsets
 };
-// The unbiased squared maximum mean discrepancy by a polynomial kernel (Binkowski et al. 2018, KID).
+// The unbiased squared maximum mean discrepancy by a polynomial kernel (Binkowski et al. 2018,
+// KID).
 KernelDistance kernel_distance(const Tensor& real, const Tensor& fake,
                                const KernelDistanceOptions& options = {},
                                Where where = Where::current());

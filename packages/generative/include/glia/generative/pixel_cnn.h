@@ -19,7 +19,8 @@ struct PixelCnnOptions {
 };
 
 // Convolutions that see no later pixel because they are shifted (Salimans et al. 2017, PixelCNN++):
-// one stream sees the rows above, the other the row's pixels before too, and there is no blind spot.
+// one stream sees the rows above, the other the row's pixels before too, and there is no blind
+// spot.
 struct PixelCnn : nn::Module {
   // Throws ShapeError for options out of range.
   explicit PixelCnn(const PixelCnnOptions& options = {});

@@ -53,11 +53,11 @@ struct SentenceVae : nn::Module {
   SentenceVaeOptions options;
   nn::Embedding embedding;
   nn::LSTM encoder;
-  nn::Linear posterior, begin;
+  nn::Linear posterior, start;
   nn::LSTM decoder;
   nn::Dropout dropout;
   nn::Linear out;
-  GLIA_FIELDS(embedding, encoder, posterior, begin, decoder, dropout, out)
+  GLIA_FIELDS(embedding, encoder, posterior, start, decoder, dropout, out)
 
  private:
   Tensor log_likelihood(const Tensor& z, const Tensor& words, const Tensor& lengths) const;

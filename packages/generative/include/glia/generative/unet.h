@@ -15,12 +15,12 @@ namespace glia::generative {
 
 struct UNetOptions {
   int64_t channels = 1;
-  int64_t width = 32;                          // channels of the first level
+  int64_t width = 32;                            // channels of the first level
   std::vector<int64_t> multipliers = {1, 2, 2};  // of each level's; its pictures are half as large
-  int64_t blocks = 1;                          // residual blocks of each level on the way down
-  int64_t attention_levels = 1;                // how many of the smallest have attention
-  int64_t heads = 4, groups = 8;               // of attention, of group norms
-  int64_t classes = 0;                         // 0: none are told
+  int64_t blocks = 1;                            // residual blocks of each level on the way down
+  int64_t attention_levels = 1;                  // how many of the smallest have attention
+  int64_t heads = 4, groups = 8;                 // of attention, of group norms
+  int64_t classes = 0;                           // 0: none are told
   double dropout = 0;
   int64_t steps = 1000;  // of the diffusion
 };
@@ -53,8 +53,8 @@ struct UNet : nn::Module {
   };
   struct Level : nn::Module {
     std::vector<Block> blocks;
-    std::vector<Attention> attentions;    // behind each block, or none
-    std::optional<nn::Conv2d> resize;     // to the next level
+    std::vector<Attention> attentions;  // behind each block, or none
+    std::optional<nn::Conv2d> resize;   // to the next level
     GLIA_FIELDS(blocks, attentions, resize)
   };
 

@@ -55,7 +55,7 @@ class Vae : public nn::Module {
   Tensor log_likelihood(const Tensor& x, const Tensor& decoded) const;
 
   struct Loss {
-    Tensor loss;               // what is made small
+    Tensor loss;                // what is made small
     Tensor log_likelihood, kl;  // means over examples of E_q[log p(x|z)] and of the divergence
   };
   Loss loss(const Tensor& x) const;
@@ -111,8 +111,8 @@ struct VectorQuantizer : nn::Module {
   Tensor codes(const Tensor& indices) const;
 
   VectorQuantizerOptions options;
-  Parameter weight;            // (count, features); frozen if codes are running means
-  Buffer counts, sums;         // of running means: (count), (count, features), or undefined
+  Parameter weight;     // (count, features); frozen if codes are running means
+  Buffer counts, sums;  // of running means: (count), (count, features), or undefined
   GLIA_FIELDS(weight, counts, sums)
 };
 // exp of the entropy of how often each code is used: how many are, if all alike.

@@ -1,0 +1,198 @@
+// Pictures pixel after pixel, whose density is exact.
+#include "glia/generative/pixel_cnn.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "glia/glia.h"
+#include "glia/vision/image.h"
+#include "recipes/src/drawn_pictures.h"
+#include "recipes/src/own_stream.h"
+
+namespace glia::recipes {
+namespace {
+
+constexpr int64_t kIntervals = 5, kShown = 36;
+
+struct PixelSettings : TrainingSettings {
+  std::string data;
+  int64_t size = 0, steps = 0, batch = 0;
+  double lr = 0;
+  bool conditional = false;
+  generative::PixelCnnOptions options;
+
+  void declare(Fields& f) override {
+    auto& o = options;
+    f(data, "data", "mnist", "A data set of `glia data list`, or a folder of grey pictures.",
+      data_sets("image-classification", "FOLDER"));
+    f(size, "size", 0, "Side of pictures; 0: that of the data set, 32 for a folder.", {0, 256});
+    f(o.levels, "levels", 2, "Levels of grey; with 2, pixels are drawn by their grey, once.",
+      {2, 256});
+    f(o.width, "width", 32, "Channels.", {1, 4096});
+    f(o.layers, "layers", 4, "Gated residual layers of both streams.", {1, 64});
+    f(conditional, "conditional", true, "Classes are told to the network.");
+    f(steps, "steps", 1500, "Steps of training.", {1, 1e9});
+    f(batch, "batch", 32, "Pictures in each.", {1, 1e5});
+    f(lr, "lr", 2e-3, "Rate of Adam; it falls to a twentieth along a cosine.", {0, 1000});
+    TrainingSettings::declare(f);
+  }
+  ImageSource source() const { return {.data = data, .seed = static_cast<uint64_t>(seed)}; }
+  generative::PixelCnn network(const ImageForm& form) const {
+    if (form.channels != 1) throw Error("--data: its pictures are not grey");
+    generative::PixelCnnOptions o = options;
+    o.classes = conditional ? static_cast<int64_t>(form.classes.size()) : 0;
+    return generative::PixelCnn(o);
+  }
+  // Bytes (N, H, W, 1) as levels (N, H, W) i64.
+  Tensor levels_of(const Tensor& bytes, uint64_t stream) const {
+    const OwnStream own(stream);
+    const Tensor grey = index(bytes, {Ellipsis, 0});
+    const Tensor out = options.levels == 2 ? cast(rand(grey.shape()) < to_unit(grey), kI64)
+                                           : floor_divide(cast(grey, kI64) * options.levels, 256);
+    eval(out);
+    return out;
+  }
+  Tensor bytes_of(const Tensor& levels) const {
+    return unsqueeze(cast(floor_divide(levels * 255, options.levels - 1), kU8), 3);
+  }
+};
+
+// Nats for a picture, in the mean.
+double nll_of(const generative::PixelCnn& net, const Tensor& x, const Tensor& labels) {
+  constexpr int64_t kAtOnce = 200;
+  const NoGrad no_grad;
+  double total = 0;
+  for (int64_t at = 0; at < x.size(0); at += kAtOnce)
+    total -=
+        sum(net.log_likelihood(slice(x, 0, {at, at + kAtOnce}),
+                               labels.defined() ? slice(labels, 0, {at, at + kAtOnce}) : Tensor()))
+            .item();
+  return total / static_cast<double>(x.size(0));
+}
+
+Results results_of(double nll, int64_t size) {
+  return {{"nll", nll}, {"bits_per_pixel", nll / std::log(2.0) / static_cast<double>(size * size)}};
+}
+
+void train(Run& run, const PixelSettings& s) {
+  const ImageSplits real = read_images(s.source(), s.size);
+  const ImageForm& form = real.form;
+  generative::PixelCnn net = s.network(form);
+  const auto labels = [&](const Tensor& of) { return s.conditional ? cast(of, kI64) : Tensor(); };
+  const Tensor x = s.levels_of(real.train.images, 1), y = s.levels_of(real.test.images, 2);
+  optim::Adam optimizer(net.parameters(), {.lr = s.lr});
+  optimizer.set_schedule(optim::cosine(s.lr, s.steps, s.lr / 20));
+  training::Task task = training::supervised(
+      net, optimizer,
+      [&](const data::Sample&) -> training::Outcome {
+        const Tensor at = randint(0, x.size(0), {s.batch});
+        return {-mean(net.log_likelihood(take(x, at), labels(take(real.train.labels, at)))),
+                {},
+                s.batch};
+      },
+      {.clip_norm = 1000});
+  const int64_t some = std::min<int64_t>(500, y.size(0));
+  task.evaluate = [&]() -> training::Values {
+    return {{"test_loss",
+             nll_of(net, slice(y, 0, {0, some}), labels(slice(real.test.labels, 0, {0, some})))}};
+  };
+  training::Trainer trainer(task, {.steps = s.steps,
+                                   .interval = std::max<int64_t>(1, s.steps / kIntervals),
+                                   .note = run.note()});
+  const std::string title = s.source().title();
+  run.say(fmt::format("pixel-cnn: {}, {} levels, {} parameters, results in {}", title,
+                      s.options.levels, report::shown(static_cast<double>(net.parameter_count())),
+                      run.folder()));
+  run.fit(trainer, "images");
+  run.save(net.state_dict(), form.facts());
+  const NoGrad no_grad;
+  const Tensor of = labels_of({.count = kShown}, form.classes, s.conditional);
+  const Tensor half = slice(slice(y, 0, {0, kShown}), 1, {0, form.size / 2});
+  const Tensor real_labels = labels(slice(real.test.labels, 0, {0, kShown}));
+  Results results = results_of(nll_of(net, y, labels(real.test.labels)), form.size);
+  results.push_back({"parameters", net.parameter_count()});
+  run.finish({.title = "Pixel after pixel, " + title,
+              .subtitle = fmt::format("Trained by {} for {} steps", version(), s.steps),
+              .sections = {curves(trainer, "Minus log p(x), nats", "loss"),
+                           grid_section("Samples",
+                                        s.bytes_of(net.sample(kShown, form.size, form.size, of))),
+                           grid_section("Test pictures whose lower half is drawn",
+                                        s.bytes_of(net.sample(half.size(0), form.size, form.size,
+                                                              real_labels, half)))}},
+             results);
+}
+
+class Use : public Predictor {
+ public:
+  Use(const Saved& saved, const PixelSettings& s)
+      : settings_(s), form_(ImageForm::of(saved)), net_(s.network(form_)) {
+    net_.load_state_dict(saved.weights);
+    net_.eval();
+  }
+
+ protected:
+  Results answer(const Input& input) const override {
+    const auto* file = std::get_if<std::string>(&input);
+    std::string note;
+    const Tensor image = file ? vision::read_image(*file) : std::get<Tensor>(input);
+    const Tensor x = settings_.levels_of(form_.prepared(image, note), 2);
+    Results out;
+    if (settings_.conditional) {
+      const auto classes = static_cast<int64_t>(form_.classes.size());
+      const Tensor each =
+          net_.log_likelihood(expand(x, {classes, form_.size, form_.size}), arange(classes));
+      out = {{"class", form_.classes.at(argmax(each).item<size_t>())},
+             {"log_likelihood", max(each).item()}};
+    } else {
+      out = {{"log_likelihood", net_.log_likelihood(x).item()}};
+    }
+    if (!note.empty()) out.push_back({"note", note});
+    return out;
+  }
+  Results score(const Evaluation& what) const override {
+    ImageSource from = settings_.source();
+    if (!what.data.empty()) from.data = what.data;
+    LabelledImages set = read_images(from, what.split == "train" ? data::Train : data::Test,
+                                     from.data == settings_.data, form_);
+    const int64_t count =
+        what.count > 0 ? std::min(what.count, set.images.size(0)) : set.images.size(0);
+    const Tensor x = settings_.levels_of(slice(set.images, 0, {0, count}), 2);
+    return results_of(
+        nll_of(net_, x,
+               settings_.conditional ? cast(slice(set.labels, 0, {0, count}), kI64) : Tensor()),
+        form_.size);
+  }
+  Tensor draw_pictures(const Drawing& how) const override {
+    return drawn_in_parts(labels_of(how, form_.classes, settings_.conditional), how.count, 64,
+                          [&](const Tensor& of, int64_t n) {
+                            return settings_.bytes_of(net_.sample(n, form_.size, form_.size, of));
+                          });
+  }
+
+ private:
+  const PixelSettings settings_;
+  const ImageForm form_;
+  generative::PixelCnn net_;
+};
+
+const Register<PixelSettings> pixel_cnn({
+    .name = "pixel-cnn",
+    .task = "generation",
+    .description = "Pictures pixel after pixel: their exact density, and new ones.",
+    .run_name = [](const PixelSettings& s) { return "pixel-cnn-" + s.source().name(); },
+    .references = [](const PixelSettings& s) -> std::vector<Reference> {
+      if (s.data != "mnist" || s.options.levels != 2) return {};
+      return {{"nll", 81.30, "van den Oord et al. 2016, PixelCNN without classes"}};
+    },
+    .train = train,
+    .load = make_predictor<Use, PixelSettings>,
+    .input_help = "Pictures.",
+    .predict_help = "Prints log p(x) of a picture, in nats, and the class that makes it likeliest.",
+    .evaluate_help = "Prints the mean of -log p(x), exactly.",
+    .draws = true,
+});
+
+}  // namespace
+}  // namespace glia::recipes
