@@ -12,6 +12,7 @@
 #include "glia/error.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
+#include "glia/ops/arrange.h"
 #include "glia/ops/contract.h"
 
 namespace glia::generative {

@@ -110,7 +110,7 @@ Tensor PixelCnn::sample(int64_t n, int64_t height, int64_t width, const Tensor& 
       const Tensor drawn = argmax(logits + noise);  // (n, 1)
       const Tensor line = slice_scatter(index(x, {Slice{}, row}), drawn, 1, column);
       x = slice_scatter(x, unsqueeze(line, 1), 1, row);
-      eval(x);
+      glia::eval(x);
     }
   }
   return x;

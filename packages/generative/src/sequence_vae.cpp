@@ -100,7 +100,7 @@ Tensor SentenceVae::log_marginal(const Tensor& words, const Tensor& lengths,
     const Tensor noise = randn(m.shape(), m.dtype()), z = m + exp(0.5 * log_var) * noise;
     weights.push_back(log_likelihood(z, words, lengths) +
                       0.5 * sum(square(noise) + log_var - square(z), {1}));
-    eval(weights.back());
+    glia::eval(weights.back());
   }
   return importance_bound(stack(weights));
 }
@@ -124,7 +124,7 @@ std::vector<std::vector<int64_t>> SentenceVae::write(const Tensor& z, int64_t mo
     Tensor logits = where((number == kEnd) | (number >= kSpecial), all, -1e30);
     if (draw) logits = logits - log(-log(clamp(rand(logits.shape()), 1e-30, 1 - 1e-7)));
     word = argmax(logits);
-    eval({word, h, c});
+    glia::eval({word, h, c});
     const std::vector<int64_t> words = word.to_vector<int64_t>();
     for (size_t i = 0; i < words.size(); ++i) {
       if (words[i] == kEnd) over[i] = true;
@@ -219,7 +219,7 @@ Tensor Vrnn::log_marginal(const Tensor& x, int64_t samples) const {
                   {1});
     }
     weights.push_back(total);
-    eval(weights.back());
+    glia::eval(weights.back());
   }
   return importance_bound(stack(weights));
 }
@@ -238,7 +238,7 @@ Tensor Vrnn::sample(int64_t n, int64_t length, const Tensor& begin) const {
     const Step s = step(now, h);
     h = s.h;
     out.push_back(now.defined() ? now : s.x.mean);
-    eval({h, out.back()});
+    glia::eval({h, out.back()});
   }
   return stack(out, 1);
 }

@@ -121,7 +121,7 @@ Tensor Vae::log_marginal(const Tensor& x, int64_t samples, int64_t at_once) cons
       const Tensor now =
           logsumexp(cast(log_weights(part, std::min(each, samples - done)), kF64), {0});
       sum_so_far = sum_so_far.defined() ? logaddexp(sum_so_far, now) : now;
-      eval(sum_so_far);
+      glia::eval(sum_so_far);
     }
     out.push_back(sum_so_far - std::log(static_cast<double>(samples)));
   }

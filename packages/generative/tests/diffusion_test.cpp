@@ -72,7 +72,8 @@ TEST(Diffusion, SamplesWhatTheRightNetworkDescribes) {
       const double s2 = 1 - a2;
       return (x - a * m) * (std::sqrt(s2) / (a2 * v + s2));  // E[noise | x]
     };
-    const Tensor x = d.sample(right, {20000, 1}, {.steps = 200, .eta = eta, .clip = false});
+    const Tensor x =
+        d.sample(right, {20000, 1}, {.steps = eta > 0 ? 1000 : 200, .eta = eta, .clip = false});
     EXPECT_NEAR(mean(x).item(), m, 0.01) << eta;
     EXPECT_NEAR(var(x).item(), v, 0.004) << eta;
   }
@@ -140,10 +141,13 @@ TEST(PixelCnn, SeesAllPixelsBeforeAndNoneAfter) {
         index_update(x, {0, row, column}, tensor((x.to_vector<int64_t>()[at] + 1) % 3));
     const std::vector<float> change = sum(abs(net(other) - before), {3}).to_vector<float>();
     for (int64_t i = 0; i < side * side; ++i) {
-      if (i <= at) EXPECT_EQ(change[i], 0) << at << " changes " << i;
       // As far as five layers see.
       const int64_t down = i / side - row, across = std::abs(i % side - column);
-      if (i > at && down <= 3 && across <= 3) EXPECT_NE(change[i], 0) << at << " to " << i;
+      if (i <= at) {
+        EXPECT_EQ(change[i], 0) << at << " changes " << i;
+      } else if (down <= 3 && across <= 3) {
+        EXPECT_NE(change[i], 0) << at << " to " << i;
+      }
     }
   }
 }

@@ -82,7 +82,7 @@ TEST(Dcgan, HasTheShapesOfItsPictures) {
     EXPECT_EQ(dcgan_critic(1, o)(made).shape(), (Shape{2, 1}));
   }
   const auto critic = dcgan_critic(3, {.size = 8, .width = 4, .norm = DcganNorm::kSpectral});
-  EXPECT_EQ(critic.parameter_count(), 4 * 16 + 4 + 4 * 4 * 3 + 3);
+  EXPECT_EQ(critic.parameter_count(), 4 * 16 + 4 + 4 * 4 * 4 * 3 + 3);
   EXPECT_THROW(dcgan_generator(5, {.size = 30}), ShapeError);
   EXPECT_THROW(dcgan_critic(1, {.size = 4}), ShapeError);
   EXPECT_THROW(dcgan_generator(0), ShapeError);

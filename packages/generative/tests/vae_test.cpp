@@ -13,6 +13,7 @@
 #include "glia/generative/sequence_vae.h"
 #include "glia/linalg.h"
 #include "glia/ops.h"
+#include "glia/ops/arrange.h"
 #include "glia/ops/loss.h"
 #include "glia/optim.h"
 #include "glia/random.h"
@@ -97,7 +98,7 @@ TEST(Vae, LinearOneReachesTheOptimumOfPrincipalComponents) {
 TEST(Vae, BoundsLieInTheirOrder) {
   manual_seed(1);
   Vae net(dense_encoder({2, 2, 1}, {8}, 4), dense_decoder(2, {8}, {2, 2, 1}), {.latent = 2});
-  for (const Variable& p : net.parameters()) p.set(2 * p.tensor());
+  for (const Variable& p : net.decoder.parameters()) p.set(3 * p.tensor());
   const Tensor x = cast(bernoulli({40, 2, 2, 1}, 0.5), kF32);
   // log p(x) by a grid over the plane of z.
   const Tensor line = linspace(-6, 6, 241);
