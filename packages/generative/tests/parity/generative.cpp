@@ -20,9 +20,9 @@ using namespace glia::generative;
 
 namespace {
 
-StateDict all;
-void add(const std::string& name, const Tensor& x) { all.emplace_back(name, cast(x, kF64)); }
-void add(const std::string& name, double x) { all.emplace_back(name, tensor(x)); }
+StateDict results;
+void add(const std::string& name, const Tensor& x) { results.emplace_back(name, cast(x, kF64)); }
+void add(const std::string& name, double x) { results.emplace_back(name, tensor(x)); }
 
 // In PyTorch's layout: the gradient takes the weight's place for a moment.
 void add_gradients(const std::string& name, const nn::Module& net, const Tensor& loss) {
@@ -191,7 +191,7 @@ int main(int, char** argv) try {
   diffusions();
   adversarial();
   distances();
-  io::write_npz(argv[1], all);
+  io::write_npz(argv[1], results);
 } catch (const std::exception& e) {
   std::cerr << e.what() << '\n';
   return 1;
