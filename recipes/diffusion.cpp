@@ -10,7 +10,6 @@
 #include "glia/glia.h"
 #include "glia/vision/image.h"
 #include "recipes/src/drawn_pictures.h"
-#include "recipes/src/numbers.h"
 
 namespace glia::recipes {
 namespace {
@@ -158,25 +157,15 @@ void train(Run& run, const DiffusionSettings& s) {
              results);
 }
 
-class Use : public Predictor {
+class Use : public PictureMaker {
  public:
   Use(const Saved& saved, const DiffusionSettings& s)
-      : settings_(s), form_(ImageForm::of(saved)), net_(s.network(form_)) {
+      : PictureMaker(saved, s.source(), s.judged), settings_(s), net_(s.network(form_)) {
     net_.load_state_dict(saved.weights);
     net_.eval();
   }
 
  protected:
-  Results answer(const Input& input) const override {
-    return {
-        {"samples", draw_pictures({.count = whole_number_of(input, "number of samples", 100000)})}};
-  }
-  Results score(const Evaluation& what) const override {
-    if (!what.data.empty() && what.data != settings_.data)
-      throw Error(what.data + ": the model is of " + settings_.data);
-    const PictureJudge judge(read_images(settings_.source(), form_.size));
-    return judge.results(draw_pictures({.count = what.count > 0 ? what.count : settings_.judged}));
-  }
   Tensor draw_pictures(const Drawing& how) const override {
     const int64_t steps = how.steps > 0 ? how.steps : settings_.sampling_steps;
     const double guidance = how.guidance >= 0 ? how.guidance : settings_.guidance;
@@ -186,7 +175,6 @@ class Use : public Predictor {
 
  private:
   const DiffusionSettings settings_;
-  const ImageForm form_;
   generative::UNet net_;
 };
 

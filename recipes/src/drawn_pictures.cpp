@@ -10,6 +10,7 @@
 #include "glia/nn/conv.h"
 #include "glia/optim.h"
 #include "glia/random.h"
+#include "numbers.h"
 #include "own_stream.h"
 
 namespace glia::recipes {
@@ -100,6 +101,18 @@ Results PictureJudge::results(const Tensor& made) const {
           {"recall", near.recall, true},
           {"classes", sum(shares >= 0.2 / static_cast<double>(classes)).item<int64_t>()},
           {"judged", made.size(0)}};
+}
+
+Results PictureMaker::answer(const Input& input) const {
+  return {
+      {"samples", draw_pictures({.count = whole_number_of(input, "number of samples", 100000)})}};
+}
+
+Results PictureMaker::score(const Evaluation& what) const {
+  if (!what.data.empty() && what.data != source_.data)
+    throw Error(what.data + ": the model is of " + source_.data);
+  const PictureJudge judge(read_images(source_, form_.size));
+  return judge.results(draw_pictures({.count = what.count > 0 ? what.count : judged_}));
 }
 
 report::Section grid_section(const std::string& title, const Tensor& pictures, int64_t columns,

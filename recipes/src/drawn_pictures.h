@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,22 @@ class PictureJudge {
   ImageForm form_;
   nn::Sequential trunk_, head_;
   Tensor real_;  // features
+};
+
+// A model that does nothing but draw: what draw_pictures() makes, and how good it is.
+class PictureMaker : public Predictor {
+ protected:
+  // The source is what the model was trained on, and so many pictures judge it.
+  PictureMaker(const Saved& saved, const ImageSource& source, int64_t judged)
+      : form_(ImageForm::of(saved)), source_(source), judged_(judged) {}
+  Results answer(const Input& input) const override;
+  Results score(const Evaluation& what) const override;
+
+  const ImageForm form_;
+
+ private:
+  const ImageSource source_;
+  const int64_t judged_;
 };
 
 // One picture of all, and one for each frame (of pictures u8 (N, H, W, C)) over time.

@@ -5,10 +5,9 @@
 #include <algorithm>
 
 #include "drawn_pictures.h"
-#include "glia/generative/metrics.h"
+#include "glia/random.h"
 #include "glia/runtime.h"
 #include "glia/vision/image.h"
-#include "numbers.h"
 
 namespace glia::recipes {
 namespace {
@@ -43,10 +42,10 @@ ImageSource source_of(const GanSettings& s) {
   return {.data = s.data, .seed = static_cast<uint64_t>(s.seed)};
 }
 
-class PictureGenerator : public Predictor {
+class PictureGenerator : public PictureMaker {
  public:
   PictureGenerator(const Saved& saved, const GanSettings& s)
-      : form_(ImageForm::of(saved)),
+      : PictureMaker(saved, source_of(s), s.judged),
         settings_(with_classes(s, form_)),
         generator_(generator_of(settings_, form_)) {
     generator_.load_state_dict(saved.weights);
@@ -54,32 +53,17 @@ class PictureGenerator : public Predictor {
   }
 
  protected:
-  Results answer(const Input& input) const override {
-    return {{"samples", made({}, whole_number_of(input, "number of samples", 100000))}};
-  }
-  Results score(const Evaluation& what) const override {
-    if (!what.data.empty() && what.data != settings_.data)
-      throw Error(what.data + ": the generator is of " + settings_.data);
-    const PictureJudge judge(read_images(source_of(settings_), form_.size));
-    return judge.results(made({}, what.count > 0 ? what.count : settings_.judged));
-  }
   Tensor draw_pictures(const Drawing& how) const override {
-    return made(labels_of(how, form_.classes, settings_.conditional), how.count);
-  }
-
- private:
-  Tensor made(const Tensor& labels, int64_t count) const {
     const auto& o = settings_.options;
-    const Tensor each =
-        o.classes > 0 && !labels.defined() ? randint(0, o.classes, {count}) : labels;
-    return drawn_in_parts(each, count, kAtOnce, [&](const Tensor& of, int64_t n) {
+    const Tensor labels = labels_of(how, form_.classes, settings_.conditional);
+    return drawn_in_parts(labels, how.count, kAtOnce, [&](const Tensor& of, int64_t n) {
       const Tensor noise = randn({n, o.noise});
       return from_signed(
           generator_(of.defined() ? generative::with_class(noise, of, o.classes) : noise));
     });
   }
 
-  const ImageForm form_;
+ private:
   const GanSettings settings_;
   nn::Sequential generator_;
 };
