@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <future>
 
 #include "glia/error.h"
 #include "glia/generative/metrics.h"
@@ -11,7 +12,6 @@
 #include "glia/optim.h"
 #include "glia/random.h"
 #include "numbers.h"
-#include "own_stream.h"
 
 namespace glia::recipes {
 namespace {
@@ -60,8 +60,13 @@ Tensor drawn_in_parts(const Tensor& labels, int64_t count, int64_t at_once,
   return concat(parts);
 }
 
+// In a thread of its own, which has its own random stream, and gradients whatever the caller's are.
 PictureJudge::PictureJudge(const ImageSplits& real) : form_(real.form) {
-  const OwnStream stream(0);
+  std::async(std::launch::async, [&] { fit(real); }).get();
+}
+
+void PictureJudge::fit(const ImageSplits& real) {
+  manual_seed(0);
   const int64_t side = (real.form.size + 3) / 4;
   trunk_ = nn::Sequential(nn::Conv2d(form_.channels, 16, {.kernel = 3, .stride = 2, .padding = 1}),
                           relu, nn::Conv2d(16, 32, {.kernel = 3, .stride = 2, .padding = 1}), relu,

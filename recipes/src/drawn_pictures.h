@@ -46,6 +46,7 @@ class PictureJudge {
   Tensor features(const Tensor& pictures) const;  // f32 (N, 128)
 
  private:
+  void fit(const ImageSplits& real);
   Tensor outputs(const Tensor& pictures, bool features) const;
   ImageForm form_;
   nn::Sequential trunk_, head_;

@@ -38,6 +38,10 @@ TEST_F(Generation, GansOfPictures) {
       run("gan", {{"steps", 4}, {"width", 4}, {"noise", 8}, {"judged", 20}, {"conditional", true}});
   EXPECT_GT(value<double>(trained.results, "fid"), 0);
   EXPECT_LE(value<int64_t>(trained.results, "classes"), 2);
+  // What judges learns also where a caller wants no gradients: real pictures are told apart.
+  const Results again = load("run")->evaluate({.count = 20});
+  EXPECT_EQ(value<double>(again, "fid"),
+            value<double>(load("run")->evaluate({.count = 20}), "fid"));
   for (const char* part : {"Samples as training goes on", "step 4", "From one noise to another"})
     EXPECT_NE(report().find(part), std::string::npos) << part;
   const auto predictor = load("run");
@@ -165,6 +169,24 @@ TEST_F(Generation, Sentences) {
   io::write_file_atomic("one.txt", "a cat sleeps.\n");
   EXPECT_NE(fault_of("sentence-vae", {.given = {{"data", "one.txt"}}}).find("one.txt"),
             std::string::npos);
+}
+
+TEST_F(Generation, Curves) {
+  for (const char* model : {"vae", "vrnn"}) {
+    const Trained trained = train("curves", {.given = {{"model", model},
+                                                       {"count", 20},
+                                                       {"length", 6},
+                                                       {"steps", 3},
+                                                       {"hidden", 8},
+                                                       {"latent", 2}},
+                                             .out = "run",
+                                             .overwrite = true});
+    EXPECT_GT(value<double>(trained.results, "test_kl"), 0);
+    EXPECT_NE(report().find("Drawn curves"), std::string::npos);
+    const auto predictor = load("run");
+    EXPECT_EQ(value<Tensor>(predictor->predict("4"), "curves").shape(), (Shape{4, 6, 2}));
+    EXPECT_GT(value<double>(predictor->evaluate({.count = 7}), "kl"), 0);
+  }
 }
 
 TEST(PictureGrid, PutsPicturesInRows) {
