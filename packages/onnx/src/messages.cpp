@@ -7,6 +7,7 @@
 
 #include "glia/error.h"
 #include "glia/io.h"
+#include "glia/ops.h"
 #include "small_floats.h"
 #include "wire.h"
 

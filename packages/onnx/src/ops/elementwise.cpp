@@ -25,8 +25,8 @@ void test(Call& c) {
   const Tensor x = c.aligned(0, 1)[0];
   c.put(f(c, x), ElementType::kBool);
 }
-#define ONE(expression) one<[](Call & c, const Tensor& x) -> Tensor { return (void)c, expression; }>
-#define TEST(expression) test<[](Call & c, const Tensor& x) -> Tensor { return (void)c, expression; }>
+#define ONE(expression) one<[](Call & c, const Tensor& x) -> Tensor { return (void)c, (expression); }>
+#define TEST(expression) test<[](Call & c, const Tensor& x) -> Tensor { return (void)c, (expression); }>
 
 Tensor is_infinite(Call& c, const Tensor& x) {
   const bool negative = c.integer_of("detect_negative", 1) != 0;
@@ -201,9 +201,9 @@ void compare(Call& c) {
   c.put(f(c, x[0], x[1]), ElementType::kBool);
 }
 #define TWO(expression) \
-  two<[](Call & c, const Tensor& a, const Tensor& b) -> Tensor { return (void)c, expression; }>
+  two<[](Call & c, const Tensor& a, const Tensor& b) -> Tensor { return (void)c, (expression); }>
 #define COMPARE(expression) \
-  compare<[](Call & c, const Tensor& a, const Tensor& b) -> Tensor { return (void)c, expression; }>
+  compare<[](Call & c, const Tensor& a, const Tensor& b) -> Tensor { return (void)c, (expression); }>
 
 Tensor divided(Call& c, const Tensor& a, const Tensor& b) {
   if (is_float(a.dtype())) return a / b;
@@ -225,10 +225,9 @@ Tensor modulo(Call& c, const Tensor& a, const Tensor& b) {
 Tensor shifted(Call& c, const Tensor& a, const Tensor& b) {
   return c.text_of("direction") == "LEFT" ? bitwise_left_shift(a, b) : bitwise_right_shift(a, b);
 }
+Tensor equal_numbers(Call&, const Tensor& a, const Tensor& b) { return a == b; }
 void equal_op(Call& c) {
-  if (c.in(0).kind != Value::Kind::kStrings) return compare<[](Call&, const Tensor& a, const Tensor& b) -> Tensor {
-    return a == b;
-  }>(c);
+  if (c.in(0).kind != Value::Kind::kStrings) return compare<equal_numbers>(c);
   const Strings &a = c.strings(0), &b = c.strings(1);
   // By numbers that stand for texts, so that they broadcast.
   std::vector<std::string> known = a.values;
@@ -329,8 +328,8 @@ const Operators list{
     {"Or", COMPARE(logical_or(a, b))},
     {"Xor", COMPARE(logical_xor(a, b))},
     {"Equal", equal_op},
-    {"Greater", COMPARE(a > b)},
-    {"GreaterOrEqual", COMPARE(a >= b)},
+    {"Greater", COMPARE((a > b))},
+    {"GreaterOrEqual", COMPARE((a >= b))},
     {"Less", COMPARE(a < b)},
     {"LessOrEqual", COMPARE(a <= b)},
     {"Max", [](Call& c) { fold(c, [](auto& a, auto& b) { return maximum(a, b); }); }},

@@ -1,11 +1,13 @@
 // Pooling.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "call.h"
 #include "glia/ops/arrange.h"
 #include "glia/ops/pool.h"
 #include "glia/ops/reduce.h"
+#include "glia/ops/select.h"
 #include "windows.h"
 
 namespace glia::onnx {

@@ -1,5 +1,6 @@
 // Reductions and softmax.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "axes.h"

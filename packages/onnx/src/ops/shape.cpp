@@ -1,5 +1,6 @@
 // Shapes, and movement without arithmetic.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "axes.h"
