@@ -65,6 +65,10 @@ float from_code(ElementType type, uint8_t code) {
 }
 
 float rounded(ElementType type, float x, bool saturate) {
+  if (type == ElementType::kFloat4E2M1) {  // has neither NaN nor infinities
+    if (std::isnan(x)) return -0.0f;
+    saturate = true;
+  }
   if (std::isnan(x)) return x;
   if (type == ElementType::kFloat8E8M0) {  // powers of two, upwards
     if (std::isinf(x) && !saturate) return kNaN;

@@ -218,6 +218,23 @@ void qlinear_conv(Call& c) {
   c.set(0, Held(to_channels_first(cast(cast(y, kI32), stored_as(type))), type));
 }
 
+// Over the past alone, with what the next call begins with.
+void causal_conv(Call& c) {
+  const Tensor x = c.tensor(0), weight = c.spatial(1), bias = c.tensor_or(2, {});
+  if (x.rank() != 3) c.fail("x of shape " + x.shape().str());
+  const int64_t before = weight.size(1) - 1;
+  const Tensor past = c.has(3) ? c.tensor(3) : zeros({x.size(0), x.size(1), before}, x.dtype());
+  const Tensor all = concat({past, x}, 2);
+  Tensor y = conv1d(transpose(all), weight, bias, {.groups = x.size(1)});
+  const std::string how = c.text_of("activation", "none");
+  if (how == "silu" || how == "swish")
+    y = silu(y);
+  else if (how != "none")
+    c.fail("the activation \"" + how + "\" is not known");
+  c.set_spatial(0, y);
+  c.set(1, narrow(all, 2, all.size(2) - before, before));
+}
+
 void col2im(Call& c) {
   const std::vector<int64_t> image = c.integers(1), block = c.integers(2);
   const size_t n = image.size();
@@ -303,6 +320,7 @@ const Operators list{
     {"ConvTranspose", conv_transpose, {.weights = 2}},
     {"ConvInteger", conv_integer},
     {"QLinearConv", qlinear_conv},
+    {"CausalConvWithState", causal_conv, {.weights = 2}},
     {"Col2Im", col2im, {.read = 6}},
     {"DeformConv", deform_conv},
 };

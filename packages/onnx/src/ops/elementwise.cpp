@@ -133,7 +133,9 @@ void bit_cast(Call& c) {
   const ElementType to = type_attribute(c, "to", 0);
   const DType from = c.tensor(0).dtype(), kept = stored_as(to);
   const auto plain = [](ElementType t) { return element_type(stored_as(t)) == t; };
-  const Tensor x = c.tensor(0) + 0;
+  const Tensor x = from == kBool ? cast(c.tensor(0), kU8) : c.tensor(0) + 0;
+  if (from == kBool && to == ElementType::kUint8) return c.set(0, x, to);
+  if (from == kU8 && to == ElementType::kBool) return c.set(0, x != 0, to);
   if (size_of(from) == size_of(kept) && plain(c.type(0)) && plain(to)) {
     const auto again = [&]<class T>(T) { c.set(0, from_bytes(x.data<T>().data(), x.shape(), kept), to); };
     switch (from) {
@@ -259,6 +261,12 @@ void where_op(Call& c) {
 }
 
 void prelu_op(Call& c) {
+  if (c.opset() < 7 && c.shape(1).rank() == 1 && c.shape(1).numel() > 1 && c.shape(0).rank() > 1) {  // of channels
+    const Tensor x = c.tensor(0), slope = c.tensor(1);
+    Shape shape = Shape::filled(x.rank() - 1, 1);
+    shape[0] = slope.numel();
+    return c.set(0, where(x < 0, x * reshape(slope, shape), x));
+  }
   const std::vector<Tensor> x = operands(c);
   c.put(where(x[0] < 0, x[0] * x[1], x[0]));
 }
@@ -338,6 +346,7 @@ const Operators list{
     {"Mean", [](Call& c) { fold(c, [](auto& a, auto& b) { return a + b; }, true); }},
     {"Where", where_op},
     {"PRelu", prelu_op},
+    {"SwiGLU", TWO(a * sigmoid(a * c.real_of("alpha", 1)) * b)},
 };
 
 }  // namespace

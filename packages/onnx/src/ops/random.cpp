@@ -62,7 +62,8 @@ void window(Call& c) {
 // ---- Fourier transforms: complex numbers are a last axis of 2 ----
 
 void dft(Call& c) {
-  const Tensor x = c.tensor(0);
+  const DType dtype = c.tensor(0).dtype();
+  const Tensor x = cast(c.tensor(0), kF64);  // sums that cancel keep their digits
   const int rank = x.rank();
   const int64_t given = c.opset() >= 20 ? (c.has(2) ? c.integer(2) : -2) : c.integer_of("axis", 1);
   const int axis = c.axis(given, rank);
@@ -73,7 +74,7 @@ void dft(Call& c) {
   const bool complex = x.size(-1) == 2;
   if (inverse && onesided) {  // half of a spectrum to a real signal
     const Complex half = complex ? Complex::from_pairs(x) : Complex{squeeze(x, -1), zeros_like(squeeze(x, -1))};
-    return c.set(0, unsqueeze(fft::irfft(half, n, axis), -1));
+    return c.set(0, cast(unsqueeze(fft::irfft(half, n, axis), -1), dtype));
   }
   Complex y;
   if (complex) {
@@ -89,7 +90,7 @@ void dft(Call& c) {
     const int64_t half = y.re.size(axis) / 2 + 1;
     y = {narrow(y.re, axis, 0, half), narrow(y.im, axis, 0, half)};
   }
-  c.set(0, y.pairs());
+  c.set(0, cast(y.pairs(), dtype));
 }
 
 void stft_op(Call& c) {

@@ -28,7 +28,10 @@ double source_of(const ResizeMode& m, const ResizeAxis& a, double i) {
   const double out = static_cast<double>(a.out), in = static_cast<double>(a.in);
   const std::string& how = m.coordinates;
   if (how == "asymmetric") return i / a.scale;
-  if (how == "align_corners") return a.out == 1 ? 0 : i * (in - 1) / (out - 1);
+  if (how == "align_corners") {
+    const double length = a.scale * in;  // which need not be whole
+    return length == 1 ? 0 : i * (in - 1) / (length - 1);
+  }
   if (how == "pytorch_half_pixel") return a.out > 1 ? (i + 0.5) / a.scale - 0.5 : 0;
   if (how == "tf_half_pixel_for_nn") return (i + 0.5) / a.scale;
   if (how == "tf_crop_and_resize")

@@ -324,7 +324,9 @@ void space_to_depth(Call& c) {
   const int64_t b = c.integer_of("blocksize", 0), n = x.size(0), h = x.size(1), w = x.size(2),
                 d = x.size(3);
   if (b <= 0 || h % b != 0 || w % b != 0) c.fail("blocks of " + std::to_string(b));
-  const Tensor parts = permute(reshape(x, {n, h / b, b, w / b, b, d}), {0, 1, 3, 2, 4, 5});
+  const bool channels_first = c.text_of("mode", "DCR") == "CRD";
+  const Tensor parts = permute(reshape(x, {n, h / b, b, w / b, b, d}),
+                               channels_first ? Axes{0, 1, 3, 5, 2, 4} : Axes{0, 1, 3, 2, 4, 5});
   c.set_spatial(0, reshape(parts, {n, h / b, w / b, b * b * d}));
 }
 
