@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "glia/error.h"
 #include "glia/io.h"
@@ -237,7 +238,7 @@ std::vector<std::string> Exporter::add_many(const std::string& op,
     }
     node.message(5, w);
   }
-  graph_.message(1, node);
+  parts_.push_back({1, inputs, out, std::move(node)});
   return out;
 }
 std::string Exporter::add(const std::string& op, const std::vector<std::string>& inputs,
@@ -274,7 +275,7 @@ std::string Exporter::initializer(const std::string& called, const Tensor& value
   } else {
     tensor.bytes(9, bytes);
   }
-  graph_.message(5, tensor);
+  parts_.push_back({5, {}, {name}, std::move(tensor)});
   if (!key.empty()) constants_[key] = name;
   return name;
 }
@@ -472,28 +473,40 @@ void Exporter::write_all(const std::vector<Tensor>& inputs_a, const std::vector<
     used_[given] = 1;
     name(inputs_a[i], given);
     if (i == 0) first_input_ = given;
-    graph_.message(11, value_info(given, inputs_a[i], options_.dynamic_batch, inputs_b[i].shape()));
+    ends_.message(11, value_info(given, inputs_a[i], options_.dynamic_batch, inputs_b[i].shape()));
   }
   if (outputs_a.size() != outputs_b.size()) throw Error("onnx::write: the function gives another number of values for another batch");
   for (size_t i = 0; i < outputs_a.size(); ++i) {
     visit(outputs_a[i], outputs_b[i]);
     const std::string given = called(options_.output_names, "output", i);
+    const std::string value = plain(outputs_a[i]);
     WireWriter node;
-    node.bytes(1, plain(outputs_a[i]));
+    node.bytes(1, value);
     node.bytes(2, given);
     node.bytes(3, given);
     node.bytes(4, "Identity");
-    graph_.message(1, node);
-    graph_.message(12, value_info(given, outputs_a[i], options_.dynamic_batch, outputs_b[i].shape()));
+    parts_.push_back({1, {value}, {given}, std::move(node)});
+    wanted_.push_back(given);
+    ends_.message(12, value_info(given, outputs_a[i], options_.dynamic_batch, outputs_b[i].shape()));
   }
-  graph_.bytes(2, "glia");
 }
 
 void Exporter::save(const std::string& path) const {
-  WireWriter model, opset;
+  std::set<std::string> needed(wanted_.begin(), wanted_.end());
+  std::vector<bool> kept(parts_.size());
+  for (size_t i = parts_.size(); i-- > 0;) {  // inputs of a node stand before it
+    const Part& part = parts_[i];
+    kept[i] = std::ranges::any_of(part.outputs, [&](const auto& o) { return needed.contains(o); });
+    if (kept[i]) needed.insert(part.inputs.begin(), part.inputs.end());
+  }
+  WireWriter graph = ends_, model, opset;
+  graph.bytes(2, "glia");
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    if (kept[i]) graph.message(parts_[i].field, parts_[i].message);
+  }
   model.integer(1, 9);
   model.bytes(2, "Glia");
-  model.message(7, graph_);
+  model.message(7, graph);
   opset.bytes(1, "");
   opset.integer(2, kOpset);
   model.message(8, opset);

@@ -113,7 +113,15 @@ class Exporter {
   std::map<std::string, std::string> constants_;  // by their bytes
   std::map<std::string, int> used_;               // names
   std::string batch_, first_input_;
-  WireWriter graph_;
+  // Nodes and initializers, of which those are written that an output needs.
+  struct Part {
+    int field;  // of a GraphProto
+    std::vector<std::string> inputs, outputs;
+    WireWriter message;
+  };
+  std::vector<Part> parts_;
+  WireWriter ends_;  // inputs and outputs
+  std::vector<std::string> wanted_;
   std::string data_;  // of external data
   std::string data_file_;
 };
