@@ -339,18 +339,17 @@ bool Exporter::leaf(const Tensor& a, const Tensor& b) {
     if (op.kind == Kind::kScalar) {
       const double va = a.item(), vb = b.item();
       if (va != vb) {  // a number that follows from the batch
-        std::string out;
-        const auto is = [](double x, double y) { return std::abs(x - y) <= 1e-6 * std::abs(y); };
-        const double up = va / kBatchA, down = va * kBatchA;
-        const auto as = [&](const std::string& v) {
+        const auto typed = [&](const std::string& v) {
           return add("Squeeze", {add("Cast", {v}, {{"to", static_cast<int64_t>(element_type(a.dtype()))}})});
         };
-        if (is(up * kBatchB, vb))
-          out = add("Mul", {as(batch()), number(up, a.dtype())});
-        else if (is(down / kBatchB, vb))
-          out = add("Div", {number(down, a.dtype()), as(batch())});
-        else
+        std::string out;
+        if (va == std::floor(va) && vb == std::floor(vb)) {
+          out = typed(size(static_cast<int64_t>(va), static_cast<int64_t>(vb)));
+        } else if (std::abs(va * kBatchA - vb * kBatchB) <= 1e-6 * std::abs(vb)) {  // of a mean
+          out = add("Div", {number(va * kBatchA, a.dtype()), typed(batch())});
+        } else {
           throw Error("onnx::write: a number (" + line_of(one) + ") depends on the batch");
+        }
         name(a, out);
         return true;
       }

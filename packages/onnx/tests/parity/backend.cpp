@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <set>
 
 #include "glia/error.h"
 #include "glia/onnx/model.h"
@@ -50,7 +49,21 @@ std::string differs(const Value& got, const Value& want, const Tolerance& t, boo
   return worst > 0 ? "differs by " + std::to_string(worst) : "";
 }
 
+// Old files keep bfloat16 as NumPy's uint16.
+Value as_bfloat16(const Value& bits) {
+  std::vector<bfloat16> values;
+  for (int64_t b : bits.tensor.to_vector<int64_t>()) {
+    values.emplace_back();
+    values.back().bits = static_cast<uint16_t>(b);
+  }
+  return from_vector(values, bits.tensor.shape());
+}
+
 Value read(const fs::path& path, const std::string& type) {
+  if (type == "bfloat16") {
+    const Value value = onnx::read_value(path.string());
+    return value.type == onnx::ElementType::kUint16 ? as_bfloat16(value) : value;
+  }
   if (type.starts_with("sequence")) return onnx::read_sequence(path.string());
   if (type.starts_with("optional")) return onnx::read_optional(path.string());
   return onnx::read_value(path.string());
