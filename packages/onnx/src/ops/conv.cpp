@@ -76,6 +76,12 @@ Tensor convolved(Call& c, const Tensor& given, const Tensor& weight, const Tenso
   const int64_t groups = c.integer_of("group", 1);
   const auto &s = w.stride, &d = w.dilation;
   const std::vector<int64_t> p = w.before();
+  if (x.rank() == 4 && x.size(2) == 1 && weight.size(2) == 1 && p[1] == 0) {
+    // A line that stands: lying down it has windows along the axis that kernels go along.
+    const Tensor y = conv1d(squeeze(x, 2), squeeze(weight, 2), bias,
+                            {.stride = s[0], .padding = p[0], .dilation = d[0], .groups = groups});
+    return unsqueeze(y, 2);
+  }
   if (x.rank() == 3)
     return conv1d(x, weight, bias, {.stride = s[0], .padding = p[0], .dilation = d[0], .groups = groups});
   if (x.rank() == 4)
