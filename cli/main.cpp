@@ -15,6 +15,7 @@
 #include "cli/help.h"
 #include "cli/listen.h"
 #include "cli/math.h"
+#include "cli/onnx.h"
 #include "cli/recipes.h"
 #include "glia/error.h"
 #include "glia/recipes/recipe.h"
@@ -127,6 +128,9 @@ int run(std::vector<std::string> words) {
 #endif
 #ifdef GLIA_LLM
   add_chat(app, session);
+#endif
+#ifdef GLIA_ONNX
+  add_onnx(app, session);
 #endif
   int status = 0;
   add_profile(app, &status);
