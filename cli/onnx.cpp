@@ -8,8 +8,10 @@
 #include "cli/help.h"
 #include "glia/error.h"
 #include "glia/io.h"
+#include "glia/onnx/export.h"
 #include "glia/onnx/model.h"
 #include "glia/ops.h"
+#include "glia/recipes/recipe.h"
 
 namespace glia {
 namespace {
@@ -30,11 +32,12 @@ void describe(const onnx::Model& model) {
   list("output", model.outputs());
   fmt::print("{:<11} {}\n", "parameters", model.parameter_count());
   fmt::print("{:<11} {}\n", "opset", model.opset());
-  fmt::print("{:<11} {}\n", "operators", fmt::join(model.operators(), " "));
+  fmt::print("{:<11} {}\n", "operators", fmt::join(model.op_types(), " "));
 }
 
 // "NAME=x.npy", or a file for the next input that has none yet.
-std::vector<onnx::Value> read_inputs(const onnx::Model& model, const std::vector<std::string>& texts) {
+std::vector<onnx::Value> read_inputs(const onnx::Model& model,
+                                     const std::vector<std::string>& texts) {
   std::vector<onnx::Value> values(model.inputs().size());
   size_t next = 0;
   for (const std::string& text : texts) {
@@ -49,7 +52,8 @@ std::vector<onnx::Value> read_inputs(const onnx::Model& model, const std::vector
     } else {
       while (next < values.size() && values[next].kind != onnx::Value::Kind::kNone) ++next;
       if (next == values.size())
-        throw Error(fmt::format("run: the model has {} inputs, not {}", values.size(), texts.size()));
+        throw Error(
+            fmt::format("run: the model has {} inputs, not {}", values.size(), texts.size()));
       place = next;
     }
     const Tensor x = io::read_npy(file);
@@ -57,7 +61,8 @@ std::vector<onnx::Value> read_inputs(const onnx::Model& model, const std::vector
     // Such as uint16, which is read as i32.
     for (int t = 1; t < onnx::kElementTypes; ++t) {
       const auto stated = static_cast<onnx::ElementType>(t);
-      if (stated == onnx::ElementType::kString || model.inputs()[place].type != name(stated)) continue;
+      if (stated == onnx::ElementType::kString || model.inputs()[place].type != name(stated))
+        continue;
       if (onnx::stored_as(stated) == x.dtype()) values[place] = onnx::Value(x, stated);
     }
     if (values[place].kind == onnx::Value::Kind::kNone) values[place] = onnx::Value(x, type);
@@ -68,13 +73,16 @@ std::vector<onnx::Value> read_inputs(const onnx::Model& model, const std::vector
 void print(const std::string& name, const onnx::Value& value) {
   switch (value.kind) {
     case onnx::Value::Kind::kTensor:
-      fmt::print("{} {} {}\n{}\n", name, onnx::name(value.type), value.tensor.shape().str(), value.tensor.str());
+      fmt::print("{} {} {}\n{}\n", name, onnx::name(value.type), value.tensor.shape().str(),
+                 value.tensor.str());
       break;
     case onnx::Value::Kind::kStrings:
-      fmt::print("{} string {}\n{}\n", name, value.strings.shape.str(), fmt::join(value.strings.values, "\n"));
+      fmt::print("{} string {}\n{}\n", name, value.strings.shape.str(),
+                 fmt::join(value.strings.values, "\n"));
       break;
     case onnx::Value::Kind::kSequence:
-      for (size_t i = 0; i < value.sequence.size(); ++i) print(fmt::format("{}[{}]", name, i), value.sequence[i]);
+      for (size_t i = 0; i < value.sequence.size(); ++i)
+        print(fmt::format("{}[{}]", name, i), value.sequence[i]);
       break;
     default:
       fmt::print("{} nothing\n", name);
@@ -99,6 +107,19 @@ void run(const Job& job) {
   }
 }
 
+struct ExportJob {
+  std::string model, file;
+  bool external = false;
+};
+
+void write(const ExportJob& job) {
+  const auto predictor = recipes::load(job.model);
+  const recipes::Computation c = predictor->computation();
+  onnx::write(job.file, *c.module, c.function, c.examples,
+              {.input_names = c.inputs, .output_names = c.outputs, .external_data = job.external});
+  describe(onnx::Model(job.file));
+}
+
 }  // namespace
 
 void add_onnx(CLI::App& app, const Session& session) {
@@ -117,6 +138,23 @@ void add_onnx(CLI::App& app, const Session& session) {
   command->callback([job, session] {
     session.begin();
     run(*job);
+  });
+
+  auto exported = std::make_shared<ExportJob>();
+  CLI::App* to = app.add_subcommand("export", "Writes a trained model as an ONNX file.");
+  to->add_option("--model", exported->model, "Folder of a run, or its model.safetensors.")
+      ->type_name("DIR")
+      ->required();
+  to->add_option("file", exported->file, "The file.")->type_name("FILE.onnx")->required();
+  to->add_flag("--external-data", exported->external,
+               "Weights stand beside it, in FILE.onnx.data.");
+  to->footer(
+      "\nInputs are what the recipe makes of data: pictures are (N, H, W, C), without mean and "
+      "deviation.\n"
+      "The batch may have any size.");
+  to->callback([exported, session] {
+    session.begin();
+    write(*exported);
   });
 }
 

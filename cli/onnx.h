@@ -1,4 +1,5 @@
-// `glia run FILE.onnx`: what an ONNX model is, and what it makes of inputs.
+// `glia run FILE.onnx`: what an ONNX model is, and what it makes of inputs. `glia export`: a
+// trained model as such a file.
 #pragma once
 
 #include <CLI/CLI.hpp>

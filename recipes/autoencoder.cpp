@@ -179,6 +179,15 @@ class Codes : public Predictor {
     net_.eval();
   }
 
+  Computation computation() const override {
+    return {.module = &net_,
+            .function =
+                [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{net_(x[0])}; },
+            .examples = {zeros({1, form_.size, form_.size, form_.channels})},
+            .inputs = {"pictures"},
+            .outputs = {"pictures_again"}};
+  }
+
  protected:
   Results answer(const Input& input) const override {
     const auto* file = std::get_if<std::string>(&input);

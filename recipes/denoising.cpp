@@ -189,6 +189,15 @@ class Cleaner : public Predictor {
     net_.eval();
   }
 
+  Computation computation() const override {
+    return {.module = &net_,
+            .function =
+                [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{net_(x[0])}; },
+            .examples = {zeros({1, 64, 64, channels_})},
+            .inputs = {"pictures"},
+            .outputs = {"clean"}};
+  }
+
  protected:
   Results answer(const Input& input) const override {
     const auto* file = std::get_if<std::string>(&input);

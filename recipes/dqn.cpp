@@ -101,6 +101,15 @@ class DqnPlayer : public Player {
     set_policy(rl::greedy_policy(q_));
   }
 
+  Computation computation() const override {
+    return {
+        .module = &q_,
+        .function = [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{q_(x[0])}; },
+        .examples = {zeros({1, width_})},
+        .inputs = {"observations"},
+        .outputs = {"values"}};
+  }
+
  protected:
   Results answer(const Input& input) const override {
     const auto values = rl::action_values(q_, observation(input));

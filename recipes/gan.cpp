@@ -75,6 +75,17 @@ class Generator : public Predictor {
   Generator(const Saved& saved, const GanSettings& s)
       : settings_(s), mixture_(mixture_of(s)), generator_(generator_of(s)) {
     generator_.load_state_dict(saved.weights);
+    generator_.eval();
+  }
+
+  Computation computation() const override {
+    return {
+        .module = &generator_,
+        .function =
+            [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{generator_(x[0])}; },
+        .examples = {zeros({1, settings_.options.noise})},
+        .inputs = {"noise"},
+        .outputs = {"samples"}};
   }
 
  protected:

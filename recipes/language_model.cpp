@@ -117,6 +117,16 @@ class Use : public Predictor {
     model_->eval();
   }
 
+  Computation computation() const override {
+    return {
+        .module = model_.get(),
+        .function =
+            [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{(*model_)(x[0])}; },
+        .examples = {zeros({1, settings_.options.block}, kI64)},
+        .inputs = {"tokens"},
+        .outputs = {"logits"}};
+  }
+
  protected:
   Results answer(const Input& input) const override {
     const auto* prompt = std::get_if<std::string>(&input);

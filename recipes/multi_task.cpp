@@ -139,6 +139,14 @@ class Both : public Predictor {
     model_->eval();
   }
 
+  Computation computation() const override {
+    return {.module = model_.get(),
+            .function = [this](const std::vector<Tensor>& x) { return (*model_)(x[0]); },
+            .examples = {zeros({1, form_.size, form_.size, form_.channels})},
+            .inputs = {"pictures"},
+            .outputs = {kTasks.begin(), kTasks.end()}};
+  }
+
  protected:
   Results answer(const Input& input) const override {
     const auto* file = std::get_if<std::string>(&input);

@@ -107,6 +107,15 @@ class Segmenter : public Predictor {
     net_->eval();
   }
 
+  Computation computation() const override {
+    return {.module = net_.get(),
+            .function =
+                [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{(*net_)(x[0])}; },
+            .examples = {zeros({1, 64, 64, form_.channels})},
+            .inputs = {"pictures"},
+            .outputs = {"logits"}};
+  }
+
  protected:
   Results answer(const Input& input) const override {
     const auto* file = std::get_if<std::string>(&input);

@@ -124,6 +124,15 @@ class Use : public Predictor {
     net_.eval();
   }
 
+  Computation computation() const override {
+    return {.module = &net_,
+            .function =
+                [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{net_(x[0])}; },
+            .examples = {zeros({1, task_.steps, task_.inputs})},
+            .inputs = {"sequences"},
+            .outputs = {"answers"}};
+  }
+
  protected:
   Results answer(const Input& input) const override {
     const auto numbers = numbers_of(input, task_.steps * task_.inputs, "a sequence");

@@ -22,6 +22,16 @@ std::vector<std::string> ImagePredictor::inputs(const std::string& text) const {
   return {text};
 }
 
+Computation ImagePredictor::computation() const {
+  return {
+      .module = model_.module.get(),
+      .function =
+          [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{model_.logits(x[0])}; },
+      .examples = {zeros({1, form_.size, form_.size, form_.channels})},
+      .inputs = {"pictures"},
+      .outputs = {"logits"}};
+}
+
 Results ImagePredictor::answer(const Input& input) const {
   const auto* file = std::get_if<std::string>(&input);
   const Tensor image = file ? vision::read_image(*file) : std::get<Tensor>(input);

@@ -19,6 +19,8 @@ class ImagePredictor : public Predictor, public Explains {
   // The pictures of a folder.
   std::vector<std::string> inputs(const std::string& text) const override;
   report::Report explain(const Input& input, const ExplainOptions& options) const override;
+  // Of normalised pictures (N, size, size, channels).
+  Computation computation() const override;
 
  protected:
   Results answer(const Input& input) const override;

@@ -120,6 +120,9 @@ Tensor Predictor::draw(const Drawing& how) const {
 Tensor Predictor::draw_pictures(const Drawing&) const {
   throw Error("the model does not draw pictures");
 }
+Computation Predictor::computation() const {
+  throw Error("the model is no network from tensors to tensors");
+}
 
 int64_t Predictor::fill(const std::string& table, const std::string& out) const {
   const NoGrad no_grad;

@@ -68,8 +68,7 @@ bool Call::has(int i) const {
 }
 
 const Held& Call::in(int i) const {
-  if (i >= inputs() || node_.inputs[i] < 0)
-    fail("input " + std::to_string(i) + " is not given");
+  if (i >= inputs() || node_.inputs[i] < 0) fail("input " + std::to_string(i) + " is not given");
   return frame_.places[node_.inputs[i]];
 }
 

@@ -106,7 +106,8 @@ int64_t Site::integer(const Recorded& of, const char* name) {
 
 Shape Site::sizes(const char* name) const {
   size_t numbers = 0, shapes = 0;
-  for (const AttributeField& f : op().attributes) (f.type == AttributeType::kShape ? shapes : numbers)++;
+  for (const AttributeField& f : op().attributes)
+    (f.type == AttributeType::kShape ? shapes : numbers)++;
   const auto words = one_.words().span();
   const size_t rank = shapes ? (words.size() - numbers) / shapes : 0;
   size_t at = numbers;
@@ -334,13 +335,15 @@ bool Exporter::leaf(const Tensor& a, const Tensor& b) {
   }
   const Op& op = one.op();
   if (op.draws || (op.kind == Kind::kKernel && std::string_view(op.name) == kInput.name))
-    throw Error(std::string("onnx::write: ") + op.name + " (" + line_of(one) + ") draws random numbers");
+    throw Error(std::string("onnx::write: ") + op.name + " (" + line_of(one) +
+                ") draws random numbers");
   if (op.kind == Kind::kScalar || one.inputs() == 0 || op.kind == Kind::kLeaf) {
     if (op.kind == Kind::kScalar) {
       const double va = a.item(), vb = b.item();
       if (va != vb) {  // a number that follows from the batch
         const auto typed = [&](const std::string& v) {
-          return add("Squeeze", {add("Cast", {v}, {{"to", static_cast<int64_t>(element_type(a.dtype()))}})});
+          return add("Squeeze",
+                     {add("Cast", {v}, {{"to", static_cast<int64_t>(element_type(a.dtype()))}})});
         };
         std::string out;
         if (va == std::floor(va) && vb == std::floor(vb)) {
@@ -444,7 +447,8 @@ void Exporter::visit(const Tensor& root_a, const Tensor& root_b) {
           continue;
         }
       }
-      if (owner_one.op().kind != Kind::kMacro) site.fail("has no counterpart in ONNX with these arguments");
+      if (owner_one.op().kind != Kind::kMacro)
+        site.fail("has no counterpart in ONNX with these arguments");
     }
     // By the operations that it stands for.
     const auto [part_a, part_b] = composed(owner_a, owner_b, which);
@@ -460,7 +464,8 @@ void Exporter::visit(const Tensor& root_a, const Tensor& root_b) {
 }
 
 void Exporter::write_all(const std::vector<Tensor>& inputs_a, const std::vector<Tensor>& inputs_b,
-                         const std::vector<Tensor>& outputs_a, const std::vector<Tensor>& outputs_b) {
+                         const std::vector<Tensor>& outputs_a,
+                         const std::vector<Tensor>& outputs_b) {
   const auto called = [](const std::vector<std::string>& names, const char* stem, size_t i) {
     if (i < names.size()) return names[i];
     return i == 0 ? std::string(stem) : stem + ("_" + std::to_string(i));
@@ -474,7 +479,8 @@ void Exporter::write_all(const std::vector<Tensor>& inputs_a, const std::vector<
     if (i == 0) first_input_ = given;
     ends_.message(11, value_info(given, inputs_a[i], options_.dynamic_batch, inputs_b[i].shape()));
   }
-  if (outputs_a.size() != outputs_b.size()) throw Error("onnx::write: the function gives another number of values for another batch");
+  if (outputs_a.size() != outputs_b.size())
+    throw Error("onnx::write: the function gives another number of values for another batch");
   for (size_t i = 0; i < outputs_a.size(); ++i) {
     visit(outputs_a[i], outputs_b[i]);
     const std::string given = called(options_.output_names, "output", i);
@@ -486,7 +492,8 @@ void Exporter::write_all(const std::vector<Tensor>& inputs_a, const std::vector<
     node.bytes(4, "Identity");
     parts_.push_back({1, {value}, {given}, std::move(node)});
     wanted_.push_back(given);
-    ends_.message(12, value_info(given, outputs_a[i], options_.dynamic_batch, outputs_b[i].shape()));
+    ends_.message(12,
+                  value_info(given, outputs_a[i], options_.dynamic_batch, outputs_b[i].shape()));
   }
 }
 
@@ -518,7 +525,8 @@ void Exporter::save(const std::string& path) const {
 void write(const std::string& path, const nn::Module& module,
            const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& f,
            const std::vector<Tensor>& examples, const WriteOptions& options) {
-  if (module.is_training()) throw Error("onnx::write: the module is in training mode: call eval() before");
+  if (module.is_training())
+    throw Error("onnx::write: the module is in training mode: call eval() before");
   if (examples.empty()) throw Error("onnx::write: there is no example of an input");
   const Recording recording;
   const auto inputs = [&](int64_t batch) {

@@ -26,7 +26,8 @@ struct AttributeValue {
 // between both depends on it.
 class Site {
  public:
-  Site(Exporter& to, const Tensor& a, const Tensor& b) : to(to), a(a), b(b), one_(*a.node()), two_(*b.node()) {}
+  Site(Exporter& to, const Tensor& a, const Tensor& b)
+      : to(to), a(a), b(b), one_(*a.node()), two_(*b.node()) {}
 
   const Recorded& one() const { return one_; }
   const Recorded& two() const { return two_; }

@@ -73,7 +73,8 @@ void log1p_of(const Site& s) {
 template <int kBase>
 void log_base(const Site& s) {
   elementwise(s, [&](const Names& in) {
-    return s.to.add("Mul", {s.to.add("Log", in), scalar(s, 1 / std::log(static_cast<double>(kBase)))});
+    return s.to.add("Mul",
+                    {s.to.add("Log", in), scalar(s, 1 / std::log(static_cast<double>(kBase)))});
   });
 }
 void exp2_of(const Site& s) {
@@ -183,7 +184,8 @@ void argsort_of(const Site& s) {
   s.to.name(s.a, out[1]);
 }
 void cumsum_of(const Site& s) {
-  s.to.name(s.a, s.to.add("CumSum", {s.to.plain(s.in(0)), s.to.number(static_cast<double>(s.integer("axis")), kI64)}));
+  s.to.name(s.a, s.to.add("CumSum", {s.to.plain(s.in(0)),
+                                     s.to.number(static_cast<double>(s.integer("axis")), kI64)}));
 }
 
 // ---- Movement ----
@@ -211,8 +213,10 @@ void reshaped(const Site& s) {
 void expanded(const Site& s) {
   s.to.name(s.a, s.to.add("Expand", {s.to.plain(s.in(0)), s.to.shape(s.a.shape(), s.b.shape())}));
 }
-std::string cut(const Site& s, const std::string& x, int64_t start, int64_t end, int64_t axis, int64_t step) {
-  return s.to.add("Slice", {x, s.to.integers({start}), s.to.integers({end}), s.to.integers({axis}), s.to.integers({step})});
+std::string cut(const Site& s, const std::string& x, int64_t start, int64_t end, int64_t axis,
+                int64_t step) {
+  return s.to.add("Slice", {x, s.to.integers({start}), s.to.integers({end}), s.to.integers({axis}),
+                            s.to.integers({step})});
 }
 void sliced(const Site& s) {
   if (!s.same("start") || !s.same("step")) s.depends_on_batch();
@@ -242,7 +246,8 @@ void joined(const Site& s) {
   bool pictures = s.a.rank() == 4;
   for (int i = 0; i < count; ++i) pictures &= s.to.has_pictures(s.in(i));
   Names names;
-  for (int i = 0; i < count; ++i) names.push_back(pictures ? s.to.pictures(s.in(i)) : s.to.plain(s.in(i)));
+  for (int i = 0; i < count; ++i)
+    names.push_back(pictures ? s.to.pictures(s.in(i)) : s.to.plain(s.in(i)));
   if (pictures) axis = axis == 0 ? 0 : axis == 3 ? 1 : axis + 1;
   const std::string out = s.to.add("Concat", names, {{"axis", axis}});
   pictures ? s.to.name(s.a, "", out) : s.to.name(s.a, out);
@@ -269,22 +274,28 @@ void boxed(const Site& s) {
   const std::string amounts = s.to.integers(pads);
   if (from.numel() == 1 && s.to.is_constant(from)) {
     const std::string value = s.to.plain(from);
-    const std::string number = from.rank() == 0 ? value : s.to.add("Reshape", {value, s.to.integers({})});
+    const std::string number =
+        from.rank() == 0 ? value : s.to.add("Reshape", {value, s.to.integers({})});
     return s.to.name(s.a, s.to.add("Pad", {s.to.plain(x), amounts, number}));
   }
   const std::string like = s.to.add("Shape", {s.to.plain(x)});
   const std::string ones_there = s.to.add("Expand", {s.to.number(1, kI32), like});
-  const std::string mask = s.to.add("Cast", {s.to.add("Pad", {ones_there, amounts})}, {{"to", type_number(kBool)}});
-  s.to.name(s.a, s.to.add("Where", {mask, s.to.add("Pad", {s.to.plain(x), amounts}), s.to.plain(base)}));
+  const std::string mask =
+      s.to.add("Cast", {s.to.add("Pad", {ones_there, amounts})}, {{"to", type_number(kBool)}});
+  s.to.name(s.a,
+            s.to.add("Where", {mask, s.to.add("Pad", {s.to.plain(x), amounts}), s.to.plain(base)}));
 }
 void taken(const Site& s) {
-  s.to.name(s.a, s.to.add("Gather", {s.to.plain(s.in(0)), s.to.plain(s.in(1))}, {{"axis", s.integer("axis")}}));
+  s.to.name(s.a, s.to.add("Gather", {s.to.plain(s.in(0)), s.to.plain(s.in(1))},
+                          {{"axis", s.integer("axis")}}));
 }
 void gathered(const Site& s) {
-  s.to.name(s.a, s.to.add("GatherElements", {s.to.plain(s.in(0)), s.to.plain(s.in(1))}, {{"axis", s.integer("axis")}}));
+  s.to.name(s.a, s.to.add("GatherElements", {s.to.plain(s.in(0)), s.to.plain(s.in(1))},
+                          {{"axis", s.integer("axis")}}));
 }
 void scatter_added(const Site& s) {
-  s.to.name(s.a, s.to.add("ScatterElements", {s.to.plain(s.in(0)), s.to.plain(s.in(1)), s.to.plain(s.in(2))},
+  s.to.name(s.a, s.to.add("ScatterElements",
+                          {s.to.plain(s.in(0)), s.to.plain(s.in(1)), s.to.plain(s.in(2))},
                           {{"axis", s.integer("axis")}, {"reduction", std::string("add")}}));
 }
 void counted(const Site& s) {  // start, start + step, ...
@@ -293,7 +304,8 @@ void counted(const Site& s) {  // start, start + step, ...
   const std::string typed = s.to.add("Cast", {count}, {{"to", type_number(s.a.dtype())}});
   const std::string first = s.to.add("Cast", {start}, {{"to", type_number(s.a.dtype())}});
   const std::string by = s.to.add("Cast", {step}, {{"to", type_number(s.a.dtype())}});
-  s.to.name(s.a, s.to.add("Range", {first, s.to.add("Add", {first, s.to.add("Mul", {typed, by})}), by}));
+  s.to.name(s.a,
+            s.to.add("Range", {first, s.to.add("Add", {first, s.to.add("Mul", {typed, by})}), by}));
 }
 
 // ---- Layers ----
@@ -301,30 +313,33 @@ void counted(const Site& s) {  // start, start + step, ...
 void convolution(const Site& s) {
   const Tensor w = s.in(1);
   const auto i = [&](const char* name) { return s.integer(name); };
-  s.to.name(s.a, "",
-            s.to.add("Conv", {s.to.pictures(s.in(0)), s.to.pictures(w)},
-                     {{"kernel_shape", std::vector<int64_t>{w.size(1), w.size(2)}},
-                      {"strides", std::vector<int64_t>{i("stride_h"), i("stride_w")}},
-                      {"pads", std::vector<int64_t>{i("pad_h"), i("pad_w"), i("pad_h"), i("pad_w")}},
-                      {"dilations", std::vector<int64_t>{i("dilation_h"), i("dilation_w")}},
-                      {"group", i("groups")}}));
+  s.to.name(
+      s.a, "",
+      s.to.add("Conv", {s.to.pictures(s.in(0)), s.to.pictures(w)},
+               {{"kernel_shape", std::vector<int64_t>{w.size(1), w.size(2)}},
+                {"strides", std::vector<int64_t>{i("stride_h"), i("stride_w")}},
+                {"pads", std::vector<int64_t>{i("pad_h"), i("pad_w"), i("pad_h"), i("pad_w")}},
+                {"dilations", std::vector<int64_t>{i("dilation_h"), i("dilation_w")}},
+                {"group", i("groups")}}));
 }
 void transposed_convolution(const Site& s) {
   const Tensor x = s.in(0), w = s.in(1);
   const auto i = [&](const char* name) { return s.integer(name); };
   const auto extra = [&](int axis, int64_t stride, int64_t pad, int64_t dilation) {
-    return s.a.size(axis) - ((x.size(axis) - 1) * stride - 2 * pad + dilation * (w.size(axis) - 1) + 1);
+    return s.a.size(axis) -
+           ((x.size(axis) - 1) * stride - 2 * pad + dilation * (w.size(axis) - 1) + 1);
   };
   const std::vector<int64_t> more{extra(1, i("stride_h"), i("pad_h"), i("dilation_h")),
                                   extra(2, i("stride_w"), i("pad_w"), i("dilation_w"))};
-  s.to.name(s.a, "",
-            s.to.add("ConvTranspose", {s.to.pictures(x), s.to.pictures(w)},
-                     {{"kernel_shape", std::vector<int64_t>{w.size(1), w.size(2)}},
-                      {"strides", std::vector<int64_t>{i("stride_h"), i("stride_w")}},
-                      {"pads", std::vector<int64_t>{i("pad_h"), i("pad_w"), i("pad_h"), i("pad_w")}},
-                      {"output_padding", more},
-                      {"dilations", std::vector<int64_t>{i("dilation_h"), i("dilation_w")}},
-                      {"group", i("groups")}}));
+  s.to.name(
+      s.a, "",
+      s.to.add("ConvTranspose", {s.to.pictures(x), s.to.pictures(w)},
+               {{"kernel_shape", std::vector<int64_t>{w.size(1), w.size(2)}},
+                {"strides", std::vector<int64_t>{i("stride_h"), i("stride_w")}},
+                {"pads", std::vector<int64_t>{i("pad_h"), i("pad_w"), i("pad_h"), i("pad_w")}},
+                {"output_padding", more},
+                {"dilations", std::vector<int64_t>{i("dilation_h"), i("dilation_w")}},
+                {"group", i("groups")}}));
 }
 void pooled(const Site& s, const char* op, bool average) {
   const auto i = [&](const char* name) { return s.integer(name); };
@@ -335,7 +350,8 @@ void pooled(const Site& s, const char* op, bool average) {
   std::vector<AttributeValue> attributes{
       {"kernel_shape", std::vector<int64_t>{i("window_h"), i("window_w")}},
       {"strides", std::vector<int64_t>{i("stride_h"), i("stride_w")}},
-      {"pads", std::vector<int64_t>{i("pad_h"), i("pad_w"), behind(1, i("window_h"), i("stride_h"), i("pad_h")),
+      {"pads", std::vector<int64_t>{i("pad_h"), i("pad_w"),
+                                    behind(1, i("window_h"), i("stride_h"), i("pad_h")),
                                     behind(2, i("window_w"), i("stride_w"), i("pad_w"))}}};
   if (average) attributes.push_back({"count_include_pad", int64_t{1}});
   s.to.name(s.a, "", s.to.add(op, {s.to.pictures(s.in(0))}, attributes));
@@ -377,11 +393,12 @@ void layer_norm_of(const Site& s) {
   }
   Names in{s.to.plain(x), scale};
   if (bias.defined()) in.push_back(s.to.plain(bias));
-  s.to.name(s.a, s.to.add("LayerNormalization", in, {{"axis", -count}, {"epsilon", s.in(3).item()}}));
+  s.to.name(s.a,
+            s.to.add("LayerNormalization", in, {{"axis", -count}, {"epsilon", s.in(3).item()}}));
 }
 
-// recurrent(x W_ih^T, W_hh, biases, h0, c0) -> every state, an LSTM's last cell. The input's product
-// is part of ONNX's operator.
+// recurrent(x W_ih^T, W_hh, biases, h0, c0) -> every state, an LSTM's last cell. The input's
+// product is part of ONNX's operator.
 void recurrent(const Site& s) {
   const Tensor projected = s.in(0), w_hh = s.in(1), b_ih = s.in(2), b_hh = s.in(3);
   Tensor from = projected;
@@ -403,7 +420,8 @@ void recurrent(const Site& s) {
   const int64_t gates = w_hh.size(0) / hidden, in_size = w_ih.size(1);
   if (x.rank() != 3 && x.rank() != 2) return;
   std::string sequence = s.to.plain(x);
-  if (x.rank() != 3) sequence = s.to.add("Reshape", {sequence, s.to.integers({steps, -1, in_size})});
+  if (x.rank() != 3)
+    sequence = s.to.add("Reshape", {sequence, s.to.integers({steps, -1, in_size})});
   // i, f, g, o -> i, o, f, c; r, z, n -> z, r, h.
   const std::vector<int64_t> order = cell == 0   ? std::vector<int64_t>{0, 3, 1, 2}
                                      : cell == 1 ? std::vector<int64_t>{1, 0, 2}
@@ -415,9 +433,13 @@ void recurrent(const Site& s) {
     for (int64_t g : order) parts.push_back(cut(s, name, g * hidden, (g + 1) * hidden, 0, 1));
     return s.to.add("Concat", parts, {{"axis", int64_t{0}}});
   };
-  const auto in_direction = [&](const std::string& name) { return s.to.add("Unsqueeze", {name, s.to.integers({0})}); };
+  const auto in_direction = [&](const std::string& name) {
+    return s.to.add("Unsqueeze", {name, s.to.integers({0})});
+  };
   Names in{sequence, in_direction(arranged(w_ih)), in_direction(arranged(w_hh))};
-  in.push_back(b_ih.defined() ? in_direction(s.to.add("Concat", {arranged(b_ih), arranged(b_hh)}, {{"axis", int64_t{0}}})) : "");
+  in.push_back(b_ih.defined() ? in_direction(s.to.add("Concat", {arranged(b_ih), arranged(b_hh)},
+                                                      {{"axis", int64_t{0}}}))
+                              : "");
   in.push_back("");  // lengths
   for (int i = 4; i < 6; ++i) {
     const Tensor state = s.in(i);

@@ -223,8 +223,8 @@ Value tensor_of(WireReader in, const Origin& from, std::string* its_name = nullp
   }
   if (type == ElementType::kString) {
     if (static_cast<int64_t>(texts.size()) != count)
-      fail(file, called + " has " + std::to_string(texts.size()) + " texts for the shape " +
-                     shape.str());
+      fail(file,
+           called + " has " + std::to_string(texts.size()) + " texts for the shape " + shape.str());
     return Value(Strings{std::move(texts), shape});
   }
   if (is_external) {
@@ -445,7 +445,7 @@ Attribute attribute_of(WireReader in, const Origin& from, int depth) {
     }
   }
   // Empty lists and zeros are not written; writers differ in whether defaults are.
-  constexpr Kind kinds[] = {Kind::kNone, Kind::kReal,  Kind::kInteger,  Kind::kText, Kind::kValue,
+  constexpr Kind kinds[] = {Kind::kNone,  Kind::kReal,  Kind::kInteger,  Kind::kText, Kind::kValue,
                             Kind::kGraph, Kind::kReals, Kind::kIntegers, Kind::kTexts};
   if (stated > 0 && stated < std::size(kinds) && (!any || stated <= 3)) a.kind = kinds[stated];
   return a;

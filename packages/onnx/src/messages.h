@@ -15,7 +15,17 @@ struct GraphMessage;
 
 struct Attribute {
   std::string name, reference;  // `reference`: the attribute of the function's call that it is
-  enum class Kind : uint8_t { kNone, kReal, kInteger, kText, kValue, kGraph, kReals, kIntegers, kTexts };
+  enum class Kind : uint8_t {
+    kNone,
+    kReal,
+    kInteger,
+    kText,
+    kValue,
+    kGraph,
+    kReals,
+    kIntegers,
+    kTexts
+  };
   Kind kind = Kind::kNone;
   double real = 0;
   int64_t integer = 0;

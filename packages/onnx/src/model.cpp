@@ -33,11 +33,11 @@ void check(const ValueInfo& info, const Value& value, const Where& where) {
   if (info.type.starts_with("optional")) return;
   if (info.type.starts_with("sequence")) {
     if (value.kind != Value::Kind::kSequence)
-      throw ShapeError(called + " is " + info.type + ", not " + type_of(value), where);
+      throw ShapeError(called + " takes " + info.type + ", not " + type_of(value), where);
     return;
   }
   if (!info.type.empty() && info.type != type_of(value))
-    throw ShapeError(called + " is " + info.type + ", not " + type_of(value), where);
+    throw ShapeError(called + " takes " + info.type + ", not " + type_of(value), where);
   if (!info.has_shape) return;
   const Shape shape =
       value.kind == Value::Kind::kStrings ? value.strings.shape : Held(value).shape();
@@ -49,7 +49,7 @@ void check(const ValueInfo& info, const Value& value, const Where& where) {
     const bool stated = size.find_first_not_of("0123456789") == size.npos && size != "0";
     if (same && stated && size != std::to_string(shape[static_cast<int>(i)])) same = false;
   }
-  if (!same) throw ShapeError(called + " is of shape " + shape.str() + ", not (" + wants + ")", where);
+  if (!same) throw ShapeError(called + " takes (" + wants + "), not " + shape.str(), where);
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ Model::Model(std::string_view bytes, const std::string& name, const std::string&
 const std::vector<ValueInfo>& Model::inputs() const { return program_->inputs; }
 const std::vector<ValueInfo>& Model::outputs() const { return program_->outputs; }
 int Model::opset() const { return program_->opset; }
-std::vector<std::string> Model::operators() const { return program_->operators; }
+std::vector<std::string> Model::op_types() const { return program_->op_types; }
 
 std::vector<Value> Model::run(const std::vector<Value>& x, Where where) const {
   const Program& program = *program_;
@@ -105,7 +105,8 @@ std::vector<Value> Model::run(const std::vector<Value>& x, Where where) const {
   std::shared_ptr<Folded> folded = plans_->find(key);
   const bool is_new = !folded;
   if (is_new) folded = std::make_shared<Folded>();
-  const std::vector<Held> results = execute(program.graph, std::move(inputs), nullptr, *folded, run);
+  const std::vector<Held> results =
+      execute(program.graph, std::move(inputs), nullptr, *folded, run);
   if (is_new) plans_->keep(key, folded);
   std::vector<Value> out;
   for (const Held& held : results) out.push_back(held.value());

@@ -21,8 +21,7 @@ std::map<std::string, Operator>& registry() {
 // A function's body in place of an operator.
 void call_function(Call& call) {
   std::vector<Held> inputs;
-  for (int i = 0; i < call.inputs(); ++i)
-    inputs.push_back(call.has(i) ? call.in(i) : Held());
+  for (int i = 0; i < call.inputs(); ++i) inputs.push_back(call.has(i) ? call.in(i) : Held());
   const std::vector<Held> results = call.run("body", std::move(inputs));
   for (size_t o = 0; o < results.size(); ++o) call.set(static_cast<int>(o), results[o]);
 }
@@ -146,7 +145,8 @@ class Compiler {
     }
     auto& list = use.buffer ? program_->buffers : program_->parameters;
     // Graphs within the graph may use a name again.
-    for (int i = 1; !names_.insert(info.name).second; ++i) info.name = name + "." + std::to_string(i);
+    for (int i = 1; !names_.insert(info.name).second; ++i)
+      info.name = name + "." + std::to_string(i);
     scope->graph->variables.push_back({place, static_cast<int>(list.size()), use.buffer});
     list.push_back(std::move(info));
   }
@@ -214,9 +214,8 @@ class Compiler {
         node.graphs.emplace_back("body", body(*function, given));
       } else {
         node.op = find_operator(full_name(message));
-        if (!node.op)
-          fail(node.label + ": the operator " + full_name(message) + " is not known");
-        program_->operators.push_back(full_name(message));
+        if (!node.op) fail(node.label + ": the operator " + full_name(message) + " is not known");
+        program_->op_types.push_back(full_name(message));
       }
       for (Attribute& a : given) {
         if (a.kind == Attribute::Kind::kGraph && a.graph && !function)
@@ -243,8 +242,8 @@ class Compiler {
 
   const FunctionMessage* function_named(const NodeMessage& node) const {
     for (const FunctionMessage& f : model_.functions) {
-      if (f.name == node.op && (f.domain == node.domain ||
-                                (f.domain == "ai.onnx" && node.domain.empty())))
+      if (f.name == node.op &&
+          (f.domain == node.domain || (f.domain == "ai.onnx" && node.domain.empty())))
         return &f;
     }
     return nullptr;
@@ -373,8 +372,8 @@ Program compile(const ModelMessage& model, const std::string& file) {
     }
   }
   program.outputs = model.graph.outputs;
-  std::ranges::sort(program.operators);
-  program.operators.erase(std::ranges::unique(program.operators).begin(), program.operators.end());
+  std::ranges::sort(program.op_types);
+  program.op_types.erase(std::ranges::unique(program.op_types).begin(), program.op_types.end());
   return program;
 }
 
@@ -404,8 +403,7 @@ std::vector<Held> execute(const Graph& graph, std::vector<Held> inputs, const Fr
   }
   for (const auto& [place, held] : graph.constants) frame.places[place] = held;
   for (const Variables& v : graph.variables) {
-    const ParameterInfo& info =
-        (v.buffer ? run.program.buffers : run.program.parameters)[v.index];
+    const ParameterInfo& info = (v.buffer ? run.program.buffers : run.program.parameters)[v.index];
     Held held((v.buffer ? run.buffers : run.parameters)[v.index]);
     held.channels_last = info.channels_last;
     frame.places[v.place] = std::move(held);

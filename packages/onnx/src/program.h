@@ -106,7 +106,7 @@ struct Program {
   std::string file;
   int opset = 0;
   std::vector<ValueInfo> inputs, outputs;
-  std::vector<std::string> operators;
+  std::vector<std::string> op_types;
   std::vector<ParameterInfo> parameters, buffers;
   Graph graph;
 };

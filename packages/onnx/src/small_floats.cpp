@@ -37,8 +37,7 @@ Format format_of(ElementType type) {
 float magnitude(const Format& f, int code) {
   const int exponent = code >> f.mantissa_bits, mantissa = code & ((1 << f.mantissa_bits) - 1);
   const float scale = std::ldexp(1.0f, -f.mantissa_bits);
-  if (exponent == 0)
-    return std::ldexp(static_cast<float>(mantissa) * scale, 1 - f.bias);
+  if (exponent == 0) return std::ldexp(static_cast<float>(mantissa) * scale, 1 - f.bias);
   return std::ldexp(1 + static_cast<float>(mantissa) * scale, exponent - f.bias);
 }
 
@@ -60,7 +59,9 @@ float from_code(ElementType type, uint8_t code) {
   const bool negative = code >> bits & 1;
   if (f.negative_zero_is_nan && negative && without_sign == 0) return kNaN;
   if (without_sign > f.largest)
-    return !f.has_infinity || without_sign > f.largest + 1 ? kNaN : negative ? -kInfinity : kInfinity;
+    return !f.has_infinity || without_sign > f.largest + 1 ? kNaN
+           : negative                                      ? -kInfinity
+                                                           : kInfinity;
   return negative ? -magnitude(f, without_sign) : magnitude(f, without_sign);
 }
 

@@ -7,7 +7,8 @@
 
 namespace glia::onnx {
 
-// Goes over the fields of one message. Whatever a length claims is held against the bytes there are.
+// Goes over the fields of one message. Whatever a length claims is held against the bytes there
+// are.
 class WireReader {
  public:
   WireReader(std::string_view bytes, const std::string& file) : bytes_(bytes), file_(file) {}

@@ -12,9 +12,9 @@
 #include "glia/io.h"
 #include "glia/nn.h"
 #include "glia/onnx/export.h"
-#include "glia/optim.h"
 #include "glia/ops/arrange.h"
 #include "glia/ops/special.h"
+#include "glia/optim.h"
 #include "glia/random.h"
 #include "glia/runtime.h"
 #include "messages.h"
@@ -73,8 +73,8 @@ WireWriter ends(const std::string& name) {
   info.bytes(1, name);
   return info;
 }
-std::string model_of(const std::vector<WireWriter>& nodes, const std::vector<WireWriter>& tensors = {},
-                     int opset_version = 17) {
+std::string model_of(const std::vector<WireWriter>& nodes,
+                     const std::vector<WireWriter>& tensors = {}, int opset_version = 17) {
   WireWriter graph, model, opset;
   for (const auto& n : nodes) graph.message(1, n);
   for (const auto& t : tensors) graph.message(5, t);
@@ -102,9 +102,9 @@ std::string fault_of(const std::string& bytes, const std::string& folder = "") {
 }
 
 TEST_F(Onnx, OneOperator) {
-  const Model m = Model::from_bytes(
-      model_of({node("Mul", {"x", "w"}, {"h"}), node("Relu", {"h"}, {"y"})},
-               {tensor_message("w", {2}, 1, raw({2.0f, -3.0f}))}));
+  const Model m =
+      Model::from_bytes(model_of({node("Mul", {"x", "w"}, {"h"}), node("Relu", {"h"}, {"y"})},
+                                 {tensor_message("w", {2}, 1, raw({2.0f, -3.0f}))}));
   EXPECT_EQ(m(tensor({1.0f, 1.0f})).to_vector<float>(), (std::vector<float>{2, 0}));
   ASSERT_EQ(m.named_parameters().size(), 1u);
   EXPECT_EQ(m.named_parameters()[0].name, "w");
@@ -117,8 +117,7 @@ TEST_F(Onnx, TrainsAndCopies) {
   const Model before = m;
   const Tensor x = randn({64, 2}), y = matmul(x, tensor({{1.0f}, {-2.0f}}));
   optim::Adam optimizer(m.parameters(), {.lr = 0.1});
-  for (int i = 0; i < 100; ++i)
-    optimizer.step(gradients(mse_loss(m(x), y), m.parameters()));
+  for (int i = 0; i < 100; ++i) optimizer.step(gradients(mse_loss(m(x), y), m.parameters()));
   const auto w = m.state_dict()[0].second.to_vector<float>();
   EXPECT_NEAR(w[0], 1, 0.05);
   EXPECT_NEAR(w[1], -2, 0.05);
@@ -138,12 +137,12 @@ TEST_F(Onnx, FoldsByShape) {
     axis.integer(3, 0);
     axis.integer(20, 2);
     concat.message(5, axis);
-    return Model::from_bytes(model_of(
-        {node("Shape", {"x"}, {"s"}), node("Gather", {"s", "one"}, {"rows"}), concat,
-         node("Reshape", {"x", "to"}, {"r"}), node("Mul", {"r", "w"}, {"y"})},
-        {tensor_message("one", {1}, 7, raw({int64_t{1}})),
-         tensor_message("minus", {1}, 7, raw({int64_t{-1}})),
-         tensor_message("w", {1}, 1, raw({2.0f}))}));
+    return Model::from_bytes(
+        model_of({node("Shape", {"x"}, {"s"}), node("Gather", {"s", "one"}, {"rows"}), concat,
+                  node("Reshape", {"x", "to"}, {"r"}), node("Mul", {"r", "w"}, {"y"})},
+                 {tensor_message("one", {1}, 7, raw({int64_t{1}})),
+                  tensor_message("minus", {1}, 7, raw({int64_t{-1}})),
+                  tensor_message("w", {1}, 1, raw({2.0f}))}));
   }();
   for (int time = 0; time < 2; ++time) {
     EXPECT_EQ(m(ones({2, 3})).shape(), Shape({3, 2}));
@@ -158,7 +157,8 @@ TEST_F(Onnx, FoldsByShape) {
 }
 
 TEST_F(Onnx, NoNewPlanForEachRun) {
-  nn::Sequential net(nn::Linear(8, 16), [](const Tensor& x) { return relu(x); }, nn::Linear(16, 3));
+  nn::Sequential net(
+      nn::Linear(8, 16), [](const Tensor& x) { return relu(x); }, nn::Linear(16, 3));
   net.eval();
   write("net.onnx", net, zeros({2, 8}));
   const Model m("net.onnx");
@@ -184,7 +184,8 @@ void expect_round_trip(const nn::Module& module,
     EXPECT_LE(max(abs(cast(want[i], kF64) - cast(got[i], kF64))).item(), tolerance) << i;
   }
   // And once more, from what was read.
-  write("again.onnx", m, [&](const std::vector<Tensor>& in) { return m(in); }, x);
+  write(
+      "again.onnx", m, [&](const std::vector<Tensor>& in) { return m(in); }, x);
   Model again("again.onnx");
   again.eval();
   const std::vector<Tensor> once_more = again(x);
@@ -195,8 +196,8 @@ template <class M>
 void expect_round_trip(M& module, const Tensor& x, double tolerance = 2e-5) {
   module.eval();
   expect_round_trip(
-      module, [&](const std::vector<Tensor>& in) { return std::vector<Tensor>{module(in[0])}; }, {x},
-      tolerance);
+      module, [&](const std::vector<Tensor>& in) { return std::vector<Tensor>{module(in[0])}; },
+      {x}, tolerance);
 }
 
 struct Pictures : nn::Module {
@@ -239,7 +240,8 @@ TEST_F(Onnx, WritingSaysWhatItCannot) {
   net.eval();
   const auto refuses = [&](auto f, const std::string& with) {
     try {
-      write("a.onnx", net, [&](const std::vector<Tensor>& x) { return std::vector<Tensor>{f(x[0])}; },
+      write("a.onnx", net,
+            [&](const std::vector<Tensor>& x) { return std::vector<Tensor>{f(x[0])}; },
             {zeros({1, 3})});
       ADD_FAILURE() << "was written";
     } catch (const Error& e) {
@@ -293,7 +295,8 @@ TEST_F(Onnx, HostileFiles) {
   };
   has("", "no graph");
   has("hello", "m.onnx");
-  has(model_of({node("Relu", {"b"}, {"a"}), node("Relu", {"a"}, {"b"}), node("Relu", {"x"}, {"y"})}),
+  has(model_of(
+          {node("Relu", {"b"}, {"a"}), node("Relu", {"a"}, {"b"}), node("Relu", {"x"}, {"y"})}),
       "a circle");
   has(model_of({node("Nothing", {"x"}, {"y"})}), "Nothing is not known");
   has(model_of({node("Relu", {"x"}, {"z"})}), "nothing makes the output");

@@ -11,7 +11,8 @@ namespace {
 Tensor in_heads(Call& c, const Tensor& x, const char* heads) {
   if (x.rank() == 4) return x;
   const int64_t h = c.integer_of(heads, 0);
-  if (x.rank() != 3 || h < 1 || x.size(2) % h != 0) c.fail(std::string("attribute ") + heads + " is " + std::to_string(h));
+  if (x.rank() != 3 || h < 1 || x.size(2) % h != 0)
+    c.fail(std::string("attribute ") + heads + " is " + std::to_string(h));
   return permute(reshape(x, {x.size(0), x.size(1), h, x.size(2) / h}), {0, 2, 1, 3});
 }
 
@@ -24,8 +25,10 @@ void attention(Call& c) {
   if (c.has(5)) v = concat({c.tensor(5), v}, 2);
   c.set(1, k);
   c.set(2, v);
-  const int64_t heads = q.size(1), groups = heads / std::max<int64_t>(k.size(1), 1), t = q.size(2), s = k.size(2);
-  if (k.size(1) < 1 || heads % k.size(1) != 0) c.fail(std::to_string(heads) + " heads of queries for " + std::to_string(k.size(1)));
+  const int64_t heads = q.size(1), groups = heads / std::max<int64_t>(k.size(1), 1), t = q.size(2),
+                s = k.size(2);
+  if (k.size(1) < 1 || heads % k.size(1) != 0)
+    c.fail(std::to_string(heads) + " heads of queries for " + std::to_string(k.size(1)));
   if (groups > 1) {
     k = repeat_interleave(k, groups, 1);
     v = repeat_interleave(v, groups, 1);
@@ -33,7 +36,8 @@ void attention(Call& c) {
   // As the standard has it: both are scaled by the root, and sums may be of another precision.
   const double scale = c.real_of("scale", 1 / std::sqrt(static_cast<double>(q.size(3))));
   const DType dtype = q.dtype();
-  const auto precise = static_cast<ElementType>(c.integer_of("softmax_precision", static_cast<int>(element_type(dtype))));
+  const auto precise = static_cast<ElementType>(
+      c.integer_of("softmax_precision", static_cast<int>(element_type(dtype))));
   const double root = std::sqrt(scale);
   Tensor scores = matmul(q * root, transpose(k * root));
   Tensor bias;
@@ -59,8 +63,10 @@ void attention(Call& c) {
     if (!c.has(4)) behind = unsqueeze(arange(t), 1) + (length - t) - arange(s);
   }
   if (c.integer_of("is_causal", 0) != 0) hide_unless(behind >= 0);
-  if (const int64_t left = c.integer_of("left_window_size", -1); left >= 0) hide_unless(behind <= left);
-  if (const int64_t right = c.integer_of("right_window_size", -1); right >= 0) hide_unless(-behind <= right);
+  if (const int64_t left = c.integer_of("left_window_size", -1); left >= 0)
+    hide_unless(behind <= left);
+  if (const int64_t right = c.integer_of("right_window_size", -1); right >= 0)
+    hide_unless(-behind <= right);
   const double cap = c.real_of("softcap", 0);
   const int64_t mode = c.integer_of("qk_matmul_output_mode", 0);
   if (cap > 0) scores = tanh(scores / cap) * cap;
@@ -79,7 +85,8 @@ void attention(Call& c) {
 void rotary_embedding(Call& c) {  // Su et al. 2021
   const bool flat = c.tensor(0).rank() == 3;
   Tensor x = in_heads(c, c.tensor(0), "num_heads");  // (B, heads, T, D)
-  const int64_t size = x.size(3), all = c.integer_of("rotary_embedding_dim", 0), d = all > 0 ? all : size;
+  const int64_t size = x.size(3), all = c.integer_of("rotary_embedding_dim", 0),
+                d = all > 0 ? all : size;
   Tensor cosine = c.tensor(1), sine = c.tensor(2);
   if (c.has(3)) {
     cosine = take(cosine, c.tensor(3));
@@ -109,8 +116,11 @@ void linear_attention(Call& c) {
   const bool corrected = rule == "delta" || rule == "gated_delta";
   if (!gated && !corrected && rule != "linear") c.fail("the rule \"" + rule + "\" is not known");
   const DType dtype = c.tensor(0).dtype();
-  const auto heads = [&](int i, const char* name) { return cast(in_heads(c, c.tensor(i), name), kF32); };
-  const Tensor q = heads(0, "q_num_heads"), k = heads(1, "kv_num_heads"), v = heads(2, "kv_num_heads");
+  const auto heads = [&](int i, const char* name) {
+    return cast(in_heads(c, c.tensor(i), name), kF32);
+  };
+  const Tensor q = heads(0, "q_num_heads"), k = heads(1, "kv_num_heads"),
+               v = heads(2, "kv_num_heads");
   const int64_t b = q.size(0), hq = q.size(1), t = q.size(2), d = q.size(3), h = k.size(1);
   if (hq % h != 0) c.fail(std::to_string(hq) + " heads of queries for " + std::to_string(h));
   const double given = c.real_of("scale", 0);
@@ -122,7 +132,8 @@ void linear_attention(Call& c) {
     const int64_t count = x.size(2) % h == 0 ? h : 1;
     return permute(reshape(x, {b, t, count, x.size(2) / count}), {0, 2, 1, 3});
   };
-  const Tensor decay = gated ? exp(of_steps(4)) : Tensor(), beta = corrected ? of_steps(5) : Tensor();
+  const Tensor decay = gated ? exp(of_steps(4)) : Tensor(),
+               beta = corrected ? of_steps(5) : Tensor();
   std::vector<Tensor> out;
   for (int64_t i = 0; i < t; ++i) {
     const auto at = [&](const Tensor& x) { return narrow(x, 2, i, 1); };  // (B, H, 1, D)
@@ -143,7 +154,8 @@ void linear_attention(Call& c) {
 void flex_attention(Call& c) {
   const Tensor q = c.tensor(0);
   Tensor k = c.tensor(1), v = c.tensor(2);
-  if (q.rank() != 4 || k.rank() != 4 || v.rank() != 4 || k.size(1) < 1 || q.size(1) % k.size(1) != 0)
+  if (q.rank() != 4 || k.rank() != 4 || v.rank() != 4 || k.size(1) < 1 ||
+      q.size(1) % k.size(1) != 0)
     c.fail("queries " + q.shape().str() + " with keys " + k.shape().str());
   if (const int64_t groups = q.size(1) / k.size(1); groups > 1) {
     k = repeat_interleave(k, groups, 1);
@@ -162,7 +174,8 @@ void flex_attention(Call& c) {
     }
     return x;
   };
-  const Tensor scores = cast(matmul(q * std::sqrt(scale), transpose(k * std::sqrt(scale))), precise);
+  const Tensor scores =
+      cast(matmul(q * std::sqrt(scale), transpose(k * std::sqrt(scale))), precise);
   const Tensor weights = changed("prob_mod", softmax(changed("score_mod", scores), -1));
   Held out(cast(matmul(weights, cast(v, precise)), dtype));
   c.set(0, std::move(out));

@@ -8,7 +8,8 @@ namespace glia::onnx {
 namespace {
 
 void set_all(Call& c, std::vector<Held> values) {
-  if (static_cast<int>(values.size()) < c.outputs()) c.fail("its graph gives " + std::to_string(values.size()) + " values");
+  if (static_cast<int>(values.size()) < c.outputs())
+    c.fail("its graph gives " + std::to_string(values.size()) + " values");
   for (int o = 0; o < c.outputs(); ++o) c.set(o, std::move(values[o]));
 }
 
@@ -25,9 +26,7 @@ Held stacked(const std::vector<Held>& parts, int axis) {
   return {stack(tensors, axis), parts[0].type};
 }
 
-void if_op(Call& c) {
-  set_all(c, c.run(c.integer(0) != 0 ? "then_branch" : "else_branch", {}));
-}
+void if_op(Call& c) { set_all(c, c.run(c.integer(0) != 0 ? "then_branch" : "else_branch", {})); }
 
 void loop_op(Call& c) {
   const int64_t most = c.has(0) ? c.integer(0) : INT64_MAX;
@@ -60,12 +59,16 @@ void scan_op(Call& c) {
     return c.integers_of(name, std::vector<int64_t>(n, 0));
   };
   const size_t given = c.graph("body").outputs.size();
-  if (given < static_cast<size_t>(carried)) c.fail("its graph gives " + std::to_string(given) + " values");
+  if (given < static_cast<size_t>(carried))
+    c.fail("its graph gives " + std::to_string(given) + " values");
   const size_t scans_out = given - carried;
-  std::vector<int64_t> in_axes = list("scan_input_axes", scans_in), in_back = list("scan_input_directions", scans_in);
-  const auto out_axes = list("scan_output_axes", scans_out), out_back = list("scan_output_directions", scans_out);
+  std::vector<int64_t> in_axes = list("scan_input_axes", scans_in),
+                       in_back = list("scan_input_directions", scans_in);
+  const auto out_axes = list("scan_output_axes", scans_out),
+             out_back = list("scan_output_directions", scans_out);
   if (old) in_back = list("directions", scans_in);
-  if (in_axes.size() != static_cast<size_t>(scans_in) || in_back.size() != in_axes.size() || out_axes.size() != scans_out || out_back.size() != scans_out)
+  if (in_axes.size() != static_cast<size_t>(scans_in) || in_back.size() != in_axes.size() ||
+      out_axes.size() != scans_out || out_back.size() != scans_out)
     c.fail("axes or directions are not as many as scans");
   const int64_t batch = old ? c.shape(first + carried)[0] : 1;
   std::vector<std::vector<Held>> results(given);
@@ -75,13 +78,15 @@ void scan_op(Call& c) {
       return old ? squeeze(narrow(t, 0, n, 1), 0) : t;
     };
     std::vector<Held> state;
-    for (int i = 0; i < carried; ++i) state.push_back(loose(Held(example(first + i), c.type(first + i)), false));
+    for (int i = 0; i < carried; ++i)
+      state.push_back(loose(Held(example(first + i), c.type(first + i)), false));
     int64_t steps = -1;
     for (int i = 0; i < scans_in; ++i) {
       const Tensor t = example(first + carried + i);
       in_axes[i] = c.axis(in_axes[i], t.rank());
       const int64_t here = t.size(static_cast<int>(in_axes[i]));
-      if (steps >= 0 && here != steps) c.fail("scans of " + std::to_string(steps) + " and " + std::to_string(here) + " steps");
+      if (steps >= 0 && here != steps)
+        c.fail("scans of " + std::to_string(steps) + " and " + std::to_string(here) + " steps");
       steps = here;
     }
     std::vector<std::vector<Held>> scans(scans_out);
@@ -89,7 +94,8 @@ void scan_op(Call& c) {
       std::vector<Held> inputs = state;
       for (int i = 0; i < scans_in; ++i) {
         const int axis = static_cast<int>(in_axes[i]);
-        const Tensor part = narrow(example(first + carried + i), axis, in_back[i] != 0 ? steps - 1 - t : t, 1);
+        const Tensor part =
+            narrow(example(first + carried + i), axis, in_back[i] != 0 ? steps - 1 - t : t, 1);
         inputs.push_back(loose(Held(squeeze(part, axis), c.type(first + carried + i)), false));
       }
       std::vector<Held> out = c.run("body", std::move(inputs));
@@ -118,7 +124,8 @@ Held sequence(std::vector<Held> items) {
 }
 int64_t place(Call& c, int input, int64_t size, bool behind) {
   const int64_t given = c.integer(input), at = given < 0 ? given + size : given;
-  if (at < 0 || at > (behind ? size : size - 1)) c.fail("place " + std::to_string(given) + " of " + std::to_string(size));
+  if (at < 0 || at > (behind ? size : size - 1))
+    c.fail("place " + std::to_string(given) + " of " + std::to_string(size));
   return at;
 }
 void sequence_construct(Call& c) {

@@ -15,7 +15,8 @@ std::vector<int64_t> Windows::before() const {
   return out;
 }
 bool Windows::symmetric() const {
-  return std::ranges::all_of(pads, [](const auto& p) { return p.first == p.second && p.first >= 0; });
+  return std::ranges::all_of(pads,
+                             [](const auto& p) { return p.first == p.second && p.first >= 0; });
 }
 std::vector<std::pair<int64_t, int64_t>> Windows::of_all_axes() const {
   std::vector<std::pair<int64_t, int64_t>> out{{0, 0}};
@@ -45,10 +46,12 @@ Windows windows_of(const Call& c, const std::vector<int64_t>& sizes,
   }
   const std::string mode = c.text_of("auto_pad", "NOTSET");
   const std::vector<int64_t> pads = c.integers_of("pads", std::vector<int64_t>(2 * n, 0));
-  if (pads.size() != 2 * n) c.fail(std::to_string(pads.size()) + " pads for " + std::to_string(n) + " axes");
+  if (pads.size() != 2 * n)
+    c.fail(std::to_string(pads.size()) + " pads for " + std::to_string(n) + " axes");
   for (size_t i = 0; i < n; ++i) {
     if (mode == "NOTSET") {
-      if (std::max(std::abs(pads[i]), std::abs(pads[i + n])) > int64_t{1} << 31) c.fail("pads are too large");
+      if (std::max(std::abs(pads[i]), std::abs(pads[i + n])) > int64_t{1} << 31)
+        c.fail("pads are too large");
       w.pads[i] = {pads[i], pads[i + n]};
     } else if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
       const int64_t out = (sizes[i] + w.stride[i] - 1) / w.stride[i];
@@ -83,10 +86,14 @@ Tensor convolved(Call& c, const Tensor& given, const Tensor& weight, const Tenso
     return unsqueeze(y, 2);
   }
   if (x.rank() == 3)
-    return conv1d(x, weight, bias, {.stride = s[0], .padding = p[0], .dilation = d[0], .groups = groups});
+    return conv1d(x, weight, bias,
+                  {.stride = s[0], .padding = p[0], .dilation = d[0], .groups = groups});
   if (x.rank() == 4)
     return conv2d(x, weight, bias,
-                  {.stride = {s[0], s[1]}, .padding = {p[0], p[1]}, .dilation = {d[0], d[1]}, .groups = groups});
+                  {.stride = {s[0], s[1]},
+                   .padding = {p[0], p[1]},
+                   .dilation = {d[0], d[1]},
+                   .groups = groups});
   return conv3d(x, weight, bias,
                 {.stride = {s[0], s[1], s[2]},
                  .padding = {p[0], p[1], p[2]},
@@ -103,7 +110,8 @@ void conv_op(Call& c) {
 void conv_transpose(Call& c) {
   const Tensor x = c.spatial(0), weight = c.spatial(1), bias = c.tensor_or(2, {});
   if (x.rank() < 3 || x.rank() > 5 || weight.rank() != x.rank())
-    c.fail("x of " + std::to_string(x.rank()) + " axes with a weight of " + std::to_string(weight.rank()));
+    c.fail("x of " + std::to_string(x.rank()) + " axes with a weight of " +
+           std::to_string(weight.rank()));
   const std::vector<int64_t> sizes = inner_sizes(x), kernel = inner_sizes(weight);
   const size_t n = sizes.size();
   const std::vector<int64_t> ones(n, 1), zeros(n, 0);
@@ -119,7 +127,10 @@ void conv_transpose(Call& c) {
   std::vector<int64_t> cut_before(n), length(n);
   std::vector<int64_t> full_extra(n);
   for (size_t i = 0; i < n; ++i) {
-    if (s[i] < 1 || d[i] < 1 || extra[i] < 0) c.fail("strides and dilations must be above 0");
+    constexpr int64_t kMost = int64_t{1} << 28;
+    for (int64_t v : {s[i], d[i], extra[i] + 1})
+      if (v < 1 || v > kMost) c.fail("strides and dilations must be above 0");
+    if (std::max(std::abs(pads[i]), std::abs(pads[i + n])) > kMost) c.fail("pads are too large");
     const int64_t whole = (sizes[i] - 1) * s[i] + d[i] * (kernel[i] - 1) + 1;
     int64_t out = whole + extra[i] - pads[i] - pads[i + n];
     if (!wanted.empty())
@@ -146,8 +157,7 @@ void conv_transpose(Call& c) {
     const int64_t whole = (sizes[i] - 1) * s[i] + d[i] * (kernel[i] - 1) + 1;
     padding[i] = cut_before[i];
     output_padding[i] = length[i] - (whole - 2 * padding[i]);
-    direct &= padding[i] >= 0 && output_padding[i] >= 0 &&
-              output_padding[i] < std::max(s[i], d[i]);
+    direct &= padding[i] >= 0 && output_padding[i] >= 0 && output_padding[i] < std::max(s[i], d[i]);
   }
   if (!direct) {
     std::ranges::fill(padding, 0);
@@ -156,8 +166,11 @@ void conv_transpose(Call& c) {
   Tensor y;
   if (n == 1)
     y = conv_transpose1d(x, weight, bias,
-                         {.stride = s[0], .padding = padding[0], .output_padding = output_padding[0],
-                          .dilation = d[0], .groups = groups});
+                         {.stride = s[0],
+                          .padding = padding[0],
+                          .output_padding = output_padding[0],
+                          .dilation = d[0],
+                          .groups = groups});
   else if (n == 2)
     y = conv_transpose2d(x, weight, bias,
                          {.stride = {s[0], s[1]},
@@ -166,12 +179,13 @@ void conv_transpose(Call& c) {
                           .dilation = {d[0], d[1]},
                           .groups = groups});
   else
-    y = conv_transpose3d(x, weight, bias,
-                         {.stride = {s[0], s[1], s[2]},
-                          .padding = {padding[0], padding[1], padding[2]},
-                          .output_padding = {output_padding[0], output_padding[1], output_padding[2]},
-                          .dilation = {d[0], d[1], d[2]},
-                          .groups = groups});
+    y = conv_transpose3d(
+        x, weight, bias,
+        {.stride = {s[0], s[1], s[2]},
+         .padding = {padding[0], padding[1], padding[2]},
+         .output_padding = {output_padding[0], output_padding[1], output_padding[2]},
+         .dilation = {d[0], d[1], d[2]},
+         .groups = groups});
   if (!direct) {
     for (size_t i = 0; i < n; ++i) {
       const int axis = static_cast<int>(i) + 1;
@@ -213,8 +227,9 @@ void qlinear_conv(Call& c) {
   const Tensor x = c.spatial(0), weight = c.spatial(3);
   const DType dtype = exact_sums(weight);
   const Tensor bias = c.has(8) ? cast(c.tensor(8), dtype) : Tensor();
-  const Tensor sums = convolved(c, cast(x, dtype) - zero_point(c, 2, dtype, 4, 3),
-                                cast(weight, dtype) - zero_point(c, 5, dtype, weight.rank(), 0), bias);
+  const Tensor sums =
+      convolved(c, cast(x, dtype) - zero_point(c, 2, dtype, 4, 3),
+                cast(weight, dtype) - zero_point(c, 5, dtype, weight.rank(), 0), bias);
   Tensor scale = cast(c.tensor(1), kF32) * cast(c.tensor(4), kF32) / cast(c.tensor(6), kF32);
   if (scale.numel() == 1) scale = reshape(scale, {});
   const ElementType type = c.type(7);
@@ -245,21 +260,25 @@ void col2im(Call& c) {
   const std::vector<int64_t> image = c.integers(1), block = c.integers(2);
   const size_t n = image.size();
   const Tensor x = c.tensor(0);
-  if (block.size() != n || x.rank() != 3 || n < 1 || n > 5) c.fail("windows of another rank than the image's");
+  if (block.size() != n || x.rank() != 3 || n < 1 || n > 5)
+    c.fail("windows of another rank than the image's");
   const Windows w = windows_of(c, image, block);
   int64_t points = 1;
-  for (int64_t b : block) points *= b;
+  for (int64_t b : block) points = multiply_sizes(points, b);
+  if (x.size(1) % points != 0) c.fail(std::to_string(points) + " numbers in a window");
   const int64_t batch = x.size(0), channels = x.size(1) / points;
   // Where each number goes in the padded image.
   std::vector<int64_t> padded(n), counts(n);
   int64_t total = 1, windows = 1;
   for (size_t i = 0; i < n; ++i) {
     padded[i] = image[i] + w.pads[i].first + w.pads[i].second;
+    if (image[i] < 1 || w.pads[i].first < 0 || w.pads[i].second < 0) c.fail("the image is empty");
     counts[i] = (padded[i] - w.dilation[i] * (block[i] - 1) - 1) / w.stride[i] + 1;
-    total *= padded[i];
-    windows *= counts[i];
+    total = multiply_sizes(total, padded[i]);
+    windows = multiply_sizes(windows, std::max<int64_t>(counts[i], 0));
   }
-  if (windows != x.size(2)) c.fail(std::to_string(x.size(2)) + " windows, not " + std::to_string(windows));
+  if (windows != x.size(2))
+    c.fail(std::to_string(x.size(2)) + " windows, not " + std::to_string(windows));
   std::vector<int64_t> at;
   at.reserve(points * windows);
   for (int64_t p = 0; p < points; ++p) {
@@ -288,7 +307,8 @@ void deform_conv(Call& c) {  // Dai et al. 2017, Zhu et al. 2019
   const Tensor x = c.spatial(0), weight = c.tensor(1), offset = c.tensor(2);
   if (x.rank() != 4) c.fail("is known for pictures alone");
   const int64_t n = x.size(0), h = x.size(1), width = x.size(2), channels = x.size(3);
-  const int64_t out_channels = weight.size(0), kh = weight.size(2), kw = weight.size(3), k = kh * kw;
+  const int64_t out_channels = weight.size(0), kh = weight.size(2), kw = weight.size(3),
+                k = kh * kw;
   const int64_t groups = c.integer_of("group", 1), offsets = c.integer_of("offset_group", 1);
   const Windows w = windows_of(c, {h, width}, {kh, kw});
   const int64_t oh = offset.size(2), ow = offset.size(3);
@@ -298,23 +318,26 @@ void deform_conv(Call& c) {  // Dai et al. 2017, Zhu et al. 2019
     return unsqueeze(cast(arange(out), kF32) * w.stride[axis] - w.pads[axis].first, 0) +
            unsqueeze(cast(arange(points), kF32) * w.dilation[axis], 1);  // (points, out)
   };
-  const Tensor y = reshape(base(oh, kh, 0), {1, 1, kh, 1, oh, 1}) + reshape(narrow(o, 3, 0, 1), {n, offsets, kh, kw, oh, ow});
-  const Tensor xs = reshape(base(ow, kw, 1), {1, 1, 1, kw, 1, ow}) + reshape(narrow(o, 3, 1, 1), {n, offsets, kh, kw, oh, ow});
+  const Tensor y = reshape(base(oh, kh, 0), {1, 1, kh, 1, oh, 1}) +
+                   reshape(narrow(o, 3, 0, 1), {n, offsets, kh, kw, oh, ow});
+  const Tensor xs = reshape(base(ow, kw, 1), {1, 1, 1, kw, 1, ow}) +
+                    reshape(narrow(o, 3, 1, 1), {n, offsets, kh, kw, oh, ow});
   const Tensor grid = stack({(2 * xs + 1) / width - 1, (2 * y + 1) / h - 1}, -1);
   std::vector<Tensor> parts;
   for (int64_t g = 0; g < offsets; ++g) {
     const int64_t each = channels / offsets;
     const Tensor at = reshape(narrow(grid, 1, g, 1), {n, k * oh, ow, 2});
     parts.push_back(reshape(grid_sample(narrow(x, 3, g * each, each), at), {n, k, oh, ow, each}));
-    if (c.has(4))
-      parts.back() = parts.back() * unsqueeze(narrow(c.tensor(4), 1, g * k, k), -1);
+    if (c.has(4)) parts.back() = parts.back() * unsqueeze(narrow(c.tensor(4), 1, g * k, k), -1);
   }
   const Tensor sampled = concat(parts, 4);  // (N, k, H', W', C)
   std::vector<Tensor> results;
   for (int64_t g = 0; g < groups; ++g) {
     const int64_t each = channels / groups, out = out_channels / groups;
-    const Tensor rows = reshape(permute(narrow(sampled, 4, g * each, each), {0, 2, 3, 4, 1}), {n, oh, ow, each * k});
-    results.push_back(matmul(rows, transpose(reshape(narrow(weight, 0, g * out, out), {out, each * k}))));
+    const Tensor rows = reshape(permute(narrow(sampled, 4, g * each, each), {0, 2, 3, 4, 1}),
+                                {n, oh, ow, each * k});
+    results.push_back(
+        matmul(rows, transpose(reshape(narrow(weight, 0, g * out, out), {out, each * k}))));
   }
   Tensor out = concat(results, 3);
   if (c.has(3)) out = out + c.tensor(3);

@@ -25,8 +25,10 @@ void test(Call& c) {
   const Tensor x = c.aligned(0, 1)[0];
   c.put(f(c, x), ElementType::kBool);
 }
-#define ONE(expression) one<[](Call & c, const Tensor& x) -> Tensor { return (void)c, (expression); }>
-#define TEST(expression) test<[](Call & c, const Tensor& x) -> Tensor { return (void)c, (expression); }>
+#define ONE(expression) \
+  one<[](Call& c, const Tensor& x) -> Tensor { return (void)c, (expression); }>
+#define TEST(expression) \
+  test<[](Call& c, const Tensor& x) -> Tensor { return (void)c, (expression); }>
 
 Tensor is_infinite(Call& c, const Tensor& x) {
   const bool negative = c.integer_of("detect_negative", 1) != 0;
@@ -38,20 +40,19 @@ Tensor is_infinite(Call& c, const Tensor& x) {
 }
 
 // A number of an attribute and, from another opset on, of an input.
-Tensor limit(Call& c, int input, const Tensor& x, bool lower, const Tensor& otherwise) {
+Tensor limit(Call& c, int input, bool lower, const Tensor& otherwise) {
   const char* attribute = lower ? "min" : "max";
   if (c.has_attribute(attribute)) {
     const double value = c.real_of(attribute, 0);
     return lower ? maximum(otherwise, value) : minimum(otherwise, value);
   }
   if (!c.has(input)) return otherwise;
-  (void)x;
   const Tensor value = reshape(c.tensor(input), {});
   return lower ? maximum(otherwise, value) : minimum(otherwise, value);
 }
 void clip(Call& c) {
   const Tensor x = c.aligned(0, 1)[0];
-  c.put(limit(c, 2, x, false, limit(c, 1, x, true, x)));
+  c.put(limit(c, 2, false, limit(c, 1, true, x)));
 }
 
 void identity(Call& c) { c.set(0, c.in(0)); }
@@ -137,7 +138,9 @@ void bit_cast(Call& c) {
   if (from == kBool && to == ElementType::kUint8) return c.set(0, x, to);
   if (from == kU8 && to == ElementType::kBool) return c.set(0, x != 0, to);
   if (size_of(from) == size_of(kept) && plain(c.type(0)) && plain(to)) {
-    const auto again = [&]<class T>(T) { c.set(0, from_bytes(x.data<T>().data(), x.shape(), kept), to); };
+    const auto again = [&]<class T>(T) {
+      c.set(0, from_bytes(x.data<T>().data(), x.shape(), kept), to);
+    };
     switch (from) {
       case kF32:
         return again(float{});
@@ -161,7 +164,9 @@ void bit_cast(Call& c) {
   }
   // Through the bits as an integer.
   if (from == kF32 && to == ElementType::kUint32)
-    return c.set(0, cast(from_bytes(x.data<float>().data(), x.shape(), kI32), kI64) & int64_t{0xffffffff}, to);
+    return c.set(
+        0, cast(from_bytes(x.data<float>().data(), x.shape(), kI32), kI64) & int64_t{0xffffffff},
+        to);
   if (c.type(0) == ElementType::kUint32 && to == ElementType::kFloat32) {
     const Tensor bits = cast(x, kI32);
     return c.set(0, from_bytes(bits.data<int32_t>().data(), x.shape(), kF32), to);
@@ -203,9 +208,9 @@ void compare(Call& c) {
   c.put(f(c, x[0], x[1]), ElementType::kBool);
 }
 #define TWO(expression) \
-  two<[](Call & c, const Tensor& a, const Tensor& b) -> Tensor { return (void)c, (expression); }>
+  two<[](Call& c, const Tensor& a, const Tensor& b) -> Tensor { return (void)c, (expression); }>
 #define COMPARE(expression) \
-  compare<[](Call & c, const Tensor& a, const Tensor& b) -> Tensor { return (void)c, (expression); }>
+  compare<[](Call& c, const Tensor& a, const Tensor& b) -> Tensor { return (void)c, (expression); }>
 
 Tensor divided(Call& c, const Tensor& a, const Tensor& b) {
   if (is_float(a.dtype())) return a / b;
@@ -215,9 +220,8 @@ Tensor divided(Call& c, const Tensor& a, const Tensor& b) {
   if (c.type(0) == ElementType::kUint64) return floor_divide(a, b);
   return where((a < 0) != (b < 0), -q, q);
 }
-Tensor power(Call& c, const Tensor& a, const Tensor& b) {
-  (void)c;
-  if (is_float(a.dtype())) return pow(a, is_float(b.dtype()) ? cast(b, a.dtype()) : cast(b, a.dtype()));
+Tensor power(Call&, const Tensor& a, const Tensor& b) {
+  if (is_float(a.dtype())) return pow(a, cast(b, a.dtype()));
   if (!is_float(b.dtype())) return cast(pow(cast(a, kI64), cast(b, kI64)), a.dtype());
   return cast(pow(cast(a, kF64), cast(b, kF64)), a.dtype());
 }
@@ -261,7 +265,8 @@ void where_op(Call& c) {
 }
 
 void prelu_op(Call& c) {
-  if (c.opset() < 7 && c.shape(1).rank() == 1 && c.shape(1).numel() > 1 && c.shape(0).rank() > 1) {  // of channels
+  if (c.opset() < 7 && c.shape(1).rank() == 1 && c.shape(1).numel() > 1 &&
+      c.shape(0).rank() > 1) {  // of channels
     const Tensor x = c.tensor(0), slope = c.tensor(1);
     Shape shape = Shape::filled(x.rank() - 1, 1);
     shape[0] = slope.numel();
@@ -310,14 +315,14 @@ const Operators list{
                  elu(x, c.real_of("alpha", 1.67326319217681884765625)))},
     {"Softplus", ONE(softplus(x))},
     {"Softsign", ONE(softsign(x))},
-    {"HardSigmoid", ONE(clamp(x * c.real_of("alpha", 0.2) + c.real_of("beta", 0.5), 0, 1))},
+    {"HardSigmoid", ONE(clamp(x* c.real_of("alpha", 0.2) + c.real_of("beta", 0.5), 0, 1))},
     {"HardSwish", ONE(hardswish(x))},
     {"Gelu", one<gelu_of>},
     {"Mish", ONE(mish(x))},
-    {"Swish", ONE(x * sigmoid(x * c.real_of("alpha", 1)))},
-    {"Shrink", ONE(where(x < -c.real_of("lambd", 0.5), x + c.real_of("bias", 0),
-                         where(x > c.real_of("lambd", 0.5), x - c.real_of("bias", 0),
-                               zeros_like(x))))},
+    {"Swish", ONE(x* sigmoid(x* c.real_of("alpha", 1)))},
+    {"Shrink",
+     ONE(where(x < -c.real_of("lambd", 0.5), x + c.real_of("bias", 0),
+               where(x > c.real_of("lambd", 0.5), x - c.real_of("bias", 0), zeros_like(x))))},
     {"Clip", clip},
     {"Cast", cast_op},
     {"CastLike", cast_like},
@@ -343,10 +348,14 @@ const Operators list{
     {"Max", [](Call& c) { fold(c, [](auto& a, auto& b) { return maximum(a, b); }); }},
     {"Min", [](Call& c) { fold(c, [](auto& a, auto& b) { return minimum(a, b); }); }},
     {"Sum", [](Call& c) { fold(c, [](auto& a, auto& b) { return a + b; }); }},
-    {"Mean", [](Call& c) { fold(c, [](auto& a, auto& b) { return a + b; }, true); }},
+    {"Mean",
+     [](Call& c) {
+       fold(
+           c, [](auto& a, auto& b) { return a + b; }, true);
+     }},
     {"Where", where_op},
     {"PRelu", prelu_op},
-    {"SwiGLU", TWO(a * sigmoid(a * c.real_of("alpha", 1)) * b)},
+    {"SwiGLU", TWO(a* sigmoid(a* c.real_of("alpha", 1)) * b)},
 };
 
 }  // namespace

@@ -53,7 +53,8 @@ Tensor flat_places(const Tensor& indices, std::span<const int64_t> sizes) {
     at = where(at < 0, at + sizes[i], at);
     flat = flat.defined() ? flat * sizes[i] + at : at;
   }
-  return flat.defined() ? flat : zeros(Shape(indices.shape().span().first(indices.rank() - 1)), kI64);
+  return flat.defined() ? flat
+                        : zeros(Shape(indices.shape().span().first(indices.rank() - 1)), kI64);
 }
 int64_t product(std::span<const int64_t> sizes) {
   return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
@@ -127,7 +128,8 @@ void tensor_scatter(Call& c) {  // writes into caches of keys and values
     std::vector<int64_t> places;
     for (int64_t i = 0; i < length; ++i) {
       const int64_t at = starts[n] + i;
-      if (at < 0 || (!circular && at >= size)) c.fail("writes at " + std::to_string(at) + " of " + std::to_string(size));
+      if (at < 0 || (!circular && at >= size))
+        c.fail("writes at " + std::to_string(at) + " of " + std::to_string(size));
       places.push_back(at % size);
     }
     out.push_back(index_copy(narrow(x, 0, n, 1), from_vector(places, {length}),
@@ -177,7 +179,8 @@ void unique_op(Call& c) {
   const Tensor by = from_vector(order, {count});
   c.set(0, take(found.values, by, axis.value_or(0)));
   c.set(1, take(from_vector(first, {count}), by), ElementType::kInt64);
-  c.set(2, take(from_vector(rank_of, {count}), reshape(cast(found.inverse, kI64), {-1})), ElementType::kInt64);
+  c.set(2, take(from_vector(rank_of, {count}), reshape(cast(found.inverse, kI64), {-1})),
+        ElementType::kInt64);
   c.set(3, take(cast(found.counts, kI64), by), ElementType::kInt64);
 }
 
@@ -190,7 +193,8 @@ void reverse_sequence(Call& c) {
     shape[axis] = t.numel();
     return reshape(t, shape);
   };
-  const Tensor step = along(arange(x.size(time)), time), length = along(cast(c.tensor(1), kI64), batch);
+  const Tensor step = along(arange(x.size(time)), time),
+               length = along(cast(c.tensor(1), kI64), batch);
   const Tensor from = where(step < length, length - 1 - step, step);
   c.set(0, take_along_axis(x, from, time));
 }
@@ -214,7 +218,8 @@ template <bool kLargest>
 void arg_extreme(Call& c) {
   Tensor x = c.tensor(0);
   const int axis = c.axis(c.integer_of("axis", 0), x.rank());
-  const bool keep = c.integer_of("keepdims", 1) != 0, last = c.integer_of("select_last_index", 0) != 0;
+  const bool keep = c.integer_of("keepdims", 1) != 0,
+             last = c.integer_of("select_last_index", 0) != 0;
   if (last) x = flip(x, {axis});
   Tensor at = kLargest ? argmax(x, axis, keep) : argmin(x, axis, keep);
   if (last) at = x.size(axis) - 1 - at;
@@ -225,13 +230,15 @@ template <Tensor (*f)(const Tensor&, int, Where)>
 void cumulative(Call& c) {
   const Tensor x = c.tensor(0);
   const int axis = c.axis(c.integer(1), x.rank());
-  const bool reverse = c.integer_of("reverse", 0) != 0, exclusive = c.integer_of("exclusive", 0) != 0;
+  const bool reverse = c.integer_of("reverse", 0) != 0,
+             exclusive = c.integer_of("exclusive", 0) != 0;
   Tensor y = reverse ? flip(x, {axis}) : x;
   if (exclusive && x.size(axis) > 0) {  // everything one later, from the neutral element on
     const double neutral = f == static_cast<Tensor (*)(const Tensor&, int, Where)>(cumprod) ? 1 : 0;
     std::vector<std::pair<int64_t, int64_t>> pads(x.rank(), {0, 0});
     pads[axis] = {1, 0};
-    y = pad(narrow(y, axis, 0, x.size(axis) - 1), pads, is_float(x.dtype()) ? Number(neutral) : Number(static_cast<int64_t>(neutral)));
+    y = pad(narrow(y, axis, 0, x.size(axis) - 1), pads,
+            is_float(x.dtype()) ? Number(neutral) : Number(static_cast<int64_t>(neutral)));
   }
   y = cast(f(y, axis, Where::current()), x.dtype());
   c.set(0, reverse ? flip(y, {axis}) : y);

@@ -50,10 +50,14 @@ void qlinear_matmul(Call& c) {
     return s.numel() == 1 ? reshape(s, {}) : s.rank() == 1 && i == 1 ? unsqueeze(s, 1) : s;
   };
   const Tensor sums = matmul(centred(c, 0, 2, true), centred(c, 3, 5, false));
-  const Tensor y = round(sums * (rows(1) * rows(4) / rows(6))) + reshape(cast(c.tensor(7), kF64), {});
+  const Tensor y =
+      round(sums * (rows(1) * rows(4) / rows(6))) + reshape(cast(c.tensor(7), kF64), {});
   const ElementType type = c.type(7);
   const bool is_signed = type == ElementType::kInt8;
-  c.set(0, converted(clamp(y, is_signed ? -128 : 0, is_signed ? 127 : 255), ElementType::kFloat64, type), type);
+  c.set(
+      0,
+      converted(clamp(y, is_signed ? -128 : 0, is_signed ? 127 : 255), ElementType::kFloat64, type),
+      type);
 }
 
 const Operators list{

@@ -42,7 +42,8 @@ void adagrad(Call& c) {
   const auto [rate, t, n] = step_of(c, 3);
   const Tensor r = rate / (1 + t * c.real_of("decay_factor", 0));
   for (int i = 0; i < n; ++i) {
-    const Tensor x = c.tensor(2 + i), g = c.tensor(2 + n + i) + x * c.real_of("norm_coefficient", 0);
+    const Tensor x = c.tensor(2 + i),
+                 g = c.tensor(2 + n + i) + x * c.real_of("norm_coefficient", 0);
     const Tensor h = c.tensor(2 + 2 * n + i) + square(g);
     c.set(i, x - r * g / (sqrt(h) + c.real_of("epsilon", 1e-6)), c.type(2 + i));
     c.set(n + i, h, c.type(2 + i));
@@ -51,9 +52,11 @@ void adagrad(Call& c) {
 void adam(Call& c) {
   const auto [rate, t, n] = step_of(c, 4);
   const double a = c.real_of("alpha", 0.9), b = c.real_of("beta", 0.999);
-  const Tensor r = where(t > 0, rate * sqrt(1 - pow(b, t)) / (1 - pow(a, where(t > 0, t, 1))), rate);
+  const Tensor r =
+      where(t > 0, rate * sqrt(1 - pow(b, t)) / (1 - pow(a, where(t > 0, t, 1))), rate);
   for (int i = 0; i < n; ++i) {
-    const Tensor x = c.tensor(2 + i), g = c.tensor(2 + n + i) + x * c.real_of("norm_coefficient", 0);
+    const Tensor x = c.tensor(2 + i),
+                 g = c.tensor(2 + n + i) + x * c.real_of("norm_coefficient", 0);
     const Tensor v = c.tensor(2 + 2 * n + i) * a + g * (1 - a);
     const Tensor h = c.tensor(2 + 3 * n + i) * b + square(g) * (1 - b);
     const Tensor y = x - r * v / (sqrt(h) + c.real_of("epsilon", 1e-6));
@@ -68,7 +71,8 @@ void momentum(Call& c) {
   const bool nesterov = c.text_of("mode", "standard") == "nesterov";
   const Tensor share = where(t > 0, b, 1);
   for (int i = 0; i < n; ++i) {
-    const Tensor x = c.tensor(2 + i), g = c.tensor(2 + n + i) + x * c.real_of("norm_coefficient", 0);
+    const Tensor x = c.tensor(2 + i),
+                 g = c.tensor(2 + n + i) + x * c.real_of("norm_coefficient", 0);
     const Tensor v = c.tensor(2 + 2 * n + i) * a + g * share;
     c.set(i, x - rate * (nesterov ? g + v * a : v), c.type(2 + i));
     c.set(n + i, v, c.type(2 + i));

@@ -27,7 +27,8 @@ void batch_normalization(Call& c) {
 }
 
 void instance_normalization(Call& c) {
-  c.set_spatial(0, instance_norm(c.spatial(0), c.tensor(1), c.tensor(2), c.real_of("epsilon", 1e-5)));
+  c.set_spatial(0,
+                instance_norm(c.spatial(0), c.tensor(1), c.tensor(2), c.real_of("epsilon", 1e-5)));
 }
 
 void group_normalization(Call& c) {

@@ -37,7 +37,6 @@ void max_pool_op(Call& c) {
   Windows w = windows_of(c, sizes, c.integers_of("kernel_shape"));
   const ElementType type = c.type(0);
   const bool real = is_float(x.dtype());
-  const std::vector<std::pair<int64_t, int64_t>> stated = w.pads;
   complete_windows(c, sizes, &w);
   const bool small = [&] {
     for (size_t i = 0; i < sizes.size(); ++i) {
@@ -76,15 +75,13 @@ void max_pool_op(Call& c) {
   batch[0] = x.size(0);
   flat = flat + arange(channels) * stride + reshape(arange(x.size(0)), batch) * (channels * stride);
   c.set(1, to_channels_first(flat), ElementType::kInt64);
-  (void)stated;
 }
 
 // Sums over windows, which may be dilated.
 Tensor window_sums(const Tensor& x, const Windows& w) {
   const bool dilated = std::ranges::any_of(w.dilation, [](int64_t d) { return d != 1; });
   const Tensor padded = pad(x, w.of_all_axes());
-  if (!dilated)
-    return avg_pool(padded, w.kernel, {.stride = w.stride, .divisor_override = 1});
+  if (!dilated) return avg_pool(padded, w.kernel, {.stride = w.stride, .divisor_override = 1});
   Tensor y = padded;  // one axis after the other
   for (size_t i = 0; i < w.kernel.size(); ++i) {
     const int axis = static_cast<int>(i) + 1;
@@ -107,13 +104,17 @@ void average_pool(Call& c) {
   const bool include = c.integer_of("count_include_pad", 0) != 0;
   const Windows stated = w;
   complete_windows(c, sizes, &w);
-  const bool plain = w.symmetric() && std::ranges::all_of(w.dilation, [](int64_t d) { return d == 1; });
+  const bool plain =
+      w.symmetric() && std::ranges::all_of(w.dilation, [](int64_t d) { return d == 1; });
   const bool as_stated = w.pads == stated.pads;
   bool small = plain && as_stated;
   for (size_t i = 0; i < sizes.size(); ++i) small &= 2 * w.pads[i].first <= w.kernel[i];
   if (small)
-    return c.set_spatial(0, avg_pool(x, w.kernel, {.stride = w.stride, .padding = w.before(), .count_include_pad = include}));
-  // How many numbers each window has: of ones, padded by ones if those count, within what is stated.
+    return c.set_spatial(
+        0, avg_pool(x, w.kernel,
+                    {.stride = w.stride, .padding = w.before(), .count_include_pad = include}));
+  // How many numbers each window has: of ones, padded by ones if those count, within what is
+  // stated.
   Shape shape = Shape::filled(x.rank(), 1);
   for (size_t i = 0; i < sizes.size(); ++i) shape[static_cast<int>(i) + 1] = sizes[i];
   Tensor ones_there = ones(shape, x.dtype());
@@ -152,11 +153,12 @@ void max_unpool_op(Call& c) {
     const std::vector<int64_t> kernel = c.integers_of("kernel_shape"), ones(kernel.size(), 1);
     const auto strides = c.integers_of("strides", ones);
     const auto pads = c.integers_of("pads", std::vector<int64_t>(2 * kernel.size(), 0));
-    if (static_cast<int>(kernel.size()) + 2 != x.rank() || strides.size() != kernel.size() || pads.size() != 2 * kernel.size())
+    if (static_cast<int>(kernel.size()) + 2 != x.rank() || strides.size() != kernel.size() ||
+        pads.size() != 2 * kernel.size())
       c.fail("windows of another rank than the input's");
     for (size_t i = 0; i < kernel.size(); ++i)
-      shape[static_cast<int>(i) + 2] = (x.size(static_cast<int>(i) + 2) - 1) * strides[i] + kernel[i] -
-                                       pads[i] - pads[i + kernel.size()];
+      shape[static_cast<int>(i) + 2] = (x.size(static_cast<int>(i) + 2) - 1) * strides[i] +
+                                       kernel[i] - pads[i] - pads[i + kernel.size()];
   }
   // Indices are places in the whole result without an output_shape, and in that of the shape there.
   Shape inferred = x.shape();
@@ -164,7 +166,8 @@ void max_unpool_op(Call& c) {
     const std::vector<int64_t> kernel = c.integers_of("kernel_shape"), ones(kernel.size(), 1);
     const auto strides = c.integers_of("strides", ones);
     for (size_t i = 0; i < kernel.size() && i < strides.size(); ++i)
-      inferred[static_cast<int>(i) + 2] = (x.size(static_cast<int>(i) + 2) - 1) * strides[i] + kernel[i];
+      inferred[static_cast<int>(i) + 2] =
+          (x.size(static_cast<int>(i) + 2) - 1) * strides[i] + kernel[i];
   } else {
     inferred = shape;
   }
@@ -179,8 +182,10 @@ const Operators list{
     {"MaxPool", max_pool_op},
     {"AveragePool", average_pool},
     {"LpPool", lp_pool_op},
-    {"GlobalAveragePool", [](Call& c) { over_all(c, [](auto& x, auto& a) { return mean(x, a, true); }); }},
-    {"GlobalMaxPool", [](Call& c) { over_all(c, [](auto& x, auto& a) { return max(x, a, true); }); }},
+    {"GlobalAveragePool",
+     [](Call& c) { over_all(c, [](auto& x, auto& a) { return mean(x, a, true); }); }},
+    {"GlobalMaxPool",
+     [](Call& c) { over_all(c, [](auto& x, auto& a) { return max(x, a, true); }); }},
     {"GlobalLpPool",
      [](Call& c) {
        const double p = static_cast<double>(c.integer_of("p", 2));

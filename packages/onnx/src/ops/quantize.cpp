@@ -18,8 +18,10 @@ Tensor spread(Call& c, const Tensor& s, const Shape& shape) {
     along[axis] = s.numel();
     return reshape(s, along);
   }
-  if (s.rank() != shape.rank()) c.fail("scales of shape " + s.shape().str() + " for " + shape.str());
-  const int64_t each = block > 0 ? block : (shape[axis] + s.size(axis) - 1) / std::max<int64_t>(s.size(axis), 1);
+  if (s.rank() != shape.rank())
+    c.fail("scales of shape " + s.shape().str() + " for " + shape.str());
+  const int64_t each =
+      block > 0 ? block : (shape[axis] + s.size(axis) - 1) / std::max<int64_t>(s.size(axis), 1);
   const Tensor all = repeat_interleave(s, each, axis);
   return all.size(axis) == shape[axis] ? all : narrow(all, axis, 0, shape[axis]);
 }
@@ -54,16 +56,20 @@ void quantize(Call& c) {
   ElementType type = ElementType::kUint8;
   if (c.has(2))
     type = c.type(2);
-  else if (const int64_t stated = c.integer_of("output_dtype", 0); stated > 0 && stated < kElementTypes)
+  else if (const int64_t stated = c.integer_of("output_dtype", 0);
+           stated > 0 && stated < kElementTypes)
     type = static_cast<ElementType>(stated);
   Tensor scale = spread(c, c.tensor(1), x.shape());
   const DType wide = x.dtype() == kF64 ? kF64 : kF32;
   const int64_t precision = c.integer_of("precision", 0);
-  Tensor y = precision != 0 ? cast(cast(x, stored_as(static_cast<ElementType>(precision))) / cast(scale, stored_as(static_cast<ElementType>(precision))), wide)
+  Tensor y = precision != 0 ? cast(cast(x, stored_as(static_cast<ElementType>(precision))) /
+                                       cast(scale, stored_as(static_cast<ElementType>(precision))),
+                                   wide)
                             : cast(x, wide) / cast(scale, wide);
   if (is_small_float(type)) {
     if (c.has(2)) y = y + spread(c, cast(c.tensor(2), wide), x.shape());
-    return c.set(0, converted(y, ElementType::kFloat32, type, c.integer_of("saturate", 1) != 0), type);
+    return c.set(0, converted(y, ElementType::kFloat32, type, c.integer_of("saturate", 1) != 0),
+                 type);
   }
   y = round(y);
   if (c.has(2)) y = y + spread(c, cast(c.tensor(2), wide), x.shape());
@@ -74,7 +80,8 @@ void quantize(Call& c) {
 void dequantize(Call& c) {
   const Tensor x = c.tensor(0), scale = c.tensor(1);
   const int64_t stated = c.integer_of("output_dtype", 0);
-  const ElementType type = stated > 0 && stated < kElementTypes ? static_cast<ElementType>(stated) : c.type(1);
+  const ElementType type =
+      stated > 0 && stated < kElementTypes ? static_cast<ElementType>(stated) : c.type(1);
   Tensor y = cast(x, kF32);
   if (c.has(2)) y = y - spread(c, cast(c.tensor(2), kF32), x.shape());
   c.set(0, cast(y * cast(spread(c, scale, x.shape()), kF32), stored_as(type)), type);

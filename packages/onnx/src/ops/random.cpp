@@ -67,13 +67,15 @@ void dft(Call& c) {
   const int rank = x.rank();
   const int64_t given = c.opset() >= 20 ? (c.has(2) ? c.integer(2) : -2) : c.integer_of("axis", 1);
   const int axis = c.axis(given, rank);
-  if (axis == rank - 1) c.fail("axis " + std::to_string(axis) + " is that of real and imaginary parts");
+  if (axis == rank - 1)
+    c.fail("axis " + std::to_string(axis) + " is that of real and imaginary parts");
   const bool inverse = c.integer_of("inverse", 0) != 0, onesided = c.integer_of("onesided", 0) != 0;
   std::optional<int64_t> n;
   if (c.has(1)) n = c.integer(1);
   const bool complex = x.size(-1) == 2;
   if (inverse && onesided) {  // half of a spectrum to a real signal
-    const Complex half = complex ? Complex::from_pairs(x) : Complex{squeeze(x, -1), zeros_like(squeeze(x, -1))};
+    const Complex half =
+        complex ? Complex::from_pairs(x) : Complex{squeeze(x, -1), zeros_like(squeeze(x, -1))};
     return c.set(0, cast(unsqueeze(fft::irfft(half, n, axis), -1), dtype));
   }
   Complex y;
@@ -82,7 +84,7 @@ void dft(Call& c) {
     y = inverse ? fft::ifft(in, n, axis) : fft::fft(in, n, axis);
   } else {
     const Tensor in = squeeze(x, -1);
-    y = inverse ? fft::ifft(Complex{in, zeros_like(in)}, n, axis)
+    y = inverse    ? fft::ifft(Complex{in, zeros_like(in)}, n, axis)
         : onesided ? fft::rfft(in, n, axis)
                    : fft::fft(in, n, axis);
   }
@@ -100,14 +102,16 @@ void stft_op(Call& c) {
   const bool onesided = c.integer_of("onesided", 1) != 0 && !complex;
   int64_t length = c.has(3) ? c.integer(3) : 0;
   if (length == 0 && c.has(2)) length = c.tensor(2).size(0);
-  if (step < 1 || length < 1) c.fail("steps of " + std::to_string(step) + " and frames of " + std::to_string(length));
+  if (step < 1 || length < 1)
+    c.fail("steps of " + std::to_string(step) + " and frames of " + std::to_string(length));
   const auto frames = [&](const Tensor& t) {  // (N, frames, length)
     const Tensor f = unfold(t, 1, length, step);
     return c.has(2) ? f * c.tensor(2) : f;
   };
   Complex y;
   if (complex)
-    y = fft::fft(Complex{frames(squeeze(narrow(x, 2, 0, 1), 2)), frames(squeeze(narrow(x, 2, 1, 1), 2))});
+    y = fft::fft(
+        Complex{frames(squeeze(narrow(x, 2, 0, 1), 2)), frames(squeeze(narrow(x, 2, 1, 1), 2))});
   else {
     const Tensor f = frames(x.rank() == 3 ? squeeze(x, 2) : x);
     y = onesided ? fft::rfft(f) : fft::fft(f);
@@ -120,13 +124,15 @@ void mel_weights(Call& c) {
   const double low = c.number(3), high = c.number(4);
   const ElementType type = static_cast<ElementType>(c.integer_of("output_datatype", 1));
   const int64_t spectrum = length / 2 + 1;
-  if (bins < 1 || length < 1 || rate < 1 || bins > 1 << 20 || length > 1 << 24) c.fail("sizes must be above 0");
+  if (bins < 1 || length < 1 || rate < 1 || bins > 1 << 20 || length > 1 << 24)
+    c.fail("sizes must be above 0");
   const auto mel = [](double hz) { return 2595 * std::log10(1 + hz / 700); };
   const double from = mel(low), step = (mel(high) - from) / static_cast<double>(bins + 2);
   std::vector<int64_t> edges;
   for (int64_t i = 0; i < bins + 2; ++i) {
     const double hz = 700 * (std::pow(10, (static_cast<double>(i) * step + from) / 2595) - 1);
-    edges.push_back(static_cast<int64_t>(std::floor(static_cast<double>(length + 1) * hz / static_cast<double>(rate))));
+    edges.push_back(static_cast<int64_t>(
+        std::floor(static_cast<double>(length + 1) * hz / static_cast<double>(rate))));
   }
   std::vector<double> w(static_cast<size_t>(spectrum * bins), 0);
   const auto put = [&](int64_t row, int64_t bin, double value) {
@@ -137,9 +143,11 @@ void mel_weights(Call& c) {
     if (middle == lower)
       put(middle, b, 1);
     else
-      for (int64_t j = lower; j <= middle; ++j) put(j, b, static_cast<double>(j - lower) / static_cast<double>(middle - lower));
+      for (int64_t j = lower; j <= middle; ++j)
+        put(j, b, static_cast<double>(j - lower) / static_cast<double>(middle - lower));
     if (upper > middle)
-      for (int64_t j = middle; j < upper; ++j) put(j, b, static_cast<double>(upper - j) / static_cast<double>(upper - middle));
+      for (int64_t j = middle; j < upper; ++j)
+        put(j, b, static_cast<double>(upper - j) / static_cast<double>(upper - middle));
   }
   c.set(0, cast(from_vector(w, {spectrum, bins}), stored_as(type)), type);
 }

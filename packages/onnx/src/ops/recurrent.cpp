@@ -19,10 +19,14 @@ Function activation(Call& c, const std::string& name, double alpha, double beta,
   if (name == "Tanh") return [](const Tensor& x) { return tanh(x); };
   if (name == "Relu") return [](const Tensor& x) { return relu(x); };
   if (name == "Affine") return [=](const Tensor& x) { return x * alpha + beta; };
-  if (name == "LeakyRelu") return [=](const Tensor& x) { return leaky_relu(x, has_alpha ? alpha : 0.01); };
-  if (name == "ThresholdedRelu") return [=](const Tensor& x) { return where(x > (has_alpha ? alpha : 1), x, 0); };
+  if (name == "LeakyRelu")
+    return [=](const Tensor& x) { return leaky_relu(x, has_alpha ? alpha : 0.01); };
+  if (name == "ThresholdedRelu")
+    return [=](const Tensor& x) { return where(x > (has_alpha ? alpha : 1), x, 0); };
   if (name == "HardSigmoid")
-    return [=](const Tensor& x) { return clamp(x * (has_alpha ? alpha : 0.2) + (has_alpha ? beta : 0.5), 0, 1); };
+    return [=](const Tensor& x) {
+      return clamp(x * (has_alpha ? alpha : 0.2) + (has_alpha ? beta : 0.5), 0, 1);
+    };
   if (name == "Elu") return [=](const Tensor& x) { return elu(x, has_alpha ? alpha : 1); };
   if (name == "Softsign") return [](const Tensor& x) { return softsign(x); };
   if (name == "Softplus") return [](const Tensor& x) { return softplus(x); };
@@ -52,7 +56,8 @@ class Recurrent {
   void run() {
     const bool batch_first = c_.integer_of("layout", 0) != 0;
     Tensor x = c_.tensor(0);
-    if (x.rank() != 3 || c_.tensor(1).rank() != 3 || c_.tensor(2).rank() != 3) c_.fail("x, W and R need three axes");
+    if (x.rank() != 3 || c_.tensor(1).rank() != 3 || c_.tensor(2).rank() != 3)
+      c_.fail("x, W and R need three axes");
     if (batch_first) x = transpose(x, 0, 1);
     const Tensor r = c_.tensor(2);
     hidden_ = r.size(2);
@@ -65,7 +70,8 @@ class Recurrent {
     std::optional<std::vector<int64_t>> lengths;
     if (c_.has(4)) {
       lengths = c_.integers(4);
-      if (static_cast<int64_t>(lengths->size()) != x.size(1)) c_.fail("as many lengths as sequences are needed");
+      if (static_cast<int64_t>(lengths->size()) != x.size(1))
+        c_.fail("as many lengths as sequences are needed");
       if (std::ranges::all_of(*lengths, [&](int64_t n) { return n == x.size(0); })) lengths.reset();
     }
     std::vector<Tensor> out, h, cell;
@@ -107,7 +113,8 @@ class Recurrent {
     return squeeze(narrow(c_.tensor(input), axis, d, 1), axis);
   }
 
-  Direction one(const Tensor& x, int d, bool batch_first, const std::optional<std::vector<int64_t>>& lengths) {
+  Direction one(const Tensor& x, int d, bool batch_first,
+                const std::optional<std::vector<int64_t>>& lengths) {
     const Tensor w = of_direction(1, d), r = of_direction(2, d), b = of_direction(3, d);
     const Tensor h0 = of_direction(5, d, batch_first);
     const Tensor c0 = kind_ == 'l' ? of_direction(6, d, batch_first) : Tensor();
@@ -119,53 +126,67 @@ class Recurrent {
     const bool linear_before_reset = c_.integer_of("linear_before_reset", 0) != 0;
     const double clip = c_.real_of("clip", 0);
     const bool coupled = c_.integer_of("input_forget", 0) != 0;
-    const std::vector<std::string> usual = kind_ == 'l'   ? std::vector<std::string>{"Sigmoid", "Tanh", "Tanh"}
-                                           : kind_ == 'g' ? std::vector<std::string>{"Sigmoid", "Tanh"}
-                                                          : std::vector<std::string>{"Tanh"};
+    const std::vector<std::string> usual =
+        kind_ == 'l'   ? std::vector<std::string>{"Sigmoid", "Tanh", "Tanh"}
+        : kind_ == 'g' ? std::vector<std::string>{"Sigmoid", "Tanh"}
+                       : std::vector<std::string>{"Tanh"};
     const size_t first = static_cast<size_t>(d) * functions_;
     if (!names.empty() && names.size() < first + functions_) c_.fail("too few activations");
-    std::vector<std::string> own = names.empty() ? usual
-                                                 : std::vector<std::string>(names.begin() + first, names.begin() + first + functions_);
+    std::vector<std::string> own =
+        names.empty()
+            ? usual
+            : std::vector<std::string>(names.begin() + first, names.begin() + first + functions_);
     const bool plain = own == usual && clip == 0 && !coupled && !peepholes.defined() && !lengths;
     const bool rnn_relu = kind_ == 'r' && own[0] == "Relu" && clip == 0 && !lengths;
     if (kind_ == 'l' && plain) {
       const std::vector<int> order{0, 2, 3, 1};  // i, o, f, g -> i, f, g, o
-      const auto fix = [&](const Tensor& t) { return t.defined() ? reordered(t, hidden_, order) : t; };
+      const auto fix = [&](const Tensor& t) {
+        return t.defined() ? reordered(t, hidden_, order) : t;
+      };
       const LSTMResult y = lstm(x, fix(w), fix(r), fix(wb), fix(rb), h0, c0);
       return {y.out, y.h, y.c};
     }
     if (kind_ == 'g' && plain && linear_before_reset) {
       // ONNX's z weighs the old state, as PyTorch's does: z, r, h -> r, z, n.
       const std::vector<int> order{1, 0, 2};
-      const auto fix = [&](const Tensor& t) { return t.defined() ? reordered(t, hidden_, order) : t; };
+      const auto fix = [&](const Tensor& t) {
+        return t.defined() ? reordered(t, hidden_, order) : t;
+      };
       const RNNResult y = gru(x, fix(w), fix(r), fix(wb), fix(rb), h0);
       return {y.out, y.h, {}};
     }
     if (kind_ == 'r' && (plain || rnn_relu)) {
-      const RNNResult y = rnn(x, w, r, wb, rb, h0, rnn_relu ? RNNNonlinearity::kReLU : RNNNonlinearity::kTanh);
+      const RNNResult y =
+          rnn(x, w, r, wb, rb, h0, rnn_relu ? RNNNonlinearity::kReLU : RNNNonlinearity::kTanh);
       return {y.out, y.h, {}};
     }
-    return step_by_step(x, w, r, wb, rb, h0, c0, peepholes, own, first, linear_before_reset, clip, coupled, lengths);
+    return step_by_step(x, w, r, wb, rb, h0, c0, peepholes, own, first, linear_before_reset, clip,
+                        coupled, lengths);
   }
 
-  Direction step_by_step(const Tensor& x, const Tensor& w, const Tensor& r, const Tensor& wb, const Tensor& rb,
-                         const Tensor& h0, const Tensor& c0, const Tensor& peepholes,
-                         const std::vector<std::string>& own, size_t first, bool linear_before_reset, double clip,
-                         bool coupled, const std::optional<std::vector<int64_t>>& lengths) {
+  Direction step_by_step(const Tensor& x, const Tensor& w, const Tensor& r, const Tensor& wb,
+                         const Tensor& rb, const Tensor& h0, const Tensor& c0,
+                         const Tensor& peepholes, const std::vector<std::string>& own, size_t first,
+                         bool linear_before_reset, double clip, bool coupled,
+                         const std::optional<std::vector<int64_t>>& lengths) {
     std::vector<Function> f;
-    const std::vector<double> alphas = c_.reals_of("activation_alpha"), betas = c_.reals_of("activation_beta");
+    const std::vector<double> alphas = c_.reals_of("activation_alpha"),
+                              betas = c_.reals_of("activation_beta");
     for (size_t i = 0; i < own.size(); ++i) {
       const size_t at = first + i;
-      f.push_back(activation(c_, own[i], at < alphas.size() ? alphas[at] : 0, at < betas.size() ? betas[at] : 0,
-                             at < alphas.size()));
+      f.push_back(activation(c_, own[i], at < alphas.size() ? alphas[at] : 0,
+                             at < betas.size() ? betas[at] : 0, at < alphas.size()));
     }
     const auto cut = [&](const Tensor& t) { return clip > 0 ? clamp(t, -clip, clip) : t; };
     const int64_t steps = x.size(0), n = x.size(1);
     Tensor h = h0.defined() ? h0 : zeros({n, hidden_}, x.dtype());
     Tensor cell = c0.defined() ? c0 : zeros({n, hidden_}, x.dtype());
-    const auto gate = [&](const Tensor& all, int g) { return narrow(all, 1, g * hidden_, hidden_); };
+    const auto gate = [&](const Tensor& all, int g) {
+      return narrow(all, 1, g * hidden_, hidden_);
+    };
     const auto peep = [&](const Tensor& gates, int p, const Tensor& state) {
-      return peepholes.defined() ? gates + narrow(peepholes, 0, p * hidden_, hidden_) * state : gates;
+      return peepholes.defined() ? gates + narrow(peepholes, 0, p * hidden_, hidden_) * state
+                                 : gates;
     };
     std::vector<Tensor> out;
     for (int64_t t = 0; t < steps; ++t) {
@@ -188,9 +209,9 @@ class Recurrent {
         const Tensor z = f[0](cut(gate(from_x, 0) + narrow(rz, 1, 0, hidden_)));
         const Tensor reset = f[0](cut(gate(from_x, 1) + narrow(rz, 1, hidden_, hidden_)));
         const Tensor rn = narrow(r, 0, 2 * hidden_, hidden_);
-        const Tensor candidate =
-            linear_before_reset ? gate(from_x, 2) + reset * linear(h, rn, part(rb, 2))
-                                : gate(from_x, 2) + linear(reset * h, rn, part(rb, 2));
+        const Tensor candidate = linear_before_reset
+                                     ? gate(from_x, 2) + reset * linear(h, rn, part(rb, 2))
+                                     : gate(from_x, 2) + linear(reset * h, rn, part(rb, 2));
         h_new = (1 - z) * f[1](cut(candidate)) + z * h;
       } else {
         h_new = f[0](cut(from_x + linear(h, r, rb)));

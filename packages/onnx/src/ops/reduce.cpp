@@ -24,7 +24,8 @@ void reduction(Call& c) {
   if (axes.empty() && c.integer_of("noop_with_empty_axes", 0) != 0) {
     // Nothing is summed, but a square or a root is still taken.
     const Tensor y = squeeze(f(unsqueeze(x, 0), {0}, true), 0);
-    return c.set(0, held.channels_last ? to_channels_first(cast(y, x.dtype())) : cast(y, x.dtype()));
+    return c.set(0,
+                 held.channels_last ? to_channels_first(cast(y, x.dtype())) : cast(y, x.dtype()));
   }
   if (axes.empty()) {
     axes.resize(rank);
@@ -55,7 +56,8 @@ Tensor extreme(const Tensor& x, const Axes& axes, bool keep, bool largest) {
   if (x.dtype() == kBool) return full(shape, !largest, kBool);
   if (is_float(x.dtype())) return full(shape, largest ? -INFINITY : INFINITY, x.dtype());
   const int bits = 8 * static_cast<int>(size_of(x.dtype()));
-  const int64_t high = x.dtype() == kU8 ? 255 : static_cast<int64_t>((uint64_t{1} << (bits - 1)) - 1);
+  const int64_t high =
+      x.dtype() == kU8 ? 255 : static_cast<int64_t>((uint64_t{1} << (bits - 1)) - 1);
   return full(shape, !largest ? high : x.dtype() == kU8 ? 0 : -high - 1, x.dtype());
 }
 // In f64 where integers become floats.

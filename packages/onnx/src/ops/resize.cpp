@@ -60,12 +60,14 @@ Tensor weights_of(const ResizeMode& m, const ResizeAxis& a, DType dtype) {
   for (int64_t o = 0; o < a.out; ++o) {
     const double x = source_of(m, a, static_cast<double>(o));
     double* row = w.data() + o * a.in;
-    if (m.coordinates == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(a.in - 1))) continue;
+    if (m.coordinates == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(a.in - 1)))
+      continue;
     const int64_t base = static_cast<int64_t>(std::floor(x));
     double total = 0;
     for (int64_t i = base - reach + 1 - (wide > 1); i <= base + reach + (wide > 1); ++i) {
       const double distance = (static_cast<double>(i) - x) / wide;
-      const double weight = m.mode == "cubic" ? cubic_at(distance, m.cubic) : std::max(0.0, 1 - std::abs(distance));
+      const double weight =
+          m.mode == "cubic" ? cubic_at(distance, m.cubic) : std::max(0.0, 1 - std::abs(distance));
       const bool outside = i < 0 || i >= a.in;
       if (outside && m.exclude_outside) continue;
       total += weight;
@@ -102,12 +104,14 @@ Tensor inside_of(const ResizeMode& m, const ResizeAxis& a) {
 }
 
 // By the kernels for pictures, where these do the same: undefined if not.
-Tensor by_interpolate(const ResizeMode& m, const std::vector<ResizeAxis>& axes, const Tensor& x, bool channels_last) {
+Tensor by_interpolate(const ResizeMode& m, const std::vector<ResizeAxis>& axes, const Tensor& x,
+                      bool channels_last) {
   const int rank = x.rank();
   if (!channels_last || rank < 3 || rank > 5 || m.antialias || !is_float(x.dtype())) return {};
   std::vector<int64_t> sizes;
-  bool linear = m.mode == "linear" && (m.coordinates == "half_pixel" || m.coordinates == "pytorch_half_pixel" ||
-                                       m.coordinates == "align_corners");
+  bool linear = m.mode == "linear" &&
+                (m.coordinates == "half_pixel" || m.coordinates == "pytorch_half_pixel" ||
+                 m.coordinates == "align_corners");
   bool nearest = m.mode == "nearest";
   for (int i = 0; i < rank; ++i) {
     const ResizeAxis& a = axes[i];  // in ONNX's order
@@ -123,7 +127,10 @@ Tensor by_interpolate(const ResizeMode& m, const std::vector<ResizeAxis>& axes, 
       for (int64_t o = 0; o < a.out; ++o) nearest &= at[o] == o * a.in / a.out;
     }
   }
-  if (linear) return interpolate(x, sizes, {.mode = InterpolationMode::kLinear, .align_corners = m.coordinates == "align_corners"});
+  if (linear)
+    return interpolate(
+        x, sizes,
+        {.mode = InterpolationMode::kLinear, .align_corners = m.coordinates == "align_corners"});
   if (nearest) return interpolate(x, sizes, {.mode = InterpolationMode::kNearest});
   return {};
 }
@@ -148,7 +155,9 @@ void resized(Call& c, const ResizeMode& m, const std::vector<ResizeAxis>& axes) 
         y = take(y, from_vector(nearest_of(m, a), {a.out}), place);
       } else {
         const Tensor w = weights_of(m, a, y.dtype());
-        y = place == rank - 1 ? matmul(y, transpose(w)) : swapaxes(matmul(swapaxes(y, place, rank - 1), transpose(w)), place, rank - 1);
+        y = place == rank - 1
+                ? matmul(y, transpose(w))
+                : swapaxes(matmul(swapaxes(y, place, rank - 1), transpose(w)), place, rank - 1);
       }
     }
     if (m.coordinates == "tf_crop_and_resize") {
@@ -161,7 +170,8 @@ void resized(Call& c, const ResizeMode& m, const std::vector<ResizeAxis>& axes) 
       }
       y = where(inside, y, full({}, m.extrapolation, y.dtype()));
     }
-    if (y.dtype() != dtype) y = is_float(dtype) ? cast(y, dtype) : converted(round(y), ElementType::kFloat32, c.type(0));
+    if (y.dtype() != dtype)
+      y = is_float(dtype) ? cast(y, dtype) : converted(round(y), ElementType::kFloat32, c.type(0));
   }
   last ? c.set_spatial(0, y) : c.set(0, y);
 }
@@ -169,13 +179,15 @@ void resized(Call& c, const ResizeMode& m, const std::vector<ResizeAxis>& axes) 
 void resize_op(Call& c) {
   const Shape shape = c.shape(0);
   const int rank = shape.rank();
-  ResizeMode m{.mode = c.text_of("mode", "nearest"),
-               .coordinates = c.text_of("coordinate_transformation_mode", c.opset() < 11 ? "asymmetric" : "half_pixel"),
-               .nearest = c.text_of("nearest_mode", c.opset() < 11 ? "floor" : "round_prefer_floor"),
-               .cubic = c.real_of("cubic_coeff_a", -0.75),
-               .exclude_outside = c.integer_of("exclude_outside", 0) != 0,
-               .antialias = c.integer_of("antialias", 0) != 0,
-               .extrapolation = c.real_of("extrapolation_value", 0)};
+  ResizeMode m{
+      .mode = c.text_of("mode", "nearest"),
+      .coordinates =
+          c.text_of("coordinate_transformation_mode", c.opset() < 11 ? "asymmetric" : "half_pixel"),
+      .nearest = c.text_of("nearest_mode", c.opset() < 11 ? "floor" : "round_prefer_floor"),
+      .cubic = c.real_of("cubic_coeff_a", -0.75),
+      .exclude_outside = c.integer_of("exclude_outside", 0) != 0,
+      .antialias = c.integer_of("antialias", 0) != 0,
+      .extrapolation = c.real_of("extrapolation_value", 0)};
   const int scales_at = c.opset() < 11 ? 1 : 2;
   std::vector<double> scales = c.has(scales_at) ? c.numbers(scales_at) : std::vector<double>{};
   std::vector<int64_t> sizes = c.has(3) ? c.integers(3) : std::vector<int64_t>{};
@@ -184,13 +196,16 @@ void resize_op(Call& c) {
   axes = c.axes(c.integers_of("axes", axes), rank);
   if ((scales.empty() ? sizes.size() : scales.size()) != axes.size())
     c.fail("needs a scale or a size for each axis");
-  const std::vector<double> roi = m.coordinates == "tf_crop_and_resize" && c.has(1) ? c.numbers(1) : std::vector<double>{};
-  if (!roi.empty() && roi.size() != 2 * axes.size()) c.fail("the region has " + std::to_string(roi.size()) + " numbers");
+  const std::vector<double> roi =
+      m.coordinates == "tf_crop_and_resize" && c.has(1) ? c.numbers(1) : std::vector<double>{};
+  if (!roi.empty() && roi.size() != 2 * axes.size())
+    c.fail("the region has " + std::to_string(roi.size()) + " numbers");
   const std::string policy = c.text_of("keep_aspect_ratio_policy", "stretch");
   double common = 0;
   if (scales.empty() && policy != "stretch") {
     for (size_t i = 0; i < axes.size(); ++i) {
-      const double s = static_cast<double>(sizes[i]) / static_cast<double>(shape[static_cast<int>(axes[i])]);
+      const double s =
+          static_cast<double>(sizes[i]) / static_cast<double>(shape[static_cast<int>(axes[i])]);
       common = i == 0 ? s : policy == "not_larger" ? std::min(common, s) : std::max(common, s);
     }
   }
@@ -204,7 +219,9 @@ void resize_op(Call& c) {
       if (!(a.scale > 0) || a.scale * in > 1e12) c.fail("scale " + std::to_string(a.scale));
       const double span = roi.empty() ? 1 : roi[axes.size() + i] - roi[i];
       a.out = static_cast<int64_t>(std::floor(in * span * a.scale + 1e-9));
-      if (roi.empty()) a.out = static_cast<int64_t>(std::floor(static_cast<float>(in) * static_cast<float>(a.scale)));
+      if (roi.empty())
+        a.out =
+            static_cast<int64_t>(std::floor(static_cast<float>(in) * static_cast<float>(a.scale)));
     } else if (common > 0) {
       a.scale = common;
       a.out = static_cast<int64_t>(std::floor(common * in + 0.5));
@@ -229,9 +246,10 @@ void upsample_op(Call& c) {
   std::vector<ResizeAxis> axes;
   for (int i = 0; i < shape.rank(); ++i) {
     if (!(scales[i] >= 1) || scales[i] > 1e9) c.fail("scale " + std::to_string(scales[i]));
-    axes.push_back({.in = shape[i],
-                    .out = static_cast<int64_t>(std::floor(static_cast<double>(shape[i]) * scales[i])),
-                    .scale = scales[i]});
+    axes.push_back(
+        {.in = shape[i],
+         .out = static_cast<int64_t>(std::floor(static_cast<double>(shape[i]) * scales[i])),
+         .scale = scales[i]});
   }
   std::string mode = c.text_of("mode", "nearest");
   if (mode == "bilinear") mode = "linear";
@@ -241,7 +259,8 @@ void upsample_op(Call& c) {
 // ---- Sampling at places ----
 
 void grid_sample_op(Call& c) {
-  const std::string mode = c.text_of("mode", "linear"), padding = c.text_of("padding_mode", "zeros");
+  const std::string mode = c.text_of("mode", "linear"),
+                    padding = c.text_of("padding_mode", "zeros");
   GridSampleOptions options{.align_corners = c.integer_of("align_corners", 0) != 0};
   if (mode == "nearest") options.mode = InterpolationMode::kNearest;
   if (mode == "bicubic" || mode == "cubic") options.mode = InterpolationMode::kCubic;
@@ -253,7 +272,8 @@ void grid_sample_op(Call& c) {
 void affine_grid_op(Call& c) {
   const std::vector<int64_t> size = c.integers(1);
   if (size.size() < 4) c.fail("a size of " + std::to_string(size.size()) + " axes");
-  c.set(0, affine_grid(c.tensor(0), {size.begin() + 2, size.end()}, c.integer_of("align_corners", 0) != 0));
+  c.set(0, affine_grid(c.tensor(0), {size.begin() + 2, size.end()},
+                       c.integer_of("align_corners", 0) != 0));
 }
 
 // Regions of pictures at one size, by averages of samples, or the largest number (He et al. 2017).
@@ -263,9 +283,11 @@ void roi_align(Call& c) {
   const int64_t oh = c.integer_of("output_height", 1), ow = c.integer_of("output_width", 1);
   const double scale = c.real_of("spatial_scale", 1);
   const int64_t ratio = c.integer_of("sampling_ratio", 0);
-  const bool half = c.opset() >= 16 && c.text_of("coordinate_transformation_mode", "half_pixel") == "half_pixel";
+  const bool half =
+      c.opset() >= 16 && c.text_of("coordinate_transformation_mode", "half_pixel") == "half_pixel";
   const bool average = c.text_of("mode", "avg") == "avg";
-  if (x.rank() != 4 || rois.rank() != 2 || rois.size(1) != 4 || static_cast<int64_t>(batch.size()) != rois.size(0) || oh < 1 || ow < 1)
+  if (x.rank() != 4 || rois.rank() != 2 || rois.size(1) != 4 ||
+      static_cast<int64_t>(batch.size()) != rois.size(0) || oh < 1 || ow < 1)
     c.fail("x needs four axes and each region four numbers");
   const std::vector<double> boxes = rois.to_vector<double>();
   c.depends_on_values();
@@ -281,7 +303,9 @@ void roi_align(Call& c) {
     Line l;
     for (int64_t b = 0; b < bins; ++b) {
       for (int64_t s = 0; s < samples; ++s) {
-        double at = from + length / static_cast<double>(bins) * (static_cast<double>(b) + (static_cast<double>(s) + 0.5) / static_cast<double>(samples));
+        double at = from + length / static_cast<double>(bins) *
+                               (static_cast<double>(b) +
+                                (static_cast<double>(s) + 0.5) / static_cast<double>(samples));
         l.there.push_back(at >= -1 && at <= static_cast<double>(size));
         at = std::max(at, 0.0);
         const int64_t low = std::min(static_cast<int64_t>(at), size - 1);
@@ -296,13 +320,15 @@ void roi_align(Call& c) {
     if (batch[r] < 0 || batch[r] >= x.size(0)) c.fail("picture " + std::to_string(batch[r]));
     const double shift = half ? 0.5 : 0;
     const double x1 = boxes[4 * r] * scale - shift, y1 = boxes[4 * r + 1] * scale - shift;
-    double width = boxes[4 * r + 2] * scale - shift - x1, height = boxes[4 * r + 3] * scale - shift - y1;
+    double width = boxes[4 * r + 2] * scale - shift - x1,
+           height = boxes[4 * r + 3] * scale - shift - y1;
     if (!half) {
       width = std::max(width, 1.0);
       height = std::max(height, 1.0);
     }
     const auto samples = [&](double length, int64_t bins) {
-      const double n = ratio > 0 ? static_cast<double>(ratio) : std::ceil(length / static_cast<double>(bins));
+      const double n =
+          ratio > 0 ? static_cast<double>(ratio) : std::ceil(length / static_cast<double>(bins));
       if (!(n < 4096)) c.fail("a region of " + std::to_string(length) + " pixels");
       return std::max<int64_t>(static_cast<int64_t>(n), 1);
     };
@@ -319,8 +345,10 @@ void roi_align(Call& c) {
     const Tensor top = rows(ly.low, picture, 1), bottom = rows(ly.high, picture, 1);
     const Tensor wy = along(ly.weight, true), wx = along(lx.weight, false);
     const Tensor inside = along(ly.there, true) * along(lx.there, false);
-    const Tensor a = rows(lx.low, top, 2) * (1 - wy) * (1 - wx), b = rows(lx.high, top, 2) * (1 - wy) * wx,
-                 d = rows(lx.low, bottom, 2) * wy * (1 - wx), e = rows(lx.high, bottom, 2) * wy * wx;
+    const Tensor a = rows(lx.low, top, 2) * (1 - wy) * (1 - wx),
+                 b = rows(lx.high, top, 2) * (1 - wy) * wx,
+                 d = rows(lx.low, bottom, 2) * wy * (1 - wx),
+                 e = rows(lx.high, bottom, 2) * wy * wx;
     const Tensor value = (average ? a + b + d + e : maximum(maximum(a, b), maximum(d, e))) * inside;
     const Tensor parts = reshape(value, {x.size(1), oh, sy, ow, sx});
     out.push_back(average ? mean(parts, {2, 4}) : max(parts, {2, 4}));
@@ -333,27 +361,34 @@ void max_roi_pool(Call& c) {  // Girshick 2015
   const std::vector<double> rois = c.numbers(1);
   const std::vector<int64_t> size = c.integers_of("pooled_shape");
   const double scale = c.real_of("spatial_scale", 1);
-  if (x.rank() != 4 || size.size() != 2 || rois.size() % 5 != 0) c.fail("x needs four axes and each region five numbers");
+  if (x.rank() != 4 || size.size() != 2 || rois.size() % 5 != 0)
+    c.fail("x needs four axes and each region five numbers");
   const int64_t h = x.size(2), w = x.size(3);
   std::vector<Tensor> out;
   for (size_t r = 0; r < rois.size(); r += 5) {
     const auto at = [&](int i) { return static_cast<int64_t>(std::round(rois[r + i] * scale)); };
-    const int64_t rw = std::max<int64_t>(at(3) - at(1) + 1, 1), rh = std::max<int64_t>(at(4) - at(2) + 1, 1);
+    const int64_t rw = std::max<int64_t>(at(3) - at(1) + 1, 1),
+                  rh = std::max<int64_t>(at(4) - at(2) + 1, 1);
     const auto n = static_cast<int64_t>(rois[r]);
     if (n < 0 || n >= x.size(0)) c.fail("picture " + std::to_string(n));
     std::vector<Tensor> bins;
     for (int64_t i = 0; i < size[0] * size[1]; ++i) {
       const int64_t by = i / size[1], bx = i % size[1];
-      const auto bound = [](int64_t bin, int64_t length, int64_t bins, bool end, int64_t from, int64_t most) {
+      const auto bound = [](int64_t bin, int64_t length, int64_t bins, bool end, int64_t from,
+                            int64_t most) {
         const double step = static_cast<double>(length) / static_cast<double>(bins);
-        const double v = end ? std::ceil(static_cast<double>(bin + 1) * step) : std::floor(static_cast<double>(bin) * step);
+        const double v = end ? std::ceil(static_cast<double>(bin + 1) * step)
+                             : std::floor(static_cast<double>(bin) * step);
         return std::clamp<int64_t>(static_cast<int64_t>(v) + from, 0, most);
       };
-      const int64_t y0 = bound(by, rh, size[0], false, at(2), h), y1 = bound(by, rh, size[0], true, at(2), h);
-      const int64_t x0 = bound(bx, rw, size[1], false, at(1), w), x1 = bound(bx, rw, size[1], true, at(1), w);
+      const int64_t y0 = bound(by, rh, size[0], false, at(2), h),
+                    y1 = bound(by, rh, size[0], true, at(2), h);
+      const int64_t x0 = bound(bx, rw, size[1], false, at(1), w),
+                    x1 = bound(bx, rw, size[1], true, at(1), w);
       const Tensor picture = squeeze(narrow(x, 0, n, 1), 0);
-      bins.push_back(y1 <= y0 || x1 <= x0 ? zeros({x.size(1)}, x.dtype())
-                                          : max(narrow(narrow(picture, 1, y0, y1 - y0), 2, x0, x1 - x0), {1, 2}));
+      bins.push_back(y1 <= y0 || x1 <= x0
+                         ? zeros({x.size(1)}, x.dtype())
+                         : max(narrow(narrow(picture, 1, y0, y1 - y0), 2, x0, x1 - x0), {1, 2}));
     }
     out.push_back(reshape(stack(bins, 1), {x.size(1), size[0], size[1]}));
   }
@@ -363,7 +398,8 @@ void max_roi_pool(Call& c) {  // Girshick 2015
 void non_max_suppression(Call& c) {
   const std::vector<double> boxes = c.numbers(0), scores = c.numbers(1);
   const Shape b = c.shape(0), s = c.shape(1);
-  if (b.rank() != 3 || s.rank() != 3 || b[2] != 4 || s[0] != b[0] || s[2] != b[1]) c.fail("boxes " + b.str() + " with scores " + s.str());
+  if (b.rank() != 3 || s.rank() != 3 || b[2] != 4 || s[0] != b[0] || s[2] != b[1])
+    c.fail("boxes " + b.str() + " with scores " + s.str());
   const int64_t most = c.has(2) ? c.integer(2) : 0;
   const double overlap = c.has(3) ? c.number(3) : 0;
   const double least = c.has(4) ? c.number(4) : -INFINITY;
@@ -380,7 +416,8 @@ void non_max_suppression(Call& c) {
       if (centred)
         all.push_back({p[1] - p[3] / 2, p[0] - p[2] / 2, p[1] + p[3] / 2, p[0] + p[2] / 2});
       else
-        all.push_back({std::min(p[0], p[2]), std::min(p[1], p[3]), std::max(p[0], p[2]), std::max(p[1], p[3])});
+        all.push_back({std::min(p[0], p[2]), std::min(p[1], p[3]), std::max(p[0], p[2]),
+                       std::max(p[1], p[3])});
     }
     const auto share = [&](const Box& p, const Box& q) {
       const double both = std::max(0.0, std::min(p.y2, q.y2) - std::max(p.y1, q.y1)) *
@@ -398,7 +435,8 @@ void non_max_suppression(Call& c) {
       std::vector<int64_t> kept;
       for (int64_t i : order) {
         if (static_cast<int64_t>(kept.size()) >= most) break;
-        if (std::ranges::any_of(kept, [&](int64_t j) { return share(all[i], all[j]) > overlap; })) continue;
+        if (std::ranges::any_of(kept, [&](int64_t j) { return share(all[i], all[j]) > overlap; }))
+          continue;
         kept.push_back(i);
         out.insert(out.end(), {n, k, i});
       }

@@ -85,7 +85,8 @@ void squeeze_op(Call& c) {
   Shape to;
   for (int i = 0; i < from.rank(); ++i) {
     const bool named = std::ranges::find(axes, i) != axes.end();
-    if (named && from[i] != 1) c.fail("axis " + std::to_string(i) + " of " + from.str() + " is not 1");
+    if (named && from[i] != 1)
+      c.fail("axis " + std::to_string(i) + " of " + from.str() + " is not 1");
     if (!named && (!axes.empty() || from[i] != 1)) to.push_back(from[i]);
   }
   set_reshaped(c, to);
@@ -147,11 +148,15 @@ void split_op(Call& c) {
   std::vector<int64_t> sizes = c.integers_of("split");
   if (c.has(1)) sizes = c.integers(1);
   if (sizes.empty()) {
-    const int64_t n = c.integer_of("num_outputs", c.outputs()), each = (size + n - 1) / n;
-    for (int64_t i = 0; i < n; ++i) sizes.push_back(std::min(each, std::max<int64_t>(size - i * each, 0)));
+    const int64_t n = c.integer_of("num_outputs", c.outputs());
+    if (n < 1 || n != c.outputs()) c.fail(std::to_string(n) + " outputs");
+    const int64_t each = (size + n - 1) / n;
+    for (int64_t i = 0; i < n; ++i)
+      sizes.push_back(std::min(each, std::max<int64_t>(size - i * each, 0)));
   }
-  if (std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != size ||
-      static_cast<int>(sizes.size()) < c.outputs() || std::ranges::any_of(sizes, [](int64_t s) { return s < 0; }))
+  int64_t rest = size;
+  for (int64_t s : sizes) rest = s < 0 || s > rest ? -1 : rest - s;
+  if (rest != 0 || static_cast<int>(sizes.size()) < c.outputs())
     c.fail("parts that do not make up " + std::to_string(size));
   int64_t start = 0;
   for (int o = 0; o < c.outputs(); ++o) {
@@ -175,7 +180,8 @@ void slice_op(Call& c) {
   if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
     c.fail("starts, ends, axes and steps are not equally many");
   for (size_t i = 0; i < starts.size(); ++i)
-    x = slice(x, place_of_axis(axes[i], x.rank(), held.channels_last), {starts[i], ends[i], steps[i]});
+    x = slice(x, place_of_axis(axes[i], x.rank(), held.channels_last),
+              {starts[i], ends[i], steps[i]});
   held.channels_last ? c.set_spatial(0, x) : c.set(0, x);
 }
 
@@ -277,7 +283,9 @@ void range_op(Call& c) {
   const double start = c.number(0), limit = c.number(1), delta = c.number(2);
   const double count = std::ceil((limit - start) / delta);
   if (!(std::abs(count) < 1e15)) c.fail("the step is " + std::to_string(delta));
-  c.set(0, cast(start + cast(arange(std::max<int64_t>(static_cast<int64_t>(count), 0)), kF64) * delta, dtype));
+  c.set(0,
+        cast(start + cast(arange(std::max<int64_t>(static_cast<int64_t>(count), 0)), kF64) * delta,
+             dtype));
 }
 
 void eye_like(Call& c) {
@@ -313,7 +321,7 @@ void depth_to_space(Call& c) {
   const Tensor x = c.spatial(0);
   const int64_t b = c.integer_of("blocksize", 0), n = x.size(0), h = x.size(1), w = x.size(2),
                 channels = x.size(3);
-  if (b <= 0 || channels % (b * b) != 0) c.fail("blocks of " + std::to_string(b));
+  if (b <= 0 || b > channels || channels % (b * b) != 0) c.fail("blocks of " + std::to_string(b));
   const int64_t d = channels / (b * b);
   if (c.text_of("mode", "DCR") == "CRD") return c.set_spatial(0, pixel_shuffle(x, b));
   const Tensor parts = permute(reshape(x, {n, h, w, b, b, d}), {0, 1, 3, 2, 4, 5});

@@ -25,15 +25,23 @@ std::string in_case(const std::string& text, bool upper) {
     int code = (byte & 0x1f) << 6 | (text[++i] & 0x3f);
     const auto within = [&](int low, int high) { return code >= low && code <= high; };
     if (upper) {
-      if (within(0xe0, 0xfe) && code != 0xf7) code -= 32;
-      else if (within(0x3b1, 0x3c9) && code != 0x3c2) code -= 32;
-      else if (within(0x430, 0x44f)) code -= 32;
-      else if (within(0x450, 0x45f)) code -= 80;
+      if (within(0xe0, 0xfe) && code != 0xf7)
+        code -= 32;
+      else if (within(0x3b1, 0x3c9) && code != 0x3c2)
+        code -= 32;
+      else if (within(0x430, 0x44f))
+        code -= 32;
+      else if (within(0x450, 0x45f))
+        code -= 80;
     } else {
-      if (within(0xc0, 0xde) && code != 0xd7) code += 32;
-      else if (within(0x391, 0x3a9)) code += 32;
-      else if (within(0x410, 0x42f)) code += 32;
-      else if (within(0x400, 0x40f)) code += 80;
+      if (within(0xc0, 0xde) && code != 0xd7)
+        code += 32;
+      else if (within(0x391, 0x3a9))
+        code += 32;
+      else if (within(0x410, 0x42f))
+        code += 32;
+      else if (within(0x400, 0x40f))
+        code += 80;
     }
     out += static_cast<char>(0xc0 | code >> 6);
     out += static_cast<char>(0x80 | (code & 0x3f));
@@ -64,11 +72,14 @@ void string_concat(Call& c) {
   const Strings &a = c.strings(0), &b = c.strings(1);
   Strings out{{}, broadcast(a.shape, b.shape)};
   const auto places = [&](const Strings& s) {
-    const std::vector<int64_t> all = reshape(arange(static_cast<int64_t>(s.values.size())), s.shape).to_vector<int64_t>();
-    return expand(reshape(from_vector(all, {static_cast<int64_t>(all.size())}), s.shape), out.shape).to_vector<int64_t>();
+    const std::vector<int64_t> all =
+        reshape(arange(static_cast<int64_t>(s.values.size())), s.shape).to_vector<int64_t>();
+    return expand(reshape(from_vector(all, {static_cast<int64_t>(all.size())}), s.shape), out.shape)
+        .to_vector<int64_t>();
   };
   const auto at_a = places(a), at_b = places(b);
-  for (size_t i = 0; i < at_a.size(); ++i) out.values.push_back(a.values[at_a[i]] + b.values[at_b[i]]);
+  for (size_t i = 0; i < at_a.size(); ++i)
+    out.values.push_back(a.values[at_a[i]] + b.values[at_b[i]]);
   c.set(0, Held(std::move(out)));
 }
 
@@ -85,7 +96,8 @@ void string_split(Call& c) {
     if (delimiter.empty()) {  // runs of white space
       at = s.find_first_not_of(spaces);
       while (at != s.npos) {
-        const size_t end = static_cast<int64_t>(parts.size()) < most ? s.find_first_of(spaces, at) : s.npos;
+        const size_t end =
+            static_cast<int64_t>(parts.size()) < most ? s.find_first_of(spaces, at) : s.npos;
         std::string part = s.substr(at, end == s.npos ? end : end - at);
         if (end == s.npos) part.erase(part.find_last_not_of(spaces) + 1);
         parts.push_back(std::move(part));
@@ -93,7 +105,8 @@ void string_split(Call& c) {
       }
     } else if (!s.empty()) {
       for (;;) {
-        const size_t end = static_cast<int64_t>(parts.size()) < most ? s.find(delimiter, at) : s.npos;
+        const size_t end =
+            static_cast<int64_t>(parts.size()) < most ? s.find(delimiter, at) : s.npos;
         parts.push_back(s.substr(at, end == s.npos ? end : end - at));
         if (end == s.npos) break;
         at = end + delimiter.size();
@@ -134,10 +147,13 @@ void regex_full_match(Call& c) {
 void tf_idf(Call& c) {
   const bool texts = c.in(0).kind == Value::Kind::kStrings;
   const Shape shape = c.shape(0);
-  const int64_t rows = shape.rank() == 2 ? shape[0] : 1, columns = shape.rank() == 2 ? shape[1] : shape.numel();
+  const int64_t rows = shape.rank() == 2 ? shape[0] : 1,
+                columns = shape.rank() == 2 ? shape[1] : shape.numel();
   std::map<std::string, int64_t> codes;
   std::vector<int64_t> pool, in;
-  const auto code = [&](const std::string& s) { return codes.try_emplace(s, static_cast<int64_t>(codes.size())).first->second; };
+  const auto code = [&](const std::string& s) {
+    return codes.try_emplace(s, static_cast<int64_t>(codes.size())).first->second;
+  };
   if (texts) {
     for (const std::string& s : c.texts_of("pool_strings")) pool.push_back(code(s));
     for (const std::string& s : c.strings(0).values) in.push_back(code(s));
@@ -145,29 +161,35 @@ void tf_idf(Call& c) {
     pool = c.integers_of("pool_int64s");
     in = c.integers(0);
   }
-  const std::vector<int64_t> counts = c.integers_of("ngram_counts"), indexes = c.integers_of("ngram_indexes");
+  const std::vector<int64_t> counts = c.integers_of("ngram_counts"),
+                             indexes = c.integers_of("ngram_indexes");
   const std::vector<double> weights = c.reals_of("weights");
-  const int64_t least = c.integer_of("min_gram_length", 1), most = c.integer_of("max_gram_length", 1), skips = c.integer_of("max_skip_count", 0);
+  const int64_t least = c.integer_of("min_gram_length", 1),
+                most = c.integer_of("max_gram_length", 1),
+                skips = c.integer_of("max_skip_count", 0);
   const std::string mode = c.text_of("mode");
   std::map<std::vector<int64_t>, int64_t> grams;  // to their number
   int64_t number = 0, width = 0;
   for (size_t n = 0; n < counts.size(); ++n) {
     const auto length = static_cast<int64_t>(n) + 1;
     const int64_t end = n + 1 < counts.size() ? counts[n + 1] : static_cast<int64_t>(pool.size());
-    if (counts[n] < 0 || end > static_cast<int64_t>(pool.size())) c.fail("ngram_counts beyond the pool");
+    if (counts[n] < 0 || end > static_cast<int64_t>(pool.size()))
+      c.fail("ngram_counts beyond the pool");
     for (int64_t at = counts[n]; at + length <= end; at += length, ++number) {
       if (length >= least && length <= most)
         grams.emplace(std::vector<int64_t>(pool.begin() + at, pool.begin() + at + length), number);
     }
   }
   for (int64_t i : indexes) width = std::max(width, i + 1);
-  if (static_cast<int64_t>(indexes.size()) < number || width > 1 << 26 || std::ranges::any_of(indexes, [](int64_t i) { return i < 0; }))
+  if (static_cast<int64_t>(indexes.size()) < number || width > 1 << 26 ||
+      std::ranges::any_of(indexes, [](int64_t i) { return i < 0; }))
     c.fail("ngram_indexes are not as many as n-grams");
   std::vector<float> out(static_cast<size_t>(rows * width), 0);
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t* row = in.data() + r * columns;
-    for (int64_t length = least; length <= most; ++length) {
-      for (int64_t skip = 1; skip <= skips + 1; ++skip) {
+    for (int64_t length = std::max<int64_t>(least, 1); length <= std::min(most, columns);
+         ++length) {
+      for (int64_t skip = 1; skip - 1 <= skips && (length - 1) * skip < columns; ++skip) {
         if (length == 1 && skip > 1) break;
         for (int64_t at = 0; at + (length - 1) * skip < columns; ++at) {
           std::vector<int64_t> gram;
@@ -179,12 +201,14 @@ void tf_idf(Call& c) {
     }
     for (const auto& [gram, n] : grams) {
       float& v = out[r * width + indexes[n]];
-      const float weight = static_cast<size_t>(n) < weights.size() ? static_cast<float>(weights[n]) : 1;
+      const float weight =
+          static_cast<size_t>(n) < weights.size() ? static_cast<float>(weights[n]) : 1;
       if (mode == "IDF") v = v > 0 ? weight : 0;
       if (mode == "TFIDF") v *= weight;
     }
   }
-  c.set(0, from_vector(out, shape.rank() == 2 ? Shape{rows, width} : Shape{width}), ElementType::kFloat32);
+  c.set(0, from_vector(out, shape.rank() == 2 ? Shape{rows, width} : Shape{width}),
+        ElementType::kFloat32);
 }
 
 // Classes by other names.
@@ -223,9 +247,11 @@ void label_encoder(Call& c) {
   const bool to_texts = !values->texts.empty() || values->value.kind == Value::Kind::kStrings;
   const Attribute* fallback = c.attribute("default_tensor");
   if (to_texts) {
-    const std::vector<std::string> to = values->texts.empty() ? values->value.strings.values : values->texts;
+    const std::vector<std::string> to =
+        values->texts.empty() ? values->value.strings.values : values->texts;
     std::string other = c.text_of("default_string", "_Unused");
-    if (fallback && !fallback->value.strings.values.empty()) other = fallback->value.strings.values[0];
+    if (fallback && !fallback->value.strings.values.empty())
+      other = fallback->value.strings.values[0];
     Strings out{{}, shape};
     for (const std::string& s : in) {
       const auto at = place.find(s);
@@ -237,12 +263,14 @@ void label_encoder(Call& c) {
   ElementType type = integers ? ElementType::kInt64 : ElementType::kFloat32;
   std::vector<double> to(values->reals);
   to.insert(to.end(), values->integers.begin(), values->integers.end());
-  double other = integers ? static_cast<double>(c.integer_of("default_int64", -1)) : c.real_of("default_float", -0.0);
+  double other = integers ? static_cast<double>(c.integer_of("default_int64", -1))
+                          : c.real_of("default_float", -0.0);
   if (values->value.kind == Value::Kind::kTensor) {
     to = values->value.tensor.to_vector<double>();
     type = values->value.type;
   }
-  if (fallback && fallback->value.kind == Value::Kind::kTensor) other = fallback->value.tensor.item<double>();
+  if (fallback && fallback->value.kind == Value::Kind::kTensor)
+    other = fallback->value.tensor.item<double>();
   std::vector<double> out;
   for (const std::string& s : in) {
     const auto at = place.find(s);

@@ -81,8 +81,8 @@ std::string run(const fs::path& folder, bool values) {
       inputs.push_back(fs::exists(file) ? read(file, model.inputs()[i].type) : Value());
     }
     for (size_t i = 0; i < model.outputs().size(); ++i)
-      wanted.push_back(read(entry.path() / ("output_" + std::to_string(i) + ".pb"),
-                            model.outputs()[i].type));
+      wanted.push_back(
+          read(entry.path() / ("output_" + std::to_string(i) + ".pb"), model.outputs()[i].type));
     // Twice: what is folded in the first run serves the second one.
     for (int time = 0; time < 2; ++time) {
       const std::vector<Value> out = model.run(inputs);

@@ -15,7 +15,7 @@ with peers():
     import onnx
     import onnxruntime
 
-PROGRAM = compiled(pathlib.Path(__file__).with_name("export.cpp"), "vision")
+PROGRAM = compiled(pathlib.Path(__file__).with_name("export.cpp"))
 out = subprocess.run([PROGRAM, WORK], check=True, capture_output=True, text=True).stdout
 faults = [line for line in out.splitlines() if ":" in line]
 names = [line for line in out.splitlines() if ":" not in line]

@@ -14,7 +14,8 @@ using namespace glia;
 
 namespace {
 double now() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration<double, std::milli>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 double processor() {
@@ -49,5 +50,6 @@ int main(int count, char** a) {
   }
   const double each = (processor() - used) / static_cast<double>(times.size());
   std::ranges::sort(times);
-  std::printf("%.3f %.3f %.3f %.3f\n", loaded - start, first - before, times[times.size() / 2], each);
+  std::printf("%.3f %.3f %.3f %.3f\n", loaded - start, first - before, times[times.size() / 2],
+              each);
 }

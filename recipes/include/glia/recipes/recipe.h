@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "glia/io.h"
+#include "glia/nn/module.h"
 #include "glia/recipes/result.h"
 #include "glia/recipes/settings.h"
 
@@ -60,6 +61,14 @@ struct Drawing {
   int64_t seed = 0;
 };
 
+// What a model computes of tensors, for files of other programs.
+struct Computation {
+  const nn::Module* module = nullptr;  // of the predictor, in evaluation mode
+  std::function<std::vector<Tensor>(const std::vector<Tensor>&)> function;
+  std::vector<Tensor> examples;              // of the inputs, with a batch of one
+  std::vector<std::string> inputs, outputs;  // their names
+};
+
 class Predictor {
  public:
   virtual ~Predictor() = default;
@@ -77,6 +86,8 @@ class Predictor {
   int64_t fill(const std::string& table, const std::string& out) const;
   // How many answers a recipe that ranks lists; 0: its own number.
   int64_t top = 0;
+  // Throws Error if the model is no network from tensors to tensors. Valid while this lives.
+  virtual Computation computation() const;
   // What a text of the command line stands for: the pictures of a folder, for instance.
   virtual std::vector<std::string> inputs(const std::string& text) const { return {text}; }
 

@@ -27,8 +27,8 @@ struct WriteOptions {
 // opset 20. Inputs and outputs keep Glia's order of axes: pictures are (N, H, W, C). Parameters of
 // the module that f uses are initializers under their names. Throws Error for an operation that has
 // no counterpart, names it and the line that recorded it; where f reads a value that depends on an
-// input; for a module in training mode; and where the graph is another one for another batch. IoError
-// where the file cannot be written.
+// input; for a module in training mode; and where the graph is another one for another batch.
+// IoError where the file cannot be written.
 void write(const std::string& path, const nn::Module& module,
            const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& f,
            const std::vector<Tensor>& examples, const WriteOptions& options = {});

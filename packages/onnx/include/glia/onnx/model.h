@@ -31,10 +31,10 @@ struct Program;  // private: packages/onnx/src/program.h
 class Plans;     // private: packages/onnx/src/program.h
 
 // A graph of operators. Its initializers that are floats are parameters under their names (running
-// statistics of batch normalisation buffers), other numbers are constants. What depends on constants
-// and the shapes of inputs alone, such as the arguments of a Reshape, is computed once for each
-// combination of shapes. Copies are independent models, as of all modules; runs of several threads
-// at once are allowed.
+// statistics of batch normalisation buffers), other numbers are constants. What depends on
+// constants and the shapes of inputs alone, such as the arguments of a Reshape, is computed once
+// for each combination of shapes. Copies are independent models, as of all modules; runs of several
+// threads at once are allowed.
 class Model : public nn::Module {
  public:
   // Reads a file, and what it keeps outside (external data), which must lie in the file's folder.
@@ -50,12 +50,12 @@ class Model : public nn::Module {
   const std::vector<ValueInfo>& outputs() const;
   int opset() const;  // of ONNX's own operators
   // The operators that it has, each once, "ai.onnx.ml.Scaler" with their domain.
-  std::vector<std::string> operators() const;
+  std::vector<std::string> op_types() const;
 
   // A model of one input: its first output.
   Tensor operator()(const Tensor& x, Where where = Where::current()) const;
-  // Inputs in the order of inputs(), all outputs. Throws ShapeError for another number of inputs, or
-  // another dtype or shape than the file says, and Error "NODE: fault" where an operator fails.
+  // Inputs in the order of inputs(), all outputs. Throws ShapeError for another number of inputs,
+  // or another dtype or shape than the file says, and Error "NODE: fault" where an operator fails.
   std::vector<Tensor> operator()(const std::vector<Tensor>& x,
                                  Where where = Where::current()) const;
   // The same of values of any kind. What the file has a default for may be nothing.
