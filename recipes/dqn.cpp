@@ -95,7 +95,10 @@ void train(Run& run, const DqnSettings& s) {
 
 class DqnPlayer : public Player {
  public:
-  DqnPlayer(const Saved& saved, const DqnSettings& s) : Player(s.env, s.seed), q_(network_of(s)) {
+  DqnPlayer(const Saved& saved, const DqnSettings& s)
+      : Player(s.env, s.seed),
+        width_(env_for_networks(s.env)->observation_space().size()),
+        q_(network_of(s)) {
     q_.load_state_dict(saved.weights);
     q_.eval();
     set_policy(rl::greedy_policy(q_));
@@ -119,6 +122,7 @@ class DqnPlayer : public Player {
   }
 
  private:
+  const int64_t width_;
   rl::QNetwork q_;
 };
 

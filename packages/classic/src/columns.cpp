@@ -64,4 +64,6 @@ Tensor vector_of(const std::vector<int64_t>& values) {
   return from_vector(values, {static_cast<int64_t>(values.size())});
 }
 
+Tensor column(const Tensor& numbers) { return unsqueeze(numbers, 1); }
+
 }  // namespace glia::classic

@@ -32,4 +32,7 @@ std::vector<double> linspace(double a, double b, int64_t count);
 Tensor vector_of(const std::vector<double>& values);
 Tensor vector_of(const std::vector<int64_t>& values);
 
+// (n) as (n, 1).
+Tensor column(const Tensor& numbers);
+
 }  // namespace glia::classic

@@ -10,11 +10,10 @@
 #include "columns.h"
 #include "glia/data.h"
 #include "glia/ops.h"
+#include "nan.h"
 
 namespace glia::classic {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 Categories categories_of(const Features& x) {
   Categories out;

@@ -9,11 +9,10 @@
 #include "columns.h"
 #include "glia/ops.h"
 #include "glia/ops/special.h"
+#include "nan.h"
 
 namespace glia::classic {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // The continued fraction of the incomplete beta function, by Lentz's method (Numerical
 // Recipes, 6.4; DLMF 8.17.22).

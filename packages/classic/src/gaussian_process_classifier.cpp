@@ -15,8 +15,6 @@
 namespace glia::classic {
 namespace {
 
-Tensor column(const Tensor& t) { return unsqueeze(t, 1); }
-
 // Where the posterior is largest, by Newton's method (algorithm 3.1), and what it is made of.
 struct Mode {
   Tensor pi, root, l, a;  // (samples), (samples), (samples, samples), (samples)

@@ -41,7 +41,8 @@ Fitted likeliest(const std::string& op, const Kernel& kernel, KernelOptimizer op
   if (optimizer == KernelOptimizer::kNone || begin.empty())
     return {begin, likelihood(kernel).value};
   const auto bounds = kernel.bounds();
-  const optimize::ValueAndGradient objective = [&](const std::vector<double>& theta, std::vector<double>& gradient) {
+  const optimize::ValueAndGradient objective = [&](const std::vector<double>& theta,
+                                                   std::vector<double>& gradient) {
     const MarginalLikelihood at = likelihood(kernel.with_theta(theta));
     for (size_t i = 0; i < gradient.size(); ++i) gradient[i] = -at.gradient[i];
     return -at.value;

@@ -8,11 +8,10 @@
 #include "columns.h"
 #include "glia/ops.h"
 #include "glia/parallel.h"
+#include "nan.h"
 
 namespace glia::classic {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // With NaN for what is missing.
 Features with_gaps(std::string_view op, const Tensor& x, const std::optional<double>& missing,

@@ -33,8 +33,6 @@ Outputs outputs_of(const std::string& op, const Tensor& y, int64_t samples, bool
   return out;
 }
 
-Tensor column(const Tensor& t) { return unsqueeze(t, 1); }
-
 // Each output by its own copy.
 FittedEstimators fitted_each(const Estimator& estimator, const Tensor& x, const Outputs& y,
                              const Tensor& weight, Where where) {

@@ -35,8 +35,6 @@ Tensor product(const Tensor& x, const Tensor& weights, bool present) {
   return matmul(present ? cast(x > 0, kF64) : x, weights);
 }
 
-Tensor column(const Tensor& t) { return unsqueeze(t, 1); }
-
 }  // namespace
 
 // ---- What all share -----------------------------------------------------------------------------

@@ -11,13 +11,12 @@
 #include "glia/ops/contract.h"
 #include "least_squares.h"
 #include "linear.h"
+#include "nan.h"
 #include "summary.h"
 #include "tails.h"
 
 namespace glia::classic {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // What is fitted: K columns, of which numbers may have a second half.
 struct Columns {

@@ -150,7 +150,8 @@ HuberRegressor& HuberRegressor::fit(const Tensor& x, const Tensor& y, const Tens
   const double epsilon = options_.epsilon, alpha = options_.alpha;
 
   // Parameters: weights, the intercept, and the logarithm of the scale, which keeps it positive.
-  const optimize::ValueAndGradient objective = [&](const std::vector<double>& p, std::vector<double>& g) {
+  const optimize::ValueAndGradient objective = [&](const std::vector<double>& p,
+                                                   std::vector<double>& g) {
     const double s = std::exp(p[d + 1]);
     std::fill(g.begin(), g.end(), 0);
     double value = total * s, slope = total;

@@ -1,4 +1,5 @@
 #include "tails.h"
+#include "nan.h"
 
 #include <boost/math/distributions/chi_squared.hpp>
 #include <boost/math/distributions/fisher_f.hpp>
@@ -9,8 +10,6 @@
 
 namespace glia::classic {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Beyond a finite value as the distribution says.
 template <class Distribution>

@@ -85,7 +85,7 @@ uint8_t byte_of(float v) { return cut(v * 255.999f); }
 
 // How often each value of channel c is there.
 std::array<int64_t, kByteValues> histogram(std::span<const uint8_t> values, int64_t c,
-                                       int64_t channels) {
+                                           int64_t channels) {
   std::array<int64_t, kByteValues> counts{};
   for (size_t i = c; i < values.size(); i += channels) ++counts[values[i]];
   return counts;
@@ -262,7 +262,8 @@ Tensor autocontrast(const Tensor& image, Where where) {
     const float scale =
         high == low ? 1 : static_cast<float>(high - low) * static_cast<float>(1.0 / 255);
     const int start = high == low ? 0 : low;
-    for (int v = 0; v < kByteValues; ++v) tables.push_back(cut(static_cast<float>(v - start) / scale));
+    for (int v = 0; v < kByteValues; ++v)
+      tables.push_back(cut(static_cast<float>(v - start) / scale));
   }
   return looked_up(image, tables);
 }

@@ -97,8 +97,8 @@ Problem::Problem(const char* name, const ValueAndGradient& fun, const Tensor& x0
                  const MinimizeOptions& options, const Where& where)
     : Problem(name, kNoFunction, &fun, x0, options, where) {
   if (options.jac || options.hess || options.derivatives != Derivatives::kAutodiff)
-    throw ValueError(fmt::format("{}: jac, hess and derivatives are for functions of tensors", name),
-                     where);
+    throw ValueError(
+        fmt::format("{}: jac, hess and derivatives are for functions of tensors", name), where);
 }
 
 Problem::Problem(const char* name, const Function& fun, const ValueAndGradient* host,

@@ -10,15 +10,15 @@ namespace glia::classic {
 namespace {
 
 using simd::F64;
-constexpr int64_t kLanes = simd::kF64;
+constexpr int64_t kWide = simd::kF64;
 
-// Of point i against all: y is (d, padded), p a row of `padded` numbers, room has 2 d kLanes.
+// Of point i against all: y is (d, padded), p a row of `padded` numbers, room has 2 d kWide.
 GLIA_INLINE double forces_on(int64_t i, const double* y, const double* p, int64_t n, int64_t padded,
                              int64_t d, double* room, double* pull, double* push) {
   const double freedom = static_cast<double>(std::max<int64_t>(d - 1, 1));
   F64 total = {};
-  std::fill(room, room + 2 * d * kLanes, 0.0);
-  for (int64_t j = 0; j < n; j += kLanes) {
+  std::fill(room, room + 2 * d * kWide, 0.0);
+  for (int64_t j = 0; j < n; j += kWide) {
     F64 squares = {}, of, present;
     for (int64_t c = 0; c < d; ++c) {
       simd::load(of, y + c * padded + j);
@@ -28,12 +28,12 @@ GLIA_INLINE double forces_on(int64_t i, const double* y, const double* p, int64_
     const F64 q = 1 / (1 + squares / freedom);
     F64 w = q;
     if (d > 2) {  // q^((v + 1) / 2)
-      double lanes[kLanes];
+      double lanes[kWide];
       simd::store(q, lanes);
       for (double& x : lanes) x = std::pow(x, (freedom + 1) / 2);
       simd::load(w, lanes);
     }
-    for (int64_t l = 0; l < kLanes; ++l) present[l] = j + l < n && j + l != i;
+    for (int64_t l = 0; l < kWide; ++l) present[l] = j + l < n && j + l != i;
     w *= present;
     total += w;
     simd::load(of, p + j);
@@ -42,17 +42,17 @@ GLIA_INLINE double forces_on(int64_t i, const double* y, const double* p, int64_
       simd::load(of, y + c * padded + j);
       const F64 apart = y[c * padded + i] - of;
       F64 sum;
-      simd::load(sum, room + c * kLanes);
-      simd::store(sum + in * apart, room + c * kLanes);
-      simd::load(sum, room + (d + c) * kLanes);
-      simd::store(sum + out * apart, room + (d + c) * kLanes);
+      simd::load(sum, room + c * kWide);
+      simd::store(sum + in * apart, room + c * kWide);
+      simd::load(sum, room + (d + c) * kWide);
+      simd::store(sum + out * apart, room + (d + c) * kWide);
     }
   }
   for (int64_t c = 0; c < d; ++c) {
     F64 sum;
-    simd::load(sum, room + c * kLanes);
+    simd::load(sum, room + c * kWide);
     pull[c] = simd::total(sum);
-    simd::load(sum, room + (d + c) * kLanes);
+    simd::load(sum, room + (d + c) * kWide);
     push[c] = simd::total(sum);
   }
   return simd::total(total);
@@ -61,7 +61,7 @@ GLIA_INLINE double forces_on(int64_t i, const double* y, const double* p, int64_
 class ExactForces : public Forces {
  public:
   ExactForces(std::vector<double> p, int64_t n, int64_t d)
-      : n_(n), d_(d), padded_((n + kLanes - 1) / kLanes * kLanes), p_(std::move(p)) {
+      : n_(n), d_(d), padded_((n + kWide - 1) / kWide * kWide), p_(std::move(p)) {
     if (padded_ == n) return;
     std::vector<double> wide(static_cast<size_t>(n * padded_));
     for (int64_t i = 0; i < n; ++i) std::copy(&p_[i * n], &p_[i * n] + n, &wide[i * padded_]);
@@ -74,7 +74,7 @@ class ExactForces : public Forces {
     for (int64_t i = 0; i < n_; ++i)
       for (int64_t c = 0; c < d_; ++c) across[c * padded_ + i] = y[i * d_ + c];
     parallel_for((n_ + kRows - 1) / kRows, [&](int64_t block) {
-      std::vector<double> room(static_cast<size_t>(2 * d_ * kLanes));
+      std::vector<double> room(static_cast<size_t>(2 * d_ * kWide));
       for (int64_t i = block * kRows; i < std::min(n_, (block + 1) * kRows); ++i)
         totals[i] = simd::at_level<forces_on>(
             i, std::as_const(across).data(), std::as_const(p_).data() + i * padded_, n_, padded_,

@@ -10,11 +10,10 @@
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "metrics/inputs.h"
+#include "nan.h"
 
 namespace glia::classic {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Both sides: classes (N), or labels (N, L).
 struct Guesses {

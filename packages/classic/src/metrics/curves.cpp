@@ -8,17 +8,17 @@
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "metrics/inputs.h"
+#include "nan.h"
 
 namespace glia::classic {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 using Numbers = std::vector<double>;
 
 // What is said to be positive at each of the different thresholds, from the highest down.
-struct Counts {
+struct Steps {
   Numbers fps, tps, thresholds;
 
   void keep(const std::vector<bool>& which) {
@@ -31,13 +31,13 @@ struct Counts {
   }
 };
 
-Counts counts(const std::vector<bool>& positive, const Numbers& score, const Numbers& weight) {
+Steps counts(const std::vector<bool>& positive, const Numbers& score, const Numbers& weight) {
   std::vector<size_t> order;
   for (size_t i = 0; i < score.size(); ++i)
     if (weight[i] != 0) order.push_back(i);
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return score[a] > score[b]; });
-  Counts c;
+  Steps c;
   double tps = 0, fps = 0;
   for (size_t i = 0; i < order.size(); ++i) {
     const size_t at = order[i];
@@ -51,7 +51,7 @@ Counts counts(const std::vector<bool>& positive, const Numbers& score, const Num
 }
 
 // Where neither step beside a point changes the curve's course: of `v` alone, if there is one.
-std::vector<bool> corners(const Counts& c, bool tps_alone) {
+std::vector<bool> corners(const Steps& c, bool tps_alone) {
   std::vector<bool> out(c.tps.size(), true);
   for (size_t i = 1; i + 1 < out.size(); ++i) {
     const auto second = [&](const Numbers& v) { return v[i + 1] - 2 * v[i] + v[i - 1] != 0; };
@@ -95,7 +95,7 @@ struct Roc {
   Numbers fpr, tpr, thresholds;
 };
 
-Roc roc(Counts c, bool drop) {
+Roc roc(Steps c, bool drop) {
   if (drop && c.fps.size() > 2) c.keep(corners(c, false));
   Roc r{{0}, {0}, {kInfinity}};
   const double negatives = c.fps.back(), positives = c.tps.back();
@@ -137,7 +137,7 @@ double roc_area(const std::vector<bool>& positive, const Numbers& score, const N
 
 double precision_area(const std::vector<bool>& positive, const Numbers& score,
                       const Numbers& weight) {
-  const Counts c = counts(positive, score, weight);
+  const Steps c = counts(positive, score, weight);
   const double all = c.tps.back();
   double sum = 0, before = 0;
   for (size_t i = 0; i < c.tps.size(); ++i) {
@@ -245,7 +245,7 @@ PrecisionRecallCurve precision_recall_curve(const Tensor& y_true, const Tensor& 
                                             const CurveOptions& options, Where where) {
   const Samples s = samples_of("precision_recall_curve", y_true, y_score, options.pos_label,
                                options.sample_weight, where);
-  Counts c = counts(s.positive, s.score, s.weight);
+  Steps c = counts(s.positive, s.score, s.weight);
   if (options.drop_intermediate.value_or(false) && c.fps.size() > 2) c.keep(corners(c, true));
   Numbers precision, recall;
   for (size_t i = c.tps.size(); i-- > 0;) {
@@ -265,7 +265,7 @@ DetCurve det_curve(const Tensor& y_true, const Tensor& y_score, const CurveOptio
       samples_of("det_curve", y_true, y_score, options.pos_label, options.sample_weight, where);
   if (s.classes.size() != 2)
     throw ValueError("det_curve: there are not two classes in y_true", where);
-  Counts c = counts(s.positive, s.score, s.weight);
+  Steps c = counts(s.positive, s.score, s.weight);
   c.fps.insert(c.fps.begin(), 0);
   c.tps.insert(c.tps.begin(), 0);
   c.thresholds.insert(c.thresholds.begin(), kInfinity);

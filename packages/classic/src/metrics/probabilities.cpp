@@ -5,11 +5,10 @@
 #include "glia/classic/metrics/classification.h"
 #include "glia/error.h"
 #include "metrics/inputs.h"
+#include "nan.h"
 
 namespace glia::classic {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Which class each sample has, among `classes`, and the scores.
 struct Scored {

@@ -7,11 +7,10 @@
 
 #include "glia/error.h"
 #include "metrics/inputs.h"
+#include "nan.h"
 
 namespace glia::classic {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Both sides and the weights.
 struct Targets {
