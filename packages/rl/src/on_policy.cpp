@@ -101,6 +101,7 @@ OnPolicy::Rollout OnPolicy::gather() {
     eval({policy, value});
     const auto outputs = policy.data<float>(), told = value.data<float>();
     const auto shown = envs_->observation_data<float>();
+    require_finite(name_, envs_->env(0), shown);
     seen.insert(seen.end(), shown.begin(), shown.end());
     policies.insert(policies.end(), outputs.begin(), outputs.end());
     values.insert(values.end(), told.begin(), told.end());

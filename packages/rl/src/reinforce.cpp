@@ -56,6 +56,7 @@ training::Metrics Reinforce::step() {
       data::Random random =
           agent_random(options_.seed, static_cast<uint64_t>(episodes_), returns.size() - first);
       const Tensor policy = network_.policy(batch_of_one(observed, now));
+      require_finite("Reinforce", *env_, now);
       seen.insert(seen.end(), now.begin(), now.end());
       if (network_.is_discrete()) {
         choices.push_back(categorical(log_probabilities(policy.data<float>()), random));

@@ -39,6 +39,13 @@ int64_t categorical(std::span<const double> log_probabilities, data::Random& ran
   return static_cast<int64_t>(log_probabilities.size()) - 1;
 }
 
+void require_finite(const char* who, const Env& env, std::span<const float> seen) {
+  bool finite = true;
+  for (const float x : seen) finite &= std::isfinite(x);
+  if (!finite)
+    throw ValueError(std::string(who) + ": what is observed of " + env.name() + " is not finite");
+}
+
 Tensor batch_of_one(const Space& space, const ObservationView& seen) {
   check_observation("batch_of_one", space, seen);
   return from_bytes(seen.data(), in_rows(1, space.shape()), seen.dtype());

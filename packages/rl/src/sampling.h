@@ -39,6 +39,9 @@ double normal(data::Random& random);  // mean 0, variance 1 (Box & Muller 1958)
 std::vector<double> log_probabilities(std::span<const float> logits);
 int64_t categorical(std::span<const double> log_probabilities, data::Random& random);
 
+// Throws ValueError where one of what environments show is not finite.
+void require_finite(const char* who, const Env& env, std::span<const float> seen);
+
 // An observation of f32 as a batch of one.
 Tensor batch_of_one(const Space& space, const ObservationView& seen);
 

@@ -195,6 +195,53 @@ TEST(OnPolicy, RefuseWhatDoesNotFit) {
   EXPECT_THROW(agent.load_state_dict(state), Error);
 }
 
+// Shows NaN in its third step.
+class Blind : public Wrapper {
+ public:
+  explicit Blind(std::unique_ptr<Env> env) : Wrapper(std::move(env)) {}
+
+ private:
+  Step act(const Action& action) override {
+    ++steps_;
+    return forward(action);
+  }
+  void observation(const Observation& out) const override {
+    std::ranges::copy(seen().values<float>(), out.values<float>().begin());
+    if (steps_ >= 3) out.values<float>()[0] = NAN;
+  }
+  int steps_ = 0;
+};
+
+TEST(Agents, SayWhenAnEnvironmentShowsNoNumbers) {
+  const auto message = [](auto make_agent) {
+    try {
+      const auto agent = make_agent();
+      training::Trainer trainer(agent->task(), {.steps = agent->updates()});
+      trainer.fit();
+    } catch (const ValueError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message([] {
+              std::vector<std::unique_ptr<Env>> one;
+              one.push_back(std::make_unique<Blind>(make("CartPole-v1")));
+              auto vector = std::make_unique<VectorEnv>(std::move(one), AutoresetMode::kSameStep);
+              return std::make_unique<Ppo>(std::move(vector), network_for("CartPole-v1"));
+            }),
+            "Ppo: what is observed of CartPole-v1 is not finite");
+  EXPECT_EQ(message([] {
+              return std::make_unique<Reinforce>(std::make_unique<Blind>(make("CartPole-v1")),
+                                                 network_for("CartPole-v1"));
+            }),
+            "Reinforce: what is observed of CartPole-v1 is not finite");
+  EXPECT_NE(message([] {
+              return std::make_unique<Sac>(std::make_unique<Blind>(make("Pendulum-v1")),
+                                           SacOptions{.total_steps = 20, .learning_starts = 10});
+            }).find("has a NaN"),
+            std::string::npos);
+}
+
 // The return of an action is -(action - 1.5)^2.
 class Target : public Env {
  public:
