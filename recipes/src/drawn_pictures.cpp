@@ -109,15 +109,14 @@ Results PictureJudge::results(const Tensor& made) const {
 }
 
 Results PictureMaker::answer(const Input& input) const {
-  return {
-      {"samples", draw_pictures({.count = whole_number_of(input, "number of samples", 100000)})}};
+  return {{"samples", draw({.count = whole_number_of(input, "number of samples", 100000)})}};
 }
 
 Results PictureMaker::score(const Evaluation& what) const {
   if (!what.data.empty() && what.data != source_.data)
     throw Error(what.data + ": the model is of " + source_.data);
   const PictureJudge judge(read_images(source_, form_.size));
-  return judge.results(draw_pictures({.count = what.count > 0 ? what.count : judged_}));
+  return judge.results(draw({.count = what.count > 0 ? what.count : judged_}));
 }
 
 report::Section grid_section(const std::string& title, const Tensor& pictures, int64_t columns,
