@@ -16,7 +16,7 @@
 namespace glia::recipes {
 namespace {
 
-constexpr int64_t kFeatures = 128, kAtOnce = 500, kEpochs = 2, kBatch = 128;
+constexpr int64_t kFeatures = 128, kAtOnce = 500, kBatch = 128, kSteps = 600;
 
 }  // namespace
 
@@ -76,7 +76,9 @@ void PictureJudge::fit(const ImageSplits& real) {
   for (const Variable& p : head_.parameters()) parameters.push_back(p);
   optim::Adam optimizer(parameters, {.lr = 1e-3});
   auto samples = data::from_tensors(real.train.images, real.train.labels).shuffle(0).batch(kBatch);
-  for (int64_t epoch = 0; epoch < kEpochs; ++epoch)
+  // About so many steps, but no picture more than 20 times.
+  const int64_t epochs = std::clamp<int64_t>(kSteps / samples.size() + 1, 2, 20);
+  for (int64_t epoch = 0; epoch < epochs; ++epoch)
     for (const auto& [x, y] : samples)
       optimizer.step([&] { return cross_entropy(head_(trunk_(form_.normalized(x))), y); });
   const NoGrad no_grad;
