@@ -181,8 +181,9 @@ CoordinateDescent::Result CoordinateDescent::run(const Options& o, std::vector<d
       result.gap = state.gap();
       if (result.gap <= tol) break;
       if (o.l1 > 0) state.screen(result.gap, active);
-    } else if (!o.random && o.l1 > 0) {
-      result.n_iter += state.settle(o.max_iter - result.n_iter - 1);
+    } else if (o.settle && !o.random && o.l1 > 0) {
+      constexpr int64_t kMostPasses = 50;  // others may have to become something first
+      result.n_iter += state.settle(std::min(kMostPasses, o.max_iter - result.n_iter - 1));
     }
   }
   return result;

@@ -21,6 +21,9 @@ class CoordinateDescent {
     bool positive = false;
     bool random = false;
     uint64_t random_state = 0;
+    // By X^T X, what is not zero comes to rest before the others are looked at again: less work, by
+    // another way to the same end.
+    bool settle = false;
   };
   struct Result {
     double gap = 0;  // at most tol |y|^2, unless the iterations were too few

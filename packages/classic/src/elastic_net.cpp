@@ -154,9 +154,12 @@ PathResult enet_path(const Tensor& x, const Tensor& y, const PathOptions& option
                         options.positive);
   std::sort(alphas.rbegin(), alphas.rend());
   std::vector<double> gaps, flat;
-  for (const std::vector<double>& w : path(
-           descent, n, alphas, options.l1_ratio,
-           {.max_iter = options.max_iter, .tol = options.tol, .positive = options.positive}, &gaps))
+  for (const std::vector<double>& w : path(descent, n, alphas, options.l1_ratio,
+                                           {.max_iter = options.max_iter,
+                                           .tol = options.tol,
+                                           .positive = options.positive,
+                                           .settle = true},
+                                           &gaps))
     flat.insert(flat.end(), w.begin(), w.end());
   const int64_t count = static_cast<int64_t>(alphas.size());
   return {from_vector(alphas, {count}), transpose(from_vector(flat, {count, r.x.size(1)})),

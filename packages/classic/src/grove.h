@@ -63,16 +63,17 @@ struct Grove {
       return;
     }
     for (int64_t r = 0; r < kTogether; ++r) at[r] = 0;
-    for (bool more = true; more;) {
-      more = false;
-      for (int64_t r = 0; r < kTogether; ++r) {  // without branches, which would be guesses
+    for (int32_t more = -1; more != 0;) {
+      more = 0;
+      for (int64_t r = 0; r < kTogether; ++r) {  // by masks: branches would be guesses
         const Node& node = first[at[r]];
-        const bool stays = node.is_leaf();
-        const T value = rows[r * n_features + (stays ? 0 : node.feature)];
-        const bool goes = (value <= node.threshold) | ((value != value) & node.missing_left);
-        const int32_t next = goes ? node.left : node.right;
-        at[r] = stays ? at[r] : next;
-        more |= !stays;
+        const int32_t stays = node.left >> 31;  // -1 of leaves
+        const T value = rows[r * n_features + (node.feature & ~stays)];
+        const int32_t goes = -(static_cast<int32_t>(value <= node.threshold) |
+                               (static_cast<int32_t>(value != value) & int32_t{node.missing_left}));
+        const int32_t next = (node.left & goes) | (node.right & ~goes);
+        at[r] = (at[r] & stays) | (next & ~stays);
+        more |= ~stays;
       }
     }
   }
