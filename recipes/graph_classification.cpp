@@ -53,7 +53,7 @@ struct GraphSettings : TrainingSettings {
     auto all = std::ranges::find(names, from) != names.end() ? graphs::tu_dataset(from)
                                                              : graphs::read_tu(from);
     if (std::ranges::any_of(all, [](const graphs::Data& g) { return !g.x.defined(); }))
-      graphs::set_degree_features(&all);
+      all = graphs::one_hot_degrees(std::move(all));
     return all;
   }
 };

@@ -271,13 +271,14 @@ std::vector<Data> tu_dataset(const std::string& name, const std::string& folder)
   return read_tu(data::file_in(data::find(data::entry("tu"), folder), name + ".tar.gz"));
 }
 
-void set_degree_features(std::vector<Data>* graphs) {
+std::vector<Data> one_hot_degrees(std::vector<Data> graphs) {
   int64_t most = 0;
-  for (const Data& one : *graphs)
+  for (const Data& one : graphs)
     if (one.graph.num_nodes() > 0) most = std::max(most, max(one.graph.degree()).item<int64_t>());
   if (most > 10000)
-    throw ValueError("set_degree_features: a node has " + std::to_string(most) + " edges");
-  for (Data& one : *graphs) one.x = one_hot(one.graph.degree(), most + 1);
+    throw ValueError("one_hot_degrees: a node has " + std::to_string(most) + " edges");
+  for (Data& one : graphs) one.x = one_hot(one.graph.degree(), most + 1);
+  return graphs;
 }
 
 }  // namespace glia::graphs

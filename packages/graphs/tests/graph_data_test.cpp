@@ -263,8 +263,7 @@ TEST_F(Files, GraphsOfDortmund) {
   expect_values(all[0].y, {1}, {1});
   expect_values(all[1].y, {1}, {0});
   EXPECT_EQ(all[1].graph.num_nodes(), 2);
-  std::vector<Data> degrees = all;
-  set_degree_features(&degrees);
+  const std::vector<Data> degrees = one_hot_degrees(all);
   expect_values(degrees[0].x.sources(), {3, 3}, {0, 0, 1, 0, 1, 0, 1, 0, 0});
   for (const auto& [x, o, l, k, fault] :
        {std::tuple{a + "1, 4\n", owner, labels, kinds, "edge 6 from 1 to 4 joins no two nodes"},

@@ -36,8 +36,8 @@ std::vector<Data> read_tu(const std::string& path, const TUOptions& options = {}
 // By name, in the catalogue's folder "tu": "mutag" (188 graphs), "proteins" (1,113), "nci109".
 std::vector<Data> tu_dataset(const std::string& name, const std::string& folder = "");
 std::vector<std::string> tu_names();
-// Of graphs without features of nodes: one-hot degrees, up to the greatest of all.
-void set_degree_features(std::vector<Data>* graphs);
+// The same graphs with one-hot degrees, up to the greatest of all, as features of their nodes.
+std::vector<Data> one_hot_degrees(std::vector<Data> graphs);
 
 struct EdgeOptions {
   bool undirected = true;  // each edge is in both directions, once
