@@ -122,6 +122,8 @@ class Solver : public Predictor {
  protected:
   Results answer(const Input& input) const override {
     const double distance = numbers_of(input, 1, "a distance")[0];
+    if (!(distance >= 0.1 && distance <= 10))
+      throw ValueError("a distance is from 0.1 to 10 Angstrom");
     const quantum::Molecule m = quantum::hydrogen(distance);
     return {
         {"energy", lowest(m.hamiltonian)}, {"exact", m.exact}, {"hartree_fock", m.hartree_fock}};

@@ -9,7 +9,7 @@ void QuantumChoice::declare(Fields& f, const std::string& usual) {
     {{"variational", "kernel"}});
   f(embedding, "embedding", name == "kernel" ? "zz" : "angle", "How data become states.",
     {{"angle", "iqp", "zz"}});
-  f(layers, "layers", 4, "Layers of the circuit.", {1, 100});
+  f(layers, "layers", 3, "Layers of the circuit.", {1, 100});
   f(c, "C", 10, "What a wrong side costs, of the kernel's machine.", {1e-9, 1e9});
 }
 

@@ -176,6 +176,27 @@ TEST(Circuit, DerivativesOfAnyOrder) {
       slope, (f({in[0] + h * t, in[1], in[2]}) - f({in[0] - h * t, in[1], in[2]})) / (2 * h), 1e-8);
 }
 
+TEST(Circuit, InsideVmap) {
+  const TensorFunction f = [](const std::vector<Tensor>& in) {
+    Circuit c(3);
+    c.add(random_gates(3, 14, 3, in[0]));
+    const Tensor e = c.expval({X(0), Z(1) * Y(2)});
+    return concat({e, gradients(sum(e), {in[0]})[0]});
+  };
+  const Tensor x = trainable(numbers({4, 9}));
+  const Tensor rows = vmap(f)({x});
+  for (int64_t i = 0; i < 4; ++i) expect_same(index(rows, {i}), f({index(x, {i})}), 1e-12);
+  const TensorFunction g = [](const std::vector<Tensor>& in) {
+    Circuit c(3);
+    c.add(random_gates(3, 14, 3, in[0]));
+    return c.expval({X(0), Z(1) * Y(2)});
+  };
+  const Tensor at = numbers({9});
+  const Tensor whole = jacobian(g, {at})[0];
+  EXPECT_EQ(whole.shape(), (Shape{2, 9}));
+  expect_same(sum(whole, {0}), slice(f({trainable(at)}), 0, Slice{2, 11}), 1e-10);
+}
+
 TEST(Circuit, ShiftsHaveDerivatives) {
   const auto f = [](DiffMethod method) {
     return [method](const std::vector<Tensor>& in) {

@@ -297,7 +297,6 @@ TEST(BarrenPlateaus, VarianceFallsWithWires) {
     const Tensor slopes = gradients(sum(c.expval(Z(0) * Z(1))), {angles})[0];
     const Tensor middle = slice(slopes, 1, Slice{(layers / 2) * n, (layers / 2 + 1) * n});
     variances.push_back(mean(square(middle)).item());
-    std::printf("%g\n", variances.back());
   }
   for (size_t i = 1; i < variances.size(); ++i) EXPECT_LT(variances[i], variances[i - 1] / 2);
   EXPECT_GT(variances[3], variances[0] / 1e4);
