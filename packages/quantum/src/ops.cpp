@@ -22,17 +22,26 @@ struct StateAttributes {
 // Inputs of both: program, angles, (of the way back: final state, gradient,) initial, if it is
 // given.
 
+// Of angles (..., P): (..., 2, 2^wires).
+Shape vector_shape(const Shape& angles, int64_t wires) {
+  Shape shape = angles;
+  shape[shape.rank() - 1] = 2;
+  shape.push_back(int64_t{1} << wires);
+  return shape;
+}
+
 template <class T>
 Simulation<T> simulation_of(const KernelCall& call, size_t initial_at) {
   const Shape& angles = call.in[1].layout.shape;
+  const int64_t angle_count = angles.size(-1), wires = call.attributes<StateAttributes>().wires;
   Simulation<T> s{
       .program = {call.in[0].as<const int64_t>(), static_cast<size_t>(call.in[0].numel())},
       .angles = call.in[1].as<const T>(),
-      .count = angles[0],
-      .angle_count = angles[1]};
+      .count = angles.numel() / angle_count,
+      .angle_count = angle_count};
   if (call.in.size() > initial_at) {
     s.initial = call.in[initial_at].as<const T>();
-    s.initials = call.in[initial_at].layout.shape[0];
+    s.initials = call.in[initial_at].numel() >> (wires + 1);
   }
   return s;
 }
@@ -69,7 +78,7 @@ Both back_of(const Tensor& program, const Tensor& angles, const Tensor& final, c
 Tensor optional_input(const Recorded& r, int at) { return r.inputs() > at ? r.in(at) : Tensor(); }
 // The gradient of an initial vector, which may be one for all.
 Tensor as_initial(const Tensor& grad, const Tensor& initial) {
-  return initial.size(0) == grad.size(0) ? grad : sum(grad, {0}, true);
+  return initial.shape() == grad.shape() ? grad : sum(grad, {0}, true);
 }
 
 void vjp_state(Vjp& v) {
@@ -83,9 +92,15 @@ void vjp_state(Vjp& v) {
 // Of h0 . d<g, U s>/dt + <h1, U' g>, with U of the angles t and s the initial vector. The first is
 // a sum over shifted angles.
 void vjp_back(Vjp& v) {
-  const Tensor program = v.in(0), angles = v.in(1), grad = v.in(3), initial = optional_input(v, 4);
-  const int64_t wires = v.attributes<StateAttributes>().wires, count = angles.size(0);
-  const int64_t size = int64_t{1} << wires;
+  const int64_t wires = v.attributes<StateAttributes>().wires, size = int64_t{1} << wires;
+  // Of more axes in front, as inside vmap, one.
+  const auto flat = [&](const Tensor& x) {
+    return x.defined() ? reshape(x, {-1, 2, size}) : Tensor();
+  };
+  const Tensor program = v.in(0), angles = reshape(v.in(1), {-1, v.in(1).size(-1)});
+  const Tensor grad = flat(v.in(3)), initial = flat(optional_input(v, 4));
+  const Tensor g_initial = flat(v.g(1));
+  const int64_t count = angles.size(0);
   Tensor to_angles, to_grad, to_initial;
   const auto add = [](Tensor& to, const Tensor& t) { to = to.defined() ? to + t : t; };
   if (v.g(0).defined()) {
@@ -95,7 +110,7 @@ void vjp_back(Vjp& v) {
     if (many > 0) {
       std::vector<int64_t> which;
       for (const auto& [angle, shift] : shifts) which.push_back(angle);
-      const Tensor weight = take(v.g(0), from_vector(which, {many}), 1) *
+      const Tensor weight = take(reshape(v.g(0), angles.shape()), from_vector(which, {many}), 1) *
                             factors_of(shifts, angles.dtype());  // (B, shifts)
       const Tensor at = reshape(shifted(angles, shifts), {count * many, angles.size(1)});
       const auto repeated = [&](const Tensor& x) {
@@ -112,32 +127,55 @@ void vjp_back(Vjp& v) {
       add(to_initial, sum(reshape(more.initial, {count, many, 2, size}), {1}));
     }
   }
-  if (v.g(1).defined()) {
-    const Tensor states = state_of(program, angles, v.g(1), wires, v.where());
+  if (g_initial.defined()) {
+    const Tensor states = state_of(program, angles, g_initial, wires, v.where());
     add(to_grad, states);
-    add(to_angles, back_of(program, angles, states, grad, v.g(1), wires, v.where()).angles);
+    add(to_angles, back_of(program, angles, states, grad, g_initial, wires, v.where()).angles);
   }
-  if (v.needs(1) && to_angles.defined()) v.set(1, to_angles);
-  if (v.needs(3) && to_grad.defined()) v.set(3, to_grad);
+  if (v.needs(1) && to_angles.defined()) v.set(1, reshape(to_angles, v.in_shape(1)));
+  if (v.needs(3) && to_grad.defined()) v.set(3, reshape(to_grad, v.in_shape(3)));
   if (initial.defined() && v.needs(4) && to_initial.defined())
-    v.set(4, as_initial(to_initial, initial));
+    v.set(4, reshape(as_initial(to_initial, initial), v.in_shape(4)));
+}
+
+// Examples are more vectors of the same program.
+Tensor batch_rule(const Recorded& one, std::span<const Tensor> inputs,
+                  std::span<const bool> batched, int64_t size) {
+  if (batched[0]) return {};
+  std::vector<Tensor> all{inputs[0]};
+  for (size_t i = 1; i < inputs.size(); ++i)
+    all.push_back(with_batch_axis(inputs[i], batched[i], size));
+  const bool forward = one.op().outputs == 1;
+  if (inputs.size() > (forward ? 2 : 4)) {  // an initial vector that may be one for all
+    Shape shape = all.back().shape();
+    for (int i = 0; i + 2 < shape.rank(); ++i) shape[i] = all[1].shape()[i];
+    all.back() = expand(all.back(), shape);
+  }
+  std::vector<Node*> nodes;
+  for (const Tensor& t : all) nodes.push_back(t.node());
+  const StateAttributes attributes = one.attributes<StateAttributes>();
+  return record(one.op(), std::span<Node* const>(nodes),
+                forward ? vector_shape(all[1].shape(), attributes.wires) : all[1].shape(),
+                one.dtype(), attributes, one.where());
 }
 
 const Op kState{.name = "quantum_state",
                 .kind = Kind::kKernel,
                 .attributes = kAttributeFields<StateAttributes>,
                 .vjp = vjp_state,
-                .run = run_state};
+                .run = run_state,
+                .batch = batch_rule};
 const Op kBack{.name = "quantum_state_backward",
                .kind = Kind::kKernel,
                .attributes = kAttributeFields<StateAttributes>,
                .vjp = vjp_back,
                .run = run_back,
+               .batch = batch_rule,
                .outputs = 2};
 
 Both back_of(const Tensor& program, const Tensor& angles, const Tensor& final, const Tensor& grad,
              const Tensor& initial, int64_t wires, Where where) {
-  const Shape shape{angles.size(0), 2, int64_t{1} << wires};
+  const Shape shape = vector_shape(angles.shape(), wires);
   std::vector<Node*> in{program.node(), angles.node(), final.node(), grad.node()};
   if (initial.defined()) in.push_back(initial.node());
   const Tensor both = record(kBack, std::span<Node* const>(in), angles.shape(), angles.dtype(),
@@ -185,7 +223,7 @@ const RegisterOp registered_state(kState), registered_back(kBack), registered_pa
 
 Tensor state_of(const Tensor& program, const Tensor& angles, const Tensor& initial, int64_t wires,
                 Where where) {
-  const Shape shape{angles.size(0), 2, int64_t{1} << wires};
+  const Shape shape = vector_shape(angles.shape(), wires);
   std::vector<Node*> in{program.node(), angles.node()};
   if (initial.defined()) in.push_back(initial.node());
   return record(kState, std::span<Node* const>(in), shape, angles.dtype(), StateAttributes{wires},
