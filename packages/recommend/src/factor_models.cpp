@@ -50,34 +50,66 @@ struct Side {
   int64_t cg_steps;
 };
 
+// to += sum over the row of (wanted - (|c| - 1) y . v) y, times `sign`; four at a time, so that
+// sums of lanes overlap and `to` is read and written once for all.
+GLIA_INLINE void add_rows(const Side& s, std::span<const RatingMatrix::Entry> row, const float* v,
+                          float* to, bool with_wanted, float sign) {
+  constexpr size_t kAtOnce = 4;
+  const int64_t n = s.y.stride();
+  for (size_t k = 0; k < row.size(); k += kAtOnce) {
+    const float* y[kAtOnce];
+    float weight[kAtOnce];
+    F32 products[kAtOnce] = {};
+    for (size_t j = 0; j < kAtOnce; ++j) y[j] = s.y[row[std::min(k + j, row.size() - 1)].index];
+    for (int64_t i = 0; i < n; i += 16) {
+      const F32& x = load(v + i);
+      for (size_t j = 0; j < kAtOnce; ++j) products[j] += load(y[j] + i) * x;
+    }
+    for (size_t j = 0; j < kAtOnce; ++j) {
+      const float c = k + j < row.size() ? s.alpha * static_cast<float>(row[k + j].rating) : 1;
+      const float wanted = with_wanted && k + j < row.size() ? std::max(c, 0.0f) : 0;
+      weight[j] = sign * (wanted - (std::abs(c) - 1) * lane_sum(products[j]));
+    }
+    for (int64_t i = 0; i < n; i += 16)
+      store(load(to + i) + (weight[0] * load(y[0] + i) + weight[1] * load(y[1] + i)) +
+                (weight[2] * load(y[2] + i) + weight[3] * load(y[3] + i)),
+            to + i);
+  }
+}
+// to = gram v; its rows four at a time.
+GLIA_INLINE void gram_product(const Side& s, const float* v, float* to) {
+  const int64_t n = s.y.stride();
+  std::memset(to, 0, static_cast<size_t>(n) * sizeof(float));
+  int64_t i = 0;
+  for (; i + 4 <= s.width; i += 4) {
+    const float* g = s.gram + i * n;
+    for (int64_t f = 0; f < n; f += 16)
+      store(load(to + f) + (v[i] * load(g + f) + v[i + 1] * load(g + n + f)) +
+                (v[i + 2] * load(g + 2 * n + f) + v[i + 3] * load(g + 3 * n + f)),
+            to + f);
+  }
+  for (; i < s.width; ++i) add(to, v[i], s.gram + i * n, n);
+}
+
 // Conjugate gradients of one row x of the other side.
 GLIA_CLONES void solve(const Side& s, std::span<const RatingMatrix::Entry> row, float* x, float* r,
                        float* p, float* ap) {
   const int64_t n = s.y.stride();
-  const auto product = [&](const float* v, float* to) __attribute__((always_inline)) {
-    std::memset(to, 0, static_cast<size_t>(n) * sizeof(float));
-    for (int64_t i = 0; i < s.width; ++i) add(to, v[i], s.gram + i * n, n);
+  const auto inner = [n](const float* a, const float* b) __attribute__((always_inline)) {
+    return dot(a, b, n);
   };
-  product(x, r);
+  gram_product(s, x, r);
   for (int64_t i = 0; i < n; ++i) r[i] = -r[i];
-  for (const auto& [index, rating] : row) {
-    const float* y = s.y[index];
-    const float c = s.alpha * static_cast<float>(rating);
-    add(r, std::max(c, 0.0f) - (std::abs(c) - 1) * dot(y, static_cast<const float*>(x), n), y, n);
-  }
+  add_rows(s, row, x, r, true, 1);
   std::memcpy(p, r, static_cast<size_t>(n) * sizeof(float));
-  float old = dot(static_cast<const float*>(r), static_cast<const float*>(r), n);
+  float old = inner(r, r);
   for (int64_t step = 0; step < s.cg_steps && old >= 1e-20f; ++step) {
-    product(p, ap);
-    for (const auto& [index, rating] : row) {
-      const float* y = s.y[index];
-      const float c = s.alpha * static_cast<float>(rating);
-      add(ap, (std::abs(c) - 1) * dot(y, static_cast<const float*>(p), n), y, n);
-    }
-    const float along = old / dot(static_cast<const float*>(p), static_cast<const float*>(ap), n);
+    gram_product(s, p, ap);
+    add_rows(s, row, p, ap, false, -1);
+    const float along = old / inner(p, ap);
     add(x, along, static_cast<const float*>(p), n);
     add(r, -along, static_cast<const float*>(ap), n);
-    const float now = dot(static_cast<const float*>(r), static_cast<const float*>(r), n);
+    const float now = inner(r, r);
     scale_add(p, now / old, static_cast<const float*>(r), n);
     old = now;
   }

@@ -71,6 +71,23 @@ GLIA_INLINE const F32& load(const float* from) { return *reinterpret_cast<const 
 GLIA_INLINE void store(const F64& v, double* to) { *reinterpret_cast<F64*>(to) = v; }
 GLIA_INLINE void store(const F32& v, float* to) { *reinterpret_cast<F32*>(to) = v; }
 
+// The sum of all lanes, by halves.
+GLIA_INLINE double lane_sum(const F64& v) {
+  typedef double Half __attribute__((vector_size(32)));
+  const Half h =
+      __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  return (h[0] + h[2]) + (h[1] + h[3]);
+}
+GLIA_INLINE float lane_sum(const F32& v) {
+  typedef float Half __attribute__((vector_size(32)));
+  typedef float Quarter __attribute__((vector_size(16)));
+  const Half h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                 __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  const Quarter q =
+      __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+  return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
 // Sum of a[i] b[i] over whole vectors.
 template <class T>
 GLIA_INLINE T dot(const T* a, const T* b, int64_t n) {
@@ -84,11 +101,7 @@ GLIA_INLINE T dot(const T* a, const T* b, int64_t n) {
   }
   for (; i < n; i += kLanes) s0 += load(a + i) * load(b + i);
   s0 += s1;
-  T lanes[kLanes];
-  store(s0, lanes);
-  for (int64_t half = kLanes / 2; half > 0; half /= 2)
-    for (int64_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
-  return lanes[0];
+  return lane_sum(s0);
 }
 // to += factor x
 template <class T>
