@@ -26,14 +26,18 @@ struct KnowledgeSettings : Settings {
     const bool distance =
         model == "transe" || model == "transh" || model == "transr" || model == "rotate";
     const bool deep = model == "conve" || model == "tucker", graph = model == "rgcn";
-    f(training, "training", distance ? "negative-sampling" : "kvsall",
+    f(training, "training",
+      distance        ? "negative-sampling"
+      : deep || graph ? "kvsall"
+                      : "1vsall",
       "What a triple is told from.", {{"negative-sampling", "1vsall", "kvsall"}});
     f(loss, "loss",
       distance               ? "self-adversarial"
       : training == "1vsall" ? "cross-entropy"
                              : "bce",
       "How.", {{"cross-entropy", "bce", "margin", "self-adversarial"}});
-    f(optimizer, "optimizer", "adam", "Which steps.", {{"adam", "adagrad"}});
+    f(optimizer, "optimizer", training == "1vsall" ? "adagrad" : "adam", "Which steps.",
+      {{"adam", "adagrad"}});
     f(options.dim, "dim", 200, "Numbers of an embedding.", {1, 10000});
     f(options.reciprocal, "reciprocal", !distance && !graph,
       "Each relation has an embedding for the way back.");
@@ -53,7 +57,7 @@ struct KnowledgeSettings : Settings {
     f(how.label_smoothing, "label-smoothing", deep ? 0.1 : 0, "Of 1vsall and kvsall.", {0, 0.99});
     f(how.negatives, "negatives", 32, "Of negative sampling: drawn heads, and tails.", {1, 100000});
     f(how.margin, "margin", 9, "Of the losses margin and self-adversarial.", {0, 1000});
-    f(how.regularization, "regularization", training == "1vsall" ? 0.05 : 0,
+    f(how.regularization, "regularization", training == "1vsall" ? 0.005 : 0,
       "Weight of the N3 norm of factors.", {0, 1000});
     Settings::declare(f);
     options.seed = how.seed = static_cast<uint64_t>(seed);

@@ -69,10 +69,13 @@ TEST_F(RelationsTest, AnswersQuestionsOfAGraph) {
         place(i) + "\tnext\t" + place(i + 1) + "\n" + place(i + 1) + "\tbefore\t" + place(i) + "\n";
   }
   io::write_file_atomic("g/train.tsv", text);
-  const Trained run =
-      train("knowledge-graph",
-            {.given = {{"data", "g"}, {"dim", 24}, {"epochs", 60}, {"lr", 0.03}, {"batch", 16}},
-             .out = "run"});
+  const Trained run = train("knowledge-graph", {.given = {{"data", "g"},
+                                                          {"training", "kvsall"},
+                                                          {"dim", 24},
+                                                          {"epochs", 60},
+                                                          {"lr", 0.03},
+                                                          {"batch", 16}},
+                                                .out = "run"});
   EXPECT_EQ(run.results[0].name, "mrr");
   const auto predictor = load("run");
   predictor->top = 2;
