@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "glia/glia.h"
+#include "glia/tables/read.h"
 #include "recipes/src/explanations.h"
 
 namespace glia::recipes {
