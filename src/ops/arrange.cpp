@@ -86,9 +86,12 @@ void vjp_windows(Vjp& v) {
   v.set(0, index_add(zeros(shape, g.dtype()), at, g, i));
 }
 Tensor batch_windows(const Recorded& node, std::span<const Tensor> inputs, std::span<const bool>,
-                     int64_t) {
+                     int64_t size) {
   const auto [axis, step] = node.attributes<WindowAttributes>();
-  return unfold(inputs[0], static_cast<int>(axis) + 1, node.shape().size(-1), step, node.where());
+  Shape shape = node.shape();
+  shape.insert(0, size);
+  return record(node.op(), {inputs[0].node()}, shape, node.dtype(),
+                WindowAttributes{axis + 1, step}, node.where());
 }
 const Op kWindows{.name = "windows",
                   .kind = Kind::kView,

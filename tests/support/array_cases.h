@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/op.h"
+#include "glia/ops/arrange.h"
 #include "ops/private.h"
 #include "tests/support/op_case.h"
 
@@ -361,6 +362,38 @@ inline OpCase flip_case() {
   return c;
 }
 
+// Windows of unfold() along an axis, as a new last one.
+inline OpCase windows_case() {
+  OpCase c = movement_case("windows");
+  struct Call {
+    Shape from;
+    int axis;
+    int64_t size, step;
+  };
+  const std::vector<Call> calls{{{7}, 0, 3, 1},       {{7}, 0, 3, 2},    {{7}, 0, 7, 1},
+                                {{7}, 0, 2, 9},       {{3, 4}, 0, 2, 1}, {{3, 4}, -1, 3, 1},
+                                {{2, 0, 3}, 2, 2, 1}, {{3}, 0, 0, 2},    {{2, 5, 3}, 1, 2, 3},
+                                {{40, 257}, 1, 16, 5}};
+  for (const Call& call : calls) {
+    const auto axis = static_cast<size_t>(call.axis < 0 ? call.axis + call.from.rank() : call.axis);
+    Shape to = call.from;
+    int64_t& along = to[static_cast<int>(axis)];
+    along = (along - call.size) / call.step + 1;
+    to.push_back(call.size);
+    c.forms.push_back(moved(
+        call.from.str() + " axis " + std::to_string(axis) + " windows of " +
+            std::to_string(call.size) + " every " + std::to_string(call.step),
+        call.from, to,
+        [call](const Tensor& x) { return unfold(x, call.axis, call.size, call.step); },
+        [call, axis](std::vector<int64_t> at) {
+          at[axis] = at[axis] * call.step + at.back();
+          at.pop_back();
+          return at;
+        }));
+  }
+  return c;
+}
+
 // ---- Joining ----------------------------------------------------------------------------------
 
 inline OpCase concat_case() {
@@ -478,7 +511,7 @@ inline void add_arrays(std::vector<OpCase>* cases) {
   cases->push_back(reduce_case("max", max, fold_max, -4, 4));
   cases->push_back(reduce_case("min", min, fold_min, -4, 4));
   for (auto* make : {alias_case, reshape_case, permute_case, expand_case, slice_case, select_case,
-                     flip_case, concat_case, write_box_case, write_slice_case})
+                     flip_case, windows_case, concat_case, write_box_case, write_slice_case})
     cases->push_back(make());
 }
 

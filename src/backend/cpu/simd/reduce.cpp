@@ -133,10 +133,10 @@ HWY_INLINE auto reduce_in_order(const Stored<T>* x, int64_t n) {
 
 // The extreme one of n integers.
 template <ReduceCode code, class T>
-HWY_INLINE T extreme_of(const T* x, int64_t n) {
-  const hn::ScalableTag<T> d;
+HWY_INLINE Stored<T> extreme_of(const Stored<T>* x, int64_t n) {
+  const hn::ScalableTag<Stored<T>> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  T out = identity<T>(code);
+  Stored<T> out = identity<T>(code);
   const auto better = [](auto a, auto b) HWY_ATTR {
     if constexpr (code == ReduceCode::kMax) return hn::Max(a, b);
     return hn::Min(a, b);
@@ -148,7 +148,7 @@ HWY_INLINE T extreme_of(const T* x, int64_t n) {
       a = better(a, hn::LoadU(d, x + at));
       b = better(b, hn::LoadU(d, x + at + lanes));
     }
-    HWY_ALIGN T all[HWY_MAX_BYTES / sizeof(T)];
+    HWY_ALIGN Stored<T> all[HWY_MAX_BYTES / sizeof(T)];
     hn::Store(better(a, b), d, all);
     for (int64_t i = 0; i < lanes; ++i)
       out = code == ReduceCode::kMax ? std::max(out, all[i]) : std::min(out, all[i]);
@@ -205,7 +205,7 @@ __attribute__((flatten)) void reduce_rows(void* out, const void* x, int64_t rows
     if (cols >= kShort) return for_each_row(y, p, rows, cols, reduce_row<code, T, kNarrow>);
   }
   if constexpr (kIntegerExtreme<code, T>)
-    for_each_row(y, p, rows, cols, extreme_of<code, Stored<T>>);
+    for_each_row(y, p, rows, cols, extreme_of<code, T>);
   else
     for_each_row(y, p, rows, cols, reduce_in_order<code, T>);
 }
