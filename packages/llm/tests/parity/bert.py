@@ -14,7 +14,8 @@ from package import WORK, compiled, peers
 with peers():
     import numpy as np
     import torch
-    sys.modules.setdefault("torchvision", None)  # nothing here needs it
+    for unneeded in ("torchvision", "torchaudio"):  # which may not fit the torch
+        sys.modules.setdefault(unneeded, None)
     from transformers import AutoTokenizer, BertConfig, BertModel
     from transformers.utils import logging
 logging.disable_progress_bar()

@@ -14,7 +14,8 @@ with peers():
     import jinja2
     import numpy as np
     import torch
-    sys.modules.setdefault("torchvision", None)  # nothing here needs it
+    for unneeded in ("torchvision", "torchaudio"):  # which may not fit the torch
+        sys.modules.setdefault(unneeded, None)
     from gguf import GGUFReader, quants
     from safetensors.numpy import save_file
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
