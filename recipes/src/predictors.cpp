@@ -1,5 +1,7 @@
 #include "recipes/src/predictors.h"
 
+#include <utility>
+
 #include "glia/error.h"
 
 namespace glia::recipes {
@@ -22,10 +24,8 @@ Computation computation_of(const nn::Module& module, std::function<Tensor(const 
                            const Tensor& example, const std::string& input,
                            const std::string& output) {
   return {.module = &module,
-          .function =
-              [f = std::move(f)](const std::vector<Tensor>& x) {
-                return std::vector<Tensor>{f(x[0])};
-              },
+          .function = [f = std::move(f)](
+                          const std::vector<Tensor>& x) { return std::vector<Tensor>{f(x[0])}; },
           .examples = {example},
           .inputs = {input},
           .outputs = {output}};
