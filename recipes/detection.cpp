@@ -5,6 +5,7 @@
 #include "glia/recipes/run.h"
 #include "glia/vision/image.h"
 #include "glia/vision/transforms.h"
+#include "recipes/src/images.h"
 #include "recipes/src/scenes.h"
 
 namespace glia::recipes {
@@ -128,8 +129,7 @@ class Finder : public Predictor {
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* file = std::get_if<std::string>(&input);
-    const Tensor image = file ? vision::read_image(*file) : std::get<Tensor>(input);
+    const Tensor image = picture_of(input);
     const auto found = net_.detect(net_(unsqueeze(form_.normalized(image), 0)), 0.3)[0];
     const auto boxes = found.boxes.to_vector<double>(), scores = found.scores.to_vector<double>();
     const auto labels = found.labels.to_vector<int64_t>();

@@ -9,6 +9,7 @@
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
 #include "recipes/src/agents.h"
+#include "recipes/src/predictors.h"
 
 namespace glia::recipes {
 namespace {
@@ -105,12 +106,9 @@ class DqnPlayer : public Player {
   }
 
   Computation computation() const override {
-    return {
-        .module = &q_,
-        .function = [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{q_(x[0])}; },
-        .examples = {zeros({1, width_})},
-        .inputs = {"observations"},
-        .outputs = {"values"}};
+    return computation_of(
+        q_, [this](const Tensor& x) { return q_(x); }, zeros({1, width_}), "observations",
+        "values");
   }
 
  protected:

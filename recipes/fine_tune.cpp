@@ -13,6 +13,7 @@
 #include "glia/optim.h"
 #include "glia/random.h"
 #include "glia/recipes/run.h"
+#include "recipes/src/predictors.h"
 #include "recipes/src/tokens.h"
 
 namespace glia::recipes {
@@ -125,10 +126,9 @@ class Use : public Predictor {
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* prompt = std::get_if<std::string>(&input);
-    if (!prompt) throw ValueError("there is no text to go on from");
-    return {{"continuation", assistant_->generate(*prompt, {.max_new_tokens = 100,
-                                                            .sampling = {.temperature = 0}})}};
+    const std::string& prompt = text_of(input, "there is no text to go on from");
+    return {{"continuation", assistant_->generate(
+                                 prompt, {.max_new_tokens = 100, .sampling = {.temperature = 0}})}};
   }
   Results score(const Evaluation& what) const override {
     FineTuneSettings from = settings_;

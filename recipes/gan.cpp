@@ -9,6 +9,7 @@
 #include "recipes/src/frames.h"
 #include "recipes/src/gans.h"
 #include "recipes/src/numbers.h"
+#include "recipes/src/predictors.h"
 
 namespace glia::recipes {
 namespace {
@@ -79,13 +80,9 @@ class Generator : public Predictor {
   }
 
   Computation computation() const override {
-    return {
-        .module = &generator_,
-        .function =
-            [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{generator_(x[0])}; },
-        .examples = {zeros({1, settings_.options.noise})},
-        .inputs = {"noise"},
-        .outputs = {"samples"}};
+    return computation_of(
+        generator_, [this](const Tensor& x) { return generator_(x); },
+        zeros({1, settings_.options.noise}), "noise", "samples");
   }
 
  protected:

@@ -13,6 +13,7 @@
 #include "glia/recipes/run.h"
 #include "glia/runtime.h"
 #include "glia/text/language_model.h"
+#include "recipes/src/predictors.h"
 #include "recipes/src/tokens.h"
 
 namespace glia::recipes {
@@ -118,21 +119,16 @@ class Use : public Predictor {
   }
 
   Computation computation() const override {
-    return {
-        .module = model_.get(),
-        .function =
-            [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{(*model_)(x[0])}; },
-        .examples = {zeros({1, settings_.options.block}, kI64)},
-        .inputs = {"tokens"},
-        .outputs = {"logits"}};
+    return computation_of(
+        *model_, [this](const Tensor& x) { return (*model_)(x); },
+        zeros({1, settings_.options.block}, kI64), "tokens", "logits");
   }
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* prompt = std::get_if<std::string>(&input);
-    if (!prompt) throw ValueError("there is no text to go on from");
+    const std::string& prompt = text_of(input, "there is no text to go on from");
     return {{"continuation",
-             written(*model_, tokens_, *prompt, {.length = kContinued, .temperature = 0})}};
+             written(*model_, tokens_, prompt, {.length = kContinued, .temperature = 0})}};
   }
   Results score(const Evaluation& what) const override {
     LanguageSettings from = settings_;

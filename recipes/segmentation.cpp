@@ -7,7 +7,9 @@
 #include "glia/vision/masks.h"
 #include "glia/vision/networks.h"
 #include "glia/vision/transforms.h"
+#include "recipes/src/images.h"
 #include "recipes/src/masks.h"
+#include "recipes/src/predictors.h"
 
 namespace glia::recipes {
 namespace {
@@ -108,19 +110,15 @@ class Segmenter : public Predictor {
   }
 
   Computation computation() const override {
-    return {.module = net_.get(),
-            .function =
-                [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{(*net_)(x[0])}; },
-            .examples = {zeros({1, 64, 64, form_.channels})},
-            .inputs = {"pictures"},
-            .outputs = {"logits"}};
+    return computation_of(
+        *net_, [this](const Tensor& x) { return (*net_)(x); }, zeros({1, 64, 64, form_.channels}),
+        "pictures", "logits");
   }
 
  protected:
   Results answer(const Input& input) const override {
     const auto* file = std::get_if<std::string>(&input);
-    const Tensor mask =
-        guessed(*net_, file ? vision::read_image(*file) : std::get<Tensor>(input), form_);
+    const Tensor mask = guessed(*net_, picture_of(input), form_);
     report::Table table{{{"class"}, {"share", true}}, {}};
     for (size_t k = 0; k < form_.classes.size(); ++k)
       table.rows.push_back({form_.classes[k], mean(cast(mask == k, kF32)).item()});

@@ -9,6 +9,7 @@
 #include "glia/runtime.h"
 #include "glia/text/language_model.h"
 #include "recipes/src/numbers.h"
+#include "recipes/src/predictors.h"
 #include "recipes/src/sequence_tasks.h"
 
 namespace glia::recipes {
@@ -125,12 +126,9 @@ class Use : public Predictor {
   }
 
   Computation computation() const override {
-    return {.module = &net_,
-            .function =
-                [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{net_(x[0])}; },
-            .examples = {zeros({1, task_.steps, task_.inputs})},
-            .inputs = {"sequences"},
-            .outputs = {"answers"}};
+    return computation_of(
+        net_, [this](const Tensor& x) { return net_(x); }, zeros({1, task_.steps, task_.inputs}),
+        "sequences", "answers");
   }
 
  protected:

@@ -7,6 +7,7 @@
 #include "glia/recipes/run.h"
 #include "glia/runtime.h"
 #include "recipes/src/expressions.h"
+#include "recipes/src/predictors.h"
 
 namespace glia::recipes {
 namespace {
@@ -118,9 +119,8 @@ class Use : public Predictor {
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* text = std::get_if<std::string>(&input);
-    if (!text) throw ValueError("there is no expression");
-    const Expression e = read_expression(*text, settings_.modulus);
+    const std::string& text = text_of(input, "there is no expression");
+    const Expression e = read_expression(text, settings_.modulus);
     const auto batch = batch_of({e});
     const Tensor p = index(softmax(net_(batch)), {batch.forest.roots().item<int64_t>()});
     return {{"value", argmax(p).item<int64_t>()},

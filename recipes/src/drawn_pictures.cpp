@@ -22,8 +22,6 @@ constexpr int64_t kFeatures = 128, kAtOnce = 500, kBatch = 128, kSteps = 600;
 
 Tensor to_signed(const Tensor& bytes) { return cast(bytes, kF32) / 127.5 - 1; }
 Tensor from_signed(const Tensor& x) { return cast(round(clamp((x + 1) * 127.5, 0, 255)), kU8); }
-Tensor to_unit(const Tensor& bytes) { return cast(bytes, kF32) / 255; }
-Tensor from_unit(const Tensor& x) { return cast(round(clamp(x * 255, 0, 255)), kU8); }
 
 DrawnBatch draw_batch(const LabelledImages& set, int64_t n) {
   const Tensor at = randint(0, set.images.size(0), {n});

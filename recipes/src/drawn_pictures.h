@@ -16,9 +16,6 @@ namespace glia::recipes {
 // Bytes as f32 of -1 to 1, and numbers as the nearest bytes.
 Tensor to_signed(const Tensor& bytes);
 Tensor from_signed(const Tensor& x);
-// The same of 0 to 1.
-Tensor to_unit(const Tensor& bytes);
-Tensor from_unit(const Tensor& x);
 
 // Pictures drawn from a set with classes, n at a time, from the default random stream.
 struct DrawnBatch {

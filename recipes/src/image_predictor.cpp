@@ -7,6 +7,7 @@
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "glia/vision/folder.h"
+#include "recipes/src/predictors.h"
 
 namespace glia::recipes {
 
@@ -23,20 +24,15 @@ std::vector<std::string> ImagePredictor::inputs(const std::string& text) const {
 }
 
 Computation ImagePredictor::computation() const {
-  return {
-      .module = model_.module.get(),
-      .function =
-          [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{model_.logits(x[0])}; },
-      .examples = {zeros({1, form_.size, form_.size, form_.channels})},
-      .inputs = {"pictures"},
-      .outputs = {"logits"}};
+  return computation_of(
+      *model_.module, [this](const Tensor& x) { return model_.logits(x); },
+      zeros({1, form_.size, form_.size, form_.channels}), "pictures", "logits");
 }
 
 Results ImagePredictor::answer(const Input& input) const {
   const auto* file = std::get_if<std::string>(&input);
-  const Tensor image = file ? vision::read_image(*file) : std::get<Tensor>(input);
   std::string note;
-  const Tensor x = form_.normalized(form_.prepared(image, note));
+  const Tensor x = form_.normalized(form_.prepared(picture_of(input), note));
   try {
     Results results = ranked(softmax(model_.logits(x)).to_vector<double>(), form_.classes);
     if (!note.empty()) results.push_back({"note", note});
@@ -50,8 +46,7 @@ Results ImagePredictor::answer(const Input& input) const {
 report::Report ImagePredictor::explain(const Input& input, const ExplainOptions& options) const {
   const auto* file = std::get_if<std::string>(&input);
   std::string note;
-  const Tensor shown =
-      form_.prepared(file ? vision::read_image(*file) : std::get<Tensor>(input), note);
+  const Tensor shown = form_.prepared(picture_of(input), note);
   const Tensor x = form_.normalized(shown);
   const auto p = softmax(model_.logits(x)).to_vector<double>();
   const auto label = static_cast<size_t>(explained_class(form_.classes, options.answer, p));

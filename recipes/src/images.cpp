@@ -10,6 +10,7 @@
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "glia/vision/folder.h"
+#include "glia/vision/image.h"
 
 namespace glia::recipes {
 namespace {
@@ -150,6 +151,13 @@ ImageForm ImageForm::of(const Saved& saved) {
     throw IoError(saved.path + ": what it says of its images does not fit together");
   return form;
 }
+
+Tensor picture_of(const Input& input) {
+  const auto* file = std::get_if<std::string>(&input);
+  return file ? vision::read_image(*file) : std::get<Tensor>(input);
+}
+Tensor to_unit(const Tensor& bytes) { return cast(bytes, kF32) / 255; }
+Tensor from_unit(const Tensor& x) { return cast(round(clamp(x * 255, 0, 255)), kU8); }
 
 bool is_known_set(const std::string& name) { return known_set(name) != nullptr; }
 

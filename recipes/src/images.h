@@ -28,6 +28,12 @@ struct ImageForm {
   static ImageForm of(const Saved& saved);  // throws IoError for what cannot be
 };
 
+// The picture of a file, or what was given.
+Tensor picture_of(const Input& input);
+// Bytes as f32 of 0 to 1, and numbers as the nearest bytes.
+Tensor to_unit(const Tensor& bytes);
+Tensor from_unit(const Tensor& x);
+
 struct LabelledImages {
   Tensor images, labels;  // u8 (N, size, size, channels) and i64 (N)
 };

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 
 #include "glia/catalogue.h"
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "glia/vision/image.h"
+#include "recipes/src/shuffled.h"
 
 namespace glia::recipes {
 namespace {
@@ -81,10 +81,7 @@ MaskSplits read_masks(const std::string& data, double test_share, int64_t seed,
   const auto count = static_cast<int64_t>(all.pictures.size());
   if (count < 2) throw Error(data + ": has one picture, which cannot be split");
   if (all.values.size() < 2) throw Error(data + ": its masks have one value only");
-  std::vector<int64_t> order(static_cast<size_t>(count));
-  std::iota(order.begin(), order.end(), 0);
-  data::Random random(static_cast<uint64_t>(seed));
-  for (int64_t i = count - 1; i > 0; --i) std::swap(order[i], order[random.below(i + 1)]);
+  const std::vector<int64_t> order = shuffled(count, static_cast<uint64_t>(seed));
   const int64_t tests =
       std::clamp<int64_t>(std::llround(test_share * static_cast<double>(count)), 1, count - 1);
   MaskSplits out;

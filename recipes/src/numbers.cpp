@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <sstream>
 
 #include "glia/error.h"
 
@@ -40,6 +41,17 @@ std::vector<double> numbers_of(const Input& input, int64_t count, const std::str
   const Tensor& tensor = std::get<Tensor>(input);
   if (tensor.numel() != count) throw ValueError(fmt::format("{} has {} numbers", what, count));
   return tensor.to_vector<double>();
+}
+
+std::vector<int64_t> whole_numbers_of(const std::string& setting, const std::string& text,
+                                      int64_t most) {
+  const Setting one{
+      .name = setting, .fallback = int64_t{1}, .range = {1, static_cast<double>(most)}};
+  std::vector<int64_t> out;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');)
+    out.push_back(std::get<int64_t>(parse(one, word)));
+  return out;
 }
 
 int64_t whole_number_of(const Input& input, const std::string& what, int64_t most) {

@@ -1,18 +1,15 @@
 #include "overlays.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "glia/ops.h"
+#include "recipes/src/shuffled.h"
 
 namespace glia::recipes {
 
 Overlays overlaid(const LabelledImages& set, int64_t count) {
   const int64_t all = set.images.size(0), size = count > 0 ? std::min(count, all) : all;
-  std::vector<int64_t> others(static_cast<size_t>(all));
-  std::iota(others.begin(), others.end(), 0);
-  data::Random random(0);
-  for (int64_t i = all - 1; i > 0; --i) std::swap(others[i], others[random.below(i + 1)]);
+  std::vector<int64_t> others = shuffled(all, 0);
   others.resize(static_cast<size_t>(size));
   const Tensor partners = from_vector(others, {size});
   const auto first = [&](const Tensor& x) { return slice(x, 0, {0, size}); };

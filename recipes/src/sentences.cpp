@@ -1,10 +1,10 @@
 #include "recipes/src/sentences.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "glia/text/augment.h"
 #include "glia/text/vocabulary.h"
+#include "recipes/src/shuffled.h"
 
 namespace glia::recipes {
 
@@ -26,10 +26,7 @@ std::vector<std::string> words_and_marks(const std::string& sentence) {
 std::vector<bool> drawn_for_test(int64_t count, double share, uint64_t seed,
                                  const std::string& file) {
   if (count < 2) throw IoError(file + ": holds one sample, where training and test need one each");
-  std::vector<int64_t> order(static_cast<size_t>(count));
-  std::iota(order.begin(), order.end(), 0);
-  data::Random random(seed, 0);
-  for (int64_t i = count - 1; i > 0; --i) std::swap(order[i], order[random.below(i + 1)]);
+  const std::vector<int64_t> order = shuffled(count, seed);
   const int64_t test =
       std::clamp<int64_t>(static_cast<int64_t>(share * static_cast<double>(count)), 1, count - 1);
   std::vector<bool> out(static_cast<size_t>(count));

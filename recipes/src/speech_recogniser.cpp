@@ -8,6 +8,7 @@
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "recipes/src/classification.h"
+#include "recipes/src/predictors.h"
 #include "recipes/src/speech_listener.h"
 
 namespace glia::recipes {
@@ -39,11 +40,10 @@ class Use : public Predictor, public Listens {
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* path = std::get_if<std::string>(&input);
-    if (!path) throw ValueError("needs the name of a sound file");
+    const std::string& path = text_of(input, "needs the name of a sound file");
     const auto sound =
-        audio::read_sound(*path, {.sample_rate = form_.front_end.sample_rate, .mono = true});
-    if (sound.samples.numel() == 0) throw IoError(*path + ": is empty");
+        audio::read_sound(path, {.sample_rate = form_.front_end.sample_rate, .mono = true});
+    if (sound.samples.numel() == 0) throw IoError(path + ": is empty");
     const Tensor x = features_of(reshape(sound.samples, {-1}), form_);
     if (const auto* net = model_->word_net())
       return ranked(softmax((*net)(x)).to_vector<double>(),

@@ -9,6 +9,7 @@
 #include "glia/glia.h"
 #include "glia/tables/read.h"
 #include "recipes/src/explanations.h"
+#include "recipes/src/predictors.h"
 
 namespace glia::recipes {
 namespace {
@@ -60,10 +61,9 @@ class TablePredictor : public Predictor, public Explains {
 
   // A row, or the first row of a table.
   report::Report explain(const Input& input, const ExplainOptions& options) const override {
-    const auto* given = std::get_if<std::string>(&input);
-    if (!given) throw ValueError("a row is a text: {\"COLUMN\": VALUE, ...}");
-    const std::vector<std::string> rows = inputs(*given);
-    if (rows.empty()) throw IoError(*given + ": holds no rows");
+    const std::string& given = text_of(input, "a row is a text: {\"COLUMN\": VALUE, ...}");
+    const std::vector<std::string> rows = inputs(given);
+    if (rows.empty()) throw IoError(given + ": holds no rows");
     const tables::Table table = row_of(rows[0]);
     const Tensor x = form_.codes.transform(table);
     const auto samples = settings_.samples(form_.is_classes()).train.x;
@@ -96,18 +96,13 @@ class TablePredictor : public Predictor, public Explains {
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* text = std::get_if<std::string>(&input);
-    if (!text) throw ValueError("a row is a text: {\"COLUMN\": VALUE, ...}");
-    const Tensor x = form_.codes.transform(row_of(*text));
+    const std::string& text = text_of(input, "a row is a text: {\"COLUMN\": VALUE, ...}");
+    const Tensor x = form_.codes.transform(row_of(text));
     if (!form_.is_classes()) return {{form_.target, model_.predict(x).to_vector<double>().at(0)}};
     const auto code = model_.predict(x).to_vector<int64_t>().at(0);
     Results out = {{form_.target, name_of(code)}};
     if (const Tensor p = probabilities(x); p.defined()) {
-      report::Table table{{{"class"}, {"probability", true}}, {}};
-      const auto values = p.to_vector<double>();
-      for (size_t c = 0; c < values.size(); ++c)
-        table.rows.push_back({form_.classes.at(c), values[c]});
-      out.push_back({"classes", table});
+      out.push_back({"classes", probability_table(form_.classes, p.to_vector<double>())});
     }
     return out;
   }

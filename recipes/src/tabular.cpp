@@ -16,6 +16,7 @@
 #include "glia/error.h"
 #include "glia/io.h"
 #include "glia/ops.h"
+#include "recipes/src/shuffled.h"
 
 namespace glia::recipes {
 namespace {
@@ -154,11 +155,7 @@ namespace {
 
 // All positions in an order that is drawn; classes one after the other, if there are some.
 std::vector<int64_t> drawn(const Tensor& y, bool classes, int64_t seed) {
-  std::vector<int64_t> order(static_cast<size_t>(y.size(0)));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  data::Random random(static_cast<uint64_t>(seed));
-  for (int64_t i = y.size(0) - 1; i > 0; --i)
-    std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(random.below(i + 1))]);
+  std::vector<int64_t> order = shuffled(y.size(0), static_cast<uint64_t>(seed));
   if (classes) {
     const auto labels = y.to_vector<int64_t>();
     std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
