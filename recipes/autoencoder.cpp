@@ -4,13 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
-#include "glia/classic/decomposition.h"
 #include "glia/glia.h"
 #include "glia/recipes/run.h"
-#include "glia/vision/image.h"
-#include "recipes/src/images.h"
+#include "recipes/src/codes.h"
+#include "recipes/src/numbers.h"
+#include "recipes/src/predictors.h"
 
 namespace glia::recipes {
 namespace {
@@ -56,90 +55,18 @@ struct AutoEncoderSettings : TrainingSettings {
                                  .sparsity = sparsity,
                                  .penalty = penalty};
     o.kind = static_cast<vision::AutoEncoderKind>(std::ranges::find(kKinds, kind) - kKinds.begin());
-    std::istringstream words(hidden);
-    for (std::string word; std::getline(words, word, ',');)
-      o.hidden.push_back(std::get<int64_t>(
-          parse({.name = "hidden", .fallback = int64_t{1}, .range = {1, 65536}}, word)));
+    o.hidden = whole_numbers_of("hidden", hidden, 65536);
     return o;
   }
 };
-
-Tensor unit(const Tensor& images) { return cast(images, kF32) / 255; }
-
-// Of all pictures, 500 at a time.
-double error_of(const std::function<Tensor(const Tensor&)>& made, const Tensor& images) {
-  constexpr int64_t kBatch = 500;
-  const NoGrad no_grad;
-  double sum = 0;
-  for (int64_t at = 0; at < images.size(0); at += kBatch) {
-    const Tensor x = unit(slice(images, 0, {at, at + kBatch}));
-    sum += vision::squared_error(made(x), x).item() * static_cast<double>(x.size(0));
-  }
-  return sum / static_cast<double>(images.size(0));
-}
-
-// The same by so many principal components of the training pictures.
-double error_of_components(const Tensor& train, const Tensor& test, int64_t count) {
-  const Tensor x = unit(flatten(train, 1));
-  count = std::min({count, x.size(0), x.size(1)});
-  classic::PCA pca({.n_components = count});
-  pca.fit(x);
-  return error_of(
-      [&](const Tensor& y) {
-        return reshape(cast(pca.inverse_transform(pca.transform(flatten(y, 1))), kF32), y.shape());
-      },
-      test);
-}
-
-Tensor as_bytes(const Tensor& x) { return cast(round(clamp(x, 0, 1) * 255), kU8); }
-
-report::Section remade(const AutoEncoder& net, const Tensor& images) {
-  report::Images::Group group;
-  const Tensor some = slice(images, 0, {0, 12}), made = as_bytes(net(unit(some)));
-  for (int64_t i = 0; i < some.size(0); ++i) {
-    group.pictures.push_back({index(some, {i}), "picture"});
-    group.pictures.push_back({index(made, {i}), "made again"});
-  }
-  return {"Test pictures, and what the numbers say of them", report::Images{{group}}, "", true};
-}
-
-// From one code to another in even steps.
-report::Section walks(const AutoEncoder& net, const Tensor& images) {
-  report::Images pictures;
-  const Tensor codes = net.encode(unit(slice(images, 0, {0, 8})));
-  for (int64_t i = 0; i + 1 < codes.size(0); i += 2) {
-    report::Images::Group group;
-    for (int64_t step = 0; step <= 8; ++step) {
-      const double t = static_cast<double>(step) / 8;
-      const Tensor code =
-          index(codes, {Slice{i, i + 1}}) * (1 - t) + index(codes, {Slice{i + 1, i + 2}}) * t;
-      group.pictures.push_back({index(as_bytes(net.decode(code)), {0})});
-    }
-    pictures.groups.push_back(group);
-  }
-  return {"Walks from one code to another", pictures, "", true};
-}
-
-report::Section scatter(const AutoEncoder& net, const LabelledImages& set, const ImageForm& form) {
-  const Tensor images = slice(set.images, 0, {0, 2000});
-  Tensor codes = net.encode(unit(images));
-  if (codes.size(1) == 1) codes = concat({codes, zeros_like(codes)}, 1);
-  if (codes.size(1) > 2) codes = classic::PCA({.n_components = int64_t{2}}).fit_transform(codes);
-  return {
-      "Codes",
-      report::Scatter{.frames = {{.points = codes,
-                                  .labels = slice(set.labels, 0, {0, 2000}).to_vector<int64_t>()}},
-                      .classes = form.classes},
-      "Test pictures' codes, by their two principal components.", true};
-}
 
 void train(Run& run, const AutoEncoderSettings& s) {
   const auto [images, unseen, form] = read_images(s.source(), s.size);
   AutoEncoder net(s.options(form));
   if (s.pretrain > 0)
-    vision::pretrain(net, unit(images.images),
+    vision::pretrain(net, to_unit(images.images),
                      {.epochs = s.pretrain, .batch = s.batch, .seed = uint64_t(s.seed)});
-  const auto pixels = [](const Tensor& x) { return std::array{unit(x)}; };
+  const auto pixels = [](const Tensor& x) { return std::array{to_unit(x)}; };
   auto training = data::from_tensors(images.images)
                       .shuffle(s.seed)
                       .batch(s.batch)
@@ -180,20 +107,15 @@ class Codes : public Predictor {
   }
 
   Computation computation() const override {
-    return {.module = &net_,
-            .function =
-                [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{net_(x[0])}; },
-            .examples = {zeros({1, form_.size, form_.size, form_.channels})},
-            .inputs = {"pictures"},
-            .outputs = {"pictures_again"}};
+    return computation_of(
+        net_, [this](const Tensor& x) { return net_(x); },
+        zeros({1, form_.size, form_.size, form_.channels}), "pictures", "pictures_again");
   }
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* file = std::get_if<std::string>(&input);
-    const Tensor image = file ? vision::read_image(*file) : std::get<Tensor>(input);
     std::string note;
-    const Tensor x = unit(form_.prepared(image, note)), code = net_.encode(x);
+    const Tensor x = to_unit(form_.prepared(picture_of(input), note)), code = net_.encode(x);
     Results out = {{"code", index(code, {0})},
                    {"squared_error", vision::squared_error(net_.decode(code), x).item()}};
     if (!note.empty()) out.push_back({"note", note});
