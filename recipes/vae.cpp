@@ -1,16 +1,11 @@
 // Variational autoencoders of pictures.
-#include "glia/generative/vae.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
-#include "glia/generative/dcgan.h"
 #include "glia/glia.h"
-#include "glia/vision/image.h"
 #include "recipes/src/drawn_pictures.h"
-#include "recipes/src/own_stream.h"
+#include "recipes/src/vae_settings.h"
 
 namespace glia::recipes {
 namespace {
@@ -18,89 +13,6 @@ namespace {
 using generative::Vae;
 
 constexpr int64_t kShown = 64;
-
-struct VaeSettings : TrainingSettings {
-  std::string data, model, likelihood, hidden, bound, binarise;
-  int64_t epochs = 0, batch = 0, width = 0, nll_samples = 0, nll_count = 0, judged = 0;
-  double lr = 0;
-  generative::VaeOptions options;
-
-  void declare(Fields& f) override {
-    auto& o = options;
-    f(data, "data", "mnist", "A data set of `glia data list`, or a folder.",
-      data_sets("image-classification", "FOLDER"));
-    f(model, "model", "dense", "Layers with tanh, or convolutions.", {{"dense", "conv"}});
-    f(likelihood, "likelihood", "bernoulli", "What a pixel is drawn from, given z.",
-      {{"bernoulli", "gaussian"}});
-    const bool bernoulli = likelihood == "bernoulli";
-    o.likelihood =
-        bernoulli ? generative::Likelihood::kBernoulli : generative::Likelihood::kGaussian;
-    f(binarise, "binarise", bernoulli ? "static" : "no",
-      "Pixels become 0 or 1, drawn once by their grey (static), or anew in each step.",
-      {{"no", "static", "dynamic"}});
-    f(bound, "bound", "elbo", "What is made large; iwae: by --samples importance samples.",
-      {{"elbo", "iwae"}});
-    o.importance = bound == "iwae";
-    f(o.samples, "samples", o.importance ? 50 : 1, "Of z for each picture.", {1, 10000});
-    f(o.latent, "latent", 50, "Numbers of z.", {1, 10000});
-    f(hidden, "hidden", "200,200", "Widths of dense layers, with commas.");
-    f(width, "width", 32, "Channels of convolutions next to the picture.", {1, 4096});
-    f(o.beta, "beta", 1, "How much the divergence counts.", {0, 1e6});
-    f(o.free_bits, "free-bits", 0, "Nats that each number of z may diverge for free.", {0, 100});
-    f(epochs, "epochs", 30, "Passes over the training pictures.", {1, 100000});
-    f(batch, "batch", 100, "Pictures in each step.", {2, 60000});
-    f(lr, "lr", 1e-3, "Rate of Adam; it falls to a hundredth along a cosine.", {0, 1000});
-    f(nll_samples, "nll-samples", 5000, "Importance samples of the test's -log p(x).", {1, 1e6});
-    f(nll_count, "nll-count", 500, "Test pictures that it is estimated of.", {1, 1e6});
-    f(judged, "judged", 1000, "How many pictures are drawn to judge them.", {10, 100000});
-    TrainingSettings::declare(f);
-  }
-  ImageSource source() const { return {.data = data, .seed = static_cast<uint64_t>(seed)}; }
-  Vae network(const ImageForm& form) const {
-    const int64_t both = 2 * options.latent;
-    if (model == "conv") {
-      const generative::DcganOptions o{
-          .size = form.size, .channels = form.channels, .width = width, .tanh = false};
-      return Vae(generative::dcgan_critic(both, o), generative::dcgan_generator(options.latent, o),
-                 options);
-    }
-    std::vector<int64_t> widths;
-    std::istringstream words(hidden);
-    for (std::string word; std::getline(words, word, ',');)
-      widths.push_back(std::get<int64_t>(
-          parse({.name = "hidden", .fallback = int64_t{1}, .range = {1, 65536}}, word)));
-    const std::vector<int64_t> back(widths.rbegin(), widths.rend());
-    const Shape example{form.size, form.size, form.channels};
-    return Vae(generative::dense_encoder(example, widths, both),
-               generative::dense_decoder(options.latent, back, example), options);
-  }
-  // Bytes as the network sees them.
-  Tensor prepared(const Tensor& bytes) const {
-    const Tensor x = to_unit(bytes);
-    return binarise == "dynamic" ? cast(rand(x.shape()) < x, kF32) : x;
-  }
-  // Once for all: 0 or 255 by draws of a stream of their own.
-  void binarise_once(Tensor& bytes, uint64_t stream) const {
-    if (binarise != "static") return;
-    const OwnStream own(stream);
-    bytes = cast(cast(rand(bytes.shape()) < to_unit(bytes), kU8) * 255, kU8);
-    eval(bytes);
-  }
-  ImageSplits read(int64_t size) const {
-    ImageSplits splits = read_images(source(), size);
-    binarise_once(splits.train.images, 1);
-    binarise_once(splits.test.images, 2);
-    return splits;
-  }
-};
-
-// -log p(x) of so many pictures from here and there, in the mean.
-double nll_of(const Vae& net, const VaeSettings& s, const Tensor& images, int64_t count) {
-  count = std::min(count, images.size(0));
-  const Tensor at = floor_divide(arange(count) * images.size(0), count);
-  const Tensor x = s.prepared(take(images, at));
-  return -mean(net.log_marginal(x, s.nll_samples)).item();
-}
 
 report::Section remade(const Vae& net, const Tensor& x) {
   const Tensor made = net.expected(net.decode(net.encode(x).mean));
@@ -178,10 +90,8 @@ class Use : public Predictor {
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* file = std::get_if<std::string>(&input);
     std::string note;
-    const Tensor image = file ? vision::read_image(*file) : std::get<Tensor>(input);
-    const Tensor x = to_unit(form_.prepared(image, note)), z = net_.encode(x).mean;
+    const Tensor x = to_unit(form_.prepared(picture_of(input), note)), z = net_.encode(x).mean;
     Results out = {{"log_likelihood", net_.log_marginal(x, settings_.nll_samples).item()},
                    {"code", index(z, {0})}};
     if (!note.empty()) out.push_back({"note", note});
