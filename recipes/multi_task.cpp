@@ -3,67 +3,15 @@
 
 #include "glia/glia.h"
 #include "glia/multitask/weighting.h"
-#include "glia/recipes/run.h"
-#include "glia/vision/image.h"
 #include "recipes/src/classification.h"
+#include "recipes/src/multi_task_settings.h"
 #include "recipes/src/overlays.h"
 
 namespace glia::recipes {
 namespace {
 
-constexpr int64_t kPrefetch = 4, kHidden = 50;
-const std::vector<std::string> kTasks = {"left", "right"};
-
-struct MultiTaskSettings : TrainingSettings {
-  std::string data, sharing, weighting;
-  int64_t pairs = 0, experts = 0, epochs = 0, batch = 0;
-  double lr = 0;
-
-  void declare(Fields& f) override {
-    f(data, "data", "fashion-mnist",
-      "A data set of `glia data list`, or a folder as image-classification takes it, whose "
-      "pictures "
-      "are laid over each other.",
-      data_sets("image-classification", "FOLDER"));
-    f(sharing, "sharing", "hard",
-      "What tasks share: a trunk, networks that are stitched together, experts, or nothing.",
-      {{"hard", "cross-stitch", "mmoe", "single"}});
-    f(weighting, "weighting", "equal", "How the losses of the tasks are balanced.",
-      {{"equal", "uncertainty", "dwa", "gradnorm", "mgda", "pcgrad", "cagrad"}});
-    f(pairs, "pairs", 0, "Pictures to train on; 0: as many as the data set has.", {0, 1e9});
-    f(experts, "experts", 3, "Experts of mmoe.", {1, 100});
-    f(epochs, "epochs", 10, "Passes over the training pictures.", {1, 100000});
-    f(batch, "batch", 256, "Pictures in each step.", {2, 60000});
-    f(lr, "lr", 2e-3, "Highest learning rate of Adam's one-cycle schedule.", {0, 1000});
-    TrainingSettings::declare(f);
-  }
-  ImageSource source() const { return {data, 0.2, static_cast<uint64_t>(seed)}; }
-};
-
-// The network of Sener & Koltun 2018, after LeCun et al. 1998, cut into what may be shared and not.
-std::unique_ptr<multitask::Model> network(const MultiTaskSettings& s, const ImageForm& form) {
-  const int64_t side = ((form.size - 4) / 2 - 4) / 2, features = 20 * side * side;
-  const auto pool = [](const Tensor& x) { return relu(max_pool2d(x, 2)); };
-  const auto flat = [](const Tensor& x) { return flatten(x, 1); };
-  const auto first = [=] {
-    return nn::Sequential(nn::Conv2d(form.channels, 10, {.kernel = 5}), pool);
-  };
-  const auto second = [=] { return nn::Sequential(nn::Conv2d(10, 20, {.kernel = 5}), pool); };
-  const auto third = [=] { return nn::Sequential(flat, nn::Linear(features, kHidden), relu); };
-  const auto trunk = [=] { return nn::Sequential(first(), second(), third()); };
-  const auto classes = static_cast<int64_t>(form.classes.size());
-  const std::vector<multitask::MakePart> heads(kTasks.size(), [=] {
-    return nn::Sequential(nn::Linear(kHidden, kHidden), relu, nn::Linear(kHidden, classes));
-  });
-  if (s.sharing == "hard") return std::make_unique<multitask::HardSharing>(trunk, heads);
-  if (s.sharing == "single") return std::make_unique<multitask::Separate>(trunk, heads);
-  if (s.sharing == "mmoe")
-    return std::make_unique<multitask::Mmoe>(trunk, s.experts,
-                                             form.size * form.size * form.channels, heads);
-  return std::make_unique<multitask::CrossStitch>(
-      std::vector<multitask::MakePart>{first, second, third}, std::vector<int64_t>{10, 20, kHidden},
-      heads);
-}
+constexpr int64_t kPrefetch = 4;
+const std::vector<std::string>& kTasks = MultiTaskSettings::kTasks;
 
 multitask::Outcomes outcomes(const multitask::Model& model, const data::Sample& batch) {
   const std::vector<Tensor> logits = model(batch[0]);
@@ -90,7 +38,7 @@ void train(Run& run, const MultiTaskSettings& s) {
                       .map(normalizing(form))
                       .prefetch(kPrefetch);
   auto test = batches(test_set, form);
-  const auto model = network(s, form);
+  const auto model = s.network(form);
   const auto weighting =
       multitask::make_weighting(s.weighting, kTasks.size(), static_cast<uint64_t>(s.seed));
   ParameterList parameters = model->parameters();
@@ -134,7 +82,7 @@ void train(Run& run, const MultiTaskSettings& s) {
 class Both : public Predictor {
  public:
   Both(const Saved& saved, const MultiTaskSettings& s)
-      : source_(s.source()), form_(ImageForm::of(saved)), model_(network(s, form_)) {
+      : source_(s.source()), form_(ImageForm::of(saved)), model_(s.network(form_)) {
     model_->load_state_dict(saved.weights);
     model_->eval();
   }
@@ -149,10 +97,9 @@ class Both : public Predictor {
 
  protected:
   Results answer(const Input& input) const override {
-    const auto* file = std::get_if<std::string>(&input);
-    const Tensor image = file ? vision::read_image(*file) : std::get<Tensor>(input);
     std::string note;
-    const std::vector<Tensor> logits = (*model_)(form_.normalized(form_.prepared(image, note)));
+    const std::vector<Tensor> logits =
+        (*model_)(form_.normalized(form_.prepared(picture_of(input), note)));
     Results out;
     for (size_t k = 0; k < kTasks.size(); ++k) {
       const Results found = ranked(softmax(logits[k]).to_vector<double>(), form_.classes);
