@@ -1,5 +1,7 @@
 #include "knowledge.h"
 
+#include <algorithm>
+
 #include "glia/io.h"
 
 namespace glia::recipes {
@@ -82,6 +84,66 @@ std::vector<std::string> question_of(std::string text) {
   if (parts.size() != 3 || (parts[0] == "?") == (parts[2] == "?"))
     throw ValueError("'" + text + "': a question is (HEAD, RELATION, ?) or (?, RELATION, TAIL)");
   return parts;
+}
+
+void KnowledgeSettings::declare(Fields& f) {
+  f(data, "data", "umls", "A data set, or a folder with train.tsv, valid.tsv and test.tsv.",
+    {knowledge_graph_names(), "FOLDER"});
+  f(model, "model", "complex", "How triples are scored.", {model_names()});
+  const bool distance =
+      model == "transe" || model == "transh" || model == "transr" || model == "rotate";
+  const bool deep = model == "conve" || model == "tucker", graph = model == "rgcn";
+  f(training, "training",
+    distance        ? "negative-sampling"
+    : deep || graph ? "kvsall"
+                    : "1vsall",
+    "What a triple is told from.", {{"negative-sampling", "1vsall", "kvsall"}});
+  f(loss, "loss",
+    distance               ? "self-adversarial"
+    : training == "1vsall" ? "cross-entropy"
+                           : "bce",
+    "How.", {{"cross-entropy", "bce", "margin", "self-adversarial"}});
+  f(optimizer, "optimizer", training == "1vsall" ? "adagrad" : "adam", "Which steps.",
+    {{"adam", "adagrad"}});
+  f(options.dim, "dim", 200, "Numbers of an embedding.", {1, 10000});
+  f(options.reciprocal, "reciprocal", !distance && !graph,
+    "Each relation has an embedding for the way back.");
+  f(options.p, "p", 1, "The norm of distances.", {1, 2});
+  f(options.input_dropout, "input-dropout", deep ? 0.2 : 0, "Of entities.", {0, 0.99});
+  f(options.feature_dropout, "feature-dropout", deep ? 0.2 : 0, "Within conve and tucker.",
+    {0, 0.99});
+  f(options.hidden_dropout, "hidden-dropout", deep ? 0.3 : 0, "Before what is compared.",
+    {0, 0.99});
+  f(how.epochs, "epochs",
+    distance ? 500
+    : deep   ? 300
+             : 100,
+    "Passes over the triples.", {1, 100000});
+  f(how.batch_size, "batch", 128, "Triples, or questions, in each step.", {1, 1e6});
+  f(how.lr, "lr", optimizer == "adagrad" ? 0.1 : 0.003, "Learning rate.", {0, 100});
+  f(how.label_smoothing, "label-smoothing", deep ? 0.1 : 0, "Of 1vsall and kvsall.", {0, 0.99});
+  f(how.negatives, "negatives", 32, "Of negative sampling: drawn heads, and tails.", {1, 100000});
+  f(how.margin, "margin", 9, "Of the losses margin and self-adversarial.", {0, 1000});
+  f(how.regularization, "regularization", training == "1vsall" ? 0.005 : 0,
+    "Weight of the N3 norm of factors.", {0, 1000});
+  Settings::declare(f);
+  options.seed = how.seed = static_cast<uint64_t>(seed);
+  how.training = training == "kvsall"   ? Training::kKvsAll
+                 : training == "1vsall" ? Training::k1vsAll
+                                        : Training::kNegativeSampling;
+  how.loss = loss == "bce"             ? Loss::kBCE
+             : loss == "margin"        ? Loss::kMargin
+             : loss == "cross-entropy" ? Loss::kCrossEntropy
+                                       : Loss::kSelfAdversarial;
+  how.optimizer =
+      optimizer == "adam" ? knowledge::Optimizer::kAdam : knowledge::Optimizer::kAdagrad;
+}
+
+knowledge::KnowledgeGraph KnowledgeSettings::read(const std::string& from) const {
+  const std::vector<std::string> names = knowledge_graph_names();
+  return std::ranges::find(names, from) != names.end()
+             ? named_knowledge_graph(from)
+             : read_knowledge_graph(from, static_cast<uint64_t>(seed));
 }
 
 }  // namespace glia::recipes

@@ -6,6 +6,16 @@
 
 namespace glia::recipes {
 
+struct KnowledgeSettings : Settings {
+  std::string data, model, training, loss, optimizer;
+  knowledge::ModelOptions options;
+  knowledge::TrainingOptions how;
+  int64_t top = 10;
+
+  void declare(Fields& f) override;
+  knowledge::KnowledgeGraph read(const std::string& from) const;
+};
+
 Results judged(const knowledge::Model& model, const knowledge::KnowledgeGraph& graph,
                const std::vector<knowledge::Triple>& triples);
 // The first triples of the test with the model's answers.

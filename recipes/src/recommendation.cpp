@@ -83,4 +83,45 @@ Interactions liked(const Interactions& all, double rating) {
   return all.take(rows);
 }
 
+void RecommendSettings::declare(Fields& f) {
+  f(data, "data", "ml-100k", "A data set, or a table of users, items, ratings and times.",
+    data_sets("recommendation", "FILE.csv"));
+  f(columns.user, "user", "", "The column of users; empty: by its name, else the first.");
+  f(columns.item, "item", "", "The column of items; empty: by its name, else the next.");
+  f(columns.rating, "rating", "", "The column of ratings; empty: by its name, if there is one.");
+  f(columns.time, "time", "", "The column of times; empty: by its name, if there is one.");
+  f(model, "model", "svd", "How it is learned.", {recommend::recommender_names()});
+  f(at_least, "liked", 0, "Only rows with that rating at least count; 0: all.", {0, 1e9});
+  const bool foretells = is_rating_model();
+  f(split, "split", foretells ? "folds" : "random", "Which rows are tested on.",
+    {{"folds", "random", "time", "leave-one-out"}});
+  f(folds, "folds", 5, "Folds of the split \"folds\".", {2, 1000});
+  f(test, "test", 0.2, "Share of the rows to test on, of \"random\" and \"time\".", {0.001, 0.999});
+  f(top, "k", 10, "How many of the best items are judged.", {1, 10000});
+  f(options.factors, "factors", 0, "Factors; 0: the model's own number.", {0, 10000});
+  f(options.epochs, "epochs", 0, "Passes over the rows; 0: the model's own number.", {0, 100000});
+  f(options.lr, "lr", -1, "Learning rate; -1: the model's own.", {-1, 100});
+  f(options.reg, "reg", -1, "Regularisation; -1: the model's own.", {-1, 1e9});
+  f(options.k, "neighbours", 0, "Neighbours; 0: the model's own number.", {0, 100000});
+  Settings::declare(f);
+  options.random_state = static_cast<uint64_t>(seed);
+}
+
+bool RecommendSettings::is_rating_model() const {
+  return dynamic_cast<recommend::RatingModel*>(recommend::make_recommender(model).get()) != nullptr;
+}
+
+recommend::Interactions RecommendSettings::read(const std::string& from) const {
+  const Interactions all =
+      from == "ml-100k" ? recommend::movielens_100k() : recommend::read_interactions(from, columns);
+  return at_least == 0 ? all : liked(all, at_least);
+}
+
+std::vector<recommend::Fold> RecommendSettings::splits(const Interactions& all) const {
+  const auto drawn = static_cast<uint64_t>(seed);
+  if (split == "folds") return k_fold(all, {.n_splits = folds, .random_state = drawn});
+  if (split == "random") return {random_split(all, test, drawn)};
+  return {split == "time" ? time_split(all, test) : leave_one_out(all)};
+}
+
 }  // namespace glia::recipes

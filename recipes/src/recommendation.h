@@ -6,6 +6,19 @@
 
 namespace glia::recipes {
 
+struct RecommendSettings : Settings {
+  std::string data, model, split;
+  recommend::InteractionColumns columns;
+  recommend::ModelOptions options;
+  int64_t folds = 0, top = 0;
+  double test = 0, at_least = 0;
+
+  void declare(Fields& f) override;
+  bool is_rating_model() const;
+  recommend::Interactions read(const std::string& from) const;
+  std::vector<recommend::Fold> splits(const recommend::Interactions& all) const;
+};
+
 // Errors of ratings first, if the model foretells them; and, if asked or nothing else is known, the
 // order of the k best items.
 Results judged(const recommend::Recommender& model, const recommend::Interactions& test, int64_t k,
