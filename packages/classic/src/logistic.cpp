@@ -56,8 +56,8 @@ double loss_of(const Problem& p, int64_t code, double* z) {
 }
 
 // z (count, rows) of samples x (count, d).
-GLIA_INLINE void logits_of(const double* x, int64_t count, int64_t d, const double* w, int64_t rows,
-                           double* z) {
+GLIA_ALWAYS_INLINE void logits_of(const double* x, int64_t count, int64_t d, const double* w,
+                                  int64_t rows, double* z) {
   for (int64_t i = 0; i < count; ++i, x += d)
     for (int64_t k = 0; k < rows; ++k)
       *z++ = w[k * (d + 1) + d] + simd::dot_of(x, w + k * (d + 1), d);
@@ -78,8 +78,9 @@ void logits(const Problem& p, const Vector& w, int64_t from, int64_t count, doub
 }
 
 // Adds slope^T [x 1] of slopes (count, rows) to g, four samples at once.
-GLIA_INLINE void add_slopes_of(const double* x, int64_t count, int64_t d, const double* slope,
-                               int64_t rows, bool intercept, double* g) {
+GLIA_ALWAYS_INLINE void add_slopes_of(const double* x, int64_t count, int64_t d,
+                                      const double* slope, int64_t rows, bool intercept,
+                                      double* g) {
   using simd::F64;
   for (int64_t k = 0; k < rows; ++k) {
     double* own = g + k * (d + 1);
@@ -89,7 +90,7 @@ GLIA_INLINE void add_slopes_of(const double* x, int64_t count, int64_t d, const 
                            slope[(i + 2) * rows + k], slope[(i + 3) * rows + k]};
       const double* from = x + i * d;
       int64_t j = 0;
-      for (; j + simd::kF64 <= d; j += simd::kF64) {
+      for (; j + simd::kDoubles <= d; j += simd::kDoubles) {
         F64 sum, v;
         simd::load(sum, own + j);
         for (int u = 0; u < 4; ++u) {

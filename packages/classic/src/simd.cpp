@@ -1,9 +1,6 @@
 #include "simd.h"
 
 #include <cmath>
-#include <string>
-
-#include "glia/runtime.h"
 
 namespace glia::classic::simd {
 namespace {
@@ -11,42 +8,42 @@ namespace {
 typedef float Half __attribute__((vector_size(32)));
 
 // Numbers of either type as f64.
-GLIA_INLINE void widen(F64& v, const double* from) { load(v, from); }
-GLIA_INLINE void widen(F64& v, const float* from) {
+GLIA_ALWAYS_INLINE void widen(F64& v, const double* from) { load(v, from); }
+GLIA_ALWAYS_INLINE void widen(F64& v, const float* from) {
   Half half;
   load(half, from);
   v = __builtin_convertvector(half, F64);
 }
 
 struct Square {
-  GLIA_INLINE static void of(F64& v) { v *= v; }
-  GLIA_INLINE static double of(double x) { return x * x; }
+  GLIA_ALWAYS_INLINE static void of(F64& v) { v *= v; }
+  GLIA_ALWAYS_INLINE static double of(double x) { return x * x; }
 };
 struct Magnitude {
-  GLIA_INLINE static void of(F64& v) { v = v < 0 ? -v : v; }
-  GLIA_INLINE static double of(double x) { return std::abs(x); }
+  GLIA_ALWAYS_INLINE static void of(F64& v) { v = v < 0 ? -v : v; }
+  GLIA_ALWAYS_INLINE static double of(double x) { return std::abs(x); }
 };
 // The sum of what is made of each difference.
 template <class Made, class T>
-GLIA_INLINE double distance(const T* a, const T* b, int64_t n) {
+GLIA_ALWAYS_INLINE double distance(const T* a, const T* b, int64_t n) {
   F64 lanes = {}, x, y;
   int64_t i = 0;
-  for (; i + kF64 <= n; i += kF64) {
+  for (; i + kDoubles <= n; i += kDoubles) {
     widen(x, a + i);
     widen(y, b + i);
     x -= y;
     Made::of(x);
     lanes += x;
   }
-  double sum = total(lanes);
+  double sum = sum_of_lanes(lanes);
   for (; i < n; ++i) sum += Made::of(double{a[i]} - double{b[i]});
   return sum;
 }
 
-GLIA_INLINE void add_floats(double* to, double factor, const float* x, int64_t n) {
+GLIA_ALWAYS_INLINE void add_floats(double* to, double factor, const float* x, int64_t n) {
   F64 t, v;
   int64_t i = 0;
-  for (; i + kF64 <= n; i += kF64) {
+  for (; i + kDoubles <= n; i += kDoubles) {
     load(t, to + i);
     widen(v, x + i);
     store(t + factor * v, to + i);
@@ -55,14 +52,6 @@ GLIA_INLINE void add_floats(double* to, double factor, const float* x, int64_t n
 }
 
 }  // namespace
-
-Level level() {
-  static const Level at = [] {
-    const std::string name = cpu_level();
-    return name == "avx512" ? Level::kAvx512 : name == "avx2" ? Level::kAvx2 : Level::kBaseline;
-  }();
-  return at;
-}
 
 double dot(const double* a, const double* b, int64_t n) { return at_level<dot_of>(a, b, n); }
 void add(double* to, double factor, const double* x, int64_t n) {

@@ -3,16 +3,14 @@
 #include <cstring>
 #include <limits>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define GLIA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GLIA_CLONES
-#endif
-#define GLIA_ALWAYS __attribute__((always_inline))
-#define GLIA_INLINE inline GLIA_ALWAYS
+#include "glia/simd.h"
 
 namespace glia::graphs::kernels {
 namespace {
+
+using simd::at_level;
+using simd::load;
+using simd::store;
 
 // So many bytes as one value: a register of some instruction set, or a number by itself.
 template <class T, int kBytes>
@@ -27,7 +25,7 @@ struct Packed<T, 0> {
 // Calls f.template operator()<V, count>(c) for the columns [0, width), in pieces of `count` values
 // V from column c on.
 template <class T, class F>
-GLIA_INLINE void for_columns(int64_t width, F f) {
+GLIA_ALWAYS_INLINE void for_columns(int64_t width, F f) {
   constexpr int64_t kWide = 64 / sizeof(T);
   using Wide = typename Packed<T, 64>::Type;
   int64_t c = 0;
@@ -44,16 +42,6 @@ GLIA_INLINE void for_columns(int64_t width, F f) {
   for (; c < width; ++c) f.template operator()<T, 1>(c);
 }
 
-// By reference: how a vector is returned depends on the instruction set.
-template <class V, class T>
-GLIA_INLINE void load(V& v, const T* from) {
-  std::memcpy(&v, from, sizeof(V));
-}
-template <class V, class T>
-GLIA_INLINE void store(const V& v, T* to) {
-  std::memcpy(to, &v, sizeof(V));
-}
-
 template <class V, class T>
 inline constexpr int64_t kLanes = sizeof(V) / sizeof(T);
 
@@ -61,14 +49,14 @@ inline constexpr int64_t kLanes = sizeof(V) / sizeof(T);
 constexpr int64_t kAhead = 8;
 
 template <class T>
-GLIA_INLINE void sum_rows_of(const Gathering<T>& g, int64_t first, int64_t last) {
+GLIA_ALWAYS_INLINE void sum_rows_of(const Gathering<T>& g, int64_t first, int64_t last) {
   const int64_t part = g.width / g.heads, entries = g.ptr[last];
   for (int64_t r = first; r < last; ++r) {
     const int64_t begin = g.ptr[r], end = g.ptr[r + 1];
     for (int64_t h = 0; h < g.heads; ++h) {
       const T* const from = g.from + h * part;
       T* const out = g.out + r * g.width + h * part;
-      for_columns<T>(part, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
+      for_columns<T>(part, [&]<class V, int kCount>(int64_t c) GLIA_INLINED {
         V sums[kCount] = {};
         for (int64_t k = begin; k < end; ++k) {
           if (c == 0 && h == 0 && k + kAhead < entries)
@@ -88,11 +76,11 @@ GLIA_INLINE void sum_rows_of(const Gathering<T>& g, int64_t first, int64_t last)
 }
 
 template <class T>
-GLIA_INLINE void max_rows_of(const Gathering<T>& g, int64_t first, int64_t last) {
+GLIA_ALWAYS_INLINE void max_rows_of(const Gathering<T>& g, int64_t first, int64_t last) {
   for (int64_t r = first; r < last; ++r) {
     const int64_t begin = g.ptr[r], end = g.ptr[r + 1];
     T* const out = g.out + r * g.width;
-    for_columns<T>(g.width, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
+    for_columns<T>(g.width, [&]<class V, int kCount>(int64_t c) GLIA_INLINED {
       for (int i = 0; i < kCount; ++i) {
         const int64_t at = c + i * kLanes<V, T>;
         V most = {}, x;
@@ -107,30 +95,25 @@ GLIA_INLINE void max_rows_of(const Gathering<T>& g, int64_t first, int64_t last)
   }
 }
 
-template <class V, class T>
-GLIA_INLINE T total(const V& v) {
-  T lanes[kLanes<V, T>], sum = 0;
-  store(v, lanes);
-  for (const T lane : lanes) sum += lane;
-  return sum;
-}
-
 template <class T>
-GLIA_INLINE void dot_rows_of(const Products<T>& p, int64_t first, int64_t last) {
+GLIA_ALWAYS_INLINE void dot_rows_of(const Products<T>& p, int64_t first, int64_t last) {
   const int64_t part = p.width / p.heads;
   for (int64_t e = first; e < last; ++e) {
     for (int64_t h = 0; h < p.heads; ++h) {
       const T* const a = p.a + p.a_index[e] * p.width + h * part;
       const T* const b = p.b + p.b_index[e] * p.width + h * part;
       T sum = 0;
-      for_columns<T>(part, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
+      for_columns<T>(part, [&]<class V, int kCount>(int64_t c) GLIA_INLINED {
         V products = {}, x, y;
         for (int i = 0; i < kCount; ++i) {
           load(x, a + c + i * kLanes<V, T>);
           load(y, b + c + i * kLanes<V, T>);
           products += x * y;
         }
-        sum += total<V, T>(products);
+        if constexpr (sizeof(V) == sizeof(T))
+          sum += products;
+        else
+          sum += simd::sum_of_lanes(products);
       });
       p.out[e * p.heads + h] = sum;
     }
@@ -138,11 +121,11 @@ GLIA_INLINE void dot_rows_of(const Products<T>& p, int64_t first, int64_t last) 
 }
 
 template <class T>
-GLIA_INLINE void copy_rows_of(const Copies<T>& g, int64_t first, int64_t last) {
+GLIA_ALWAYS_INLINE void copy_rows_of(const Copies<T>& g, int64_t first, int64_t last) {
   for (int64_t e = first; e < last; ++e) {
     const T* const from = g.from + g.index[e] * g.width;
     T* const out = g.out + e * g.width;
-    for_columns<T>(g.width, [&]<class V, int kCount>(int64_t c) GLIA_ALWAYS {
+    for_columns<T>(g.width, [&]<class V, int kCount>(int64_t c) GLIA_INLINED {
       for (int i = 0; i < kCount; ++i) {
         V x;
         load(x, from + c + i * kLanes<V, T>);
@@ -154,29 +137,29 @@ GLIA_INLINE void copy_rows_of(const Copies<T>& g, int64_t first, int64_t last) {
 
 }  // namespace
 
-GLIA_CLONES void sum_rows(const Gathering<float>& g, int64_t first, int64_t last) {
-  sum_rows_of(g, first, last);
+void sum_rows(const Gathering<float>& g, int64_t first, int64_t last) {
+  at_level<sum_rows_of<float>>(g, first, last);
 }
-GLIA_CLONES void sum_rows(const Gathering<double>& g, int64_t first, int64_t last) {
-  sum_rows_of(g, first, last);
+void sum_rows(const Gathering<double>& g, int64_t first, int64_t last) {
+  at_level<sum_rows_of<double>>(g, first, last);
 }
-GLIA_CLONES void max_rows(const Gathering<float>& g, int64_t first, int64_t last) {
-  max_rows_of(g, first, last);
+void max_rows(const Gathering<float>& g, int64_t first, int64_t last) {
+  at_level<max_rows_of<float>>(g, first, last);
 }
-GLIA_CLONES void max_rows(const Gathering<double>& g, int64_t first, int64_t last) {
-  max_rows_of(g, first, last);
+void max_rows(const Gathering<double>& g, int64_t first, int64_t last) {
+  at_level<max_rows_of<double>>(g, first, last);
 }
-GLIA_CLONES void dot_rows(const Products<float>& p, int64_t first, int64_t last) {
-  dot_rows_of(p, first, last);
+void dot_rows(const Products<float>& p, int64_t first, int64_t last) {
+  at_level<dot_rows_of<float>>(p, first, last);
 }
-GLIA_CLONES void dot_rows(const Products<double>& p, int64_t first, int64_t last) {
-  dot_rows_of(p, first, last);
+void dot_rows(const Products<double>& p, int64_t first, int64_t last) {
+  at_level<dot_rows_of<double>>(p, first, last);
 }
-GLIA_CLONES void copy_rows(const Copies<float>& g, int64_t first, int64_t last) {
-  copy_rows_of(g, first, last);
+void copy_rows(const Copies<float>& g, int64_t first, int64_t last) {
+  at_level<copy_rows_of<float>>(g, first, last);
 }
-GLIA_CLONES void copy_rows(const Copies<double>& g, int64_t first, int64_t last) {
-  copy_rows_of(g, first, last);
+void copy_rows(const Copies<double>& g, int64_t first, int64_t last) {
+  at_level<copy_rows_of<double>>(g, first, last);
 }
 
 }  // namespace glia::graphs::kernels

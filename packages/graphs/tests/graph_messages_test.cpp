@@ -1,6 +1,9 @@
 // Graphs, message passing, and its derivatives.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "glia/autodiff.h"
 #include "glia/data.h"
 #include "glia/graphs/generators.h"
@@ -8,6 +11,8 @@
 #include "glia/ops.h"
 #include "glia/random.h"
 #include "glia/runtime.h"
+#include "kernels.h"
+#include "tests/support/instructions.h"
 #include "tests/support/values.h"
 
 namespace glia::graphs {
@@ -231,6 +236,47 @@ TEST(Messages, AreTheSameInPlansEagerAndOnAnyThreads) {
   const int64_t plans = graph_stats().plans_built;
   expect_values(propagate(turned, one), {4}, {8, 4, 10, 5});
   EXPECT_EQ(graph_stats().plans_built, plans);
+}
+
+// Two rows, of three entries and of none; 61 columns are pieces of every size.
+template <class T>
+void check_loops() {
+  constexpr int64_t kWidth = 61;
+  std::vector<T> from(4 * kWidth), sums(2 * kWidth), most(2 * kWidth), copies(3 * kWidth), dots(3);
+  for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<T>(std::sin(0.1 * (i * i % 101)));
+  const int32_t ptr[] = {0, 3, 3}, index[] = {3, 0, 2}, edge[] = {1, 2, 0};
+  const T weight[] = {T(0.5), 2, -1};
+  kernels::sum_rows({ptr, index, edge, from.data(), weight, sums.data(), kWidth, 1}, 0, 2);
+  kernels::max_rows({ptr, index, edge, from.data(), nullptr, most.data(), kWidth, 1}, 0, 2);
+  kernels::dot_rows({index, edge, from.data(), from.data(), dots.data(), kWidth, 1}, 0, 3);
+  kernels::copy_rows({index, from.data(), copies.data(), kWidth}, 0, 3);
+  double products[3] = {};
+  for (int64_t c = 0; c < kWidth; ++c) {
+    const auto at = [&](int64_t row) { return double{from[row * kWidth + c]}; };
+    EXPECT_NEAR(sums[c], 2 * at(3) - at(0) + 0.5 * at(2), 1e-6);
+    EXPECT_EQ(most[c], std::max({at(3), at(0), at(2)}));
+    EXPECT_EQ(sums[kWidth + c], 0);
+    EXPECT_EQ(most[kWidth + c], 0);
+    for (int e = 0; e < 3; ++e) {
+      EXPECT_EQ(copies[e * kWidth + c], at(index[e]));
+      products[e] += at(index[e]) * at(edge[e]);
+    }
+  }
+  for (int e = 0; e < 3; ++e) EXPECT_NEAR(dots[e], products[e], 1e-5);
+}
+TEST(VectorLoopsDeathTest, AreThoseOfTheLevelInUse) {
+  const int32_t ptr[] = {0, 1}, index[] = {0};
+  float x[20] = {}, y[20];
+  const auto check = [] {
+    check_loops<float>();
+    check_loops<double>();
+  };
+  test::expect_each_level("libglia_graphs", check, [&] {
+    kernels::sum_rows({ptr, index, index, x, nullptr, y, 20, 1}, 0, 1);
+    kernels::max_rows({ptr, index, index, x, nullptr, y, 20, 1}, 0, 1);
+    kernels::dot_rows({index, index, x, x, y, 20, 1}, 0, 1);
+    kernels::copy_rows({index, x, y, 20}, 0, 1);
+  });
 }
 
 }  // namespace

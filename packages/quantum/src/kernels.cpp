@@ -4,59 +4,37 @@
 #include <bit>
 #include <cstring>
 
-// Code for several instruction sets, the best of which the program takes when it starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define GLIA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GLIA_CLONES
-#endif
-#define GLIA_INLINE inline __attribute__((always_inline))
+#include "glia/simd.h"
 
 namespace glia::quantum {
 namespace {
 
-template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<double> {
-  typedef double V __attribute__((vector_size(64)));
-  typedef int64_t I __attribute__((vector_size(64)));
-};
-template <>
-struct VectorOf<float> {
-  typedef float V __attribute__((vector_size(64)));
-  typedef int32_t I __attribute__((vector_size(64)));
-};
-template <class T>
-using V = typename VectorOf<T>::V;
+using simd::at_level;
+using simd::load;
+using simd::store;
 
 template <class T>
-GLIA_INLINE void load(V<T>& v, const T* from) {
-  std::memcpy(&v, from, sizeof(v));
-}
-template <class T>
-GLIA_INLINE void store(const V<T>& v, T* to) {
-  std::memcpy(to, &v, sizeof(v));
-}
+using V = simd::Vector<T>;
+
 // Lane i gets what lane i ^ kX has.
 template <class T, int kX>
-GLIA_INLINE void exchanged(V<T>& out, const V<T>& v) {
+GLIA_ALWAYS_INLINE void exchanged(V<T>& out, const V<T>& v) {
   if constexpr (kX == 0) {
     out = v;
   } else if constexpr (sizeof(T) == 8) {
-    constexpr typename VectorOf<T>::I mask = {0 ^ kX, 1 ^ kX, 2 ^ kX, 3 ^ kX,
-                                              4 ^ kX, 5 ^ kX, 6 ^ kX, 7 ^ kX};
+    constexpr simd::Vector<int64_t> mask = {0 ^ kX, 1 ^ kX, 2 ^ kX, 3 ^ kX,
+                                            4 ^ kX, 5 ^ kX, 6 ^ kX, 7 ^ kX};
     out = __builtin_shuffle(v, mask);
   } else {
-    constexpr typename VectorOf<T>::I mask = {0 ^ kX,  1 ^ kX,  2 ^ kX,  3 ^ kX, 4 ^ kX,  5 ^ kX,
-                                              6 ^ kX,  7 ^ kX,  8 ^ kX,  9 ^ kX, 10 ^ kX, 11 ^ kX,
-                                              12 ^ kX, 13 ^ kX, 14 ^ kX, 15 ^ kX};
+    constexpr simd::Vector<int32_t> mask = {0 ^ kX,  1 ^ kX,  2 ^ kX,  3 ^ kX, 4 ^ kX,  5 ^ kX,
+                                            6 ^ kX,  7 ^ kX,  8 ^ kX,  9 ^ kX, 10 ^ kX, 11 ^ kX,
+                                            12 ^ kX, 13 ^ kX, 14 ^ kX, 15 ^ kX};
     out = __builtin_shuffle(v, mask);
   }
 }
 
 // j with a zero put in at each of these positions, ascending.
-GLIA_INLINE int64_t spread(int64_t j, const int* fixed, int count) {
+GLIA_ALWAYS_INLINE int64_t spread(int64_t j, const int* fixed, int count) {
   for (int i = 0; i < count; ++i) {
     const int64_t low = (int64_t{1} << fixed[i]) - 1;
     j = ((j & ~low) << 1) | (j & low);
@@ -66,7 +44,7 @@ GLIA_INLINE int64_t spread(int64_t j, const int* fixed, int count) {
 
 // f(number of a vector) for each where the fixed bits are as they should.
 template <class T, class F>
-GLIA_INLINE void each_vector(const Coefficients<T>& how, int k, F&& f) {
+GLIA_ALWAYS_INLINE void each_vector(const Coefficients<T>& how, int k, F&& f) {
   const int* fixed = how.fixed.data();
   const int count = static_cast<int>(how.fixed.size());
   const int free = k - kLaneBits<T> - count;
@@ -84,7 +62,7 @@ constexpr int xor_of(int d) {
 }
 
 template <class T, int kLow, int kB0, int kB1>
-GLIA_INLINE void exchanges(V<T>* out, const V<T>& v) {
+GLIA_ALWAYS_INLINE void exchanges(V<T>* out, const V<T>& v) {
   out[0] = v;
   if constexpr (kLow >= 1) exchanged<T, xor_of<kLow, kB0, kB1>(1)>(out[1], v);
   if constexpr (kLow >= 2) {
@@ -97,127 +75,123 @@ template <class T>
 using Way = typename Coefficients<T>::Way;
 
 template <class T, int kHigh, int kLow, int kB0, int kB1, Way<T> kWay>
-GLIA_INLINE void apply_vectors(const Coefficients<T>& how, T* re, T* im, int k) {
+GLIA_ALWAYS_INLINE void apply_vectors(const Coefficients<T>& how, T* re, T* im, int k) {
   constexpr int kIn = 1 << kHigh, kX = 1 << kLow, kAll = kIn * kIn * kX;
   V<T> c_re[kAll], c_im[kAll];
 #pragma GCC unroll 16
   for (int i = 0; i < kAll; ++i) {
-    load<T>(c_re[i], how.numbers.data() + i * kLanes<T>);
-    load<T>(c_im[i], how.numbers.data() + (kAll + i) * kLanes<T>);
+    load(c_re[i], how.numbers.data() + i * kLanes<T>);
+    load(c_im[i], how.numbers.data() + (kAll + i) * kLanes<T>);
   }
-  each_vector(
-      how, k, [&](int64_t at) __attribute__((always_inline)) {
-        V<T> x[kIn * kX], y[kIn * kX];
+  each_vector(how, k, [&](int64_t at) GLIA_INLINED {
+    V<T> x[kIn * kX], y[kIn * kX];
 #pragma GCC unroll 16
-        for (int j = 0; j < kIn; ++j) {
-          const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
-          V<T> r, i;
-          load<T>(r, re + from);
-          load<T>(i, im + from);
-          exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
-          exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
+    for (int j = 0; j < kIn; ++j) {
+      const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
+      V<T> r, i;
+      load(r, re + from);
+      load(i, im + from);
+      exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
+      exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kIn; ++i) {
+      V<T> r = {}, s = {};
+#pragma GCC unroll 16
+      for (int j = 0; j < kIn * kX; ++j) {
+        const int n = i * kIn * kX + j;
+        const bool diagonal = j == i * kX;
+        if (kWay != Way<T>::kTurned || diagonal) {
+          r += c_re[n] * x[j];
+          s += c_re[n] * y[j];
         }
-#pragma GCC unroll 16
-        for (int i = 0; i < kIn; ++i) {
-          V<T> r = {}, s = {};
-#pragma GCC unroll 16
-          for (int j = 0; j < kIn * kX; ++j) {
-            const int n = i * kIn * kX + j;
-            const bool diagonal = j == i * kX;
-            if (kWay != Way<T>::kTurned || diagonal) {
-              r += c_re[n] * x[j];
-              s += c_re[n] * y[j];
-            }
-            if (kWay == Way<T>::kGeneral || (kWay == Way<T>::kTurned && !diagonal)) {
-              r -= c_im[n] * y[j];
-              s += c_im[n] * x[j];
-            }
-          }
-          const int64_t to = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
-          store<T>(r, re + to);
-          store<T>(s, im + to);
+        if (kWay == Way<T>::kGeneral || (kWay == Way<T>::kTurned && !diagonal)) {
+          r -= c_im[n] * y[j];
+          s += c_im[n] * x[j];
         }
-      });
+      }
+      const int64_t to = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
+      store(r, re + to);
+      store(s, im + to);
+    }
+  });
 }
 
 template <class T, int kHigh, int kLow, int kB0, int kB1>
-GLIA_INLINE void cross_vectors(const Coefficients<T>& how, const T* a_re, const T* a_im,
-                               const T* b_re, const T* b_im, int k, T* sums) {
+GLIA_ALWAYS_INLINE void cross_vectors(const Coefficients<T>& how, const T* a_re, const T* a_im,
+                                      const T* b_re, const T* b_im, int k, T* sums) {
   constexpr int kIn = 1 << kHigh, kX = 1 << kLow, kAll = kIn * kIn * kX;
   V<T> s_re[kAll] = {}, s_im[kAll] = {};
-  each_vector(
-      how, k, [&](int64_t at) __attribute__((always_inline)) {
-        V<T> x[kIn * kX], y[kIn * kX];
+  each_vector(how, k, [&](int64_t at) GLIA_INLINED {
+    V<T> x[kIn * kX], y[kIn * kX];
 #pragma GCC unroll 16
-        for (int j = 0; j < kIn; ++j) {
-          const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
-          V<T> r, i;
-          load<T>(r, b_re + from);
-          load<T>(i, b_im + from);
-          exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
-          exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
-        }
+    for (int j = 0; j < kIn; ++j) {
+      const int64_t from = (at + how.offset[static_cast<size_t>(j)]) * kLanes<T>;
+      V<T> r, i;
+      load(r, b_re + from);
+      load(i, b_im + from);
+      exchanges<T, kLow, kB0, kB1>(x + j * kX, r);
+      exchanges<T, kLow, kB0, kB1>(y + j * kX, i);
+    }
 #pragma GCC unroll 16
-        for (int i = 0; i < kIn; ++i) {
-          const int64_t from = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
-          V<T> r, s;
-          load<T>(r, a_re + from);
-          load<T>(s, a_im + from);
+    for (int i = 0; i < kIn; ++i) {
+      const int64_t from = (at + how.offset[static_cast<size_t>(i)]) * kLanes<T>;
+      V<T> r, s;
+      load(r, a_re + from);
+      load(s, a_im + from);
 #pragma GCC unroll 16
-          for (int j = 0; j < kIn * kX; ++j) {
-            const int n = i * kIn * kX + j;
-            s_re[n] += r * x[j] + s * y[j];
-            s_im[n] += r * y[j] - s * x[j];
-          }
-        }
-      });
+      for (int j = 0; j < kIn * kX; ++j) {
+        const int n = i * kIn * kX + j;
+        s_re[n] += r * x[j] + s * y[j];
+        s_im[n] += r * y[j] - s * x[j];
+      }
+    }
+  });
 #pragma GCC unroll 16
   for (int n = 0; n < kAll; ++n) {
-    store<T>(s_re[n], sums + n * kLanes<T>);
-    store<T>(s_im[n], sums + (kAll + n) * kLanes<T>);
+    store(s_re[n], sums + n * kLanes<T>);
+    store(s_im[n], sums + (kAll + n) * kLanes<T>);
   }
 }
 
 template <class T>
-GLIA_INLINE void apply_diagonal(const Coefficients<T>& how, T* re, T* im, int k) {
+GLIA_ALWAYS_INLINE void apply_diagonal(const Coefficients<T>& how, T* re, T* im, int k) {
   const int count = 1 << how.high;
   for (int n = 0; n < count; ++n) {
     if (how.ones[static_cast<size_t>(n)]) continue;
     V<T> c, d;
-    load<T>(c, how.numbers.data() + n * kLanes<T>);
-    load<T>(d, how.numbers.data() + (count + n) * kLanes<T>);
+    load(c, how.numbers.data() + n * kLanes<T>);
+    load(d, how.numbers.data() + (count + n) * kLanes<T>);
     const int64_t offset = how.offset[static_cast<size_t>(n)];
-    each_vector(
-        how, k, [&](int64_t at) __attribute__((always_inline)) {
-          T* const r = re + (at + offset) * kLanes<T>;
-          T* const i = im + (at + offset) * kLanes<T>;
-          V<T> x, y;
-          load<T>(x, r);
-          load<T>(y, i);
-          store<T>(c * x - d * y, r);
-          store<T>(c * y + d * x, i);
-        });
+    each_vector(how, k, [&](int64_t at) GLIA_INLINED {
+      T* const r = re + (at + offset) * kLanes<T>;
+      T* const i = im + (at + offset) * kLanes<T>;
+      V<T> x, y;
+      load(x, r);
+      load(y, i);
+      store(c * x - d * y, r);
+      store(c * y + d * x, i);
+    });
   }
 }
 
 template <class T>
-GLIA_INLINE void apply_exchange(const Coefficients<T>& how, T* re, T* im, int k) {
+GLIA_ALWAYS_INLINE void apply_exchange(const Coefficients<T>& how, T* re, T* im, int k) {
   const int64_t offset = how.offset[1] * kLanes<T>;
-  each_vector(
-      how, k, [&](int64_t at) __attribute__((always_inline)) {
-        for (T* p : {re + at * kLanes<T>, im + at * kLanes<T>}) {
-          V<T> x, y;
-          load<T>(x, p);
-          load<T>(y, p + offset);
-          store<T>(y, p);
-          store<T>(x, p + offset);
-        }
-      });
+  each_vector(how, k, [&](int64_t at) GLIA_INLINED {
+    for (T* p : {re + at * kLanes<T>, im + at * kLanes<T>}) {
+      V<T> x, y;
+      load(x, p);
+      load(y, p + offset);
+      store(y, p);
+      store(x, p + offset);
+    }
+  });
 }
 
 // f.template operator()<high, low, bit, bit>() for what is asked.
 template <class T, class F>
-GLIA_INLINE void by_form(const Coefficients<T>& how, F&& f) {
+GLIA_ALWAYS_INLINE void by_form(const Coefficients<T>& how, F&& f) {
   const int b0 = how.low_bits[0], b1 = how.low_bits[1];
   if (how.high == 0 && how.low == 0) return f.template operator()<0, 0, 0, 0>();
   if (how.high == 1 && how.low == 0) return f.template operator()<1, 0, 0, 0>();
@@ -245,42 +219,25 @@ GLIA_INLINE void by_form(const Coefficients<T>& how, F&& f) {
 }
 
 template <class T>
-GLIA_INLINE void apply_any(const Coefficients<T>& how, T* re, T* im, int k) {
+GLIA_ALWAYS_INLINE void apply_any(const Coefficients<T>& how, T* re, T* im, int k) {
   if (how.way == Way<T>::kDiagonal) return apply_diagonal<T>(how, re, im, k);
   if (how.way == Way<T>::kExchange) return apply_exchange<T>(how, re, im, k);
-  by_form(
-      how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
-        if constexpr (kHigh + kLow == 1) {
-          if (how.way == Way<T>::kReal)
-            return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kReal>(how, re, im, k);
-          if (how.way == Way<T>::kTurned)
-            return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kTurned>(how, re, im, k);
-        }
-        apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kGeneral>(how, re, im, k);
-      });
+  by_form(how, [&]<int kHigh, int kLow, int kB0, int kB1>() GLIA_INLINED {
+    if constexpr (kHigh + kLow == 1) {
+      if (how.way == Way<T>::kReal)
+        return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kReal>(how, re, im, k);
+      if (how.way == Way<T>::kTurned)
+        return apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kTurned>(how, re, im, k);
+    }
+    apply_vectors<T, kHigh, kLow, kB0, kB1, Way<T>::kGeneral>(how, re, im, k);
+  });
 }
 template <class T>
-GLIA_INLINE void cross_any(const Coefficients<T>& how, const T* a_re, const T* a_im, const T* b_re,
-                           const T* b_im, int k, T* sums) {
-  by_form(
-      how, [&]<int kHigh, int kLow, int kB0, int kB1>() __attribute__((always_inline)) {
-        cross_vectors<T, kHigh, kLow, kB0, kB1>(how, a_re, a_im, b_re, b_im, k, sums);
-      });
-}
-
-GLIA_CLONES void apply_f64(const Coefficients<double>& how, double* re, double* im, int k) {
-  apply_any<double>(how, re, im, k);
-}
-GLIA_CLONES void apply_f32(const Coefficients<float>& how, float* re, float* im, int k) {
-  apply_any<float>(how, re, im, k);
-}
-GLIA_CLONES void cross_f64(const Coefficients<double>& how, const double* a_re, const double* a_im,
-                           const double* b_re, const double* b_im, int k, double* sums) {
-  cross_any<double>(how, a_re, a_im, b_re, b_im, k, sums);
-}
-GLIA_CLONES void cross_f32(const Coefficients<float>& how, const float* a_re, const float* a_im,
-                           const float* b_re, const float* b_im, int k, float* sums) {
-  cross_any<float>(how, a_re, a_im, b_re, b_im, k, sums);
+GLIA_ALWAYS_INLINE void cross_any(const Coefficients<T>& how, const T* a_re, const T* a_im,
+                                  const T* b_re, const T* b_im, int k, T* sums) {
+  by_form(how, [&]<int kHigh, int kLow, int kB0, int kB1>() GLIA_INLINED {
+    cross_vectors<T, kHigh, kLow, kB0, kB1>(how, a_re, a_im, b_re, b_im, k, sums);
+  });
 }
 
 // ---- One number after the other: small vectors, and matrices of many targets ----
@@ -427,10 +384,7 @@ template <class T>
 void apply(const Coefficients<T>& how, const Site& site, const Matrix& matrix, T* re, T* im,
            int k) {
   if (how.way == Way<T>::kScalar) return apply_scalars(site, matrix, re, im, k);
-  if constexpr (sizeof(T) == 8)
-    apply_f64(how, re, im, k);
-  else
-    apply_f32(how, re, im, k);
+  at_level<apply_any<T>>(how, re, im, k);
 }
 
 template <class T>
@@ -454,10 +408,7 @@ void cross(const Coefficients<T>& how, const Site& site, const T* a_re, const T*
   }
   constexpr int kMostSums = 16;
   T sums[2 * kMostSums * kLanes<T>];
-  if constexpr (sizeof(T) == 8)
-    cross_f64(how, a_re, a_im, b_re, b_im, k, sums);
-  else
-    cross_f32(how, a_re, a_im, b_re, b_im, k, sums);
+  at_level<cross_any<T>>(how, a_re, a_im, b_re, b_im, k, sums);
   // Places in the matrix's index, as in prepare().
   const auto place = [&](int i, int lane) {
     int index = 0, h = 0;
@@ -492,15 +443,9 @@ namespace {
 // 64 positions whose lower bits are those of `from`: to += f * sign * from.
 constexpr int kRun = 64;
 template <class T>
-GLIA_INLINE void add_run(T* __restrict to, const T* __restrict from, const T* __restrict sign,
-                         T f) {
+GLIA_ALWAYS_INLINE void add_signed(T* __restrict to, const T* __restrict from,
+                                   const T* __restrict sign, T f) {
   for (int i = 0; i < kRun; ++i) to[i] += f * sign[i] * from[i];
-}
-GLIA_CLONES void add_signed(double* to, const double* from, const double* sign, double f) {
-  add_run(to, from, sign, f);
-}
-GLIA_CLONES void add_signed(float* to, const float* from, const float* sign, float f) {
-  add_run(to, from, sign, f);
 }
 }  // namespace
 
@@ -528,8 +473,8 @@ void add_pauli(const PauliMasks& p, const T* re, const T* im, T* to_re, T* to_im
   for (int64_t a = begin; a < end; a += kRun) {
     const int64_t b = a ^ p.x;
     const T one = odd(b) ? -1 : 1;
-    add_signed(to_re + a, for_re + b, sign, one * re_factor);
-    add_signed(to_im + a, for_im + b, sign, one * factor);
+    at_level<add_signed<T>>(to_re + a, for_re + b, sign, one * re_factor);
+    at_level<add_signed<T>>(to_im + a, for_im + b, sign, one * factor);
   }
 }
 

@@ -14,6 +14,8 @@
 #include "glia/quantum/templates.h"
 #include "glia/random.h"
 #include "glia/runtime.h"
+#include "kernels.h"
+#include "tests/support/instructions.h"
 #include "tests/support/values.h"
 
 namespace glia::quantum {
@@ -374,6 +376,66 @@ TEST(Circuit, WhatDoesNotFitIsRefused) {
             0u);
   EXPECT_EQ(message_of([] { PauliRot(1, "XQ", {0, 1}); }).find("PauliRot: 'XQ'"), 0u);
   EXPECT_NE(message_of([] { X(0) * Y(0); }).find("is not Hermitian"), std::string::npos);
+}
+
+// A matrix on each bit of a vector of 2^8 numbers, the lowest of which lie within a vector of
+// lanes.
+template <class T>
+void check_vector_loops() {
+  constexpr int kBits = 8, kSize = 1 << kBits;
+  Matrix m(2);
+  m(0, 0) = {0.6, 0.1}, m(0, 1) = {-0.2, 0.5}, m(1, 0) = {0.3, -0.7}, m(1, 1) = {0.9, 0.4};
+  for (const int bit : {0, 2, 7}) {
+    std::vector<T> re(kSize), im(kSize), sums(2 * kSize);
+    for (int i = 0; i < kSize; ++i) {
+      re[i] = static_cast<T>(std::sin(0.3 * i));
+      im[i] = static_cast<T>(std::cos(0.7 * i));
+    }
+    const std::vector<T> a_re = re, a_im = im;
+    const Site site{{bit}};
+    Coefficients<T> how;
+    prepare(how, site, m, kBits);
+    apply(how, site, m, re.data(), im.data(), kBits);
+    std::vector<Cx> products(4), expected(4);
+    cross(how, site, a_re.data(), a_im.data(), re.data(), im.data(), kBits, std::span(products));
+    for (int i = 0; i < kSize; ++i) {
+      const int row = i >> bit & 1, zero = i & ~(1 << bit), one = zero | 1 << bit;
+      const Cx y = m(row, 0) * Cx{a_re[zero], a_im[zero]} + m(row, 1) * Cx{a_re[one], a_im[one]};
+      EXPECT_NEAR(re[i], y.re, 1e-6);
+      EXPECT_NEAR(im[i], y.im, 1e-6);
+      for (int j = 0; j < 2; ++j) {
+        const int other = j ? one : zero;
+        expected[2 * row + j] =
+            expected[2 * row + j] + conj({a_re[i], a_im[i]}) * Cx{re[other], im[other]};
+      }
+    }
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_NEAR(products[i].re, expected[i].re, 1e-4);
+      EXPECT_NEAR(products[i].im, expected[i].im, 1e-4);
+    }
+    // Z of the highest bit, twice.
+    add_pauli<T>({0, kSize / 2, 2}, a_re.data(), a_im.data(), sums.data(), sums.data() + kSize, 0,
+                 kSize);
+    for (int i = 0; i < kSize; ++i) EXPECT_EQ(sums[i], (i < kSize / 2 ? 2 : -2) * a_re[i]);
+  }
+}
+TEST(VectorLoopsDeathTest, AreThoseOfTheLevelInUse) {
+  const auto check = [] {
+    check_vector_loops<float>();
+    check_vector_loops<double>();
+  };
+  Matrix m(2);
+  m(0, 1) = {0.5, 0.5};
+  std::vector<double> re(64), im(64), to(64);
+  std::vector<Cx> sums(4);
+  const Site site{{4}};
+  Coefficients<double> how;
+  prepare(how, site, m, 6);
+  test::expect_each_level("libglia_quantum", check, [&] {
+    apply(how, site, m, re.data(), im.data(), 6);
+    cross(how, site, re.data(), im.data(), re.data(), im.data(), 6, std::span(sums));
+    add_pauli<double>({0, 32, 2}, re.data(), im.data(), to.data(), to.data(), 0, 64);
+  });
 }
 
 TEST(Observable, AlgebraIsThatOfMatrices) {

@@ -21,8 +21,8 @@ std::vector<float> floats(const std::vector<double>& values) {
 }
 
 // y'y, rows filled up as those of y.
-GLIA_CLONES void add_gram(const Rows<float>& y, int64_t from, int64_t to, int64_t width,
-                          float* gram) {
+GLIA_ALWAYS_INLINE void add_gram(const Rows<float>& y, int64_t from, int64_t to, int64_t width,
+                                 float* gram) {
   const int64_t n = y.stride();
   for (int64_t r = from; r < to; ++r)
     for (int64_t i = 0; i < width; ++i) add(gram + i * n, y[r][i], y[r], n);
@@ -33,7 +33,7 @@ std::vector<float> gram_of(const Rows<float>& y, int64_t count, int64_t width, d
   parallel_for(parts, [&](int64_t p) {
     auto& own = some[static_cast<size_t>(p)];
     own.assign(static_cast<size_t>(width * n), 0.0f);
-    add_gram(y, p * 512, std::min(count, (p + 1) * 512), width, own.data());
+    simd::at_level<add_gram>(y, p * 512, std::min(count, (p + 1) * 512), width, own.data());
   });
   std::vector<double> sum(static_cast<size_t>(width * n), 0.0);
   for (const auto& own : some)
@@ -52,8 +52,8 @@ struct Side {
 
 // to += sum over the row of (wanted - (|c| - 1) y . v) y, times `sign`; four at a time, so that
 // sums of lanes overlap and `to` is read and written once for all.
-GLIA_INLINE void add_rows(const Side& s, std::span<const RatingMatrix::Entry> row, const float* v,
-                          float* to, bool with_wanted, float sign) {
+GLIA_ALWAYS_INLINE void add_rows(const Side& s, std::span<const RatingMatrix::Entry> row,
+                                 const float* v, float* to, bool with_wanted, float sign) {
   constexpr size_t kAtOnce = 4;
   const int64_t n = s.y.stride();
   for (size_t k = 0; k < row.size(); k += kAtOnce) {
@@ -62,13 +62,13 @@ GLIA_INLINE void add_rows(const Side& s, std::span<const RatingMatrix::Entry> ro
     F32 products[kAtOnce] = {};
     for (size_t j = 0; j < kAtOnce; ++j) y[j] = s.y[row[std::min(k + j, row.size() - 1)].index];
     for (int64_t i = 0; i < n; i += 16) {
-      const F32& x = load(v + i);
+      const F32 x = load(v + i);
       for (size_t j = 0; j < kAtOnce; ++j) products[j] += load(y[j] + i) * x;
     }
     for (size_t j = 0; j < kAtOnce; ++j) {
       const float c = k + j < row.size() ? s.alpha * static_cast<float>(row[k + j].rating) : 1;
       const float wanted = with_wanted && k + j < row.size() ? std::max(c, 0.0f) : 0;
-      weight[j] = sign * (wanted - (std::abs(c) - 1) * lane_sum(products[j]));
+      weight[j] = sign * (wanted - (std::abs(c) - 1) * simd::sum_of_lanes(products[j]));
     }
     for (int64_t i = 0; i < n; i += 16)
       store(load(to + i) + (weight[0] * load(y[0] + i) + weight[1] * load(y[1] + i)) +
@@ -77,7 +77,7 @@ GLIA_INLINE void add_rows(const Side& s, std::span<const RatingMatrix::Entry> ro
   }
 }
 // to = gram v; its rows four at a time.
-GLIA_INLINE void gram_product(const Side& s, const float* v, float* to) {
+GLIA_ALWAYS_INLINE void gram_product(const Side& s, const float* v, float* to) {
   const int64_t n = s.y.stride();
   std::memset(to, 0, static_cast<size_t>(n) * sizeof(float));
   int64_t i = 0;
@@ -92,12 +92,10 @@ GLIA_INLINE void gram_product(const Side& s, const float* v, float* to) {
 }
 
 // Conjugate gradients of one row x of the other side.
-GLIA_CLONES void solve(const Side& s, std::span<const RatingMatrix::Entry> row, float* x, float* r,
-                       float* p, float* ap) {
+GLIA_ALWAYS_INLINE void solve(const Side& s, std::span<const RatingMatrix::Entry> row, float* x,
+                              float* r, float* p, float* ap) {
   const int64_t n = s.y.stride();
-  const auto inner = [n](const float* a, const float* b) __attribute__((always_inline)) {
-    return dot(a, b, n);
-  };
+  const auto inner = [n](const float* a, const float* b) GLIA_INLINED { return dot(a, b, n); };
   gram_product(s, x, r);
   for (int64_t i = 0; i < n; ++i) r[i] = -r[i];
   add_rows(s, row, x, r, true, 1);
@@ -130,7 +128,7 @@ void half_sweep(const RatingMatrix& all, bool users, Rows<float>& x, const Rows<
       if (row.empty())
         std::fill_n(x[u], n, 0.0f);
       else
-        solve(side, row, x[u], room.data(), room.data() + n, room.data() + 2 * n);
+        simd::at_level<solve>(side, row, x[u], room.data(), room.data() + n, room.data() + 2 * n);
     }
   });
 }
@@ -222,7 +220,8 @@ double ALS::loss() const {
 namespace {
 
 // A step on the difference of two items; its loss.
-GLIA_CLONES double bpr_step(float* u, float* has, float* lacks, float rate, float reg, int64_t n) {
+GLIA_ALWAYS_INLINE double bpr_step(float* u, float* has, float* lacks, float rate, float reg,
+                                   int64_t n) {
   float score = 0;
   score = dot(static_cast<const float*>(u), static_cast<const float*>(has), n) -
           dot(static_cast<const float*>(u), static_cast<const float*>(lacks), n);
@@ -276,8 +275,9 @@ void BPR::run() {
       const auto lacks = static_cast<int32_t>(random.below(all.n_items));
       if (std::ranges::binary_search(sorted[static_cast<size_t>(user)], lacks)) continue;
       float* factors = u[user];
-      loss += bpr_step(factors, i[has], i[lacks], static_cast<float>(options.learning_rate),
-                       static_cast<float>(options.regularization), u.stride());
+      loss += simd::at_level<bpr_step>(factors, i[has], i[lacks],
+                                       static_cast<float>(options.learning_rate),
+                                       static_cast<float>(options.regularization), u.stride());
       factors[f - 1] = 1;
       ++steps;
     }

@@ -22,7 +22,7 @@ struct Pass {
 };
 
 // Sum of squared errors before each step.
-GLIA_CLONES double svd_pass(const Pass& s, std::span<const RatingMatrix::Entry> row) {
+GLIA_ALWAYS_INLINE double svd_pass(const Pass& s, std::span<const RatingMatrix::Entry> row) {
   const int64_t n = s.qi->stride();
   const double lr = s.by.lr, reg = s.by.reg;
   double squares = 0;
@@ -45,8 +45,8 @@ GLIA_CLONES double svd_pass(const Pass& s, std::span<const RatingMatrix::Entry> 
 }
 
 // The same of SVD++: `sum` is that of the user's y_j / sqrt(n), which become a y_j + c.
-GLIA_CLONES double svdpp_pass(const Pass& s, std::span<const RatingMatrix::Entry> row, double* sum,
-                              double* c, double* a) {
+GLIA_ALWAYS_INLINE double svdpp_pass(const Pass& s, std::span<const RatingMatrix::Entry> row,
+                                     double* sum, double* c, double* a) {
   const int64_t n = s.qi->stride();
   const double lr = s.by.lr, reg = s.by.reg;
   const double root = std::sqrt(static_cast<double>(row.size()));
@@ -73,13 +73,13 @@ GLIA_CLONES double svdpp_pass(const Pass& s, std::span<const RatingMatrix::Entry
   return squares;
 }
 
-GLIA_CLONES void sum_rows(const Rows<double>& y, std::span<const RatingMatrix::Entry> row,
-                          double factor, double* to) {
+GLIA_ALWAYS_INLINE void sum_rows(const Rows<double>& y, std::span<const RatingMatrix::Entry> row,
+                                 double factor, double* to) {
   const int64_t n = y.stride();
   for (const auto& e : row) add(to, factor, y[e.index], n);
 }
-GLIA_CLONES void move_rows(Rows<double>& y, std::span<const RatingMatrix::Entry> row, double a,
-                           const double* c) {
+GLIA_ALWAYS_INLINE void move_rows(Rows<double>& y, std::span<const RatingMatrix::Entry> row,
+                                  double a, const double* c) {
   const int64_t n = y.stride();
   for (const auto& e : row) scale_add(y[e.index], a, c, n);
 }
@@ -128,14 +128,14 @@ void SVD::run() {
   for (int64_t epoch = 1; epoch <= options.n_epochs; ++epoch) {
     double squares = 0;
     for (int64_t u = 0; u < all.n_users; ++u)
-      squares += svd_pass({options.biased ? all.global_mean : 0,
-                           options.biased,
-                           {options.lr_all, options.reg_all},
-                           &user[static_cast<size_t>(u)],
-                           item.data(),
-                           p[u],
-                           &q},
-                          all.of_user(u));
+      squares += simd::at_level<svd_pass>({options.biased ? all.global_mean : 0,
+                                           options.biased,
+                                           {options.lr_all, options.reg_all},
+                                           &user[static_cast<size_t>(u)],
+                                           item.data(),
+                                           p[u],
+                                           &q},
+                                          all.of_user(u));
     if (!told(epoch, mean_square(squares, all))) break;
   }
   assign(bu, user, {all.n_users});
@@ -185,17 +185,17 @@ void SVDpp::run() {
       if (row.empty()) continue;
       std::ranges::fill(sum, 0.0);
       std::ranges::fill(c, 0.0);
-      sum_rows(y, row, 1 / std::sqrt(static_cast<double>(row.size())), sum.data());
+      simd::at_level<sum_rows>(y, row, 1 / std::sqrt(static_cast<double>(row.size())), sum.data());
       double a = 1;
-      squares += svdpp_pass({all.global_mean,
-                             true,
-                             {options.lr_all, options.reg_all},
-                             &user[static_cast<size_t>(u)],
-                             item.data(),
-                             p[u],
-                             &q},
-                            row, sum.data(), c.data(), &a);
-      move_rows(y, row, a, c.data());
+      squares += simd::at_level<svdpp_pass>({all.global_mean,
+                                             true,
+                                             {options.lr_all, options.reg_all},
+                                             &user[static_cast<size_t>(u)],
+                                             item.data(),
+                                             p[u],
+                                             &q},
+                                            row, sum.data(), c.data(), &a);
+      simd::at_level<move_rows>(y, row, a, c.data());
     }
     if (!told(epoch, mean_square(squares, all))) break;
   }
@@ -235,9 +235,9 @@ struct Sums {
   Sums(int64_t count, int64_t width) : above(count, width), below(count, width) {}
 };
 
-GLIA_CLONES double nmf_user(const Pass& s, const NMFOptions& o,
-                            std::span<const RatingMatrix::Entry> row, double* above, double* below,
-                            Sums& items) {
+GLIA_ALWAYS_INLINE double nmf_user(const Pass& s, const NMFOptions& o,
+                                   std::span<const RatingMatrix::Entry> row, double* above,
+                                   double* below, Sums& items) {
   const int64_t n = s.qi->stride();
   double squares = 0;
   for (const auto& [i, rating] : row) {
@@ -257,8 +257,8 @@ GLIA_CLONES double nmf_user(const Pass& s, const NMFOptions& o,
   return squares;
 }
 
-GLIA_CLONES void multiply(double* x, const double* above, const double* below, double weight,
-                          int64_t n) {
+GLIA_ALWAYS_INLINE void multiply(double* x, const double* above, const double* below, double weight,
+                                 int64_t n) {
   for (int64_t f = 0; f < n; ++f)
     if (x[f] != 0) x[f] *= above[f] / (below[f] + weight * x[f]);
 }
@@ -290,20 +290,20 @@ void NMF::run() {
     double squares = 0;
     Sums users(all.n_users, f), items(all.n_items, f);
     for (int64_t u = 0; u < all.n_users; ++u)
-      squares += nmf_user({o.biased ? all.global_mean : 0,
-                           o.biased,
-                           {},
-                           &user[static_cast<size_t>(u)],
-                           item.data(),
-                           p[u],
-                           &q},
-                          o, all.of_user(u), users.above[u], users.below[u], items);
+      squares += simd::at_level<nmf_user>({o.biased ? all.global_mean : 0,
+                                           o.biased,
+                                           {},
+                                           &user[static_cast<size_t>(u)],
+                                           item.data(),
+                                           p[u],
+                                           &q},
+                                          o, all.of_user(u), users.above[u], users.below[u], items);
     for (int64_t u = 0; u < all.n_users; ++u)
-      multiply(p[u], users.above[u], users.below[u],
-               static_cast<double>(all.of_user(u).size()) * o.reg_pu, f);
+      simd::at_level<multiply>(p[u], users.above[u], users.below[u],
+                               static_cast<double>(all.of_user(u).size()) * o.reg_pu, f);
     for (int64_t i = 0; i < all.n_items; ++i)
-      multiply(q[i], items.above[i], items.below[i],
-               static_cast<double>(all.of_item(i).size()) * o.reg_qi, f);
+      simd::at_level<multiply>(q[i], items.above[i], items.below[i],
+                               static_cast<double>(all.of_item(i).size()) * o.reg_qi, f);
     if (!told(epoch, mean_square(squares, all))) break;
   }
   assign(bu, user, {all.n_users});

@@ -108,7 +108,7 @@ void EASE::run() {
 
 namespace {
 
-GLIA_CLONES void add_row(double* to, double factor, const double* row, int64_t n) {
+GLIA_ALWAYS_INLINE void add_row(double* to, double factor, const double* row, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] += factor * row[i];
 }
 
@@ -137,7 +137,7 @@ void SLIM::run() {
         double& x = w[static_cast<size_t>(i)];
         const double slope = target[i] - (gw[static_cast<size_t>(i)] - row[i] * x);
         const double now = std::max(0.0, slope - l1) / (row[i] + l2);
-        if (now != x) add_row(gw.data(), now - x, row, n);
+        if (now != x) simd::at_level<add_row>(gw.data(), now - x, row, n);
         change = std::max(change, std::abs(now - x));
         largest = std::max(largest, now);
         x = now;

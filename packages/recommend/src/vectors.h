@@ -1,38 +1,21 @@
 // Rows of numbers as the inner loops of factor models take them: filled up with zeros to whole
-// vectors, for which the compiler makes code for several instruction sets.
+// vectors.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define GLIA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GLIA_CLONES
-#endif
-#define GLIA_INLINE inline __attribute__((always_inline))
+#include "glia/simd.h"
 
 namespace glia::recommend {
 
-// 64 bytes anywhere in memory; only within functions of GLIA_CLONES.
-typedef double F64 __attribute__((vector_size(64), aligned(8), may_alias));
-typedef float F32 __attribute__((vector_size(64), aligned(4), may_alias));
-
-template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<double> {
-  using type = F64;
-};
-template <>
-struct VectorOf<float> {
-  using type = F32;
-};
+using simd::store;
+using F32 = simd::Vector<float>;
+using F64 = simd::Vector<double>;
 
 template <class T>
 inline int64_t filled_up(int64_t width) {
-  constexpr int64_t kLanes = 64 / sizeof(T);
+  constexpr int64_t kLanes = simd::kLanes<T>;
   return (width + kLanes - 1) / kLanes * kLanes;
 }
 
@@ -66,33 +49,21 @@ class Rows {
   std::vector<T> values_;
 };
 
-GLIA_INLINE const F64& load(const double* from) { return *reinterpret_cast<const F64*>(from); }
-GLIA_INLINE const F32& load(const float* from) { return *reinterpret_cast<const F32*>(from); }
-GLIA_INLINE void store(const F64& v, double* to) { *reinterpret_cast<F64*>(to) = v; }
-GLIA_INLINE void store(const F32& v, float* to) { *reinterpret_cast<F32*>(to) = v; }
-
-// The sum of all lanes, by halves.
-GLIA_INLINE double lane_sum(const F64& v) {
-  typedef double Half __attribute__((vector_size(32)));
-  const Half h =
-      __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
-  return (h[0] + h[2]) + (h[1] + h[3]);
+// Operands anywhere in memory; only within what simd::at_level runs.
+typedef F64 StoredF64 __attribute__((aligned(8), may_alias));
+typedef F32 StoredF32 __attribute__((aligned(4), may_alias));
+GLIA_ALWAYS_INLINE const StoredF64& load(const double* from) {
+  return *reinterpret_cast<const StoredF64*>(from);
 }
-GLIA_INLINE float lane_sum(const F32& v) {
-  typedef float Half __attribute__((vector_size(32)));
-  typedef float Quarter __attribute__((vector_size(16)));
-  const Half h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                 __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-  const Quarter q =
-      __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
-  return (q[0] + q[2]) + (q[1] + q[3]);
+GLIA_ALWAYS_INLINE const StoredF32& load(const float* from) {
+  return *reinterpret_cast<const StoredF32*>(from);
 }
 
 // Sum of a[i] b[i] over whole vectors.
 template <class T>
-GLIA_INLINE T dot(const T* a, const T* b, int64_t n) {
-  using V = typename VectorOf<T>::type;
-  constexpr int64_t kLanes = 64 / sizeof(T);
+GLIA_ALWAYS_INLINE T dot(const T* a, const T* b, int64_t n) {
+  using V = simd::Vector<T>;
+  constexpr int64_t kLanes = simd::kLanes<T>;
   V s0 = {}, s1 = {};
   int64_t i = 0;
   for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
@@ -101,18 +72,18 @@ GLIA_INLINE T dot(const T* a, const T* b, int64_t n) {
   }
   for (; i < n; i += kLanes) s0 += load(a + i) * load(b + i);
   s0 += s1;
-  return lane_sum(s0);
+  return simd::sum_of_lanes(s0);
 }
 // to += factor x
 template <class T>
-GLIA_INLINE void add(T* to, T factor, const T* x, int64_t n) {
-  constexpr int64_t kLanes = 64 / sizeof(T);
+GLIA_ALWAYS_INLINE void add(T* to, T factor, const T* x, int64_t n) {
+  constexpr int64_t kLanes = simd::kLanes<T>;
   for (int64_t i = 0; i < n; i += kLanes) store(load(to + i) + factor * load(x + i), to + i);
 }
 // to = factor to + x
 template <class T>
-GLIA_INLINE void scale_add(T* to, T factor, const T* x, int64_t n) {
-  constexpr int64_t kLanes = 64 / sizeof(T);
+GLIA_ALWAYS_INLINE void scale_add(T* to, T factor, const T* x, int64_t n) {
+  constexpr int64_t kLanes = simd::kLanes<T>;
   for (int64_t i = 0; i < n; i += kLanes) store(factor * load(to + i) + load(x + i), to + i);
 }
 

@@ -13,6 +13,7 @@
 #include "glia/recommend/metrics.h"
 #include "glia/recommend/neural.h"
 #include "glia/tables/read.h"
+#include "tests/support/instructions.h"
 #include "tests/support/scratch.h"
 
 namespace glia::recommend {
@@ -488,6 +489,17 @@ TEST(AllModels, RankPlantedGroupsAndComeBackFromTheirState) {
   }
   fault_of([] { make_recommender("svt"); });
   fault_of([] { SVD().fit(Interactions{}); });
+}
+
+// What they do is tested above, at the level in use.
+TEST(VectorLoopsDeathTest, AreThoseOfTheLevelInUse) {
+  const auto each = [](const Interactions& some) {
+    for (const char* name : {"svd", "svdpp", "nmf", "als", "bpr", "slim"})
+      make_recommender(name, {.factors = 2, .epochs = 1})->fit(some);
+  };
+  const Interactions some = planted(2, 2, 1);
+  test::expect_each_level(
+      "libglia_recommend", [] {}, [&] { each(some); });
 }
 
 TEST(RatingModels, LeaveFormulasWhereNothingIsKnown) {

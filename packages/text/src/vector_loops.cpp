@@ -5,32 +5,14 @@
 #include <cmath>
 #include <cstring>
 
+#include "glia/simd.h"
+
 namespace glia::text {
 namespace {
 
-constexpr int64_t kLanes = 16;
-// Sixteen floats; the compiler makes of them what each instruction set has.
-typedef float Vector __attribute__((vector_size(64)));
-
-// Each function for several instruction sets, chosen when the program starts. What it calls within
-// is written out, as only so it is compiled for the same.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define GLIA_CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
-#else
-#define GLIA_CLONES
-#endif
-
-// The sum of the lanes, by halves.
-#define GLIA_LANE_SUM(v, out)                                                                  \
-  do {                                                                                         \
-    typedef float Half __attribute__((vector_size(32)));                                       \
-    typedef float Quarter __attribute__((vector_size(16)));                                    \
-    const Half h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +                     \
-                   __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);                \
-    const Quarter q =                                                                          \
-        __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7); \
-    (out) = (q[0] + q[2]) + (q[1] + q[3]);                                                     \
-  } while (false)
+using simd::at_level;
+constexpr int64_t kLanes = simd::kLanes<float>;
+using Vector = simd::Vector<float>;
 
 constexpr float kEdge = 6;
 constexpr int kTable = 4096;
@@ -71,9 +53,11 @@ std::vector<float> Rows::packed() const {
 float sigmoid(float x) { return kSigmoid.value[place(x)]; }
 float log_sigmoid(float x) { return x < -kEdge ? x : kSigmoid.log[place(x)]; }
 
+namespace {
+
 // Each pair's product first, then all changes: outputs four at a time, so that an input is read
 // once for them.
-GLIA_CLONES double regress(const Regression& r) {
+GLIA_ALWAYS_INLINE double regress_of(const Regression& r) {
   const int64_t vectors = r.stride / kLanes;
   double loss = 0;
   constexpr int kMost = 64;
@@ -90,9 +74,7 @@ GLIA_CLONES double regress(const Regression& r) {
         x += in[k] * a[k];
         y += in[k] * b[k];
       }
-      float sums[2];
-      GLIA_LANE_SUM(x, sums[0]);
-      GLIA_LANE_SUM(y, sums[1]);
+      const float sums[] = {simd::sum_of_lanes(x), simd::sum_of_lanes(y)};
       for (int t = 0; t < 1 + two; ++t) {
         const float label = o + t < r.ones ? 1.0f : 0.0f;
         slopes[o + t] = (label - kSigmoid.value[place(sums[t])]) * r.rate;
@@ -123,13 +105,14 @@ GLIA_CLONES double regress(const Regression& r) {
   return loss;
 }
 
-GLIA_CLONES void add_scaled(float* y, const float* x, float a, int64_t stride) {
+GLIA_ALWAYS_INLINE void scaled_onto(float* y, const float* x, float a, int64_t stride) {
   auto* to = reinterpret_cast<Vector*>(y);
   const auto* from = reinterpret_cast<const Vector*>(x);
   for (int64_t k = 0; k < stride / kLanes; ++k) to[k] += from[k] * a;
 }
 
-GLIA_CLONES void sum_of(const float* const* rows, int count, float a, float* y, int64_t stride) {
+GLIA_ALWAYS_INLINE void sum_rows(const float* const* rows, int count, float a, float* y,
+                                 int64_t stride) {
   auto* to = reinterpret_cast<Vector*>(y);
   for (int64_t k = 0; k < stride / kLanes; ++k) {
     Vector sum = reinterpret_cast<const Vector*>(rows[0])[k];
@@ -138,8 +121,8 @@ GLIA_CLONES void sum_of(const float* const* rows, int count, float a, float* y, 
   }
 }
 
-GLIA_CLONES void add_to_all(float* const* rows, int count, const float* x, float a,
-                            int64_t stride) {
+GLIA_ALWAYS_INLINE void add_to_rows(float* const* rows, int count, const float* x, float a,
+                                    int64_t stride) {
   const auto* from = reinterpret_cast<const Vector*>(x);
   for (int64_t k = 0; k < stride / kLanes; ++k) {
     const Vector v = from[k] * a;
@@ -147,14 +130,28 @@ GLIA_CLONES void add_to_all(float* const* rows, int count, const float* x, float
   }
 }
 
-GLIA_CLONES float dot_of(const float* x, const float* y, int64_t stride) {
+GLIA_ALWAYS_INLINE float product_of(const float* x, const float* y, int64_t stride) {
   const auto* a = reinterpret_cast<const Vector*>(x);
   const auto* b = reinterpret_cast<const Vector*>(y);
   Vector sum = a[0] * b[0];
   for (int64_t k = 1; k < stride / kLanes; ++k) sum += a[k] * b[k];
-  float out;
-  GLIA_LANE_SUM(sum, out);
-  return out;
+  return simd::sum_of_lanes(sum);
+}
+
+}  // namespace
+
+double regress(const Regression& r) { return at_level<regress_of>(r); }
+void add_scaled(float* y, const float* x, float a, int64_t stride) {
+  at_level<scaled_onto>(y, x, a, stride);
+}
+void sum_of(const float* const* rows, int count, float a, float* y, int64_t stride) {
+  at_level<sum_rows>(rows, count, a, y, stride);
+}
+void add_to_all(float* const* rows, int count, const float* x, float a, int64_t stride) {
+  at_level<add_to_rows>(rows, count, x, a, stride);
+}
+float dot_of(const float* x, const float* y, int64_t stride) {
+  return at_level<product_of>(x, y, stride);
 }
 
 }  // namespace glia::text

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "glia/text/fasttext.h"
+#include "tests/support/instructions.h"
 #include "tests/support/scratch.h"
+#include "vector_loops.h"
 
 namespace glia::text {
 namespace {
@@ -132,6 +134,59 @@ TEST_F(Words, BecomePhrases) {
   const Sentences joined = joined_phrases(all, {.threshold = 5});
   EXPECT_EQ(joined[0], (std::vector<std::string>{"in", "new_york", "today"}));
   EXPECT_EQ(joined[100][0], "in");
+}
+
+// Rows of numbers around `place`, no two alike.
+void fill(Rows& rows, int place) {
+  for (int64_t r = 0; r < rows.count(); ++r)
+    for (int64_t i = 0; i < rows.width(); ++i)
+      rows[r][i] = 0.3f * static_cast<float>(std::sin(place + 3 * r + 0.7 * i));
+}
+double product(const float* a, const float* b, int64_t width) {
+  double sum = 0;
+  for (int64_t i = 0; i < width; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
+void check_vector_loops() {
+  for (const int64_t width : {1, 16, 37}) {
+    Rows in(2, width), out(3, width), change(2, width), before(3, width);
+    fill(in, 0);
+    fill(out, 1);
+    fill(before, 1);
+    EXPECT_NEAR(dot_of(in[0], in[1], in.stride()), product(in[0], in[1], width), 1e-6);
+    const float *ins[] = {in[0], in[1]}, *some[] = {before[0], before[1], before[2]};
+    float *outs[] = {out[0], out[1], out[2]}, *changes[] = {change[0], change[1]};
+    // One input against an output of label 1 and two of label 0.
+    const double loss = regress({ins, 1, outs, 3, 1, 0.5f, changes, in.stride()});
+    double expected = 0;
+    for (int o = 0; o < 3; ++o) {
+      const double x = product(in[0], before[o], width), y = 1 / (1 + std::exp(-x));
+      expected -= std::log(o == 0 ? y : 1 - y);
+      const double slope = 0.5 * ((o == 0 ? 1 : 0) - y);
+      for (int64_t i = 0; i < width; ++i)
+        EXPECT_NEAR(out[o][i], before[o][i] + slope * static_cast<double>(in[0][i]), 1e-3);
+    }
+    EXPECT_NEAR(loss, expected, 1e-2);
+    add_scaled(change[1], in[1], -2, in.stride());
+    sum_of(some, 3, 0.5f, in[0], in.stride());
+    float* both[] = {in[1], in[1]};
+    add_to_all(both, 2, change[1], 0.25f, in.stride());
+    for (int64_t i = 0; i < width; ++i) {
+      EXPECT_NEAR(in[0][i], 0.5f * (before[0][i] + before[1][i] + before[2][i]), 1e-6);
+      EXPECT_NEAR(in[1][i], 0, 1e-6);  // x - 2 * 0.25 * 2 x
+    }
+  }
+}
+TEST(VectorLoopsDeathTest, AreThoseOfTheLevelInUse) {
+  Rows rows(4, 20);
+  float *outs[] = {rows[0], rows[1]}, *changes[] = {rows[2]};
+  const float* ins[] = {rows[3]};
+  test::expect_each_level("libglia_text", check_vector_loops, [&] {
+    regress({ins, 1, outs, 2, 1, 0.5f, changes, rows.stride()});
+    add_scaled(outs[0], ins[0], dot_of(ins[0], outs[1], rows.stride()), rows.stride());
+    sum_of(ins, 1, 0.5f, outs[1], rows.stride());
+    add_to_all(outs, 2, ins[0], 2, rows.stride());
+  });
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 
 using simd::F32;
 using simd::I32;
-constexpr int64_t kLanes = simd::kF32;  // points whose forces are found together
+constexpr int64_t kLanes = simd::kLanes<float>;  // points whose forces are found together
 constexpr int64_t kLeaf = 8;            // points of a cell that is not parted
 constexpr int64_t kRows = 128;          // points of one task
 
@@ -30,7 +30,7 @@ struct Cells {
 };
 
 // y = x^-1/2 by Newton's steps from a guess by the exponent.
-GLIA_INLINE void inverse_root(const F32& x, F32& y) {
+GLIA_ALWAYS_INLINE void inverse_root(const F32& x, F32& y) {
   I32 bits;
   std::memcpy(&bits, &x, sizeof(bits));
   bits = 0x5f3759df - (bits >> 1);
@@ -40,7 +40,7 @@ GLIA_INLINE void inverse_root(const F32& x, F32& y) {
 
 // 1 / (1 + d^2 / v), and the kernel of it.
 template <int D>
-GLIA_INLINE void kernel(const F32 (&apart)[D], F32& q, F32& w) {
+GLIA_ALWAYS_INLINE void kernel(const F32 (&apart)[D], F32& q, F32& w) {
   F32 squares = apart[0] * apart[0];
   for (int c = 1; c < D; ++c) squares += apart[c] * apart[c];
   const F32 long_way = 1.0f + (D == 3 ? 0.5f : 1.0f) * squares;
@@ -55,9 +55,9 @@ GLIA_INLINE void kernel(const F32 (&apart)[D], F32& q, F32& w) {
 // On points first to first + count, at most kLanes, of `points`, D arrays that are padded: forces,
 // lane by lane of each axis, and the total of w, each point with itself among the others.
 template <int D>
-GLIA_INLINE double repulsion_of(const typename Cells<D>::Cell* cells, int32_t cell_count,
-                                const float* const* points, int64_t first, int64_t count,
-                                float angle, float* forces) {
+GLIA_ALWAYS_INLINE double repulsion_of(const typename Cells<D>::Cell* cells, int32_t cell_count,
+                                       const float* const* points, int64_t first, int64_t count,
+                                       float angle, float* forces) {
   F32 y[D], force[D] = {}, total = {};
   float low[D], high[D];
   for (int c = 0; c < D; ++c) {
@@ -66,7 +66,7 @@ GLIA_INLINE double repulsion_of(const typename Cells<D>::Cell* cells, int32_t ce
     low[c] = *least;
     high[c] = *most;
   }
-  const auto meet = [&](float mass, const float* at) __attribute__((always_inline)) {
+  const auto meet = [&](float mass, const float* at) GLIA_INLINED {
     F32 apart[D], q, w;
     for (int c = 0; c < D; ++c) apart[c] = y[c] - at[c];
     kernel<D>(apart, q, w);
@@ -107,8 +107,8 @@ GLIA_INLINE double repulsion_of(const typename Cells<D>::Cell* cells, int32_t ce
 
 // On one point, of its neighbours: sum of p q (y_i - y_j); y is (n, D).
 template <int D>
-GLIA_INLINE void attraction_of(const float* own, const float* y, const int32_t* to, const float* p,
-                               int64_t count, double* force) {
+GLIA_ALWAYS_INLINE void attraction_of(const float* own, const float* y, const int32_t* to,
+                                      const float* p, int64_t count, double* force) {
   F32 sums[D] = {};
   float others[D][kLanes], weights[kLanes];
   for (int64_t e = 0; e < count; e += kLanes) {
@@ -134,7 +134,7 @@ GLIA_INLINE void attraction_of(const float* own, const float* y, const int32_t* 
     q *= weight;
     for (int c = 0; c < D; ++c) sums[c] += q * apart[c];
   }
-  for (int c = 0; c < D; ++c) force[c] = simd::total(sums[c]);
+  for (int c = 0; c < D; ++c) force[c] = simd::sum_of_lanes(sums[c]);
 }
 
 template <int D>

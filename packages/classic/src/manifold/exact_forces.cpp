@@ -10,11 +10,12 @@ namespace glia::classic {
 namespace {
 
 using simd::F64;
-constexpr int64_t kWide = simd::kF64;
+constexpr int64_t kWide = simd::kDoubles;
 
 // Of point i against all: y is (d, padded), p a row of `padded` numbers, room has 2 d kWide.
-GLIA_INLINE double forces_on(int64_t i, const double* y, const double* p, int64_t n, int64_t padded,
-                             int64_t d, double* room, double* pull, double* push) {
+GLIA_ALWAYS_INLINE double forces_on(int64_t i, const double* y, const double* p, int64_t n,
+                                    int64_t padded, int64_t d, double* room, double* pull,
+                                    double* push) {
   const double freedom = static_cast<double>(std::max<int64_t>(d - 1, 1));
   F64 total = {};
   std::fill(room, room + 2 * d * kWide, 0.0);
@@ -51,11 +52,11 @@ GLIA_INLINE double forces_on(int64_t i, const double* y, const double* p, int64_
   for (int64_t c = 0; c < d; ++c) {
     F64 sum;
     simd::load(sum, room + c * kWide);
-    pull[c] = simd::total(sum);
+    pull[c] = simd::sum_of_lanes(sum);
     simd::load(sum, room + (d + c) * kWide);
-    push[c] = simd::total(sum);
+    push[c] = simd::sum_of_lanes(sum);
   }
-  return simd::total(total);
+  return simd::sum_of_lanes(total);
 }
 
 class ExactForces : public Forces {
