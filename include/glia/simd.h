@@ -94,6 +94,8 @@ GLIA_ALWAYS_INLINE auto sum_of_lanes(const V& v) {
   constexpr int kHalf = sizeof(V) / sizeof(T) / 2;
   if constexpr (kHalf == 1) {
     return T(v[0] + v[1]);
+  } else if constexpr (kHalf == 2) {
+    return T((v[0] + v[2]) + (v[1] + v[3]));
   } else {
     typedef T Half __attribute__((vector_size(kHalf * sizeof(T))));
     return [&]<int... I>(std::integer_sequence<int, I...>) GLIA_INLINED {

@@ -21,10 +21,10 @@ namespace glia::test {
 
 #if defined(__x86_64__)
 struct Watch {
-  const char* library;        // whose instructions count; "": the program's own
-  uintptr_t begin, end;       // its code
-  bool on = false;            // whether to go on step by step
-  int64_t vex = 0, evex = 0;  // how many were as AVX writes them, and as AVX-512 does
+  const char* library = nullptr;  // whose instructions count, or nothing; "": the program's own
+  uintptr_t begin = 0, end = 0;   // its code
+  bool on = false;                // whether to go on step by step
+  int64_t vex = 0, evex = 0;      // how many were as AVX writes them, and as AVX-512 does
 };
 inline Watch watch;
 
@@ -43,9 +43,15 @@ inline void watch_step(int, siginfo_t*, void* context) {
     registers[REG_EFL] &= ~kTrap;
 }
 
+// From here on each instruction is looked at, or none: what takes long may say so of its parts.
+inline void watch_from_here(bool on) {
+  watch.on = on;
+  if (watch.library) raise(SIGTRAP);
+}
+
 // "avx512", "avx2" or "baseline", of what `run` does in this thread within this library's code.
 inline std::string instructions_of(const char* library, const std::function<void()>& run) {
-  watch = {library, 0, 0};
+  watch = {library};
   dl_iterate_phdr(
       [](dl_phdr_info* object, size_t, void*) {
         const bool named = *watch.library ? strstr(object->dlpi_name, watch.library) != nullptr
@@ -63,14 +69,14 @@ inline std::string instructions_of(const char* library, const std::function<void
   action.sa_sigaction = watch_step;
   action.sa_flags = SA_SIGINFO;
   sigaction(SIGTRAP, &action, &before);
-  watch.on = true;
-  raise(SIGTRAP);
+  watch_from_here(true);
   run();
-  watch.on = false;
-  raise(SIGTRAP);
+  watch_from_here(false);
   sigaction(SIGTRAP, &before, nullptr);
   return watch.evex ? "avx512" : watch.vex ? "avx2" : "baseline";
 }
+#else
+inline void watch_from_here(bool) {}
 #endif
 
 // In a process for each value of GLIA_CPU: `check` expects nothing that is not so, and `loops`,

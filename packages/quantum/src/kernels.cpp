@@ -440,12 +440,33 @@ void cross(const Coefficients<T>& how, const Site& site, const T* a_re, const T*
 }
 
 namespace {
-// 64 positions whose lower bits are those of `from`: to += f * sign * from.
+// Positions that share their higher bits: where both ends of a part are multiples of it, and no
+// position changes within, signs are the same in each part but for one.
 constexpr int kRun = 64;
+
+// to += factor * from, at positions that X exchanges, with signs of Z.
 template <class T>
-GLIA_ALWAYS_INLINE void add_signed(T* __restrict to, const T* __restrict from,
-                                   const T* __restrict sign, T f) {
-  for (int i = 0; i < kRun; ++i) to[i] += f * sign[i] * from[i];
+GLIA_ALWAYS_INLINE void add_runs(const PauliMasks& p, const T* re, T re_factor, const T* im,
+                                 T im_factor, T* to_re, T* to_im, int64_t begin, int64_t end) {
+  const auto odd = [&](int64_t b)
+                       GLIA_INLINED { return std::popcount(static_cast<uint64_t>(b & p.z)) & 1; };
+  constexpr int kCount = kRun / kLanes<T>;
+  V<T> signs[kCount];
+  for (int i = 0; i < kRun; ++i) signs[i / kLanes<T>][i % kLanes<T>] = odd(i) ? T(-1) : T(1);
+  for (int64_t a = begin; a < end; a += kRun) {
+    const int64_t b = a ^ p.x;
+    const T one = odd(b) ? -1 : 1;
+    for (int i = 0; i < kCount; ++i) {
+      const int64_t at = i * kLanes<T>;
+      V<T> x, y, to_x, to_y;
+      load(x, re + b + at);
+      load(y, im + b + at);
+      load(to_x, to_re + a + at);
+      load(to_y, to_im + a + at);
+      store(to_x + one * re_factor * signs[i] * x, to_re + a + at);
+      store(to_y + one * im_factor * signs[i] * y, to_im + a + at);
+    }
+  }
 }
 }  // namespace
 
@@ -458,23 +479,13 @@ void add_pauli(const PauliMasks& p, const T* re, const T* im, T* to_re, T* to_im
   const bool crossed = turns & 1;
   const T *for_re = crossed ? im : re, *for_im = crossed ? re : im;
   const T re_factor = crossed ? -factor : factor;
-  const auto odd = [&](int64_t b) { return std::popcount(static_cast<uint64_t>(b & p.z)) & 1; };
-  if ((p.x & (kRun - 1)) != 0 || begin % kRun != 0 || end % kRun != 0) {
-    for (int64_t a = begin; a < end; ++a) {
-      const int64_t b = a ^ p.x;
-      const T sign = odd(b) ? -1 : 1;
-      to_re[a] += sign * re_factor * for_re[b];
-      to_im[a] += sign * factor * for_im[b];
-    }
-    return;
-  }
-  T sign[kRun];
-  for (int64_t i = 0; i < kRun; ++i) sign[i] = odd(i) ? -1 : 1;
-  for (int64_t a = begin; a < end; a += kRun) {
+  if ((p.x & (kRun - 1)) == 0 && begin % kRun == 0 && end % kRun == 0)
+    return at_level<add_runs<T>>(p, for_re, re_factor, for_im, factor, to_re, to_im, begin, end);
+  for (int64_t a = begin; a < end; ++a) {
     const int64_t b = a ^ p.x;
-    const T one = odd(b) ? -1 : 1;
-    at_level<add_signed<T>>(to_re + a, for_re + b, sign, one * re_factor);
-    at_level<add_signed<T>>(to_im + a, for_im + b, sign, one * factor);
+    const T sign = std::popcount(static_cast<uint64_t>(b & p.z)) & 1 ? -1 : 1;
+    to_re[a] += sign * re_factor * for_re[b];
+    to_im[a] += sign * factor * for_im[b];
   }
 }
 

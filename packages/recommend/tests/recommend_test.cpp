@@ -491,15 +491,22 @@ TEST(AllModels, RankPlantedGroupsAndComeBackFromTheirState) {
   fault_of([] { SVD().fit(Interactions{}); });
 }
 
-// What they do is tested above, at the level in use.
+// What they do is tested above, at the level in use. The second of two epochs is watched.
 TEST(VectorLoopsDeathTest, AreThoseOfTheLevelInUse) {
-  const auto each = [](const Interactions& some) {
-    for (const char* name : {"svd", "svdpp", "nmf", "als", "bpr", "slim"})
-      make_recommender(name, {.factors = 2, .epochs = 1})->fit(some);
+  const Interactions some = planted(2, 3, 2);
+  const auto fit_each = [&] {
+    for (const char* name : {"svd", "svdpp", "nmf", "als", "bpr"}) {
+      test::watch_from_here(false);
+      const auto model = make_recommender(name, {.factors = 2, .epochs = 2});
+      model->on_epoch = [](int64_t epoch, double) {
+        test::watch_from_here(epoch == 1);
+        return true;
+      };
+      model->fit(some);
+    }
   };
-  const Interactions some = planted(2, 2, 1);
   test::expect_each_level(
-      "libglia_recommend", [] {}, [&] { each(some); });
+      "libglia_recommend", [] {}, fit_each);
 }
 
 TEST(RatingModels, LeaveFormulasWhereNothingIsKnown) {

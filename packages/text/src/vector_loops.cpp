@@ -27,10 +27,11 @@ struct Table {
   }
 };
 const Table kSigmoid;
-size_t place(float x) {
+GLIA_ALWAYS_INLINE size_t place(float x) {
   return static_cast<size_t>((std::clamp(x, -kEdge, kEdge) + kEdge) * (kTable / (2 * kEdge)) +
                              0.5f);
 }
+GLIA_ALWAYS_INLINE float log_of(float x) { return x < -kEdge ? x : kSigmoid.log[place(x)]; }
 
 }  // namespace
 
@@ -51,7 +52,7 @@ std::vector<float> Rows::packed() const {
 }
 
 float sigmoid(float x) { return kSigmoid.value[place(x)]; }
-float log_sigmoid(float x) { return x < -kEdge ? x : kSigmoid.log[place(x)]; }
+float log_sigmoid(float x) { return log_of(x); }
 
 namespace {
 
@@ -78,7 +79,7 @@ GLIA_ALWAYS_INLINE double regress_of(const Regression& r) {
       for (int t = 0; t < 1 + two; ++t) {
         const float label = o + t < r.ones ? 1.0f : 0.0f;
         slopes[o + t] = (label - kSigmoid.value[place(sums[t])]) * r.rate;
-        loss -= static_cast<double>(log_sigmoid(label > 0 ? sums[t] : -sums[t]));
+        loss -= static_cast<double>(log_of(label > 0 ? sums[t] : -sums[t]));
       }
     }
     for (int o = 0; o < r.outs_count; o += 2) {

@@ -13,8 +13,8 @@ namespace {
 using simd::F32;
 using simd::I32;
 constexpr int64_t kLanes = simd::kLanes<float>;  // points whose forces are found together
-constexpr int64_t kLeaf = 8;            // points of a cell that is not parted
-constexpr int64_t kRows = 128;          // points of one task
+constexpr int64_t kLeaf = 8;                     // points of a cell that is not parted
+constexpr int64_t kRows = 128;                   // points of one task
 
 // Cells in the order of a walk through the tree, children behind their parent.
 template <int D>
