@@ -152,6 +152,13 @@ const tables::Column& column(const std::string& path, const tables::Table& table
   throw IoError(path + ": row " + std::to_string(row + 1) + ": " + fault);
 }
 
+Tensor numbers_of(const std::string& path, const tables::Column& column) {
+  const Tensor x = cast(column.to_tensor(), kF32);
+  if (!all(isfinite(x)).item<bool>())
+    throw IoError(path + ": column \"" + column.name() + "\" has a number that is too large");
+  return x;
+}
+
 // The other columns, one beside the other; undefined if there are none.
 Tensor others(const std::string& path, const tables::Table& table,
               const std::vector<std::string>& without) {
@@ -167,7 +174,7 @@ Tensor others(const std::string& path, const tables::Table& table,
           one_hot(from_vector(std::vector<int32_t>(codes.begin(), codes.end()), {c.size()}),
                   static_cast<int64_t>(c.categories().size())));
     } else {
-      parts.push_back(unsqueeze(cast(c.to_tensor(), kF32), 1));
+      parts.push_back(unsqueeze(numbers_of(path, c), 1));
     }
   }
   return parts.empty() ? Tensor() : concat(parts, 1);
@@ -236,7 +243,7 @@ NodeGraph read_tables(const std::string& nodes, const std::string& edges,
     const tables::Column& weight = joined.column("weight");
     if (!weight.is_number() || weight.missing() > 0)
       throw IoError(edges + ": the column \"weight\" holds what is no number");
-    out.edge_weight = take(cast(weight.to_tensor(), kF32), all.rows());
+    out.edge_weight = take(numbers_of(edges, weight), all.rows());
   }
   if (const Tensor e = others(edges, joined, {"source", "target", "weight"}); e.defined())
     out.edge_attr = take(e, all.rows());

@@ -209,6 +209,8 @@ TEST_F(Files, Tables) {
         {std::string("name\na\n"), edges, "has no column \"id\""},
         {std::string("id\na\na\n"), edges, "the id 'a' comes twice"},
         {std::string("id,age\na,1\nb,\n"), edges, "column \"age\" has missing values"},
+        {std::string("id,age\na,1\nb,1e300\n"), edges,
+         "column \"age\" has a number that is too large"},
         {std::string("id,split\na,train\nb,exam\n"), edges, "the split 'exam'"},
         {nodes, std::string("source,target,weight\na,b,much\n"), "\"weight\""}}) {
     write("g/nodes.csv", n);
