@@ -31,7 +31,7 @@ class Roles {
   explicit Roles(const Table& table) : table_(table), taken_(table.columns().size()) {}
   const Column* find(const std::string& named, const std::vector<std::string>& usual) {
     if (!named.empty()) {
-      const Column& column = table_.column(named);
+      const Column& column = table_.column(named, {});
       return take(static_cast<size_t>(&column - table_.columns().data()));
     }
     for (size_t i = 0; i < taken_.size(); ++i)
