@@ -20,6 +20,7 @@ namespace {
 constexpr int64_t kSmoothSamples = 16;
 constexpr double kSmoothNoise = 0.15;  // of the picture's range
 constexpr size_t kCurves = 4;
+constexpr int64_t kGrid = 30;
 
 }  // namespace
 
@@ -83,12 +84,11 @@ std::vector<report::Section> picture_sections(const std::function<Tensor(const T
 
 std::vector<report::Section> row_sections(const std::function<Tensor(const Tensor&)>& said,
                                           const Tensor& row, const Tensor& background,
-                                          const std::vector<std::string>& names,
-                                          const std::vector<std::string>& values) {
+                                          const std::vector<RowColumn>& columns) {
   const auto shap = explain::kernel_shap(said, row, {.background = background});
   const auto phi = shap.values.to_vector<double>();
   std::vector<std::string> labels;
-  for (size_t i = 0; i < names.size(); ++i) labels.push_back(names[i] + " = " + values[i]);
+  for (const RowColumn& c : columns) labels.push_back(c.name + " = " + c.value);
   std::vector<report::Section> out{explain::bars_section("What each column adds", labels, phi)};
   out[0].note = fmt::format(
       "SHAP values: from {:.4g}, the mean over {} rows of the training data, to {:.4g}.",
@@ -97,24 +97,32 @@ std::vector<report::Section> row_sections(const std::function<Tensor(const Tenso
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::stable_sort(order,
                            [&](size_t a, size_t b) { return std::abs(phi[a]) > std::abs(phi[b]); });
-  const auto own = row.to_vector<double>();
   for (size_t k = 0; k < std::min(kCurves, order.size()); ++k) {
-    const auto feature = static_cast<int64_t>(order[k]);
-    const auto curve = explain::partial_dependence(said, concat({row, background}, 0), feature,
-                                                   {.percentiles = {0, 1}, .grid_resolution = 30});
+    const RowColumn& column = columns[order[k]];
+    const auto values = static_cast<int64_t>(column.categories.size());
+    const auto curve = explain::partial_dependence(
+        said, concat({row, background}, 0), static_cast<int64_t>(order[k]),
+        {.percentiles = {0, 1}, .grid_resolution = std::max<int64_t>(kGrid, values + 2)});
     if (curve.grid.numel() < 2) continue;
-    const auto x = curve.grid.to_vector<double>();
-    out.push_back(
-        {.title = names[order[k]],
-         .body = report::Curves{.series = {{.name = "this row",
-                                            .y = index(curve.individual, {0}).to_vector<double>(),
-                                            .x = x},
-                                           {.name = "mean of all",
-                                            .y = curve.average.to_vector<double>(),
-                                            .x = x}},
-                                .x = {names[order[k]]}},
-         .note = fmt::format("The answer where this column has another value; it has {:.4g}.",
-                             own[order[k]])});
+    const auto x = curve.grid.to_vector<double>(), mean = curve.average.to_vector<double>(),
+               own = index(curve.individual, {0}).to_vector<double>();
+    report::Section section{
+        .title = column.name,
+        .note = "The answer where this column has another value; it has " + column.value + "."};
+    if (values > 0) {
+      report::Table table{{{column.name}, {"this row"}, {"mean of all"}}, {}};
+      for (size_t i = 0; i < x.size(); ++i) {
+        const bool known = x[i] >= 0 && x[i] < static_cast<double>(values);
+        table.rows.push_back(
+            {known ? column.categories[static_cast<size_t>(x[i])] : "another", own[i], mean[i]});
+      }
+      section.body = table;
+    } else {
+      section.body = report::Curves{.series = {{.name = "this row", .y = own, .x = x},
+                                               {.name = "mean of all", .y = mean, .x = x}},
+                                    .x = {column.name}};
+    }
+    out.push_back(std::move(section));
   }
   return out;
 }

@@ -20,11 +20,15 @@ int64_t explained_class(const std::vector<std::string>& classes, const std::stri
 std::vector<report::Section> picture_sections(const std::function<Tensor(const Tensor&)>& logits,
                                               const Tensor& x, const Tensor& shown, int64_t label);
 
+// A column of a row, as the page shows it.
+struct RowColumn {
+  std::string name, value;
+  std::vector<std::string> categories = {};  // by code; none of a number
+};
 // Sections of a row (1, F): what each feature adds to `said`, (N, F) -> (N), beside rows of a
 // background, and how the answer changes with those that matter most.
 std::vector<report::Section> row_sections(const std::function<Tensor(const Tensor&)>& said,
                                           const Tensor& row, const Tensor& background,
-                                          const std::vector<std::string>& names,
-                                          const std::vector<std::string>& values);
+                                          const std::vector<RowColumn>& columns);
 
 }  // namespace glia::recipes

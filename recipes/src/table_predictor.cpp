@@ -68,19 +68,22 @@ class TablePredictor : public Predictor, public Explains {
     const Tensor x = form_.codes.transform(table);
     const auto samples = settings_.samples(form_.is_classes()).train.x;
     const Tensor background = slice(samples, 0, {0, std::min(samples.size(0), kBackground)});
-    std::vector<std::string> names, values;
+    std::vector<RowColumn> columns;
     for (const auto& c : form_.codes.columns) {
-      names.push_back(c.name);
       const tables::Column& column = table.column(c.name);
-      values.push_back(column.is_missing(0) ? "missing"
-                       : column.type() == tables::ColumnType::kFloat
-                           ? fmt::format("{:g}", column.floats()[0])
-                           : column.text(0));
+      columns.push_back({c.name,
+                         column.is_missing(0) ? "missing"
+                         : column.type() == tables::ColumnType::kFloat
+                             ? fmt::format("{:g}", column.floats()[0])
+                             : column.text(0),
+                         c.categories});
     }
     std::string title = form_.target;
     std::function<Tensor(const Tensor&)> said = [this](const Tensor& t) {
       return model_.predict(t);
     };
+    if (!form_.is_classes() && !options.answer.empty())
+      throw ValueError("'" + options.answer + "' is no class: the model says numbers");
     if (form_.is_classes()) {
       const Tensor p = probabilities(x);
       if (!p.defined()) throw Error(settings_.model + " gives no probabilities to explain");
@@ -91,7 +94,7 @@ class TablePredictor : public Predictor, public Explains {
     return {.title = "Why: " + title,
             .subtitle = classic::to_text(model_.step("model")),
             .highlights = {{title, report::shown(said(x).item(), form_.is_classes())}},
-            .sections = row_sections(said, x, background, names, values)};
+            .sections = row_sections(said, x, background, columns)};
   }
 
  protected:

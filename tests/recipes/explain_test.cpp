@@ -119,6 +119,9 @@ TEST_F(Explain, Rows) {
   EXPECT_GT(bars.at(0).value, 0.2);
   EXPECT_LT(std::abs(bars.at(1).value), 0.1);
   EXPECT_EQ(section<report::Curves>(page, "age").series.size(), 2u);
+  const auto& towns = section<report::Table>(page, "town").rows;  // by name, not by code
+  ASSERT_EQ(towns.size(), 2u);
+  EXPECT_EQ(std::get<std::string>(towns[1][0].value()), "Ulm");
   // A table's first row, and a regressor.
   EXPECT_EQ(explain("run", std::string("t.csv"), {"no"}).title, "Why: probability of no");
   train("tabular", {.given = {{"data", "t.csv"},
@@ -128,6 +131,8 @@ TEST_F(Explain, Rows) {
                     .out = "line"});
   const report::Report line = explain("line", std::string("{\"age\": 60, \"town\": \"Bonn\"}"));
   EXPECT_EQ(section<report::Bars>(line, "What each column adds").bars.at(0).name, "age = 60");
+  EXPECT_NE(fault([&] { explain("line", std::string("t.csv"), {"yes"}); }).find("no class"),
+            std::string::npos);
   EXPECT_NE(fault([&] { explain("run", std::string("{\"age\": 60}")); }).find("town"),
             std::string::npos);
 }

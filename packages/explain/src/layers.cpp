@@ -87,7 +87,18 @@ Tensor found(const char* op, const Recording& r, const Tensor& layer, const Wher
         std::string(op) + ": the model does not use the layer's parameter " + layer.shape().str(),
         where);
   }
+  // What is made of the input number by number, such as a scaled picture, is no map of it.
+  std::unordered_set<const Node*> same;
+  for (const Tensor& t : all) {
+    const Recorded one(*t.node());
+    const Kind kind = one.op().kind;
+    bool only = one.inputs() == 0 || kind == Kind::kElementwise || kind == Kind::kView;
+    for (int i = 0; only && i < one.inputs(); ++i)
+      only = !one.in(i).requires_grad() || same.contains(one.in(i).node());
+    if (only) same.insert(t.node());
+  }
   for (size_t i = all.size(); i-- > 0;) {
+    if (same.contains(all[i].node())) continue;
     const Shape& shape = all[i].shape();
     if (shape.rank() == 4 && shape[0] == r.x.size(0) && shape[1] * shape[2] > 1) return all[i];
   }

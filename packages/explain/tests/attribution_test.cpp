@@ -178,6 +178,16 @@ TEST_F(Attribution, GradCamByHand) {
               grad_cam([](const Tensor& t) { return sum(t, {1}); }, randn({2, 3}));
             }),
             "");
+  // A scaled picture that goes flat into a perceptron is no map.
+  const nn::Linear flat(48, 2);
+  EXPECT_NE(message_of([&] {
+              grad_cam(
+                  [&](const Tensor& t) {
+                    return flat(reshape((t - 1) / 2, {-1, 48}));
+                  },
+                  randn({2, 4, 4, 3}), {.target = 1});
+            }).find("no maps"),
+            std::string::npos);
 }
 
 TEST_F(Attribution, WordsOfAnEmbedding) {
