@@ -22,9 +22,7 @@ void run(const recipes::Recipe& recipe, const ExplainJob& job) {
   if (job.model.empty()) throw Error("--model: no folder is named");
   const auto predictor = recipe.load(job.model);
   const auto* explains = dynamic_cast<const recipes::Explains*>(predictor.get());
-  if (!explains)
-    throw Error("explain: models of " + recipe.name +
-                " do not explain themselves; those of pictures, texts and tables in classes do");
+  if (!explains) throw Error("explain: models of " + recipe.name + " do not explain themselves");
   const std::vector<std::string> inputs = predictor->inputs(job.input);
   if (inputs.empty()) throw IoError(job.input + ": holds nothing to explain");
   io::write_file_atomic(job.out, report::to_html(explains->explain(inputs[0], job.options)));
@@ -57,8 +55,8 @@ void add_explain(CLI::App& command, const recipes::Recipe& recipe, const Session
 }
 
 const bool added = [] {
-  more_commands().push_back(
-      {"explain", "Says why a trained model answers as it does.", add_explain});
+  more_commands().push_back({"explain", "Says why a trained model answers as it does.", add_explain,
+                             [](const recipes::Recipe& recipe) { return recipe.explains; }});
   return true;
 }();
 

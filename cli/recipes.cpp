@@ -74,7 +74,7 @@ void add_train(CLI::App& command, const recipes::Recipe& recipe, const Session& 
                                  "unless --overwrite is given.");
   out->type_name("DIR")->default_str("a new one below runs/");
   command.add_flag("--overwrite", job->overwrite, "Replaces the run that --out holds.")->needs(out);
-  if (std::ranges::count(recipe.settings(), "lr", &recipes::Setting::name) > 0)
+  if (recipe.resumes && std::ranges::count(recipe.settings(), "lr", &recipes::Setting::name) > 0)
     command.add_flag("--find-lr", job->find_lr,
                      "Sets --lr to what a range test suggests: a hundred steps at rising rates "
                      "before the training. The report shows their losses.");
@@ -425,7 +425,7 @@ void add_recipes(CLI::App& app, const Session& session) {
   add_drawn(*app.get_subcommand("generate"), nullptr, session);
   add_command(app, "evaluate", "Says how good a trained model is on data.", with(add_evaluate));
   for (const RecipeCommand& more : more_commands())
-    add_command(app, more.name, more.description, with(more.add));
+    add_command(app, more.name, more.description, with(more.add), more.has ? more.has : any_recipe);
   auto json = std::make_shared<bool>();
   CLI::App* list = app.add_subcommand("list", "Lists the recipes by kind of task.");
   list->add_flag("--json", *json, "Prints JSON.");

@@ -18,6 +18,7 @@ void add_recipes(CLI::App& app, const Session& session);
 struct RecipeCommand {
   std::string name, description;
   void (*add)(CLI::App& command, const recipes::Recipe& recipe, const Session& session);
+  bool (*has)(const recipes::Recipe& recipe) = nullptr;  // which recipes have it; all
 };
 std::vector<RecipeCommand>& more_commands();  // filled before main()
 

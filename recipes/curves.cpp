@@ -153,6 +153,7 @@ class Use : public Predictor {
     return {{"curves", net_.sample(n, settings_.length)}};
   }
   Results score(const Evaluation& what) const override {
+    what.require("data that are drawn");
     const Tensor x = settings_.curves(what.count > 0 ? what.count : kTest, 2);
     const SequenceLoss l = net_.loss(x);
     return {{"nll", l.loss.item()}, {"kl", l.kl.item()}};

@@ -90,8 +90,7 @@ class Generator : public Predictor {
     return {{"samples", made(whole_number_of(input, "number of samples", 1000000))}};
   }
   Results score(const Evaluation& what) const override {
-    if (!what.data.empty() && what.data != settings_.data)
-      throw Error(what.data + ": the generator is of " + settings_.data);
+    what.require(settings_.data);
     return results_of(generative::coverage(mixture_, made(what.count > 0 ? what.count : kJudged)));
   }
 

@@ -157,6 +157,7 @@ const Register<ImageSettings> image_classification({
     .evaluate_help =
         "Prints accuracy and loss, and the accuracy of each class. --data takes a data set of the\n"
         "same classes, or a folder of class folders, which is used whole.",
+    .explains = true,
 });
 const Shorthand fashion_mnist("fashion-mnist",
                               "Pictures of clothes in ten classes (Xiao et al. 2017).",

@@ -142,8 +142,7 @@ class TablePlayer : public Predictor {
     return {{"action", rl::greedy_action(values)}, {"values", table}};
   }
   Results score(const Evaluation& what) const override {
-    if (!what.data.empty() && what.data != settings_.env)
-      throw Error(what.data + ": the agent is of " + settings_.env);
+    what.require(settings_.env);
     return played(*env_of(settings_), agent_.policy(), what.count > 0 ? what.count : 1000,
                   settings_.seed);
   }

@@ -139,7 +139,8 @@ class Use : public Predictor {
     const Tensor y = net_(x);
     return {{"answer", task_.regression ? y : argmax(y)}};
   }
-  Results score(const Evaluation&) const override {
+  Results score(const Evaluation& what) const override {
+    what.require("data that are drawn");
     const auto [loss, share] = judge(net_, task_, task_.test());
     return {{"loss", loss}, {"accuracy", share, true}};
   }

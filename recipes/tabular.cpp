@@ -93,6 +93,7 @@ const Register<TabularSettings> tabular({
         "numbers. --data may name another table that has the target.",
     .resumes = false,
     .fills = true,
+    .explains = true,
 });
 
 }  // namespace

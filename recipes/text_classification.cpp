@@ -130,6 +130,7 @@ const Register<TextSettings> text_classification({
     .input_help = "A text.",
     .predict_help = "Prints the class, the probability of each, and the words that decided.",
     .evaluate_help = "Prints accuracy and F1: of two classes that of the rarer one.",
+    .explains = true,
 });
 
 }  // namespace

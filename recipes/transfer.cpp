@@ -104,6 +104,7 @@ const Register<TransferSettings> transfer({
     .input_help = "PNG or JPEG pictures of any size and kind, or folders of such.",
     .predict_help = "Prints the class of each picture and all probabilities.",
     .evaluate_help = "Prints accuracy and loss, and the accuracy of each class.",
+    .explains = true,
 });
 
 }  // namespace

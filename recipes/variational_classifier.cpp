@@ -8,6 +8,7 @@
 #include "glia/glia.h"
 #include "glia/quantum/templates.h"
 #include "glia/recipes/run.h"
+#include "recipes/src/classification.h"
 #include "recipes/src/numbers.h"
 #include "recipes/src/quantum_classifier.h"
 
@@ -87,10 +88,13 @@ class Judge : public Predictor {
   Results answer(const Input& input) const override {
     const auto numbers = numbers_of(input, form_.features(), "a sample");
     const Tensor x = form_.prepared(from_vector(numbers, {1, form_.features()}));
+    if (!model_.is_kernel())
+      return ranked(softmax(model_.network(x)).to_vector<double>(), form_.classes);
     const auto found = static_cast<size_t>(model_(x).item<int64_t>());
     return {{"class", form_.classes.at(found)}};
   }
   Results score(const Evaluation& what) const override {
+    what.require(settings_.data.name);
     const auto samples = settings_.data.read();
     return {
         {"accuracy", model_.accuracy(what.split == "train" ? samples.train : samples.test), true}};
@@ -119,7 +123,7 @@ const Register<ClassifierSettings> classifier({
     .load = make_predictor<Judge, ClassifierSettings>,
     .input = "SAMPLE",
     .input_help = "The features of a sample, \"5.1, 3.5, 1.4, 0.2\".",
-    .predict_help = "Prints the class.",
+    .predict_help = "Prints the class and, of learned weights, the probability of each.",
     .evaluate_help = "Prints the accuracy on the data of the run.",
 });
 

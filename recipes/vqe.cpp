@@ -128,7 +128,8 @@ class Solver : public Predictor {
     return {
         {"energy", lowest(m.hamiltonian)}, {"exact", m.exact}, {"hartree_fock", m.hartree_fock}};
   }
-  Results score(const Evaluation&) const override {
+  Results score(const Evaluation& what) const override {
+    what.require("a molecule of hydrogen");
     return answer(shown(Value(settings_.distance)));
   }
 

@@ -108,7 +108,7 @@ Results Player::answer(const Input& input) const {
 }
 
 Results Player::score(const Evaluation& what) const {
-  if (!what.data.empty() && what.data != env_) throw Error(what.data + ": the agent is of " + env_);
+  what.require(env_);
   const auto env = env_for_networks(env_);
   return played(*env, policy_, what.count > 0 ? what.count : episodes_of(*env), seed_);
 }

@@ -31,8 +31,7 @@ DrawnBatch draw_batch(const LabelledImages& set, int64_t n) {
 Tensor labels_of(const Drawing& how, const std::vector<std::string>& classes, bool conditional) {
   const auto count = static_cast<int64_t>(classes.size());
   if (!conditional) {
-    if (!how.label.empty())
-      throw Error("--class: the model was trained without classes (see --conditional)");
+    if (!how.label.empty()) throw Error("--class: the model was trained without classes");
     return {};
   }
   if (how.label.empty()) return remainder(arange(how.count), count);
@@ -113,8 +112,7 @@ Results PictureMaker::answer(const Input& input) const {
 }
 
 Results PictureMaker::score(const Evaluation& what) const {
-  if (!what.data.empty() && what.data != source_.data)
-    throw Error(what.data + ": the model is of " + source_.data);
+  what.require(source_.data);
   const PictureJudge judge(read_images(source_, form_.size));
   return judge.results(draw({.count = what.count > 0 ? what.count : judged_}));
 }

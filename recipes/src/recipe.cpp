@@ -8,10 +8,10 @@
 #include <map>
 #include <optional>
 
+#include "facts.h"
 #include "glia/autodiff.h"
 #include "glia/error.h"
 #include "glia/random.h"
-#include "json.h"
 #include "own_stream.h"
 #include "run.h"
 
@@ -57,16 +57,7 @@ std::unique_ptr<Predictor> load_as(const Recipe& recipe, ModelFile file) {
         values.emplace_back(key, parse(*at, text));
         continue;
       }
-      const Json fact = Json::parse(text, nullptr, false);
-      if (fact.is_string()) {
-        file.saved.facts.emplace_back(key, fact.get<std::string>());
-      } else if (fact.is_array() && !fact.empty() &&
-                 std::ranges::all_of(fact, [](const Json& j) { return j.is_number(); })) {
-        file.saved.facts.emplace_back(key, fact.get<std::vector<double>>());
-      } else if (fact.is_array() &&
-                 std::ranges::all_of(fact, [](const Json& j) { return j.is_string(); })) {
-        file.saved.facts.emplace_back(key, fact.get<std::vector<std::string>>());
-      }
+      if (auto fact = fact_of(text)) file.saved.facts.emplace_back(key, std::move(*fact));
     }
     for (const auto& preset : recipe.preset)
       if (std::ranges::count(values, preset) == 0) throw IoError(fault);
@@ -88,6 +79,10 @@ const T& fact(const Saved& saved, const std::string& name) {
 }
 
 }  // namespace
+
+void Evaluation::require(const std::string& own) const {
+  if (!data.empty() && data != own) throw Error(data + ": the model is of " + own);
+}
 
 Results Predictor::predict(const Input& input) const {
   const NoGrad no_grad;

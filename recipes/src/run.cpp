@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "facts.h"
 #include "glia/error.h"
 #include "glia/ops.h"
 #include "glia/runtime.h"
@@ -122,10 +123,13 @@ Run::State::State(const Recipe& recipe, const TrainJob& job, Settings& settings)
       throw Error("--find-lr: " + recipe.name + " has no learning rate");
     if (folder.empty()) folder = free_folder(recipe.functions->run_name(settings));
     if (holds_run(folder) && !job.overwrite)
-      throw Error(folder +
-                  ": already holds a run; --resume goes on with it, --overwrite replaces it");
+      throw Error(folder + ": already holds a run; " +
+                  (recipe.resumes ? "--resume goes on with it, " : "") + "--overwrite replaces it");
   }
   values = values_of(settings);
+  for (const auto& [name, value] : values)
+    if (const auto* text = std::get_if<std::string>(&value); text && !is_utf8(*text))
+      throw Error("--" + name + ": is no UTF-8, which a model file keeps");
   references = recipe.functions->references(settings);
 }
 
@@ -196,8 +200,7 @@ void Run::save(const StateDict& weights, const Facts& facts) {
       {"format", "pt"},
       {"recipe", recipe.shorthand_for.empty() ? recipe.name : recipe.shorthand_for}};
   for (const auto& [name, value] : state_.values) metadata.emplace_back(name, shown(value));
-  for (const auto& [name, fact] : facts)
-    metadata.emplace_back(name, std::visit([](const auto& v) { return Json(v).dump(); }, fact));
+  for (const auto& [name, fact] : facts) metadata.emplace_back(name, to_text(fact));
   io::write_safetensors(file(kModel), weights, metadata);
 }
 
@@ -236,8 +239,9 @@ void Run::finish(report::Report page, Results results) {
     const Result wanted{reference.result, reference.value, reached->percent};
     summary["references"].push_back(
         {{"result", reference.result}, {"value", reference.value}, {"source", reference.source}});
-    page.highlights.emplace_back(with_spaces(reference.result) + " to reach",
-                                 fmt::format("{} ({})", shown(wanted), reference.source));
+    page.highlights.emplace_back(
+        fmt::format("{} to reach ({})", with_spaces(reference.result), reference.source),
+        shown(wanted));
     said += fmt::format("\nto reach: {} {} ({})", with_spaces(reference.result), shown(wanted),
                         reference.source);
   }

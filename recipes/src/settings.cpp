@@ -162,16 +162,26 @@ std::vector<Setting> declared(const std::function<std::unique_ptr<Settings>()>& 
     return assigner.settings;
   };
   std::vector<Setting> settings = with({});
-  for (Setting& s : settings) s.fallback_text = shown(s.fallback);
-  // How a default depends on others is seen where each of these has another of its choices.
+  // How a default depends on others is seen where each of these has another of its choices: by
+  // setting each other default, and the choices that have it.
+  using Others = std::vector<std::pair<std::string, std::vector<std::string>>>;
+  std::vector<Others> others(settings.size());
   for (const Setting& other : settings)
     for (const std::string& choice : other.choices.names) {
       const std::vector<Setting> changed = with({{other.name, choice}});
-      for (size_t i = 0; i < settings.size() && i < changed.size(); ++i)
-        if (settings[i].name != other.name && settings[i].fallback != changed[i].fallback)
-          settings[i].fallback_text +=
-              fmt::format(", {} for {}", shown(changed[i].fallback), choice);
+      for (size_t i = 0; i < settings.size() && i < changed.size(); ++i) {
+        if (settings[i].name == other.name || settings[i].fallback == changed[i].fallback) continue;
+        const std::string value = shown(changed[i].fallback);
+        auto at = std::ranges::find(others[i], value, &Others::value_type::first);
+        if (at == others[i].end()) at = others[i].insert(at, {value, {}});
+        if (std::ranges::count(at->second, choice) == 0) at->second.push_back(choice);
+      }
     }
+  for (size_t i = 0; i < settings.size(); ++i) {
+    settings[i].fallback_text = shown(settings[i].fallback);
+    for (const auto& [value, choices] : others[i])
+      settings[i].fallback_text += fmt::format("; {} for {}", value, fmt::join(choices, ", "));
+  }
   return settings;
 }
 

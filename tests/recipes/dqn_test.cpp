@@ -62,7 +62,7 @@ TEST_F(DqnTest, ActsAndPlays) {
     fault([&] { predictor->predict(wrong); });
   EXPECT_EQ(fault([&] { predictor->predict(zeros({3})); }), "an observation has 4 numbers");
   EXPECT_EQ(fault([&] { predictor->evaluate({.data = "Acrobot-v1"}); }),
-            "Acrobot-v1: the agent is of CartPole-v1");
+            "Acrobot-v1: the model is of CartPole-v1");
   EXPECT_EQ(fault_of("dqn", {.given = {{"steps", 500}, {"learning-starts", 500}}}),
             "--learning-starts is not less than --steps");
 }

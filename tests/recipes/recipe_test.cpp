@@ -33,6 +33,7 @@ class Use : public Predictor {
  public:
   Use(const Saved& saved, const Line& s) : weight_(saved.weights.at(0).second), settings(s) {
     if (saved.texts("names") != std::vector<std::string>{"a \"b\"", "ü"} ||
+        saved.texts("latin") != std::vector<std::string>{"K\xf6ln", "a", "ö"} ||
         saved.numbers("scale") != std::vector<double>{0.1, 3} || saved.text("kind") != "x")
       throw IoError(saved.path + ": other facts");
   }
@@ -63,6 +64,7 @@ void train_line(Run& run, const Line& s, double lr) {
       {.epochs = s.epochs, .note = run.note()});
   run.fit(trainer, training, &test, "points");
   run.save({{"w", net.weight}}, {{"names", std::vector<std::string>{"a \"b\"", "ü"}},
+                                 {"latin", std::vector<std::string>{"K\xf6ln", "a", "ö"}},
                                  {"scale", std::vector<double>{0.1, 3}},
                                  {"kind", "x"}});
   run.finish({.title = "Line", .sections = {curves(trainer, "Loss", "loss")}},
@@ -125,8 +127,8 @@ TEST_F(Form, SettingsAreDeclaredOnce) {
   EXPECT_EQ(names, (std::vector<std::string>{"model", "epochs", "slope", "noisy", "data", "seed",
                                              "bf16", "checkpoint-steps"}));
   EXPECT_EQ(setting(all, "epochs").fallback, Value(int64_t{3}));
-  EXPECT_EQ(setting(all, "epochs").fallback_text, "3, 5 for wide");
-  EXPECT_EQ(setting(all, "noisy").fallback_text, "false, true for wide");
+  EXPECT_EQ(setting(all, "epochs").fallback_text, "3; 5 for wide");
+  EXPECT_EQ(setting(all, "noisy").fallback_text, "false; true for wide");
   EXPECT_EQ(setting(all, "slope").fallback_text, "2");
   // Of a shorthand: without what it fixes, and with the defaults that go with that.
   const auto few = named("test-wide").settings();

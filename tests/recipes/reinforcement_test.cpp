@@ -53,7 +53,7 @@ TEST_F(ReinforcementTest, PoliciesAreImproved) {
   EXPECT_TRUE(action == 0 || action == 1);
   EXPECT_EQ(value<int64_t>(predictor->evaluate({.count = 3}), "episodes"), 3);
   EXPECT_EQ(fault([&] { predictor->evaluate({.data = "Acrobot-v1"}); }),
-            "Acrobot-v1: the agent is of CartPole-v1");
+            "Acrobot-v1: the model is of CartPole-v1");
   expect_same_bits("a2c", {{"steps", 800}}, 5);
   expect_same_bits("trpo", {{"steps", 1024}, {"rollout", 64}}, 2);
   expect_same_bits("ppo", {{"env", "Pendulum-v1"}, {"steps", 1024}, {"rollout", 256}}, 2);

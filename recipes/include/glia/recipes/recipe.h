@@ -39,6 +39,8 @@ struct Evaluation {
   std::string data = {};       // as the setting "data"; empty: what the model was trained on
   std::string split = "test";  // or "train"
   int64_t count = 0;           // of samples, episodes, ... at most; 0: all, or the recipe's number
+  // For models that are judged on `own` alone. Throws Error for other data.
+  void require(const std::string& own) const;
 };
 
 // How a model writes: which of the likely tokens are drawn.
@@ -138,6 +140,7 @@ struct Recipe {
   bool draws = false;             // its models draw pictures
   bool fills = false;             // its models add columns to tables
   bool ranks = false;             // its answers are lists, of which Predictor::top is the length
+  bool explains = false;          // its predictors are Explains (glia/recipes/explain.h)
   std::string input_option = {};  // what else names an input: "user" for --user U
   Values preset = {};             // of a shorthand: settings that are not to be chosen
   std::string shorthand_for = {};
@@ -195,7 +198,8 @@ struct Definition {
   std::function<void(Run&, const S&)> train;
   std::function<std::unique_ptr<Predictor>(const Saved&, const S&)> load;
   std::string input = "FILE", input_help, predict_help, evaluate_help;
-  bool resumes = true, generates = false, draws = false, fills = false, ranks = false;
+  bool resumes = true, generates = false, draws = false, fills = false, ranks = false,
+       explains = false;
   std::string input_option = {};
 };
 
@@ -244,6 +248,7 @@ class Register {
                  .draws = d.draws,
                  .fills = d.fills,
                  .ranks = d.ranks,
+                 .explains = d.explains,
                  .input_option = d.input_option,
                  .functions = std::make_shared<const detail::Functions>(std::move(f))});
   }

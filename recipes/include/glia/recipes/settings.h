@@ -44,7 +44,7 @@ struct Setting {
   Value fallback;  // the default where all other settings have theirs
   Range range = {};
   Choices choices = {};
-  std::string fallback_text = {};  // "12, 60 for mlp", where it depends on others
+  std::string fallback_text = {};  // "12; 60 for mlp", where it depends on others
 };
 // Whether the setting may have that value, or one of another type that is as good (3 for a number);
 // and what a value that it may not have is, in words: "no whole number from 1 to 1024".
