@@ -88,7 +88,8 @@ ImageForm measured(const Tensor& images, const std::vector<std::string>& classes
 
 void check_sizes(const ImageForm& form) {
   if (form.classes.size() < 2)
-    throw Error(fmt::format("there is one class of images, '{}'", form.classes.at(0)));
+    throw Error(
+        fmt::format("there is one class of images, '{}', and not two or more", form.classes.at(0)));
   if (form.size < 8 || form.size > 4096)
     throw Error(fmt::format("images of {0} x {0} are not between 8 and 4096", form.size));
 }

@@ -17,6 +17,8 @@ text::LabelledTexts read_labelled_texts(const std::string& from, const std::stri
   if (name.ends_with(".tsv")) options.separator = '\t';
   const tables::Table table = tables::read_csv(from, options);
   const auto column = [&](const std::string& given, const char* usual, int place) {
+    if (!given.empty() && !table.has(given))
+      throw IoError(from + ": there is no column \"" + given + "\"");
     if (!given.empty()) return table.column(given);
     if (table.has(usual)) return table.column(usual);
     if (table.columns().size() == 2) return table.columns()[static_cast<size_t>(place)];

@@ -93,8 +93,7 @@ QuantumData::Read QuantumData::read() const {
   } else {
     if (target.empty()) throw Error("--target: no column is named");
     const tables::Table table = tables::read_csv(name);
-    if (!table.has(target)) table.column(target);  // says which there are
-    const TableForm form = form_of(table, target, {}, true);
+    const TableForm form = form_of(name, table, target, {}, true);
     for (const auto& column : form.codes.columns)
       if (column.category || column.date)
         throw Error(name + ": the column " + column.name + " does not hold numbers");
@@ -103,7 +102,6 @@ QuantumData::Read QuantumData::read() const {
     y = read.y;
     out.form.classes = form.classes;
     if (!all(isfinite(x)).item<bool>()) throw Error(name + ": a number is missing");
-    if (form.classes.size() < 2) throw Error(name + ": " + target + " has one class alone");
   }
   const TableSplit rows = split_rows(y, true, test, seed);
   const Tensor x_train = take(x, rows.train), x_test = take(x, rows.test);

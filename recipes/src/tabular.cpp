@@ -99,29 +99,35 @@ TableForm TableForm::of(const Saved& saved) {
   return form;
 }
 
-TableForm form_of(const tables::Table& table, const std::string& target,
+TableForm form_of(const std::string& file, const tables::Table& table, const std::string& target,
                   const std::vector<std::string>& without, bool classes) {
+  if (!table.has(target))
+    throw IoError(fmt::format("{}: there is no column '{}', but {}", file, target,
+                              fmt::join(table.names(), ", ")));
   TableForm form;
   form.target = target;
   std::vector<std::string> out = without;
   out.push_back(target);
-  form.codes.fit(table, out);
+  form.codes.fit(table, out, {});
   const tables::Column& column = table.column(target);
   if (!classes) {
     if (!column.is_number())
-      throw Error(fmt::format("column '{}' is {}: a regressor predicts numbers", target,
-                              tables::type_name(column.type())));
+      throw IoError(fmt::format("{}: column '{}' is {}: a regressor predicts numbers", file, target,
+                                tables::type_name(column.type())));
     return form;
   }
   std::vector<int64_t> rows;
   for (int64_t i = 0; i < column.size(); ++i)
     if (!column.is_missing(i)) rows.push_back(i);
-  if (rows.empty()) throw Error(fmt::format("column '{}' is all missing", target));
+  if (rows.empty()) throw IoError(fmt::format("{}: column '{}' is all missing", file, target));
   form.classes = classic::LabelEncoder().fit(column.take(rows)).classes;
   constexpr size_t kMostClasses = 1000;
   if (form.classes.size() < 2 || form.classes.size() > kMostClasses)
-    throw Error(fmt::format("column '{}' has {} different values, and not from 2 to {} classes",
-                            target, form.classes.size(), kMostClasses));
+    throw IoError(fmt::format("{}: column '{}' has {}, and not from 2 to {} classes", file, target,
+                              form.classes.size() == 1
+                                  ? "one value alone"
+                                  : fmt::format("{} different values", form.classes.size()),
+                              kMostClasses));
   return form;
 }
 

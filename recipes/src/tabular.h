@@ -32,8 +32,9 @@ struct TableSamples {
 // Rows whose target is not missing. A classifier's targets that the form does not know, or a text
 // that should be a number, are an Error.
 TableSamples samples_of(const tables::Table& table, const TableForm& form);
-// The form that fits the table; `classes` says what the target is.
-TableForm form_of(const tables::Table& table, const std::string& target,
+// The form that fits the table of a file; `classes` says what the target is. Throws IoError for a
+// target that is none.
+TableForm form_of(const std::string& file, const tables::Table& table, const std::string& target,
                   const std::vector<std::string>& without, bool classes);
 
 // Rows for training and for testing, drawn by the seed; classes in both in their shares.

@@ -50,9 +50,8 @@ tables::Table TabularSettings::read(const std::string& from, data::Split split) 
 TabularSettings::Both TabularSettings::samples(bool classes) const {
   if (target.empty()) throw Error("--target: no column is named");
   const tables::Table all = read(data, data::Train);
-  if (!all.has(target)) all.column(target);  // says which there are
   Both out;
-  out.form = form_of(all, target, listed(drop), classes);
+  out.form = form_of(data, all, target, listed(drop), classes);
   out.train = samples_of(all, out.form);
   const tables::TableSet* set = known();
   if (set && set->has_test) {

@@ -123,7 +123,8 @@ TEST_F(ImageClassification, FaultsOfFolders) {
   fs::create_directories("empty");
   EXPECT_NE(fault_of(kName, job("empty", "run")).find("empty: has no folders"), std::string::npos);
   write_class("one/left", true, 4, false);
-  EXPECT_EQ(fault_of(kName, job("one", "run")), "there is one class of images, 'left'");
+  EXPECT_EQ(fault_of(kName, job("one", "run")),
+            "there is one class of images, 'left', and not two or more");
   write_set("two", 4, false);
   io::write_file_atomic("two/left/100.jpg", "text");
   EXPECT_EQ(fault_of(kName, job("two", "run")),

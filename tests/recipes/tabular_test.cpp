@@ -120,7 +120,7 @@ TEST_F(TabularTest, SaysWhatIsWrong) {
   says("is no NAME=A|B|C", "DummyClassifier", {{"search", "strategy"}});
   says("there is no column 'x'", "DummyClassifier", {{"drop", "x"}});
   io::write_file_atomic("t.csv", "a,b\n1,x\n2,x\n");
-  says("has 1 different values", "DummyClassifier", {{"target", "b"}, {"drop", ""}});
+  says("has one value alone", "DummyClassifier", {{"target", "b"}, {"drop", ""}});
   io::write_file_atomic("t.csv", "a,b\n1,x\n2\"\n\"");
   says("t.csv: line 4", "DummyClassifier", {{"target", "b"}, {"drop", ""}});
   EXPECT_FALSE(fs::exists("run"));
