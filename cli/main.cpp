@@ -155,6 +155,8 @@ int run(std::vector<std::string> words) {
   } catch (const recipes::Interrupted& e) {
     fmt::print(stderr, "\nglia: {}\n", e.what());
     return 128 + signal_seen;
+  } catch (const CLI::ExtrasError&) {
+    return fail(fmt::format("not expected: {} (see --help)", fmt::join(app.remaining(true), " ")));
   } catch (const CLI::ParseError& e) {
     return fail(std::string(e.what()) + " (see --help)");
   } catch (const std::bad_alloc&) {

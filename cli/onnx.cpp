@@ -48,12 +48,14 @@ std::vector<onnx::Value> read_inputs(const onnx::Model& model,
       const std::string name = text.substr(0, equals);
       while (place < values.size() && model.inputs()[place].name != name) ++place;
       if (place == values.size()) throw Error("run: the model has no input \"" + name + "\"");
+      if (values[place].kind != onnx::Value::Kind::kNone)
+        throw Error("run: there are two files for the input \"" + name + "\"");
       file = text.substr(equals + 1);
     } else {
       while (next < values.size() && values[next].kind != onnx::Value::Kind::kNone) ++next;
       if (next == values.size())
-        throw Error(
-            fmt::format("run: the model has {} inputs, not {}", values.size(), texts.size()));
+        throw Error(fmt::format("run: there are {} files for the model's {} input{}", texts.size(),
+                                values.size(), values.size() == 1 ? "" : "s"));
       place = next;
     }
     const Tensor x = io::read_npy(file);
@@ -94,8 +96,12 @@ void run(const Job& job) {
   model.eval();
   if (job.inputs.empty()) return describe(model);
   const NoGrad no_grad;
-  const std::vector<onnx::Value> results = model.run(read_inputs(model, job.inputs));
-  if (!job.out.empty()) std::filesystem::create_directories(job.out);
+  const std::vector<onnx::Value> results = model.run(read_inputs(model, job.inputs), {});
+  if (!job.out.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(job.out, error);
+    if (error) throw IoError(job.out + ": " + error.message());
+  }
   for (size_t i = 0; i < results.size(); ++i) {
     std::string name = model.outputs()[i].name;
     print(name, results[i]);

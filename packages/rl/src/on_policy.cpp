@@ -24,7 +24,9 @@ std::unique_ptr<VectorEnv> checked(const char* name, std::unique_ptr<VectorEnv> 
     throw ValueError(who + "the network is for other spaces than those of " + envs->env(0).name());
   if (o.num_steps < 1) throw ValueError(who + "num_steps is below 1");
   if (o.total_steps < o.num_steps * envs->num_envs())
-    throw ValueError(who + "total_steps is less than one rollout");
+    throw ValueError(who + "total_steps " + std::to_string(o.total_steps) +
+                     " is less than a rollout, num_steps " + std::to_string(o.num_steps) + " of " +
+                     std::to_string(envs->num_envs()) + " environments");
   if (!(o.gamma >= 0 && o.gamma <= 1 && o.gae_lambda >= 0 && o.gae_lambda <= 1))
     throw ValueError(who + "gamma or gae_lambda is not between 0 and 1");
   return envs;
