@@ -17,6 +17,12 @@ using namespace recommend;
 
 void train(Run& run, const RecommendSettings& s) {
   const Interactions all = s.read(s.data);
+  const auto [least, most] = std::ranges::minmax_element(all.rating);
+  if (s.is_rating_model() && *least == *most)
+    throw IoError(
+        fmt::format("{}: has no ratings that differ, which {} would foretell; als, ease or bpr "
+                    "rank items without",
+                    s.data, s.model));
   const std::vector<Fold> folds = s.splits(all);
   run.say(fmt::format("{}: {} rows of {} users and {} items, {}, results in {}", s.data, all.size(),
                       all.n_users(), all.n_items(), s.model, run.folder()));
@@ -48,6 +54,9 @@ void train(Run& run, const RecommendSettings& s) {
     table.rows.push_back({name});
     for (size_t m = 0; m < found.size(); ++m) {
       const double value = std::get<double>(found[m].value);
+      if (!std::isfinite(value))
+        throw Error(fmt::format("{} diverged: {} is {}; a lower --lr may help", s.model,
+                                found[m].name, value));
       table.rows.back().emplace_back(value);
       auto& mean = std::get<double>(means[m].value);
       mean = i == 0 ? value / static_cast<double>(folds.size())
@@ -93,13 +102,18 @@ class Use : public Predictor {
     const auto at = std::ranges::find(known_.users, name);
     if (at == known_.users.end())
       throw ValueError(fmt::format("'{}' is none of the {} users", name, known_.n_users()));
-    report::Table table{{{"item"}, {"score"}, {"because of"}}, {}};
-    for (const Recommendation& r :
-         model_->recommend(at - known_.users.begin(), top > 0 ? top : settings_.top)) {
+    report::Table table{{{"item"}, {"score"}}, {}};
+    const std::vector<Recommendation> found =
+        model_->recommend(at - known_.users.begin(), top > 0 ? top : settings_.top);
+    const bool reasons =
+        std::ranges::any_of(found, [](const Recommendation& r) { return !r.because.empty(); });
+    if (reasons) table.columns.push_back({"because of"});
+    for (const Recommendation& r : found) {
       std::string why;
       for (const auto& [item, weight] : r.because)
         why += (why.empty() ? "" : ", ") + known_.title(item);
-      table.rows.push_back({known_.title(r.item), r.score, why});
+      table.rows.push_back({known_.title(r.item), r.score});
+      if (reasons) table.rows.back().emplace_back(why);
     }
     const std::string best =
         table.rows.empty() ? "" : std::get<std::string>(table.rows[0][0].value());
@@ -114,7 +128,15 @@ class Use : public Predictor {
       const Fold fold = settings_.splits(all)[0];
       rows = what.split == "train" ? fold.train : fold.test;
     }
-    return judged(*model_, renumbered(all.take(rows), known_), settings_.top, true);
+    const Interactions test = renumbered(all.take(rows), known_);
+    if (test.size() == 0)
+      throw ValueError((other ? what.data : settings_.data) +
+                       ": no row has a user and an item that the model knows");
+    const bool seen = !other && settings_.split == "folds";
+    Results out = judged(*model_, test, settings_.top, !seen);
+    if (seen)
+      out.push_back({"note", "these rows were learned from; the report has the folds' scores"});
+    return out;
   }
 
  private:
@@ -147,7 +169,9 @@ const Register<RecommendSettings> recommend_recipe({
     .input = "USER",
     .input_help = "A user, as the data call them.",
     .predict_help = "Prints the items that the user has not and would like the most.",
-    .evaluate_help = "Prints how well it foretells the rows that were not learned from.",
+    .evaluate_help =
+        "Prints how well it foretells the rows that were not learned from, or, after folds, whose\n"
+        "model has learned from all, those of the first. --data names other rows.",
     .resumes = false,
     .ranks = true,
     .input_option = "user",

@@ -130,6 +130,9 @@ graphs::NodeGraph NodeSettings::read(const std::string& from) const {
   const int64_t nodes = g.graph.num_nodes();
   if (!g.y.defined() || g.classes.size() < 2)
     throw IoError(from + ": its nodes have no labels of two classes or more");
+  const bool by_degrees = model == "gcn" || model == "cheb" || model == "appnp";
+  if (by_degrees && g.edge_weight.defined() && any(g.edge_weight < 0).item<bool>())
+    throw IoError(from + ": an edge's weight is below 0, which " + model + " cannot scale by");
   if (!g.x.defined()) {
     if (nodes > 20000)
       throw IoError(from +

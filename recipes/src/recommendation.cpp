@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "glia/error.h"
 #include "glia/io.h"
 
 namespace glia::recipes {
@@ -112,13 +113,20 @@ bool RecommendSettings::is_rating_model() const {
 }
 
 recommend::Interactions RecommendSettings::read(const std::string& from) const {
-  const Interactions all =
+  Interactions all =
       from == "ml-100k" ? recommend::movielens_100k() : recommend::read_interactions(from, columns);
-  return at_least == 0 ? all : liked(all, at_least);
+  if (at_least != 0) all = liked(all, at_least);
+  if (all.size() == 0)
+    throw IoError(fmt::format("{}: no rating is {} or more (--liked)", from, at_least));
+  return all;
 }
 
 std::vector<recommend::Fold> RecommendSettings::splits(const Interactions& all) const {
   const auto drawn = static_cast<uint64_t>(seed);
+  if (split == "folds" && folds > all.size())
+    throw Error(fmt::format("--folds: {} are too many of {} rows", folds, all.size()));
+  if (split == "time" && all.time.empty())
+    throw Error("--split time: " + data + " has no column of times");
   if (split == "folds") return k_fold(all, {.n_splits = folds, .random_state = drawn});
   if (split == "random") return {random_split(all, test, drawn)};
   return {split == "time" ? time_split(all, test) : leave_one_out(all)};
